@@ -1,0 +1,19 @@
+//! Compiles the contract, with no `protoc` on the machine: `protox` parses it in Rust.
+
+use std::path::PathBuf;
+
+use prost::Message as _;
+
+const CONTRACT: &str = "livegate/v1/session.proto";
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    println!("cargo:rerun-if-changed=proto");
+    let descriptors = protox::compile([CONTRACT], ["proto"])?;
+    let out = PathBuf::from(std::env::var("OUT_DIR")?);
+    std::fs::write(out.join("livegate.v1.bin"), descriptors.encode_to_vec())?;
+    // `google.api` only annotates: nothing in Rust reads it.
+    tonic_prost_build::configure()
+        .bytes(".livegate.v1.Image")
+        .compile_fds(descriptors)?;
+    Ok(())
+}

@@ -1,0 +1,3 @@
+//! The `livegate` command.
+
+fn main() {}

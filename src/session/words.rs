@@ -1,0 +1,23 @@
+//! The words that every room shares: identities, what a caller asks for, and
+//! what comes of a session.
+//!
+//! A value here is right by construction: the constructors refuse what the AWS
+//! service model refuses, so nothing that AWS would refuse can be sent. This
+//! module knows no wire format and no other module of the crate.
+//!
+//! Ids, tokens and images never show in `Debug`: what prints is `SessionId(..)`.
+
+mod identity;
+mod request;
+mod result;
+
+pub use identity::{
+    CallerId, ClientRequestToken, MalformedUuid, RequestId, SESSION_LIFE, SessionId,
+};
+pub use request::{
+    AuditImagesLimit, BrokenConstraint, ChallengePreference, ChallengeType, ChallengeVersions,
+    KmsKeyId, OutputConfig, S3Bucket, S3KeyPrefix, SessionSettings, Version,
+};
+pub use result::{
+    BoundingBox, Challenge, Feedback, Image, LivenessResult, S3Object, SessionStatus,
+};
