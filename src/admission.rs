@@ -1,5 +1,9 @@
 //! Admission.
 
+mod policy;
+
+pub use policy::{CallerPolicies, CallerPolicy, Weight};
+
 use std::num::NonZeroU32;
 use std::time::Duration;
 
