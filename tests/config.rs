@@ -424,6 +424,25 @@ fn the_commented_settings_of_the_example_file_are_right_too() {
     assert!(loaded.config.upstream.endpoint_url.is_some());
 }
 
+#[test]
+fn a_key_or_a_value_of_absurd_depth_is_a_mistake_like_any_other() {
+    let deep = 50_000;
+    for text in [
+        format!("x = {}", "[".repeat(deep)),
+        format!("x = {}", "{a=".repeat(deep)),
+        format!("{}x = 1", "a.".repeat(deep)),
+        format!("[{}x]", "a.".repeat(deep)),
+        (0..70)
+            .map(|_| format!("[{}x]\n", "a.".repeat(70)))
+            .collect(),
+    ] {
+        assert!(!mistakes_in(&text).is_empty());
+    }
+    let name = format!("LIVEGATE_A{}", "__a".repeat(deep));
+    let set = format!("{}x=1", "a.".repeat(deep));
+    assert_eq!(mistakes_of(&sources(&[(&name, "1")], &[&set])).len(), 2);
+}
+
 proptest! {
     #[test]
     fn no_text_makes_the_loader_panic(text in "\\PC*|([a-z\\[\\]\"'.={}#\n\r\t0-9-]|quota|callers|default|\u{e9}){0,60}") {

@@ -81,6 +81,11 @@ impl Entry {
         }
     }
 
+    /// Whether it stands in the file.
+    pub(super) fn is_of_file(&self) -> bool {
+        matches!(self.source, Source::File { .. })
+    }
+
     /// `key = value` on one line of bounded length, for a mistake; without what
     /// stands before the `@` of a URL, which may be a password.
     pub(super) fn shown(&self) -> String {

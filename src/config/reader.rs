@@ -103,10 +103,13 @@ impl Reader {
     /// name of a key first and its present name second.
     pub(super) fn finish(mut self, renamed: &[(&str, &str)]) -> Result<Vec<Effective>, Mistakes> {
         let sections: HashSet<Key> = self.known.iter().flat_map(sections_around).collect();
-        let filled: HashSet<Key> = self
+        // Only the file has section headers, and its parser bounds their depth.
+        let in_file = self
             .layers
             .entries()
             .iter()
+            .filter(|entry| entry.is_of_file());
+        let filled: HashSet<Key> = in_file
             .flat_map(|entry| sections_around(&entry.key))
             .collect();
         for entry in self.layers.entries() {
