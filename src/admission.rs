@@ -41,10 +41,6 @@ mod policy;
 mod predict;
 mod queue;
 
-mod policy;
-
-pub use policy::{CallerPolicies, CallerPolicy, Weight};
-
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -89,7 +89,7 @@ mod tests {
     async fn while_nothing_succeeds_the_floor_is_all_there_is() {
         let start = Instant::now();
         let mut budget = budget(0.1, 1.0, start);
-        let tries = |at| start + Duration::from_millis(at * 10);
+        let tries = |at: u64| start + Duration::from_millis(at * 10);
         let allowed = (0..1000).filter(|at| budget.withdraw(tries(*at))).count();
         assert_eq!(
             allowed,
