@@ -123,6 +123,17 @@ impl Simulator {
         self.handle.address
     }
 
+    /// What happened so far.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.handle.stats()
+    }
+
+    /// Adds faults behind those that wait.
+    pub fn enqueue(&self, faults: impl IntoIterator<Item = Fault>) {
+        self.handle.enqueue(faults);
+    }
+
     /// A handle, which outlives `run`.
     #[must_use]
     pub fn handle(&self) -> SimulatorHandle {
@@ -130,12 +141,9 @@ impl Simulator {
     }
 
     /// Answers until `stop`; then closes every connection at once, answered or
-    /// not, and ends when the last of its tasks has. Dropping it does the same.
+    /// not, and ends when the last of its tasks has. Dropping it closes them too.
     pub async fn run(self, stop: CancellationToken) {
-        tokio::select! {
-            () = stop.cancelled() => {}
-            () = server::accept(&self.listener, &self.handle.shared) => {}
-        }
+        server::accept(&self.listener, &self.handle.shared, &stop).await;
     }
 }
 

@@ -1,37 +1,7 @@
 //! Faults to order: what shall go wrong with the next calls of an operation.
 //!
-//! A [`Fault`] is written as one line:
-//!
-//! ```text
-//! SPEC      = OPERATION ":" ACT *( "+" ADDITION ) [ "*" COUNT ]
-//! OPERATION = "create" | "results"
-//! ACT       = CODE "/" STATUS           an AWS error; CODE of letters, digits and dots
-//!           | "html/" STATUS            a proxy's page, without AWS's headers
-//!           | "xml/" STATUS             an error in XML
-//!           | "empty/" STATUS           AWS's headers, no body
-//!           | "status/" STATUS          the bare status: no body, no content type
-//!           | "cut-off/" STATUS         carried out; half of the answer, then closed
-//!           | "no-session-id/" STATUS   {}                                (create)
-//!           | "bad-session-id/" STATUS  a SessionId that is no UUID       (create)
-//!           | "unknown-status"          a Status that no model has        (results)
-//!           | "reset"                   a TCP reset, no answer
-//!           | "lost-answer"             carried out; then closed without an answer
-//!           | "hang"                    no answer; held open until the client goes
-//!           | "delay/" DURATION         the true answer, so much later
-//! ADDITION  = "retry-after/" DURATION   x-amz-retry-after, in milliseconds
-//!           | "delay/" DURATION         so much later
-//!           | "made"                    the session is made all the same  (create)
-//!           | "header-code"             the code only in x-amzn-errortype (errors)
-//!           | "namespace"               com.amazonaws.rekognition#CODE    (errors)
-//!           | "no-message"              an error without a message        (errors)
-//! COUNT     = 1 to 1000000, or "*" for ever; unset: once
-//! STATUS    = 200 to 599
-//! DURATION  = a number with a unit, at most 1h: 750ms, 1.5s is 1s500ms
-//! ```
-//!
-//! An example: after `create:ThrottlingException/400+retry-after/750ms*2` and
-//! `create:lost-answer`, the first two creates are throttled with a hint, the
-//! third makes a session and loses its answer, the fourth is as ever.
+//! A [`Fault`] is read from a line of text ([`grammar`]), waits in the queue of
+//! its operation ([`script`]), and has an [`Effect`] on one call after another.
 
 mod grammar;
 mod line;
@@ -45,8 +15,40 @@ pub(super) use script::Script;
 
 use super::operation::Operation;
 
-/// Something that goes wrong with one or more calls of an operation. Made from
-/// a line of text, see the grammar; `Display` writes the same line.
+/// Something that goes wrong with one or more calls of an operation.
+///
+/// It is made from one line of text, with `parse`, and `Display` writes that line:
+///
+/// ```text
+/// SPEC      = OPERATION ":" ACT *( "+" ADDITION ) [ "*" COUNT ]
+/// OPERATION = "create" | "results"
+/// ACT       = CODE "/" STATUS           an AWS error; CODE of letters, digits and dots
+///           | "html/" STATUS            a proxy's page, no AWS headers
+///           | "xml/" STATUS             an error in XML
+///           | "empty/" STATUS           AWS's headers, no body
+///           | "status/" STATUS          the bare status: no body, no AWS headers
+///           | "cut-off/" STATUS         carried out; half of the answer, then closed
+///           | "no-session-id/" STATUS   {}                                (create)
+///           | "bad-session-id/" STATUS  a SessionId that is no UUID       (create)
+///           | "unknown-status"          a Status that no model has        (results)
+///           | "reset"                   a TCP reset, no answer
+///           | "lost-answer"             carried out; then closed without an answer
+///           | "hang"                    no answer; held open until the client goes
+///           | "delay/" DURATION         the true answer, so much later
+/// ADDITION  = "retry-after/" DURATION   x-amz-retry-after, in milliseconds
+///           | "delay/" DURATION         so much later
+///           | "made"                    the session is made all the same  (create)
+///           | "header-code"             the code only in x-amzn-errortype (errors)
+///           | "namespace"               com.amazonaws.rekognition#CODE    (errors)
+///           | "no-message"              an error without a message        (errors)
+/// COUNT     = 1 to 1000000, or "*" for ever; unset: once
+/// STATUS    = 200 to 599
+/// DURATION  = a number with a unit, at most 1h: 750ms, 1.5s is 1s500ms
+/// ```
+///
+/// An example: after `create:ThrottlingException/400+retry-after/750ms*2` and
+/// `create:lost-answer`, the first two creates are throttled with a hint, the
+/// third makes a session and loses its answer, the fourth is as ever.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
     pub(super) operation: Operation,

@@ -15,9 +15,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
 use super::model::Model;
 use super::settings::Settings;
@@ -69,23 +70,32 @@ impl Drop for InFlight<'_> {
     }
 }
 
-/// Accepts for ever. Dropped, it ends every connection.
-pub(super) async fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
+/// Accepts until `stop`, then ends every connection and waits for the last of
+/// their tasks. Dropped, it ends them without waiting.
+pub(super) async fn accept(listener: &TcpListener, shared: &Arc<Shared>, stop: &CancellationToken) {
     let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let mut connections = JoinSet::new();
-    loop {
+    while let Some((stream, permit)) = stop.run_until_cancelled(next(listener, &room)).await {
+        let shared = Arc::clone(shared);
+        connections.spawn(async move {
+            connection::serve(stream, &shared).await;
+            drop(permit);
+        });
+        // Forgets the tasks that have ended.
         while connections.try_join_next().is_some() {}
-        let Ok(permit) = Arc::clone(&room).acquire_owned().await else {
-            return;
-        };
+    }
+    connections.shutdown().await;
+}
+
+/// The next connection, once there is room for it.
+async fn next(listener: &TcpListener, room: &Arc<Semaphore>) -> (TcpStream, OwnedSemaphorePermit) {
+    loop {
+        let permit = Arc::clone(room)
+            .acquire_owned()
+            .await
+            .expect("the semaphore is never closed");
         match listener.accept().await {
-            Ok((stream, _)) => {
-                let shared = Arc::clone(shared);
-                connections.spawn(async move {
-                    connection::serve(stream, &shared).await;
-                    drop(permit);
-                });
-            }
+            Ok((stream, _)) => return (stream, permit),
             Err(_) => tokio::time::sleep(AFTER_FAILED_ACCEPT).await,
         }
     }

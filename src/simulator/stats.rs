@@ -20,7 +20,7 @@ pub struct Stats {
     pub results: OperationStats,
     /// Sessions that were made.
     pub sessions_made: u64,
-    /// Sessions that are remembered now, expired ones too.
+    /// Sessions that are remembered, expired ones too, as of the last call.
     pub sessions_remembered: usize,
     /// Creates that were answered with a session made before, by its token.
     pub replays: u64,

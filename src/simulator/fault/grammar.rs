@@ -1,4 +1,4 @@
-//! Reads a fault from its line. What the line means is said in [`super`].
+//! Reads a fault from its line. What the line means is said at [`Fault`].
 
 use std::num::NonZeroU32;
 use std::str::FromStr;
