@@ -96,7 +96,7 @@ pub struct SimulatorHandle {
 }
 
 impl Simulator {
-    /// Takes a port; 0 takes a free one.
+    /// Takes a port; 0 takes a free one. Dropped half way, none is taken.
     ///
     /// # Errors
     /// Where the port cannot be had.

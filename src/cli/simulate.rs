@@ -52,7 +52,7 @@ pub struct SimulateArgs {
 
     /// Plays this fault on the next call, such as create:ThrottlingException/400*2; repeatable
     ///
-    /// OPERATION:ACT[+ADDITION...][*COUNT], one for each call, in order. OPERATION: create, results.
+    /// OPERATION:ACT, any number of +ADDITION, then *COUNT; in order. OPERATION: create, results.
     /// ACT: CODE/STATUS (an AWS error), html/STATUS, xml/STATUS, empty/STATUS, status/STATUS,
     /// cut-off/STATUS, no-session-id/STATUS, bad-session-id/STATUS, unknown-status, reset,
     /// lost-answer, hang, delay/DURATION. ADDITION: retry-after/DURATION, delay/DURATION, made,
@@ -82,6 +82,7 @@ pub struct SimulateArgs {
 }
 
 /// Answers until SIGINT or SIGTERM; then closes every connection and ends.
+/// Dropped, it closes them too.
 ///
 /// # Errors
 /// Where the port cannot be had, or signals cannot be heard.

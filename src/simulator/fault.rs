@@ -43,7 +43,7 @@ use super::operation::Operation;
 ///           | "no-message"              an error without a message        (errors)
 /// COUNT     = 1 to 1000000, or "*" for ever; unset: once
 /// STATUS    = 200 to 599
-/// DURATION  = a number with a unit, at most 1h: 750ms, 1.5s is 1s500ms
+/// DURATION  = a number with a unit, at most 1h: 750ms, 1s500ms
 /// ```
 ///
 /// An example: after `create:ThrottlingException/400+retry-after/750ms*2` and

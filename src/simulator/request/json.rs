@@ -29,36 +29,18 @@ impl<'a> Structure<'a> {
     }
 
     pub(super) fn text(&self, name: &str) -> Result<Option<&'a str>, Refusal> {
-        let read = |value: &'a Value| match value {
-            Value::String(text) => Ok(text.as_str()),
-            Value::Number(_) => Err("NUMBER_VALUE can not be converted to a String"),
-            Value::Bool(true) => Err("TRUE_VALUE can not be converted to a String"),
-            Value::Bool(false) => Err("FALSE_VALUE can not be converted to a String"),
-            Value::Array(_) => Err("Unrecognized collection type class java.lang.String"),
-            Value::Object(_) | Value::Null => {
-                Err("Start of structure or map found where not expected.")
-            }
-        };
+        let read = |value: &'a Value| value.as_str().ok_or_else(|| unconverted(value, "String"));
         let read = self.member(name).map(read).transpose();
-        read.map_err(|what| Refusal::wrong_type(what, &self.path(name)))
+        read.map_err(|what| Refusal::wrong_type(&what, &self.path(name)))
     }
 
     pub(super) fn integer(&self, name: &str) -> Result<Option<i32>, Refusal> {
-        let read = |value: &Value| match value {
-            Value::Number(number) => number
-                .as_i64()
-                .and_then(|number| i32::try_from(number).ok())
-                .ok_or("NUMBER_VALUE can not be converted to an Integer"),
-            Value::String(_) => Err("STRING_VALUE can not be converted to an Integer"),
-            Value::Bool(true) => Err("TRUE_VALUE can not be converted to an Integer"),
-            Value::Bool(false) => Err("FALSE_VALUE can not be converted to an Integer"),
-            Value::Array(_) => Err("Unrecognized collection type class java.lang.Integer"),
-            Value::Object(_) | Value::Null => {
-                Err("Start of structure or map found where not expected.")
-            }
+        let read = |value: &Value| {
+            let number = value.as_i64().and_then(|number| i32::try_from(number).ok());
+            number.ok_or_else(|| unconverted(value, "Integer"))
         };
         let read = self.member(name).map(read).transpose();
-        read.map_err(|what| Refusal::wrong_type(what, &self.path(name)))
+        read.map_err(|what| Refusal::wrong_type(&what, &self.path(name)))
     }
 
     pub(super) fn structure(&self, name: &str) -> Result<Option<Self>, Refusal> {
@@ -92,4 +74,20 @@ impl<'a> Structure<'a> {
     fn member(&self, name: &str) -> Option<&'a Value> {
         self.members.get(name).filter(|value| !value.is_null())
     }
+}
+
+/// AWS's words for a value that is no `class`.
+fn unconverted(value: &Value, class: &str) -> String {
+    let token = match value {
+        Value::Number(_) => "NUMBER_VALUE",
+        Value::String(_) => "STRING_VALUE",
+        Value::Bool(true) => "TRUE_VALUE",
+        Value::Bool(false) => "FALSE_VALUE",
+        Value::Array(_) => return format!("Unrecognized collection type class java.lang.{class}"),
+        Value::Object(_) | Value::Null => {
+            return "Start of structure or map found where not expected.".to_owned();
+        }
+    };
+    let article = if class == "Integer" { "an" } else { "a" };
+    format!("{token} can not be converted to {article} {class}")
 }
