@@ -17,6 +17,9 @@ pub enum AuthMode {
     None,
     /// The metadata key `livegate-caller` says so, and is believed.
     TrustedHeader,
+    /// As `TrustedHeader`, but whoever does not say so is anonymous: for a
+    /// demonstration on loopback. No configuration can name it.
+    OptionalHeader,
 }
 
 /// Why nobody knows who calls.
@@ -36,10 +39,10 @@ impl AuthMode {
     /// # Errors
     /// Where the mode asks for a name and there is none.
     pub fn identify(self, named: Option<&[u8]>) -> Result<CallerId, NotAuthenticated> {
-        match self {
-            Self::None => Ok(CallerId::anonymous()),
-            Self::TrustedHeader => {
-                let name = named.ok_or(NotAuthenticated::CallerMissing)?;
+        match (self, named) {
+            (Self::None, _) | (Self::OptionalHeader, None) => Ok(CallerId::anonymous()),
+            (Self::TrustedHeader, None) => Err(NotAuthenticated::CallerMissing),
+            (Self::TrustedHeader | Self::OptionalHeader, Some(name)) => {
                 let name = std::str::from_utf8(name).ok();
                 name.and_then(CallerId::new)
                     .ok_or(NotAuthenticated::CallerMalformed)

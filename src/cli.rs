@@ -1,4 +1,61 @@
-//! cli
+//! The commands: arguments in, words and an exit code out.
 
+pub mod call;
 pub mod check_config;
+pub mod demo;
+pub mod serve;
+pub mod simulate;
 pub mod sources;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use self::call::{CreateArgs, ResultArgs};
+use self::check_config::CheckConfigArgs;
+use self::demo::DemoArgs;
+use self::serve::ServeArgs;
+use self::simulate::SimulateArgs;
+
+/// Issues Amazon Rekognition Face Liveness sessions within one AWS quota
+#[derive(Debug, Parser)]
+#[command(name = "livegate", version)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the service
+    Serve(ServeArgs),
+    /// Show the service at work, in front of the embedded simulator: no AWS
+    /// account and no configuration needed
+    Demo(DemoArgs),
+    /// Run the embedded Rekognition alone, for tests
+    Simulate(SimulateArgs),
+    /// Say every mistake of a configuration at once, or print all of it with
+    /// the source of each value
+    CheckConfig(CheckConfigArgs),
+    /// Ask a Livegate for a session
+    Create(CreateArgs),
+    /// Ask a Livegate what came of a session
+    Result(ResultArgs),
+}
+
+impl Cli {
+    /// Runs the command that was named, and says with what code to exit.
+    ///
+    /// # Errors
+    /// Where the command cannot do its work.
+    pub async fn run(self) -> anyhow::Result<ExitCode> {
+        match self.command {
+            Command::Serve(args) => serve::run(&args).await,
+            Command::Demo(args) => demo::run(&args).await,
+            Command::Simulate(args) => simulate::run(args).await.map(|()| ExitCode::SUCCESS),
+            Command::CheckConfig(args) => check_config::run(&args),
+            Command::Create(args) => call::create(args).await,
+            Command::Result(args) => call::result(args).await,
+        }
+    }
+}

@@ -33,13 +33,13 @@ mod section;
 mod sections;
 
 use std::net::SocketAddr;
-use std::time::Duration;
 
 pub use effective::Effective;
 pub use key::Key;
 pub use layers::Sources;
 pub use mistake::{Mistake, Mistakes, Source};
 
+use crate::admin::AdminSettings;
 use crate::admission::{CallerPolicies, QuotaSettings};
 use crate::auth::AuthMode;
 use crate::grpc::GrpcSettings;
@@ -79,13 +79,6 @@ pub struct Config {
     pub shutdown: ShutdownSettings,
     /// `[simulator]`
     pub simulator: SimulatorSettings,
-}
-
-/// The door of the operators: plain HTTP.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct AdminSettings {
-    /// Where it listens; port 0: a port of the system's choice.
-    pub listen: SocketAddr,
 }
 
 /// Who may read the results of sessions, which hold face images.

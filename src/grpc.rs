@@ -25,7 +25,6 @@ pub use session_service::SessionService;
 
 /// The contract, as generated from `proto/livegate/v1/session.proto`.
 pub mod v1 {
-    #![expect(missing_docs, reason = "generated; the contract has the documentation")]
     #![expect(unused_qualifications, reason = "generated")]
     tonic::include_proto!("livegate.v1");
 }

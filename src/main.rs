@@ -1,3 +1,17 @@
-//! The `livegate` command.
+//! The `livegate` command: arguments in, exit code out. The work is in the library.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use livegate::cli::Cli;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match Cli::parse().run().await {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("livegate: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

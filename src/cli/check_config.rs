@@ -10,7 +10,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use super::sources::SourceArgs;
-use crate::config::Config;
+use crate::config::{Config, Mistakes};
 
 /// Say every mistake of a configuration, or print all of it with the source of
 /// each value.
@@ -30,14 +30,20 @@ pub fn run(args: &CheckConfigArgs) -> anyhow::Result<ExitCode> {
             std::io::stdout().write_all(loaded.to_toml().as_bytes())?;
             Ok(ExitCode::SUCCESS)
         }
-        Err(mistakes) => {
-            let count = mistakes.iter().count();
-            let noun = if count == 1 { "mistake" } else { "mistakes" };
-            let mut out = std::io::stderr().lock();
-            writeln!(out, "{mistakes}\n{count} {noun} in the configuration")?;
-            Ok(ExitCode::FAILURE)
-        }
+        Err(mistakes) => tell(&mistakes),
     }
+}
+
+/// Says every mistake on standard error; the exit code is 1.
+///
+/// # Errors
+/// Where standard error cannot be written.
+pub(super) fn tell(mistakes: &Mistakes) -> anyhow::Result<ExitCode> {
+    let count = mistakes.iter().count();
+    let noun = if count == 1 { "mistake" } else { "mistakes" };
+    let mut out = std::io::stderr().lock();
+    writeln!(out, "{mistakes}\n{count} {noun} in the configuration")?;
+    Ok(ExitCode::FAILURE)
 }
 
 #[cfg(test)]

@@ -23,6 +23,8 @@ const MAX_HEADER_BYTES: u32 = 16 * 1024;
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 
+const OUR_DESCRIPTORS: &str = "the descriptors were written by the build";
+
 /// The service's own door.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GrpcSettings {
@@ -85,7 +87,7 @@ impl<A: LivenessApi> Server<A> {
         self,
         incoming: impl Stream<Item = Result<IO, E>>,
         stop: impl Future<Output = ()>,
-    ) -> anyhow::Result<()>
+    ) -> Result<(), tonic::transport::Error>
     where
         IO: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
         E: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -120,10 +122,9 @@ impl<A: LivenessApi> Server<A> {
             })
             .add_service(sessions)
             .add_service(health)
-            .add_service(reflection().build_v1()?)
-            .add_service(reflection().build_v1alpha()?)
+            .add_service(reflection().build_v1().expect(OUR_DESCRIPTORS))
+            .add_service(reflection().build_v1alpha().expect(OUR_DESCRIPTORS))
             .serve_with_incoming_shutdown(incoming, stop)
-            .await?;
-        Ok(())
+            .await
     }
 }

@@ -8,6 +8,7 @@
 mod credentials;
 mod error;
 mod translate;
+mod warm_up;
 
 use std::time::Duration;
 
@@ -49,6 +50,11 @@ pub enum Credentials {
     Simulator,
 }
 
+/// Why there are no credentials.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct NoCredentials(String);
+
 /// Rekognition, by its SDK.
 #[derive(Clone, Debug)]
 pub struct Rekognition {
@@ -82,6 +88,17 @@ impl Rekognition {
             client: Client::from_conf(config.build()),
             identities,
         }
+    }
+
+    /// Has the credentials loaded before the first call needs them. Nothing is
+    /// sent to Rekognition.
+    ///
+    /// # Errors
+    /// Where no provider has any.
+    pub async fn warm_up(&self) -> Result<(), NoCredentials> {
+        warm_up::load_credentials(&self.client, CREDENTIALS_TIMEOUT)
+            .await
+            .map_err(NoCredentials)
     }
 
     fn note(&self, error: UpstreamError) -> UpstreamError {

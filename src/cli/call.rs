@@ -1,0 +1,201 @@
+//! `livegate create` and `livegate result`: a client for people. The exit code is
+//! the number of the gRPC code, so 8 is `RESOURCE_EXHAUSTED`.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use serde_json::{Value, json};
+
+use crate::grpc::client::{Answer, Client, Failure};
+use crate::grpc::v1;
+
+/// How to reach a Livegate.
+#[derive(Clone, Debug, clap::Args)]
+struct Reach {
+    /// Where Livegate serves gRPC
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:50051")]
+    endpoint: String,
+    /// Who calls, where the service trusts the metadata key livegate-caller
+    #[arg(long, value_name = "NAME")]
+    caller: Option<String>,
+    /// The deadline of the call
+    #[arg(long, value_name = "DURATION", default_value = "15s", value_parser = humantime::parse_duration)]
+    timeout: Duration,
+    /// Print one JSON object instead of lines
+    #[arg(long)]
+    json: bool,
+}
+
+impl Reach {
+    fn client(&self) -> anyhow::Result<Client> {
+        let client = Client::new(&self.endpoint, self.timeout)
+            .with_context(|| format!("--endpoint {:?} is no URL", self.endpoint))?;
+        Ok(match &self.caller {
+            Some(caller) => client.as_caller(caller),
+            None => client,
+        })
+    }
+}
+
+/// Ask a Livegate for a session.
+#[derive(Clone, Debug, clap::Args)]
+pub struct CreateArgs {
+    #[command(flatten)]
+    reach: Reach,
+    /// A UUID that makes a repeat of this call safe; best a version 7
+    #[arg(long, value_name = "UUID", default_value = "")]
+    request_id: String,
+    /// The KMS key that encrypts the images in S3
+    #[arg(long, value_name = "KEY", default_value = "")]
+    kms_key_id: String,
+    /// The bucket for the images; unset: they come back as bytes
+    #[arg(long, value_name = "BUCKET")]
+    s3_bucket: Option<String>,
+    /// What the keys in the bucket begin with
+    #[arg(
+        long,
+        value_name = "PREFIX",
+        requires = "s3_bucket",
+        default_value = ""
+    )]
+    s3_key_prefix: String,
+    /// How many audit images to keep, 0 to 4
+    #[arg(
+        long,
+        value_name = "COUNT",
+        default_value_t = 0,
+        allow_negative_numbers = true
+    )]
+    audit_images_limit: i32,
+}
+
+/// Asks for a session and prints it.
+///
+/// # Errors
+/// Where the endpoint is no URL.
+pub async fn create(args: CreateArgs) -> anyhow::Result<ExitCode> {
+    let output_config = args.s3_bucket.map(|s3_bucket| v1::OutputConfig {
+        s3_bucket,
+        s3_key_prefix: args.s3_key_prefix,
+    });
+    let request = v1::CreateSessionRequest {
+        request_id: args.request_id,
+        kms_key_id: args.kms_key_id,
+        settings: Some(v1::SessionSettings {
+            output_config,
+            audit_images_limit: args.audit_images_limit,
+            challenge_preferences: Vec::new(),
+        }),
+    };
+    let answer = args.reach.client()?.create(request).await;
+    Ok(print(
+        args.reach.json,
+        answer.map(|answer| describe_session(&answer)),
+    ))
+}
+
+fn describe_session(answer: &Answer<v1::CreateSessionResponse>) -> Value {
+    let session = answer.message.session.clone().unwrap_or_default();
+    let left = session.time_to_live.unwrap_or_default();
+    json!({
+        "session_id": session.session_id,
+        "region": session.region,
+        "create_time": session.create_time.map(|time| time.to_string()),
+        "expire_time": session.expire_time.map(|time| time.to_string()),
+        "time_to_live_seconds": left.seconds as f64 + f64::from(left.nanos) / 1e9,
+        "replayed": session.replayed,
+        "attempts": answer.attempts,
+        "queue_wait_ms": answer.waited.as_millis() as u64,
+    })
+}
+
+/// Ask a Livegate what came of a session.
+#[derive(Clone, Debug, clap::Args)]
+pub struct ResultArgs {
+    #[command(flatten)]
+    reach: Reach,
+    /// The session: a lower-case UUID
+    #[arg(long, value_name = "UUID")]
+    session_id: String,
+}
+
+/// Asks for a result and prints it, without the images.
+///
+/// # Errors
+/// Where the endpoint is no URL.
+pub async fn result(args: ResultArgs) -> anyhow::Result<ExitCode> {
+    let request = v1::GetSessionResultRequest {
+        session_id: args.session_id,
+        include_images: false,
+    };
+    let answer = args.reach.client()?.result(request).await;
+    Ok(print(
+        args.reach.json,
+        answer.map(|answer| describe_result(&answer.message)),
+    ))
+}
+
+fn describe_result(result: &v1::GetSessionResultResponse) -> Value {
+    let feedback = |item: &v1::Feedback| format!("{}: {}", item.code, item.message);
+    let challenge = result.challenge.as_ref();
+    json!({
+        "session_id": result.session_id,
+        "status": result.status().as_str_name(),
+        "confidence": result.confidence,
+        "challenge": challenge.map(|c| format!("{} {}", c.r#type().as_str_name(), c.version)),
+        "feedback": result.feedback.iter().map(feedback).collect::<Vec<_>>(),
+    })
+}
+
+fn print(as_json: bool, outcome: Result<Value, Failure>) -> ExitCode {
+    match outcome {
+        Ok(answer) if as_json => println!("{answer}"),
+        Ok(answer) => print_lines(&answer),
+        Err(failure) => {
+            if as_json {
+                println!("{}", describe_failure(&failure));
+            } else {
+                print_failure(&failure);
+            }
+            return ExitCode::from(failure.number);
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+fn print_lines(answer: &Value) {
+    for (key, value) in answer.as_object().into_iter().flatten() {
+        match value {
+            Value::Null => {}
+            Value::String(text) => println!("{key:<22}{text}"),
+            other => println!("{key:<22}{other}"),
+        }
+    }
+}
+
+fn describe_failure(failure: &Failure) -> Value {
+    let violation = |(field, description): &(String, String)| json!({"field": field, "description": description});
+    json!({
+        "code": failure.code,
+        "reason": failure.reason,
+        "message": failure.message,
+        "violations": failure.violations.iter().map(violation).collect::<Vec<_>>(),
+        "retry_after_ms": failure.retry_after.map(|wait| wait.as_millis() as u64),
+    })
+}
+
+fn print_failure(failure: &Failure) {
+    eprintln!("{} {}", failure.code, failure.reason);
+    match failure.violations.as_slice() {
+        [] => eprintln!("  {}", failure.message),
+        violations => {
+            for (field, description) in violations {
+                eprintln!("  {field}: {description}");
+            }
+        }
+    }
+    if let Some(wait) = failure.retry_after {
+        eprintln!("  come back in {}", humantime::format_duration(wait));
+    }
+}

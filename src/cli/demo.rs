@@ -1,0 +1,129 @@
+//! `livegate demo`: the service at work, in front of the embedded simulator.
+//!
+//! It starts a simulator and the service in this process, then calls the service's
+//! own gRPC port as three callers: some thirty calls at once against a quota of
+//! five a second, one of which AWS throttles, and one request that is wrong.
+
+mod burst;
+mod table;
+
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tokio_util::sync::CancellationToken;
+
+use super::check_config::tell;
+use super::sources::SourceArgs;
+use crate::app::Livegate;
+use crate::auth::AuthMode;
+use crate::config::Config;
+use crate::grpc::client::Client;
+use crate::shutdown;
+use crate::simulator::{self, Limit, Simulator};
+use crate::upstream::aws::Credentials;
+
+/// What the demonstration calls at once, in calls a second.
+const QUOTA: f64 = 5.0;
+const BURST: u32 = 2;
+const CALL_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Show the service at work.
+#[derive(Clone, Debug, clap::Args)]
+pub struct DemoArgs {
+    #[command(flatten)]
+    sources: SourceArgs,
+    /// End after the burst instead of staying up
+    #[arg(long)]
+    once: bool,
+}
+
+/// Runs the demonstration.
+///
+/// # Errors
+/// Where a port cannot be had, or the service fails.
+pub async fn run(args: &DemoArgs) -> anyhow::Result<ExitCode> {
+    let config = match Config::load(&args.sources.sources()) {
+        Ok(loaded) => loaded.config,
+        Err(mistakes) => return tell(&mistakes),
+    };
+    let stop = CancellationToken::new();
+    let simulator = simulator(&config).await?;
+    let upstream = simulator.local_addr();
+    let handle = simulator.handle();
+    tokio::spawn(simulator.run(stop.clone()));
+
+    let service = bind(demonstration(config, upstream)).await?;
+    let address = service.grpc_address()?;
+    println!("simulated AWS on {upstream}, Livegate on {address}, quota {QUOTA} calls a second\n");
+    let leaving = stop.clone();
+    let serving = tokio::spawn(service.run(leaving.cancelled_owned()));
+
+    let client = Client::new(&format!("http://{address}"), CALL_TIMEOUT)?;
+    let outcomes = burst::send(&client).await?;
+    table::print(&outcomes, &handle.stats());
+    print_next(address);
+    if !args.once {
+        println!("\nLivegate stays up; Ctrl-C ends it.");
+        shutdown::requested().await?;
+    }
+    stop.cancel();
+    serving.await??;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn simulator(config: &Config) -> anyhow::Result<Simulator> {
+    let limit = Limit::new(QUOTA, BURST)?;
+    let settings = simulator::Settings {
+        profile: config.simulator.profile.parse()?,
+        create: limit,
+        faults: vec!["create:ThrottlingException/400".parse()?],
+        ..simulator::Settings::default()
+    };
+    // Another program may have the usual port: any other will do here.
+    let usual = Simulator::bind(config.simulator.listen, settings.clone()).await;
+    match usual {
+        Ok(simulator) => Ok(simulator),
+        Err(_) => Simulator::bind(any_port(config.simulator.listen), settings)
+            .await
+            .context("the simulator cannot listen"),
+    }
+}
+
+/// The configuration of the demonstration: everything that was configured, but
+/// for what makes it one.
+fn demonstration(mut config: Config, upstream: SocketAddr) -> Config {
+    config.upstream.endpoint_url = Some(format!("http://{upstream}"));
+    config.upstream.use_fips = false;
+    config.upstream.use_dual_stack = false;
+    config.create_quota.rate_per_second = QUOTA;
+    config.create_quota.burst = NonZeroU32::MIN.saturating_add(BURST - 1);
+    config.auth = AuthMode::OptionalHeader;
+    config.results.enabled = config.grpc.listen.ip().is_loopback();
+    config.shutdown.lameduck = Duration::ZERO;
+    config.shutdown.grace = Duration::from_secs(2);
+    config
+}
+
+async fn bind(mut config: Config) -> anyhow::Result<Livegate> {
+    if let Ok(service) = Livegate::bind(config.clone(), Credentials::Simulator).await {
+        return Ok(service);
+    }
+    config.grpc.listen = any_port(config.grpc.listen);
+    config.admin.listen = any_port(config.admin.listen);
+    Ok(Livegate::bind(config, Credentials::Simulator).await?)
+}
+
+fn any_port(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip(), 0)
+}
+
+fn print_next(address: SocketAddr) {
+    println!(
+        "\nFrom another terminal:\n  cargo run -q -- create --endpoint http://{address}\n  \
+         buf curl --protocol grpc --http2-prior-knowledge -d '{{}}' \
+         http://{address}/livegate.v1.SessionService/CreateSession"
+    );
+}

@@ -1,0 +1,61 @@
+//! The table at the end of the demonstration.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::burst::CallOutcome;
+use crate::simulator::Stats;
+
+/// Prints what became of the calls, by caller, and why some were refused.
+pub(super) fn print(outcomes: &[CallOutcome], stats: &Stats) {
+    let callers: BTreeSet<&str> = outcomes.iter().map(|outcome| outcome.caller).collect();
+    println!(
+        "\n{:<12}{:>6}{:>8}{:>9}{:>9}  {:<14}",
+        "caller", "calls", "issued", "retried", "refused", "longest wait"
+    );
+    for caller in callers {
+        let own: Vec<_> = outcomes
+            .iter()
+            .filter(|outcome| outcome.caller == caller)
+            .collect();
+        let issued = own
+            .iter()
+            .filter_map(|outcome| outcome.answer.as_ref().ok());
+        let retried = issued.clone().filter(|answer| answer.attempts > 1).count();
+        let longest = issued
+            .clone()
+            .map(|answer| answer.waited)
+            .max()
+            .unwrap_or_default();
+        let count = issued.count();
+        println!(
+            "{caller:<12}{:>6}{count:>8}{retried:>9}{:>9}  {:.2} s",
+            own.len(),
+            own.len() - count,
+            longest.as_secs_f64()
+        );
+    }
+    print_refusals(outcomes);
+    println!(
+        "\nAWS saw {} calls, throttled {}, and made {} sessions.",
+        stats.create.calls,
+        stats.create.throttled + stats.create.faults_played,
+        stats.sessions_made
+    );
+}
+
+fn print_refusals(outcomes: &[CallOutcome]) {
+    let mut refusals: BTreeMap<&str, (usize, &CallOutcome)> = BTreeMap::new();
+    for outcome in outcomes {
+        if let Err(failure) = &outcome.answer {
+            refusals.entry(&failure.reason).or_insert((0, outcome)).0 += 1;
+        }
+    }
+    println!("\nwhy refused");
+    for (reason, (count, example)) in refusals {
+        let Err(failure) = &example.answer else {
+            continue;
+        };
+        let took = example.took.as_millis();
+        println!("{count:>3} x {reason} after {took} ms: {}", failure.message);
+    }
+}

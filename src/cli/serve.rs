@@ -1,0 +1,46 @@
+//! `livegate serve`: the service.
+
+use std::process::ExitCode;
+
+use anyhow::anyhow;
+use tracing::error;
+
+use super::check_config::tell;
+use super::sources::SourceArgs;
+use crate::app::Livegate;
+use crate::config::Config;
+use crate::shutdown;
+use crate::telemetry::{self, LogFormat};
+use crate::upstream::aws::Credentials;
+
+/// Run the service.
+#[derive(Clone, Debug, clap::Args)]
+pub struct ServeArgs {
+    #[command(flatten)]
+    sources: SourceArgs,
+    /// The form of the log lines on standard error; LIVEGATE_LOG filters them,
+    /// as in info,livegate=debug
+    #[arg(long, value_enum, default_value_t)]
+    log_format: LogFormat,
+}
+
+/// Serves until it is asked to leave; a second signal ends it at once.
+///
+/// # Errors
+/// Where it cannot start, or not go on. A configuration with mistakes is no error
+/// here: they are printed, and the exit code is 1.
+pub async fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
+    let loaded = match Config::load(&args.sources.sources()) {
+        Ok(loaded) => loaded,
+        Err(mistakes) => return tell(&mistakes),
+    };
+    telemetry::install(args.log_format).map_err(|problem| anyhow!(problem))?;
+    let service = Livegate::bind(loaded.config, Credentials::DefaultChain).await?;
+    let stop = async {
+        if let Err(failure) = shutdown::requested().await {
+            error!(%failure, "signals cannot be heard: leaving");
+        }
+    };
+    service.run(stop).await?;
+    Ok(ExitCode::SUCCESS)
+}

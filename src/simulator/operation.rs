@@ -1,0 +1,84 @@
+//! The two operations that the simulator knows, and a value for each of them.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// An operation of Rekognition that the simulator answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Operation {
+    /// `CreateFaceLivenessSession`, `create` in a fault.
+    Create,
+    /// `GetFaceLivenessSessionResults`, `results` in a fault.
+    Results,
+}
+
+impl Operation {
+    /// AWS's name for it.
+    pub(super) fn aws_name(self) -> &'static str {
+        match self {
+            Self::Create => "CreateFaceLivenessSession",
+            Self::Results => "GetFaceLivenessSessionResults",
+        }
+    }
+
+    /// The operation that an `X-Amz-Target` header names.
+    pub(super) fn from_target(target: &str) -> Option<Self> {
+        let name = target.strip_prefix("RekognitionService.")?;
+        [Self::Create, Self::Results]
+            .into_iter()
+            .find(|operation| operation.aws_name() == name)
+    }
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Create => "create",
+            Self::Results => "results",
+        })
+    }
+}
+
+impl FromStr for Operation {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text {
+            "create" => Ok(Self::Create),
+            "results" => Ok(Self::Results),
+            _ => Err(()),
+        }
+    }
+}
+
+/// One `T` for each operation.
+#[derive(Clone, Debug, Default)]
+pub(super) struct PerOperation<T> {
+    pub(super) create: T,
+    pub(super) results: T,
+}
+
+impl<T> PerOperation<T> {
+    pub(super) fn of(&mut self, operation: Operation) -> &mut T {
+        match operation {
+            Operation::Create => &mut self.create,
+            Operation::Results => &mut self.results,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_names_service_and_operation_to_the_letter() {
+        let target = "RekognitionService.CreateFaceLivenessSession";
+        assert_eq!(Operation::from_target(target), Some(Operation::Create));
+        assert_eq!(
+            Operation::from_target("RekognitionService.createFaceLivenessSession"),
+            None
+        );
+        assert_eq!(Operation::from_target("CreateFaceLivenessSession"), None);
+    }
+}

@@ -1,0 +1,81 @@
+//! The one form of a request that client and service both hash.
+
+use sha2::{Digest as _, Sha256};
+
+use super::{Signed, hex};
+
+/// The canonical request: method, path, query, signed headers, body hash.
+///
+/// The path is encoded once more than on the wire, as for every service but
+/// S3; dot segments are not folded, since only `/` is served.
+pub(super) fn request(request: &Signed<'_>, signed_headers: &[&str]) -> String {
+    let headers: String = signed_headers
+        .iter()
+        .map(|name| format!("{name}:{}\n", header(request.headers, name)))
+        .collect();
+    [
+        request.method,
+        &encode(request.path.as_bytes(), b"/"),
+        &query(request.query),
+        &headers,
+        &signed_headers.join(";"),
+        &hex(&Sha256::digest(request.body)),
+    ]
+    .join("\n")
+}
+
+/// A header's values, each with runs of spaces made one, joined by commas.
+fn header(headers: &http::HeaderMap, name: &str) -> String {
+    let values = headers.get_all(name).iter().map(|value| {
+        let text = String::from_utf8_lossy(value.as_bytes());
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
+    });
+    values.collect::<Vec<_>>().join(",")
+}
+
+fn query(query: &str) -> String {
+    let mut pairs: Vec<(String, String)> = query
+        .split('&')
+        .filter(|pair| !pair.is_empty())
+        .map(|pair| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            (encode(&decode(name), b""), encode(&decode(value), b""))
+        })
+        .collect();
+    pairs.sort();
+    pairs
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect::<Vec<_>>()
+        .join("&")
+}
+
+fn encode(bytes: &[u8], kept: &[u8]) -> String {
+    let mut out = String::with_capacity(bytes.len());
+    for byte in bytes {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(byte) || kept.contains(byte) {
+            out.push(char::from(*byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
+}
+
+fn decode(text: &str) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [byte, after @ ..] = rest {
+        let escaped = after
+            .get(..2)
+            .filter(|_| *byte == b'%')
+            .and_then(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok());
+        rest = if escaped.is_some() {
+            &after[2..]
+        } else {
+            after
+        };
+        out.push(escaped.unwrap_or(*byte));
+    }
+    out
+}

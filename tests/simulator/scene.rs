@@ -1,0 +1,122 @@
+//! A simulator on a free port, AWS's SDK as its client, and what the SDK tells.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use aws_sdk_rekognition::Client;
+use aws_sdk_rekognition::config::{BehaviorVersion, Config, Credentials, Region};
+use aws_sdk_rekognition::error::{ProvideErrorMetadata, SdkError};
+use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::timeout::TimeoutConfig;
+use livegate::simulator::{Fault, Lifetimes, Settings, Simulator, SimulatorHandle};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
+
+pub(crate) struct Scene {
+    pub(crate) aws: Client,
+    pub(crate) simulator: SimulatorHandle,
+    pub(crate) stop: CancellationToken,
+    pub(crate) running: AbortOnDropHandle<()>,
+}
+
+pub(crate) async fn scene(settings: Settings) -> Scene {
+    let bound = Simulator::bind("127.0.0.1:0", settings).await;
+    let simulator = bound.expect("a port is free");
+    let (handle, stop) = (simulator.handle(), CancellationToken::new());
+    let aws = client(handle.local_addr(), "test", "test");
+    let running = AbortOnDropHandle::new(tokio::spawn(simulator.run(stop.clone())));
+    Scene {
+        aws,
+        simulator: handle,
+        stop,
+        running,
+    }
+}
+
+pub(crate) fn client(address: SocketAddr, key: &str, secret: &str) -> Client {
+    let timeouts = TimeoutConfig::builder().operation_attempt_timeout(Duration::from_millis(500));
+    Client::from_conf(
+        Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("us-east-1"))
+            .endpoint_url(format!("http://{address}"))
+            .credentials_provider(Credentials::new(key, secret, None, None, "tests"))
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(timeouts.build())
+            .build(),
+    )
+}
+
+/// No latency, and a session that is finished as soon as it is made.
+pub(crate) fn at_once() -> Settings {
+    let finished = Duration::ZERO;
+    Settings {
+        latency: Some(Duration::ZERO..=Duration::ZERO),
+        lifetimes: Lifetimes {
+            in_progress: finished,
+            finished,
+            ..Lifetimes::default()
+        },
+        ..Settings::default()
+    }
+}
+
+pub(crate) fn with_faults(specs: &[&str]) -> Settings {
+    Settings {
+        faults: specs.iter().map(|spec| fault(spec)).collect(),
+        ..at_once()
+    }
+}
+
+pub(crate) fn fault(spec: &str) -> Fault {
+    spec.parse().expect("a fault by the grammar")
+}
+
+impl Scene {
+    pub(crate) async fn create(&self, token: &str) -> Result<String, String> {
+        create(&self.aws, Some(token)).await
+    }
+
+    /// A request to the simulator itself: its status line and body.
+    pub(crate) async fn control(&self, request: &str, body: &str) -> (String, String) {
+        let length = body.len();
+        let head = format!("{request} HTTP/1.1\r\nhost: simulator\r\nconnection: close\r\n");
+        let bytes = format!("{head}content-length: {length}\r\n\r\n{body}");
+        let answer = exchange(self.simulator.local_addr(), &bytes).await;
+        let answer = answer.expect("the simulator answers");
+        let (head, body) = answer.split_once("\r\n\r\n").expect("an answer has a head");
+        let status = head.lines().next().unwrap_or_default();
+        (status.to_owned(), body.to_owned())
+    }
+}
+
+async fn exchange(address: SocketAddr, bytes: &str) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect(address).await?;
+    stream.write_all(bytes.as_bytes()).await?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await?;
+    Ok(answer)
+}
+
+/// A session id, or the code and status that the SDK tells.
+pub(crate) async fn create(aws: &Client, token: Option<&str>) -> Result<String, String> {
+    let call = aws
+        .create_face_liveness_session()
+        .set_client_request_token(token.map(str::to_owned));
+    call.send().await.map(|made| made.session_id).map_err(told)
+}
+
+pub(crate) fn told<E: ProvideErrorMetadata>(error: SdkError<E>) -> String {
+    match error {
+        SdkError::ServiceError(error) => {
+            let status = error.raw().status().as_u16();
+            format!("{} {status}", error.err().code().unwrap_or("no code"))
+        }
+        SdkError::TimeoutError(_) => "timeout".to_owned(),
+        SdkError::DispatchFailure(_) => "no answer".to_owned(),
+        SdkError::ResponseError(_) => "unreadable".to_owned(),
+        SdkError::ConstructionFailure(_) | _ => "other".to_owned(),
+    }
+}
