@@ -1,7 +1,61 @@
-//! Admission.
+//! Admission: who may spend the next call of the quota, and when.
+//!
+//! [`Admission::admit`] answers with a [`Permit`], good for one attempt, or with
+//! [`Refused`]. It owns the waiting line, the bucket and the rate of one
+//! operation; it knows nothing of AWS, of gRPC, or of what a permit is spent on.
+//!
+//! # The terms
+//!
+//! - A *slot* is one call that the quota allows. Slots come one by one, and each
+//!   is given to whoever is first when it comes (*late binding*), so a caller that
+//!   gave up costs nothing.
+//! - A *line* holds the waiting requests of one caller. Lines take turns by weight.
+//! - *Prediction*: a request that would not get its slot in time is refused as it
+//!   arrives, and told when to come back.
+//! - A *retry* enters at the head of its caller's line and pays like any attempt.
+//!
+//! # An example
+//!
+//! 25 calls a second, one caller with 200 requests at once, each with a deadline of
+//! 5 s; an attempt typically takes 0.3 s. Place 118 is predicted to wait
+//! 118 / 24.5 = 4.8 s, which leaves less than an attempt needs: it and all behind
+//! it are refused at once, each told to come back one slot later than the one
+//! before. A second caller's first request finds its own line empty and gets the
+//! next slot but one.
+//!
+//! ```text
+//! admit -> [predict] --refused, with a hint
+//!             | line of the caller
+//!             v
+//!        queue --slot comes--> Permit -> finish(outcome) -> rate adapts
+//! ```
+
+mod adaptive;
+mod ceiling;
+mod clock;
+mod gate;
+mod latency;
+mod line;
+mod local;
+mod policy;
+mod predict;
+mod queue;
 
 use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+
+use self::gate::{Arrival, Event, Gate};
+use self::queue::Ticket;
+use crate::deadline::Deadline;
+use crate::session::words::CallerId;
+
+pub use self::policy::{CallerPolicies, CallerPolicy, Weight};
+pub use self::queue::Entry;
 
 /// The quota of one operation, and how long a request may wait for it.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,4 +68,196 @@ pub struct QuotaSettings {
     pub headroom: f64,
     /// The longest a request waits, whatever its deadline.
     pub max_wait: Duration,
+}
+
+impl QuotaSettings {
+    /// The rate that is ours to spend, in calls a second.
+    #[must_use]
+    pub fn spendable_per_second(&self) -> f64 {
+        self.rate_per_second * self.headroom
+    }
+}
+
+/// Everything that admission to one operation goes by. All of it can change
+/// while requests wait.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AdmissionSettings {
+    /// The quota.
+    pub quota: QuotaSettings,
+    /// How callers share it.
+    pub callers: CallerPolicies,
+    /// Whether the rate falls while AWS throttles us below the quota.
+    pub adaptive: bool,
+}
+
+/// The one door to an operation's quota. Clones are the same door.
+#[derive(Clone, Debug)]
+pub struct Admission {
+    mailbox: mpsc::UnboundedSender<Event>,
+    next_ticket: Arc<AtomicU64>,
+}
+
+impl Admission {
+    /// Opens a door whose bucket is empty, and starts the task that drives it.
+    /// The task ends when the last clone and the last permit are gone.
+    #[must_use]
+    pub fn open(settings: AdmissionSettings) -> Self {
+        let (mailbox, events) = mpsc::unbounded_channel();
+        tokio::spawn(Gate::new(settings, Instant::now()).drive(events));
+        Self {
+            mailbox,
+            next_ticket: Arc::default(),
+        }
+    }
+
+    /// Waits for a slot.
+    ///
+    /// Dropped half way, it frees its place at once and costs no slot.
+    ///
+    /// # Errors
+    /// [`Refused`], at once where the wait would not fit the deadline or the
+    /// longest wait; later where the forecast was wrong.
+    pub async fn admit(
+        &self,
+        caller: &CallerId,
+        entry: Entry,
+        deadline: Deadline,
+    ) -> Result<Permit, Refused> {
+        let ticket = Ticket(self.next_ticket.fetch_add(1, Ordering::Relaxed));
+        let (reply, answer) = oneshot::channel();
+        let arrival = Arrival {
+            ticket,
+            caller: caller.clone(),
+            entry,
+            deadline,
+            reply,
+        };
+        let mut place = Place {
+            mailbox: &self.mailbox,
+            ticket: Some(ticket),
+        };
+        self.mailbox
+            .send(Event::Arrive(arrival))
+            .map_err(|_| Refused::closed())?;
+        let answer = answer.await.map_err(|_| Refused::closed())?;
+        place.ticket = None;
+        answer.map(|slot| Permit::new(self.mailbox.clone(), slot.waited))
+    }
+
+    /// Goes by other settings from now on. Nobody who waits loses the place, and
+    /// there is no second burst.
+    pub fn apply(&self, settings: AdmissionSettings) {
+        // A gate that is gone has nobody waiting.
+        let _ = self.mailbox.send(Event::Apply(Box::new(settings)));
+    }
+
+    /// What the door looks like now; `None` once the gate is gone.
+    pub async fn state(&self) -> Option<AdmissionState> {
+        let (reply, answer) = oneshot::channel();
+        self.mailbox.send(Event::Look(reply)).ok()?;
+        answer.await.ok()
+    }
+}
+
+/// What a door looks like at one moment.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct AdmissionState {
+    /// Requests that wait, of all callers.
+    pub waiting: usize,
+    /// Callers that are kept apart.
+    pub callers: usize,
+    /// Calls a second that are released at present.
+    pub rate_per_second: f64,
+    /// The share of the configured rate in use: 0.05 to 1.
+    pub adaptive_factor: f64,
+    /// Calls that could be released at once, in parts too.
+    pub level: f64,
+}
+
+/// Frees the place in the queue of a call that is dropped while it waits.
+struct Place<'a> {
+    mailbox: &'a mpsc::UnboundedSender<Event>,
+    ticket: Option<Ticket>,
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        if let Some(ticket) = self.ticket {
+            let _ = self.mailbox.send(Event::Cancel(ticket));
+        }
+    }
+}
+
+/// The right to one attempt. Dropped without an outcome it counts as neither a
+/// success nor a failure.
+#[derive(Debug)]
+#[must_use = "a permit is a slot of the quota, spent"]
+pub struct Permit {
+    mailbox: mpsc::UnboundedSender<Event>,
+    granted: Instant,
+    waited: Duration,
+}
+
+impl Permit {
+    fn new(mailbox: mpsc::UnboundedSender<Event>, waited: Duration) -> Self {
+        Self {
+            mailbox,
+            granted: Instant::now(),
+            waited,
+        }
+    }
+
+    /// How long it took to come.
+    #[must_use]
+    pub fn waited(&self) -> Duration {
+        self.waited
+    }
+
+    /// Says what came of the attempt, so that rate and forecast can learn.
+    pub fn finish(self, outcome: Outcome) {
+        let took = self.granted.elapsed();
+        let _ = self.mailbox.send(Event::Finish { outcome, took });
+    }
+}
+
+/// What came of an attempt, as far as admission cares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It reached AWS and was not throttled.
+    Answered,
+    /// AWS says that the quota is spent.
+    Throttled,
+}
+
+/// Why there was no slot, and when to come back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
+pub struct Refused {
+    /// What was in the way.
+    pub reason: Refusal,
+    /// When a slot is likely; zero where coming back does not depend on time.
+    pub retry_after: Duration,
+}
+
+impl Refused {
+    fn closed() -> Self {
+        Self {
+            reason: Refusal::Closed,
+            retry_after: Duration::ZERO,
+        }
+    }
+}
+
+/// What was in the way of a slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum Refusal {
+    /// The quota that all callers share would not have come round in time.
+    #[error("the shared quota would not come round in time")]
+    Quota,
+    /// The caller's own ceiling, or the bound on its waiting requests.
+    #[error("the caller's own limit is reached")]
+    CallerQuota,
+    /// The door is closed: the process is leaving.
+    #[error("the service is leaving")]
+    Closed,
 }

@@ -1,1 +1,4 @@
 //! cli
+
+pub mod check_config;
+pub mod sources;

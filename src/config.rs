@@ -1,1 +1,202 @@
-//! config
+//! The configuration: load it, merge it, say where each value came from, and
+//! refuse what cannot be meant.
+//!
+//! One TOML file, overridden by `LIVEGATE_SECTION__KEY` variables, overridden by
+//! `--set section.key=value`. This room makes the settings types of the
+//! components; it knows no component otherwise, and decides nothing at run time.
+//! All mistakes are told at once. A value that is overridden is not judged, its
+//! key is. The way of a value:
+//!
+//! ```text
+//! sources -> layers: entries (key, value, source)
+//!         -> reader: sections asks for each knob by kind -> Config
+//!         -> crosschecks -> unknown keys -> Loaded | Mistakes
+//! ```
+//!
+//! An example: the file has `burst = 7` in `[quota.create]` on line 2, and the
+//! environment `LIVEGATE_QUOTA__CREATE__MAX_WAIT=5`. The burst is right, the
+//! wait has no unit, so there is one mistake and no configuration:
+//! `LIVEGATE_QUOTA__CREATE__MAX_WAIT: quota.create.max_wait = "5": must be a
+//! duration from 0s to 3m; add a unit, as in "5s"`. With `5s` there it loads,
+//! with 7, 5 s, and defaults for the rest.
+
+mod callers;
+mod crosschecks;
+mod effective;
+mod key;
+mod kind;
+mod layers;
+mod mistake;
+mod nearest;
+mod reader;
+mod section;
+mod sections;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+pub use effective::Effective;
+pub use key::Key;
+pub use layers::Sources;
+pub use mistake::{Mistake, Mistakes, Source};
+
+use crate::admission::{CallerPolicies, QuotaSettings};
+use crate::auth::AuthMode;
+use crate::retry::RetrySettings;
+use crate::shutdown::ShutdownSettings;
+use crate::upstream::aws;
+use layers::Layers;
+use reader::Reader;
+
+/// Keys that had another name once: the former name, then the present one.
+const RENAMED: &[(&str, &str)] = &[];
+
+/// All settings of all components.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// `[grpc]`
+    pub grpc: GrpcSettings,
+    /// `[admin]`
+    pub admin: AdminSettings,
+    /// `[upstream]`
+    pub upstream: aws::Settings,
+    /// `[quota.create]`
+    pub create_quota: QuotaSettings,
+    /// `[quota.results]`
+    pub results_quota: QuotaSettings,
+    /// `[results]`
+    pub results: ResultsSettings,
+    /// `[auth]`
+    pub auth: AuthMode,
+    /// `[retry]`
+    pub retry: RetrySettings,
+    /// `[adaptive]`
+    pub adaptive: AdaptiveSettings,
+    /// `[admission]` and `[callers]`
+    pub callers: CallerPolicies,
+    /// `[shutdown]`
+    pub shutdown: ShutdownSettings,
+    /// `[simulator]`
+    pub simulator: SimulatorSettings,
+}
+
+/// The service's own door.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GrpcSettings {
+    /// Where it listens; port 0: a port of the system's choice.
+    pub listen: SocketAddr,
+    /// The deadline of a caller that sends none, 10 ms to 5 min.
+    pub default_deadline: Duration,
+}
+
+/// The door of the operators: plain HTTP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AdminSettings {
+    /// Where it listens; port 0: a port of the system's choice.
+    pub listen: SocketAddr,
+}
+
+/// Who may read the results of sessions, which hold face images.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ResultsSettings {
+    /// Whether results are served at all.
+    pub enabled: bool,
+    /// Whether they are served beyond loopback to callers nobody proved.
+    pub allow_unauthenticated: bool,
+}
+
+/// Whether the rate follows what AWS grants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AdaptiveSettings {
+    /// Whether it does.
+    pub enabled: bool,
+}
+
+/// The embedded Rekognition of `demo` and `simulate`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SimulatorSettings {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// How it behaves: one of the names that `simulate --profile` knows.
+    pub profile: String,
+}
+
+/// A configuration, and where each of its values came from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Loaded {
+    /// The settings.
+    pub config: Config,
+    /// Each setting with its source, in the order of the example file.
+    pub effective: Vec<Effective>,
+}
+
+impl Config {
+    /// Reads `sources`.
+    ///
+    /// # Errors
+    /// All that is wrong with them.
+    pub fn load(sources: &Sources) -> Result<Loaded, Mistakes> {
+        judge(Layers::read(sources), RENAMED)
+    }
+
+    /// Reads `text` as a file, with nothing upon it.
+    ///
+    /// # Errors
+    /// All that is wrong with it; the file is called `<text>`.
+    pub fn from_text(text: &str) -> Result<Loaded, Mistakes> {
+        judge(Layers::of_text(text), RENAMED)
+    }
+}
+
+impl Loaded {
+    /// The whole configuration as a file, each value with its source in a
+    /// comment. Read again it gives the same [`Config`].
+    #[must_use]
+    pub fn to_toml(&self) -> String {
+        effective::to_toml(&self.effective)
+    }
+
+    /// The keys whose values are not the same in `other`, such as this
+    /// configuration read again, or that only one of the two has.
+    #[must_use]
+    pub fn changed_keys(&self, other: &Self) -> Vec<Key> {
+        effective::changed_keys(&self.effective, &other.effective)
+    }
+}
+
+fn judge(layers: Layers, renamed: &[(&str, &str)]) -> Result<Loaded, Mistakes> {
+    let mut reader = Reader::new(layers);
+    let config = sections::config(&mut reader);
+    crosschecks::check(&config, &mut reader);
+    let effective = reader.finish(renamed)?;
+    Ok(Loaded { config, effective })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_renamed_key_says_its_new_name() {
+        let renamed = [("quota.create.per_second", "quota.create.rate_per_second")];
+        let layers = Layers::of_text("[quota.create]\nper_second = 5");
+        let mistakes = judge(layers, &renamed).expect_err("the old name is refused");
+        let expected = "<text>:2: quota.create.per_second: was renamed: \
+            it is quota.create.rate_per_second now";
+        assert_eq!(mistakes.to_string(), expected);
+    }
+
+    #[test]
+    fn the_table_of_renamed_keys_leads_to_keys_that_exist() {
+        let defaults = Config::from_text("").expect("the defaults are right");
+        for (old, new) in RENAMED {
+            let has = |key: &str| {
+                defaults
+                    .effective
+                    .iter()
+                    .any(|one| one.key == Key::dotted(key))
+            };
+            assert!(has(new) && !has(old), "{old} -> {new}");
+        }
+    }
+}

@@ -1,3 +1,26 @@
-//! Sessions.
+//! Sessions: issuing them, and reading what came of them.
+//!
+//! This is the domain. It owns the way of a request from the caller's identity
+//! to AWS's answer, and the life of a session. It knows the ports behind which
+//! AWS and the stores stand, and nothing of gRPC, TOML or HTTP.
 
+mod attempts;
+mod creator;
+mod error;
+mod results;
 pub mod words;
+
+use std::time::SystemTime;
+
+pub use attempts::{Attempts, Effort};
+pub use creator::{Creator, Order, Session};
+pub use error::SessionError;
+pub use results::Results;
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "it leaves the process as a timestamp"
+)]
+fn wall_clock() -> SystemTime {
+    SystemTime::now()
+}

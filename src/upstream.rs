@@ -65,6 +65,25 @@ pub enum UpstreamErrorKind {
 }
 
 impl UpstreamErrorKind {
+    /// Its name in logs and metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Throttled => "throttled",
+            Self::QuotaExceeded => "quota_exceeded",
+            Self::Internal => "internal",
+            Self::Unavailable => "unavailable",
+            Self::Timeout => "timeout",
+            Self::Malformed => "malformed",
+            Self::InvalidParameter => "invalid_parameter",
+            Self::AccessDenied => "access_denied",
+            Self::Credentials => "credentials",
+            Self::SessionNotFound => "session_not_found",
+            Self::RequestConflict => "request_conflict",
+            Self::Unknown => "unknown",
+        }
+    }
+
     /// Whether another attempt, with the same token, can come to something else.
     #[must_use]
     pub fn is_transient(self) -> bool {

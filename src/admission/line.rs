@@ -1,0 +1,154 @@
+//! One caller's line: first come, first served, but retries at its head.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::ceiling::Ceiling;
+use super::policy::CallerPolicy;
+use super::queue::{Entry, Ticket};
+
+/// How far back the arrivals of a caller are remembered.
+const MEMORY: Duration = Duration::from_secs(2);
+
+/// A hint never sends anyone away for longer.
+const LONGEST_HINT: Duration = Duration::from_secs(30);
+
+/// The requests of one caller that wait, and what is known of the caller.
+#[derive(Debug)]
+pub(super) struct Line {
+    /// Oldest first. A ticket that was cancelled stays here until it is reached
+    /// or until half of the line is such.
+    tickets: VecDeque<Ticket>,
+    live: usize,
+    weight: u32,
+    max_waiting: usize,
+    ceiling: Option<Ceiling>,
+    /// How many more slots of this round are its own.
+    turn: u32,
+    /// Whether the queue holds a place for it, in the round or held back.
+    pub(super) placed: bool,
+    arrivals: f64,
+    arrived_at: Instant,
+    hinted_until: Instant,
+}
+
+impl Line {
+    pub(super) fn new(policy: &CallerPolicy, now: Instant) -> Self {
+        Self {
+            tickets: VecDeque::new(),
+            live: 0,
+            weight: policy.weight.get(),
+            max_waiting: policy.max_waiting.get() as usize,
+            ceiling: policy
+                .max_rate_per_second
+                .map(|rate| Ceiling::starting(now, rate)),
+            turn: 0,
+            placed: false,
+            arrivals: 0.0,
+            arrived_at: now,
+            hinted_until: now,
+        }
+    }
+
+    /// Takes on another policy; nobody in the line is lost.
+    pub(super) fn apply(&mut self, policy: &CallerPolicy, now: Instant) {
+        self.weight = policy.weight.get();
+        self.max_waiting = policy.max_waiting.get() as usize;
+        self.turn = self.turn.min(self.weight);
+        self.ceiling = match (self.ceiling.take(), policy.max_rate_per_second) {
+            (Some(ceiling), Some(rate)) => Some(ceiling.at_rate(now, rate)),
+            (None, rate) => rate.map(|rate| Ceiling::starting(now, rate)),
+            (Some(_), None) => None,
+        };
+    }
+
+    /// How many wait.
+    pub(super) fn live(&self) -> usize {
+        self.live
+    }
+
+    pub(super) fn weight(&self) -> f64 {
+        f64::from(self.weight)
+    }
+
+    pub(super) fn ceiling(&self) -> Option<&Ceiling> {
+        self.ceiling.as_ref()
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.live >= self.max_waiting
+    }
+
+    /// Whether nobody waits and nobody came for `span`.
+    pub(super) fn is_idle(&self, now: Instant, span: Duration) -> bool {
+        self.live == 0 && now.saturating_duration_since(self.arrived_at) >= span
+    }
+
+    /// The place that a request entering now would have: 1 is the head.
+    pub(super) fn place(&self, entry: Entry) -> usize {
+        match entry {
+            Entry::Arrival => self.live + 1,
+            Entry::Retry => 1,
+        }
+    }
+
+    /// Counts an arrival, whatever becomes of it.
+    pub(super) fn arrive(&mut self, now: Instant) {
+        self.arrivals = self.arrivals_per_second(now) + 1.0 / MEMORY.as_secs_f64();
+        self.arrived_at = now;
+    }
+
+    /// Arrivals of late, in requests a second.
+    pub(super) fn arrivals_per_second(&self, now: Instant) -> f64 {
+        let age = now.saturating_duration_since(self.arrived_at).as_secs_f64();
+        self.arrivals * (-age / MEMORY.as_secs_f64()).exp()
+    }
+
+    pub(super) fn enter(&mut self, entry: Entry, ticket: Ticket) {
+        match entry {
+            Entry::Arrival => self.tickets.push_back(ticket),
+            Entry::Retry => self.tickets.push_front(ticket),
+        }
+        self.live += 1;
+    }
+
+    /// One of the line left it; `waits` tells which tickets still wait.
+    pub(super) fn leave(&mut self, waits: impl Fn(Ticket) -> bool) {
+        self.live -= 1;
+        if self.tickets.len() > 2 * self.live + 16 {
+            self.tickets.retain(|ticket| waits(*ticket));
+        }
+    }
+
+    /// The oldest ticket, and off the line.
+    pub(super) fn pop(&mut self) -> Option<Ticket> {
+        self.tickets.pop_front()
+    }
+
+    /// Pays for a slot that was given; says whether the line's turn is over.
+    pub(super) fn pay(&mut self, now: Instant) -> bool {
+        if let Some(ceiling) = &mut self.ceiling {
+            ceiling.spend(now);
+        }
+        if self.turn == 0 {
+            self.turn = self.weight;
+        }
+        self.turn -= 1;
+        self.turn == 0
+    }
+
+    /// Gives up what is left of the line's turn.
+    pub(super) fn end_turn(&mut self) {
+        self.turn = 0;
+    }
+
+    /// When to come back: not before `earliest`, and `gap` after the caller that
+    /// was last told so.
+    pub(super) fn hint(&mut self, now: Instant, earliest: Duration, gap: Duration) -> Duration {
+        let next = (self.hinted_until + gap).max(now + earliest.max(gap));
+        self.hinted_until = next.min(now + LONGEST_HINT);
+        self.hinted_until - now
+    }
+}

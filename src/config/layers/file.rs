@@ -1,0 +1,118 @@
+//! The file: TOML, each entry with the line of its key.
+//!
+//! A file that is no TOML gives one mistake for each place that cannot be read,
+//! with line and column, and no entries: what the parser saves of it would only
+//! breed mistakes that are none.
+
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+
+use toml::de::{DeTable, DeValue};
+
+use super::{Entry, Layers, Raw};
+use crate::config::key::Key;
+use crate::config::mistake::{Mistake, Source};
+
+/// Reads the file at `path` into `layers`.
+pub(super) fn read(path: &Path, layers: &mut Layers) {
+    let problem = match std::fs::read(path).map(String::from_utf8) {
+        Ok(Ok(text)) => return read_text(path, &text, layers),
+        Ok(Err(error)) => {
+            let valid = error.utf8_error().valid_up_to();
+            format!("must be UTF-8, and is not from byte {valid} on")
+        }
+        Err(error) => format!("cannot be read: {error}"),
+    };
+    let source = Source::File {
+        path: Arc::from(path),
+        line: None,
+    };
+    layers.incomplete = true;
+    layers.mistakes.push(Mistake::of_source(source, problem));
+}
+
+/// Reads `text`, the content of the file at `path`, into `layers`.
+pub(super) fn read_text(path: &Path, text: &str, layers: &mut Layers) {
+    let document = Document {
+        path: Arc::from(path),
+        text,
+        lines: line_starts(text),
+    };
+    let (table, errors) = DeTable::parse_recoverable(text);
+    if errors.is_empty() {
+        document.enter(&Key::new(Vec::new()), table.get_ref(), layers);
+        return;
+    }
+    layers.incomplete = true;
+    for error in errors {
+        let (line, column) = document.place(error.span().unwrap_or_default());
+        let problem = format!("column {column}: not TOML: {}", error.message());
+        layers
+            .mistakes
+            .push(Mistake::of_source(document.source(line), problem));
+    }
+}
+
+struct Document<'t> {
+    path: Arc<Path>,
+    text: &'t str,
+    /// The offset of the first byte of each line.
+    lines: Vec<usize>,
+}
+
+impl Document<'_> {
+    fn enter(&self, section: &Key, table: &DeTable<'_>, layers: &mut Layers) {
+        for (name, value) in table {
+            let key = section.child(name.get_ref());
+            let (line, _) = self.place(name.span());
+            layers.push(Entry {
+                key: key.clone(),
+                raw: raw(value.get_ref()),
+                source: self.source(line),
+                written: self.text.get(value.span()).unwrap_or_default().to_owned(),
+            });
+            if let DeValue::Table(inner) = value.get_ref() {
+                self.enter(&key, inner, layers);
+            }
+        }
+    }
+
+    fn source(&self, line: usize) -> Source {
+        Source::File {
+            path: Arc::clone(&self.path),
+            line: Some(line),
+        }
+    }
+
+    /// The line and the column, both from 1, at which `span` begins.
+    fn place(&self, span: Range<usize>) -> (usize, usize) {
+        let line = self
+            .lines
+            .partition_point(|start| *start <= span.start)
+            .max(1);
+        let before = self
+            .text
+            .get(self.lines[line - 1]..span.start)
+            .unwrap_or_default();
+        (line, before.chars().count() + 1)
+    }
+}
+
+fn line_starts(text: &str) -> Vec<usize> {
+    let after_breaks = text.match_indices('\n').map(|(at, _)| at + 1);
+    std::iter::once(0).chain(after_breaks).collect()
+}
+
+fn raw(value: &DeValue<'_>) -> Raw {
+    match value {
+        DeValue::String(text) => Raw::Text(text.to_string()),
+        DeValue::Integer(digits) => {
+            i64::from_str_radix(digits.as_str(), digits.radix()).map_or(Raw::Other, Raw::Integer)
+        }
+        DeValue::Float(digits) => digits.as_str().parse().map_or(Raw::Other, Raw::Float),
+        DeValue::Boolean(flag) => Raw::Flag(*flag),
+        DeValue::Datetime(_) | DeValue::Array(_) => Raw::Other,
+        DeValue::Table(_) => Raw::Section,
+    }
+}

@@ -1,0 +1,85 @@
+//! One section of the configuration: a getter for each kind of setting.
+//!
+//! So that a knob is one line where its component is assembled. An example:
+//! `at.time("max_wait", seconds(10), Duration::ZERO..=seconds(180))` in the
+//! section `quota.create` reads `quota.create.max_wait`, is 10 s where that is
+//! not set, and a mistake where it is 181 s.
+
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::ops::{Bound, RangeInclusive};
+use std::time::Duration;
+
+use super::key::Key;
+use super::kind::{Address, Choice, Count, Flag, Kind, Number, Text, Time};
+use super::reader::Reader;
+
+/// The getters of one section.
+pub(super) struct Section<'r> {
+    reader: &'r mut Reader,
+    key: Key,
+}
+
+impl<'r> Section<'r> {
+    pub(super) fn new(reader: &'r mut Reader, key: Key) -> Self {
+        Self { reader, key }
+    }
+
+    pub(super) fn time(
+        &mut self,
+        name: &str,
+        default: Duration,
+        bounds: RangeInclusive<Duration>,
+    ) -> Duration {
+        self.read(name, &Time(bounds), default)
+    }
+
+    /// A number of at least, or above, `low`.
+    pub(super) fn number(&mut self, name: &str, default: f64, low: Bound<f64>, high: f64) -> f64 {
+        self.read(name, &Number { low, high }, default)
+    }
+
+    /// A number above 0 that may be left unset.
+    pub(super) fn optional_number(&mut self, name: &str, high: f64) -> Option<f64> {
+        let kind = Number {
+            low: Bound::Excluded(0.0),
+            high,
+        };
+        self.reader.optional(self.key.child(name), &kind)
+    }
+
+    /// A whole number from 1.
+    pub(super) fn count(&mut self, name: &str, default: NonZeroU32, high: u32) -> NonZeroU32 {
+        self.read(name, &Count { high }, default)
+    }
+
+    pub(super) fn flag(&mut self, name: &str, default: bool) -> bool {
+        self.read(name, &Flag, default)
+    }
+
+    pub(super) fn address(&mut self, name: &str, default: SocketAddr) -> SocketAddr {
+        self.read(name, &Address, default)
+    }
+
+    pub(super) fn choice<T: Clone + PartialEq>(
+        &mut self,
+        name: &str,
+        default: T,
+        choices: &[(&str, T)],
+    ) -> T {
+        self.read(name, &Choice(choices), default)
+    }
+
+    pub(super) fn text(&mut self, name: &str, default: &str, kind: &Text) -> String {
+        self.read(name, kind, default.to_owned())
+    }
+
+    /// A text that may be left unset.
+    pub(super) fn optional_text(&mut self, name: &str, kind: &Text) -> Option<String> {
+        self.reader.optional(self.key.child(name), kind)
+    }
+
+    fn read<K: Kind>(&mut self, name: &str, kind: &K, default: K::Value) -> K::Value {
+        self.reader.read(self.key.child(name), kind, default)
+    }
+}

@@ -1,0 +1,237 @@
+//! Every knob: its section, default and bounds, into the component's own type.
+//!
+//! A new knob is one line here, a field of its component, and its paragraph in
+//! `deploy/livegate.example.toml`; a test compares that file with this one. An
+//! example: `burst` is `at.count("burst", count(5), 10_000)` in [`quota`], so
+//! both buckets have it, 5 where unset, 1 to 10,000.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::num::NonZeroU32;
+use std::ops::Bound::{Excluded, Included};
+use std::time::Duration;
+
+use super::key::Key;
+use super::kind::Text;
+use super::reader::Reader;
+use super::section::Section;
+use super::{
+    AdaptiveSettings, AdminSettings, Config, GrpcSettings, ResultsSettings, SimulatorSettings,
+    callers,
+};
+use crate::admission::QuotaSettings;
+use crate::auth::AuthMode;
+use crate::retry::RetrySettings;
+use crate::session::words::SESSION_LIFE;
+use crate::shutdown::ShutdownSettings;
+use crate::upstream::aws;
+
+/// What the simulator can play.
+const PROFILES: &[&str] = &[
+    "default",
+    "slow",
+    "throttled",
+    "brownout",
+    "proxy-html",
+    "reset",
+    "lost-answer",
+];
+
+/// Reads every section.
+pub(super) fn config(reader: &mut Reader) -> Config {
+    Config {
+        grpc: grpc(&mut at(reader, "grpc")),
+        admin: AdminSettings {
+            listen: at(reader, "admin").address("listen", loopback(9464)),
+        },
+        upstream: upstream(&mut at(reader, "upstream")),
+        create_quota: quota(&mut at(reader, "quota.create")),
+        results_quota: quota(&mut at(reader, "quota.results")),
+        results: results(&mut at(reader, "results")),
+        auth: auth(&mut at(reader, "auth")),
+        retry: retry(&mut at(reader, "retry")),
+        adaptive: AdaptiveSettings {
+            enabled: at(reader, "adaptive").flag("enabled", true),
+        },
+        shutdown: shutdown(&mut at(reader, "shutdown")),
+        simulator: simulator(&mut at(reader, "simulator")),
+        callers: callers::policies(reader),
+    }
+}
+
+fn at<'r>(reader: &'r mut Reader, section: &str) -> Section<'r> {
+    Section::new(reader, Key::dotted(section))
+}
+
+fn grpc(at: &mut Section<'_>) -> GrpcSettings {
+    GrpcSettings {
+        listen: at.address("listen", loopback(50051)),
+        default_deadline: at.time("default_deadline", seconds(15), millis(10)..=seconds(300)),
+    }
+}
+
+fn upstream(at: &mut Section<'_>) -> aws::Settings {
+    let region = Text {
+        fits: is_region,
+        expected: "an AWS region, as in \"us-east-1\"",
+    };
+    let endpoint = Text {
+        fits: is_endpoint,
+        expected: "an http or https URL with a host and no user, query or fragment, \
+            as in \"http://127.0.0.1:9900\"",
+    };
+    aws::Settings {
+        region: at.text("region", "us-east-1", &region),
+        endpoint_url: at.optional_text("endpoint_url", &endpoint),
+        use_fips: at.flag("use_fips", false),
+        use_dual_stack: at.flag("use_dual_stack", false),
+        attempt_timeout: at.time("attempt_timeout", seconds(3), millis(10)..=seconds(60)),
+    }
+}
+
+fn quota(at: &mut Section<'_>) -> QuotaSettings {
+    QuotaSettings {
+        rate_per_second: at.number("rate_per_second", 25.0, Excluded(0.0), 10_000.0),
+        burst: at.count("burst", count(5), 10_000),
+        headroom: at.number("headroom", 0.98, Excluded(0.0), 1.0),
+        // One who waited for a session's whole life could wait for nothing else.
+        max_wait: at.time("max_wait", seconds(10), Duration::ZERO..=SESSION_LIFE),
+    }
+}
+
+fn results(at: &mut Section<'_>) -> ResultsSettings {
+    ResultsSettings {
+        enabled: at.flag("enabled", false),
+        allow_unauthenticated: at.flag("allow_unauthenticated", false),
+    }
+}
+
+fn auth(at: &mut Section<'_>) -> AuthMode {
+    let modes = [
+        ("none", AuthMode::None),
+        ("trusted-header", AuthMode::TrustedHeader),
+    ];
+    at.choice("mode", AuthMode::None, &modes)
+}
+
+fn retry(at: &mut Section<'_>) -> RetrySettings {
+    let delay = Duration::ZERO..=seconds(60);
+    RetrySettings {
+        max_attempts: at.count("max_attempts", count(4), 10),
+        base_delay: at.time("base_delay", millis(100), delay.clone()),
+        max_delay: at.time("max_delay", seconds(2), delay),
+        budget_ratio: at.number("budget_ratio", 0.1, Included(0.0), 1.0),
+        budget_floor_per_second: at.number("budget_floor_per_second", 1.0, Included(0.0), 1000.0),
+    }
+}
+
+fn shutdown(at: &mut Section<'_>) -> ShutdownSettings {
+    ShutdownSettings {
+        lameduck: at.time("lameduck", seconds(5), Duration::ZERO..=seconds(600)),
+        grace: at.time("grace", seconds(20), Duration::ZERO..=seconds(600)),
+    }
+}
+
+fn simulator(at: &mut Section<'_>) -> SimulatorSettings {
+    let profiles: Vec<(&str, &str)> = PROFILES.iter().map(|name| (*name, *name)).collect();
+    SimulatorSettings {
+        listen: at.address("listen", loopback(9900)),
+        profile: at.choice("profile", "default", &profiles).to_owned(),
+    }
+}
+
+/// Words of letters, at least two, and a number: `us-gov-west-1`.
+fn is_region(text: &str) -> bool {
+    let Some((words, number)) = text.rsplit_once('-') else {
+        return false;
+    };
+    let is_word =
+        |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase());
+    (1..=2).contains(&number.len())
+        && number.bytes().all(|byte| byte.is_ascii_digit())
+        && words.contains('-')
+        && words.split('-').all(is_word)
+}
+
+fn is_endpoint(text: &str) -> bool {
+    if !text.is_ascii() || text.contains(['@', '?', '#']) {
+        return false;
+    }
+    let Ok(uri) = text.parse::<http::Uri>() else {
+        return false;
+    };
+    let is_web = matches!(uri.scheme_str(), Some("http" | "https"));
+    let Some(authority) = uri.authority() else {
+        return false;
+    };
+    // The crate reads `host:` and `host:99999`, and says that they have no port.
+    let port_fits = authority.port_u16().is_some() || authority.as_str() == authority.host();
+    is_web && !authority.host().is_empty() && port_fits
+}
+
+fn loopback(port: u16) -> SocketAddr {
+    (Ipv4Addr::LOCALHOST, port).into()
+}
+
+pub(super) const fn count(number: u32) -> NonZeroU32 {
+    NonZeroU32::new(number).expect("the defaults in this room are not zero")
+}
+
+const fn seconds(number: u64) -> Duration {
+    Duration::from_secs(number)
+}
+
+const fn millis(number: u64) -> Duration {
+    Duration::from_millis(number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_region_is_words_and_a_number() {
+        for right in ["us-east-1", "ap-southeast-2", "us-gov-west-1"] {
+            assert!(is_region(right), "{right}");
+        }
+        for wrong in [
+            "",
+            "us",
+            "us-1",
+            "us-east",
+            "US-EAST-1",
+            "us--1",
+            "us-east-1a",
+            "us-east-100",
+        ] {
+            assert!(!is_region(wrong), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn an_endpoint_is_a_web_address_with_a_host() {
+        for right in [
+            "http://127.0.0.1:9900",
+            "https://vpce-1.amazonaws.com",
+            "http://[::1]:80/x",
+        ] {
+            assert!(is_endpoint(right), "{right}");
+        }
+        for wrong in [
+            "",
+            "/",
+            "host:80",
+            "127.0.0.1:9900",
+            "ftp://host",
+            "http://",
+            "http://:80",
+            "http://h:",
+            "http://h:99999",
+            "http://me:pass@h",
+            "http://h?q",
+            "http://h#f",
+            "http://h/é",
+        ] {
+            assert!(!is_endpoint(wrong), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! From a request to attempts: each one is admitted, sent, and counted.
+//!
+//! An example: the first attempt waits 80 ms for its slot and is throttled. The
+//! retry backs off outside the line, enters at the head of its caller's line and
+//! succeeds: two attempts, both waits together. Were the retry refused a slot,
+//! the caller would get the throttling of the first one, not the refusal.
+
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::timeout_at;
+use tracing::{Instrument as _, Span, field, info_span};
+
+use super::SessionError;
+use crate::admission::{Admission, Entry, Outcome, Permit, Refusal, Refused};
+use crate::deadline::Deadline;
+use crate::retry::{Advice, Retry};
+use crate::session::words::CallerId;
+use crate::upstream::{UpstreamError, UpstreamErrorKind};
+
+/// What it took to get an answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Effort {
+    /// Attempts that left.
+    pub attempts: u32,
+    /// What they waited for their slots, all together.
+    pub waited: Duration,
+}
+
+/// How an operation gets its attempts.
+#[derive(Clone, Debug)]
+pub struct Attempts {
+    admission: Admission,
+    retry: Arc<Retry>,
+}
+
+/// What has become of a request so far.
+#[derive(Default)]
+struct Trail {
+    effort: Effort,
+    last: Option<UpstreamError>,
+    /// A credentials error was already given its one retry.
+    refreshed: bool,
+}
+
+/// How one attempt ended.
+enum Ended {
+    /// Another one may come to something else.
+    Again(UpstreamError),
+    /// That is the answer.
+    With(SessionError),
+}
+
+impl Attempts {
+    /// Attempts that pay at `admission`, repeated as `retry` allows.
+    #[must_use]
+    pub fn new(admission: Admission, retry: Arc<Retry>) -> Self {
+        Self { admission, retry }
+    }
+
+    /// Sends `call` until there is an answer.
+    ///
+    /// Dropped half way, it gives up its place in the line, or the attempt under
+    /// way, which may have reached AWS all the same.
+    pub(super) async fn run<T, F>(
+        &self,
+        caller: &CallerId,
+        deadline: Deadline,
+        call: impl Fn() -> F,
+    ) -> (Effort, Result<T, SessionError>)
+    where
+        F: Future<Output = Result<T, UpstreamError>>,
+    {
+        let trail = Mutex::new(Trail::default());
+        let attempt = || self.attempt(caller, deadline, &trail, &call);
+        let outcome = self.retry.run(deadline, attempt, Ended::advice).await;
+        let trail = trail.into_inner().unwrap_or_else(PoisonError::into_inner);
+        (trail.effort, outcome.map_err(Ended::into_error))
+    }
+
+    async fn attempt<T, F>(
+        &self,
+        caller: &CallerId,
+        deadline: Deadline,
+        trail: &Mutex<Trail>,
+        call: impl Fn() -> F,
+    ) -> Result<T, Ended>
+    where
+        F: Future<Output = Result<T, UpstreamError>>,
+    {
+        let note = || trail.lock().unwrap_or_else(PoisonError::into_inner);
+        let attempts = note().effort.attempts;
+        let permit = match self.admit(caller, attempts, deadline).await {
+            Ok(permit) => permit,
+            Err(refused) => return Err(Ended::before_leaving(note().last.take(), refused)),
+        };
+        note().effort.waited += permit.waited();
+        note().effort.attempts += 1;
+        let error = match send(permit, attempts + 1, deadline, call()).await {
+            Some(Ok(answer)) => return Ok(answer),
+            Some(Err(error)) => error,
+            None => return Err(Ended::With(SessionError::DeadlineExceededUpstream)),
+        };
+        let mut trail = note();
+        trail.last = Some(error.clone());
+        let refresh = error.kind == UpstreamErrorKind::Credentials && !trail.refreshed;
+        trail.refreshed |= refresh;
+        if refresh || error.kind.is_transient() {
+            Err(Ended::Again(error))
+        } else {
+            Err(Ended::With(SessionError::Upstream(error)))
+        }
+    }
+
+    async fn admit(
+        &self,
+        caller: &CallerId,
+        attempts: u32,
+        deadline: Deadline,
+    ) -> Result<Permit, SessionError> {
+        let entry = if attempts == 0 {
+            Entry::Arrival
+        } else {
+            Entry::Retry
+        };
+        let slot = self.admission.admit(caller, entry, deadline);
+        let waited = timeout_at(deadline.instant(), slot)
+            .instrument(info_span!("admission"))
+            .await;
+        match waited {
+            Ok(admitted) => admitted.map_err(SessionError::Refused),
+            Err(_) => Err(SessionError::DeadlineExceeded),
+        }
+    }
+}
+
+/// One attempt; `None` where the deadline cut it off.
+async fn send<T>(
+    permit: Permit,
+    number: u32,
+    deadline: Deadline,
+    call: impl Future<Output = Result<T, UpstreamError>>,
+) -> Option<Result<T, UpstreamError>> {
+    let span = info_span!(
+        "attempt",
+        number,
+        outcome = field::Empty,
+        aws.code = field::Empty
+    );
+    let answer = timeout_at(deadline.instant(), call)
+        .instrument(span.clone())
+        .await
+        .ok();
+    note_outcome(&span, answer.as_ref().map(|answer| answer.as_ref().err()));
+    match &answer {
+        Some(Err(error)) if error.kind == UpstreamErrorKind::Throttled => {
+            permit.finish(Outcome::Throttled);
+        }
+        _ => permit.finish(Outcome::Answered),
+    }
+    answer
+}
+
+fn note_outcome(span: &Span, answer: Option<Option<&UpstreamError>>) {
+    let outcome = match answer {
+        None => "deadline",
+        Some(None) => "ok",
+        Some(Some(error)) => error.kind.as_str(),
+    };
+    span.record("outcome", outcome);
+    if let Some(code) = answer.flatten().and_then(|error| error.code.as_deref()) {
+        span.record("aws.code", code);
+    }
+}
+
+impl Ended {
+    /// A request that was refused its next slot ends with what AWS said last.
+    fn before_leaving(last: Option<UpstreamError>, refused: SessionError) -> Self {
+        let leaving = matches!(
+            refused,
+            SessionError::Refused(Refused {
+                reason: Refusal::Closed,
+                ..
+            })
+        );
+        match last {
+            Some(error) if !leaving => Self::With(SessionError::Upstream(error)),
+            _ => Self::With(refused),
+        }
+    }
+
+    fn advice(&self) -> Advice {
+        match self {
+            Self::Again(error) => Advice::RetryAfter(error.retry_after.unwrap_or_default()),
+            Self::With(_) => Advice::GiveUp,
+        }
+    }
+
+    fn into_error(self) -> SessionError {
+        match self {
+            Self::Again(error) => SessionError::Upstream(error),
+            Self::With(error) => error,
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! Issues sessions: idempotency, admission, attempt, retry, answer.
+//!
+//! It owns the order of these and the session's life. It knows neither gRPC nor
+//! the SDK, and no clock but the caller's deadline and tokio's.
+//!
+//! ```text
+//! t=0    first attempt leaves: create_time          answer lost
+//! t=0.4  retry, same token: AWS finds the session of t=0
+//! t=0.6  answer: expire_time = create_time + 180 s, time_to_live = 179.4 s
+//! ```
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tokio::time::Instant;
+
+use super::attempts::{Attempts, Effort};
+use super::{SessionError, wall_clock};
+use crate::deadline::Deadline;
+use crate::idempotency::{Claim, Claims, Sent};
+use crate::session::words::{
+    CallerId, ClientRequestToken, RequestId, SESSION_LIFE, SessionId, SessionSettings,
+};
+use crate::upstream::LivenessApi;
+
+/// What a caller asks for.
+#[derive(Clone, Debug)]
+pub struct Order {
+    /// Who asks.
+    pub caller: CallerId,
+    /// The caller's name for the session; `None`: another one at each call.
+    pub request_id: Option<RequestId>,
+    /// What the session shall be like.
+    pub settings: SessionSettings,
+    /// When the answer is of no use any more.
+    pub deadline: Deadline,
+}
+
+/// A session, and what is left of its life.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// Its name at AWS.
+    pub id: SessionId,
+    /// The region to stream to.
+    pub region: Arc<str>,
+    /// When the first attempt to issue it left.
+    pub create_time: SystemTime,
+    /// When it is gone.
+    pub expire_time: SystemTime,
+    /// What is left of its life now.
+    pub time_to_live: Duration,
+    /// Whether this repeats the answer to an earlier call.
+    pub replayed: bool,
+    /// What it took.
+    pub effort: Effort,
+}
+
+/// Issues sessions of one region.
+pub struct Creator<A> {
+    api: Arc<A>,
+    attempts: Attempts,
+    claims: Claims,
+    region: Arc<str>,
+}
+
+impl<A: LivenessApi> Creator<A> {
+    /// Issues sessions of `region`, which is where `api` asks for them.
+    pub fn new(api: Arc<A>, attempts: Attempts, claims: Claims, region: &str) -> Self {
+        Self {
+            api,
+            attempts,
+            claims,
+            region: Arc::from(region),
+        }
+    }
+
+    /// Issues the session that `order` names, or finds the one it named before.
+    ///
+    /// Dropped half way, an attempt under way may have made the session: only a
+    /// repeat with the same request id brings it back.
+    ///
+    /// # Errors
+    /// As [`SessionError`] says.
+    pub async fn create(&self, order: &Order) -> Result<Session, SessionError> {
+        let Some(request_id) = &order.request_id else {
+            let token = ClientRequestToken::random();
+            let claim = Claim::unshared();
+            let (effort, issued) = self.issue(order, &token, &claim).await;
+            return self.answer(issued?, &claim, effort, Replay::No);
+        };
+        refuse_past_life(request_id)?;
+        let claim = self
+            .claims
+            .claim(&order.caller, request_id, &order.settings);
+        let claim = claim.map_err(|_| SessionError::RequestIdConflict)?;
+        refuse_sent_past_life(&claim)?;
+        let token = ClientRequestToken::derive(&order.caller, request_id);
+        let mut made = None;
+        let session = claim.session().get_or_try_init(|| async {
+            let (effort, issued) = self.issue(order, &token, &claim).await;
+            made = Some(effort);
+            issued
+        });
+        let id = *session.await?;
+        let replay = if made.is_some() {
+            Replay::No
+        } else {
+            Replay::Yes
+        };
+        self.answer(id, &claim, made.unwrap_or_default(), replay)
+    }
+
+    async fn issue(
+        &self,
+        order: &Order,
+        token: &ClientRequestToken,
+        claim: &Claim,
+    ) -> (Effort, Result<SessionId, SessionError>) {
+        let call = || {
+            claim.note_sent(|| Sent {
+                at: wall_clock(),
+                instant: Instant::now(),
+            });
+            self.api.create(token, &order.settings)
+        };
+        self.attempts.run(&order.caller, order.deadline, call).await
+    }
+
+    fn answer(
+        &self,
+        id: SessionId,
+        claim: &Claim,
+        effort: Effort,
+        replay: Replay,
+    ) -> Result<Session, SessionError> {
+        let sent = claim
+            .sent()
+            .expect("a session that was issued was asked for");
+        let time_to_live = SESSION_LIFE.saturating_sub(sent.instant.elapsed());
+        if time_to_live.is_zero() {
+            return Err(SessionError::RequestIdExpired);
+        }
+        Ok(Session {
+            id,
+            region: self.region.clone(),
+            create_time: sent.at,
+            expire_time: sent.at + SESSION_LIFE,
+            time_to_live,
+            replayed: replay == Replay::Yes,
+            effort,
+        })
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Replay {
+    No,
+    Yes,
+}
+
+/// A version 7 id says when it was made: a session of that time would be gone.
+fn refuse_past_life(request_id: &RequestId) -> Result<(), SessionError> {
+    let now = wall_clock().duration_since(UNIX_EPOCH).unwrap_or_default();
+    match request_id.made_at() {
+        Some(made) if now.saturating_sub(made) > SESSION_LIFE => {
+            Err(SessionError::RequestIdExpired)
+        }
+        _ => Ok(()),
+    }
+}
+
+fn refuse_sent_past_life(claim: &Claim) -> Result<(), SessionError> {
+    let age = claim.sent().map(|sent| sent.instant.elapsed());
+    if age.is_some_and(|age| age >= SESSION_LIFE) {
+        return Err(SessionError::RequestIdExpired);
+    }
+    Ok(())
+}

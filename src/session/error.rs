@@ -1,0 +1,28 @@
+//! What asking for a session, or for its result, can fail of.
+
+use crate::admission::Refused;
+use crate::upstream::UpstreamError;
+
+/// Why there is no session, or no result.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SessionError {
+    /// The session of this request id is past its life.
+    #[error("the session of this request_id is past its life: ask with a new request_id")]
+    RequestIdExpired,
+    /// The request id was used before, with other parameters.
+    #[error("this request_id was used before, with other parameters")]
+    RequestIdConflict,
+    /// Admission refused it: nothing was sent.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    /// The caller's time was up before an attempt had left.
+    #[error("the deadline was over before the call could be sent to aws")]
+    DeadlineExceeded,
+    /// The caller's time was up while an attempt was under way: it may have made
+    /// a session, which only the same request id brings back.
+    #[error("the deadline was over while aws was being asked")]
+    DeadlineExceededUpstream,
+    /// AWS said no, or said nothing, and there was no further attempt.
+    #[error(transparent)]
+    Upstream(UpstreamError),
+}
