@@ -105,7 +105,7 @@ def test_a_leaving_server_says_so_first_and_serves_until_it_is_gone(serve, conne
 
 
 def test_a_call_in_flight_is_answered_before_the_server_leaves(simulate, serve, connect):
-    server = serve(DRAIN | {"shutdown.lameduck": "0s"}, simulate("--profile", "slow"))
+    server = serve(DRAIN | {"shutdown.lameduck": "0s"}, simulate("--profile=slow"))
     client = connect(server)
     grpc.channel_ready_future(client.channel).result(timeout=10)
     with ThreadPoolExecutor(1) as pool:

@@ -114,7 +114,7 @@ def test_a_caller_without_a_name_is_refused_where_names_are_asked(serve, connect
 
 def test_lost_answers_cost_no_second_session(simulate, serve, connect):
     calls = 40
-    simulator = simulate("--profile", "lost-answer")
+    simulator = simulate("--profile=lost-answer")
     keen = {
         "retry.max_attempts": 10,
         "retry.base_delay": "5ms",
