@@ -42,6 +42,7 @@ pub use mistake::{Mistake, Mistakes, Source};
 
 use crate::admission::{CallerPolicies, QuotaSettings};
 use crate::auth::AuthMode;
+use crate::grpc::GrpcSettings;
 use crate::retry::RetrySettings;
 use crate::shutdown::ShutdownSettings;
 use crate::upstream::aws;
@@ -78,15 +79,6 @@ pub struct Config {
     pub shutdown: ShutdownSettings,
     /// `[simulator]`
     pub simulator: SimulatorSettings,
-}
-
-/// The service's own door.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct GrpcSettings {
-    /// Where it listens; port 0: a port of the system's choice.
-    pub listen: SocketAddr,
-    /// The deadline of a caller that sends none, 10 ms to 5 min.
-    pub default_deadline: Duration,
 }
 
 /// The door of the operators: plain HTTP.

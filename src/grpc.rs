@@ -1,1 +1,37 @@
-//! grpc
+//! The gRPC face: bytes into the domain's words, and its answers into bytes.
+//!
+//! The only home of `tonic` and `prost`. It owns the wire's conventions (deadlines,
+//! validation, status codes and their details); it decides nothing about sessions.
+//!
+//! An example: a request with a bad bucket and a bad version never leaves this
+//! room. It is answered with `INVALID_ARGUMENT`, reason `INVALID_REQUEST`, and two
+//! field violations, `settings.output_config.s3_bucket` and
+//! `settings.challenge_preferences[0].versions.minimum`.
+
+mod call;
+pub mod client;
+mod deadline;
+mod edge;
+mod metrics;
+mod server;
+mod session_service;
+mod status;
+mod translate;
+mod validation;
+
+pub use metrics::GrpcMetrics;
+pub use server::{GrpcSettings, Health, Server};
+pub use session_service::SessionService;
+
+/// The contract, as generated from `proto/livegate/v1/session.proto`.
+pub mod v1 {
+    #![expect(missing_docs, reason = "generated; the contract has the documentation")]
+    #![expect(unused_qualifications, reason = "generated")]
+    tonic::include_proto!("livegate.v1");
+}
+
+/// The contract's descriptors, for reflection.
+const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/livegate.v1.bin"));
+
+/// The largest request that is read, in bytes.
+pub const MAX_REQUEST_BYTES: usize = 64 * 1024;

@@ -9,7 +9,7 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::time::timeout_at;
+use tokio::time::{Instant, timeout_at};
 use tracing::{Instrument as _, Span, field, info_span};
 
 use super::SessionError;
@@ -119,6 +119,9 @@ impl Attempts {
         attempts: u32,
         deadline: Deadline,
     ) -> Result<Permit, SessionError> {
+        if deadline.is_over(Instant::now()) {
+            return Err(SessionError::DeadlineExceeded);
+        }
         let entry = if attempts == 0 {
             Entry::Arrival
         } else {

@@ -1,0 +1,152 @@
+//! A client for the commands: one call, its answer or its status in plain words.
+
+use std::time::Duration;
+
+use tonic::metadata::MetadataMap;
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Code, Request, Status};
+use tonic_types::StatusExt as _;
+
+use super::session_service::{ATTEMPTS_KEY, QUEUE_WAIT_KEY};
+use super::v1;
+use super::v1::session_service_client::SessionServiceClient;
+use crate::auth::CALLER_KEY;
+
+/// A connection to a Livegate. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Client {
+    channel: Channel,
+    caller: Option<String>,
+    timeout: Duration,
+}
+
+/// An answer, and what it took.
+#[derive(Clone, Debug)]
+pub struct Answer<T> {
+    /// The message.
+    pub message: T,
+    /// Attempts at AWS.
+    pub attempts: u64,
+    /// How long it waited for the quota.
+    pub waited: Duration,
+}
+
+/// A call that failed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{code} {reason}: {message}")]
+pub struct Failure {
+    /// The gRPC code as a number: the exit code of a command.
+    pub number: u8,
+    /// Its name, as in `RESOURCE_EXHAUSTED`.
+    pub code: &'static str,
+    /// The reason of its `ErrorInfo`; empty where it has none.
+    pub reason: String,
+    /// What it says.
+    pub message: String,
+    /// Each field that is wrong, and how.
+    pub violations: Vec<(String, String)>,
+    /// When to come back.
+    pub retry_after: Option<Duration>,
+}
+
+impl Client {
+    /// A client of `endpoint`, an `http://` URL. It connects with the first call.
+    ///
+    /// # Errors
+    /// Where `endpoint` is no URL.
+    pub fn new(endpoint: &str, timeout: Duration) -> Result<Self, tonic::transport::Error> {
+        let channel = Endpoint::from_shared(endpoint.to_owned())?.connect_lazy();
+        Ok(Self {
+            channel,
+            caller: None,
+            timeout,
+        })
+    }
+
+    /// The same connection, as `caller` (`livegate-caller`).
+    #[must_use]
+    pub fn as_caller(&self, caller: &str) -> Self {
+        Self {
+            caller: Some(caller.to_owned()),
+            ..self.clone()
+        }
+    }
+
+    /// `CreateSession`.
+    ///
+    /// # Errors
+    /// Any status but OK.
+    pub async fn create(
+        &self,
+        message: v1::CreateSessionRequest,
+    ) -> Result<Answer<v1::CreateSessionResponse>, Failure> {
+        let request = self.request(message)?;
+        let mut client = SessionServiceClient::new(self.channel.clone());
+        Ok(Answer::from(client.create_session(request).await?))
+    }
+
+    /// `GetSessionResult`.
+    ///
+    /// # Errors
+    /// Any status but OK.
+    pub async fn result(
+        &self,
+        message: v1::GetSessionResultRequest,
+    ) -> Result<Answer<v1::GetSessionResultResponse>, Failure> {
+        let request = self.request(message)?;
+        let mut client = SessionServiceClient::new(self.channel.clone());
+        Ok(Answer::from(client.get_session_result(request).await?))
+    }
+
+    fn request<T>(&self, message: T) -> Result<Request<T>, Status> {
+        let mut request = Request::new(message);
+        request.set_timeout(self.timeout);
+        if let Some(caller) = &self.caller {
+            let name = caller.parse().map_err(|_| {
+                Status::invalid_argument(format!("the caller {caller:?} is not printable ASCII"))
+            })?;
+            request.metadata_mut().insert(CALLER_KEY, name);
+        }
+        Ok(request)
+    }
+}
+
+impl<T> From<tonic::Response<T>> for Answer<T> {
+    fn from(response: tonic::Response<T>) -> Self {
+        let number =
+            |metadata: &MetadataMap, key| metadata.get(key)?.to_str().ok()?.parse::<u64>().ok();
+        let attempts = number(response.metadata(), ATTEMPTS_KEY).unwrap_or_default();
+        let waited = number(response.metadata(), QUEUE_WAIT_KEY).unwrap_or_default();
+        let waited = Duration::from_millis(waited);
+        Self {
+            message: response.into_inner(),
+            attempts,
+            waited,
+        }
+    }
+}
+
+impl From<Status> for Failure {
+    fn from(status: Status) -> Self {
+        let details = status.get_error_details();
+        let violations = details
+            .bad_request()
+            .map(|bad| bad.field_violations.as_slice());
+        let violation = |v: &tonic_types::FieldViolation| (v.field.clone(), v.description.clone());
+        Self {
+            number: u8::try_from(status.code() as i32).unwrap_or(Code::Unknown as u8),
+            code: super::metrics::name(status.code()),
+            reason: details
+                .error_info()
+                .map(|info| info.reason.clone())
+                .unwrap_or_default(),
+            message: status.message().to_owned(),
+            violations: violations
+                .unwrap_or_default()
+                .iter()
+                .map(violation)
+                .collect(),
+            retry_after: details.retry_info().and_then(|info| info.retry_delay),
+        }
+    }
+}

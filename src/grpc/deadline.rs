@@ -1,0 +1,92 @@
+//! The caller's deadline, from the header `grpc-timeout`.
+//!
+//! Ours is a little earlier than the caller's, so that the answer, with the
+//! reason in it, arrives before the caller's own timer and before tonic's, which
+//! would answer `CANCELLED`. An example: `grpc-timeout: 200m` gives 190 ms, and
+//! 60 s give 59.95 s.
+
+use std::time::Duration;
+
+/// The most that is kept back of a deadline; otherwise it is a twentieth.
+const LARGEST_MARGIN: Duration = Duration::from_millis(50);
+
+/// Reads a `grpc-timeout`: one to eight digits and a unit.
+/// Source: gRPC over HTTP/2, "Timeout".
+pub(super) fn parse(value: &[u8]) -> Option<Duration> {
+    let (unit, digits) = value.split_last()?;
+    if !(1..=8).contains(&digits.len()) || !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let count: u64 = std::str::from_utf8(digits).ok()?.parse().ok()?;
+    match unit {
+        b'H' => Some(Duration::from_secs(count * 3600)),
+        b'M' => Some(Duration::from_secs(count * 60)),
+        b'S' => Some(Duration::from_secs(count)),
+        b'm' => Some(Duration::from_millis(count)),
+        b'u' => Some(Duration::from_micros(count)),
+        b'n' => Some(Duration::from_nanos(count)),
+        _ => None,
+    }
+}
+
+/// How much of a caller's `timeout` is ours to use.
+pub(super) fn usable(timeout: Duration) -> Duration {
+    timeout - (timeout / 20).min(LARGEST_MARGIN)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn every_unit_is_read_and_nothing_else() {
+        for (text, nanos) in [
+            ("1H", 3_600_000_000_000_u64),
+            ("2M", 120_000_000_000),
+            ("3S", 3_000_000_000),
+        ] {
+            assert_eq!(parse(text.as_bytes()), Some(Duration::from_nanos(nanos)));
+        }
+        for (text, nanos) in [("4m", 4_000_000), ("5u", 5_000), ("99999999n", 99_999_999)] {
+            assert_eq!(parse(text.as_bytes()), Some(Duration::from_nanos(nanos)));
+        }
+        for wrong in [
+            "",
+            "S",
+            "1",
+            "1s",
+            "-1S",
+            "+1S",
+            "123456789S",
+            "1.5S",
+            "1 S",
+            "١S",
+        ] {
+            assert_eq!(parse(wrong.as_bytes()), None, "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn a_twentieth_is_kept_back_but_not_more_than_fifty_milliseconds() {
+        assert_eq!(
+            usable(Duration::from_millis(200)),
+            Duration::from_millis(190)
+        );
+        assert_eq!(
+            usable(Duration::from_secs(60)),
+            Duration::from_millis(59_950)
+        );
+        assert_eq!(usable(Duration::ZERO), Duration::ZERO);
+    }
+
+    proptest! {
+        #[test]
+        fn no_header_is_too_strange(value in prop::collection::vec(any::<u8>(), 0..12)) {
+            if let Some(timeout) = parse(&value) {
+                prop_assert!(usable(timeout) <= timeout);
+            }
+        }
+    }
+}

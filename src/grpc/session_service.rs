@@ -1,0 +1,169 @@
+//! The two methods: validate, ask the domain, answer.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout_at};
+use tonic::metadata::{MetadataMap, MetadataValue};
+use tonic::{Code, Request, Response, Status};
+use tracing::{error, info};
+
+use super::call::Call;
+use super::status::Explained;
+use super::translate::{self, ImageBytes};
+use super::{v1, validation};
+use crate::session::{Creator, Effort, Order, Results, SessionError};
+use crate::upstream::{LivenessApi, UpstreamErrorKind};
+
+/// Answers with the attempts that a call took.
+pub(super) const ATTEMPTS_KEY: &str = "livegate-attempts";
+
+/// Answers with the milliseconds that a call waited for the quota.
+pub(super) const QUEUE_WAIT_KEY: &str = "livegate-queue-wait-ms";
+
+/// The methods of `livegate.v1.SessionService`.
+pub struct SessionService<A> {
+    creator: Creator<A>,
+    results: Option<Results<A>>,
+}
+
+impl<A: LivenessApi> SessionService<A> {
+    /// Issues by `creator`; reads results where there is a reader.
+    pub fn new(creator: Creator<A>, results: Option<Results<A>>) -> Self {
+        Self { creator, results }
+    }
+
+    async fn read(
+        &self,
+        request: &v1::GetSessionResultRequest,
+        call: &Call,
+    ) -> Result<Response<v1::GetSessionResultResponse>, Explained> {
+        let Some(results) = &self.results else {
+            let message = "results are not served here: [results] enabled is false";
+            return Err(Explained::new(
+                Code::Unimplemented,
+                "RESULTS_DISABLED",
+                message,
+            ));
+        };
+        let session = validation::result(request).map_err(Explained::invalid)?;
+        let reading = results.read(&call.caller, &session, call.deadline);
+        let (result, effort) = in_time(call, reading).await?;
+        let image_bytes = if request.include_images {
+            ImageBytes::Included
+        } else {
+            ImageBytes::Withheld
+        };
+        Ok(answer(translate::result(result, image_bytes), effort))
+    }
+
+    async fn create(
+        &self,
+        request: &v1::CreateSessionRequest,
+        call: &Call,
+    ) -> Result<Response<v1::CreateSessionResponse>, Explained> {
+        let (request_id, settings) = validation::create(request).map_err(Explained::invalid)?;
+        let (caller, deadline) = (call.caller.clone(), call.deadline);
+        let order = Order {
+            caller,
+            request_id,
+            settings,
+            deadline,
+        };
+        let session = in_time(call, self.creator.create(&order)).await?;
+        let message = v1::CreateSessionResponse {
+            session: Some(translate::session(&session)),
+        };
+        Ok(answer(message, session.effort))
+    }
+}
+
+#[tonic::async_trait]
+impl<A: LivenessApi> v1::session_service_server::SessionService for SessionService<A> {
+    async fn create_session(
+        &self,
+        request: Request<v1::CreateSessionRequest>,
+    ) -> Result<Response<v1::CreateSessionResponse>, Status> {
+        let call = known(request.extensions())?;
+        self.create(request.get_ref(), call)
+            .await
+            .map_err(|explained| leave(explained, call))
+    }
+
+    async fn get_session_result(
+        &self,
+        request: Request<v1::GetSessionResultRequest>,
+    ) -> Result<Response<v1::GetSessionResultResponse>, Status> {
+        let call = known(request.extensions())?;
+        self.read(request.get_ref(), call)
+            .await
+            .map_err(|explained| leave(explained, call))
+    }
+}
+
+/// The call that the edge made known.
+fn known(extensions: &tonic::Extensions) -> Result<&Call, Status> {
+    let missing = || Explained::internal().into_status("", None, Instant::now());
+    extensions.get::<Call>().ok_or_else(missing)
+}
+
+/// Whatever the domain waits for, the answer leaves by the deadline.
+async fn in_time<T>(
+    call: &Call,
+    work: impl Future<Output = Result<T, SessionError>>,
+) -> Result<T, Explained> {
+    let outcome = timeout_at(call.deadline.instant(), work).await;
+    let error = match outcome {
+        Ok(Ok(done)) => return Ok(done),
+        Ok(Err(error)) => error,
+        Err(_) => SessionError::DeadlineExceeded,
+    };
+    log(&error);
+    Err(Explained::of(&error, call))
+}
+
+/// Says what failed, once. Only what a person must mend is an error.
+fn log(failure: &SessionError) {
+    let ours = |kind| {
+        matches!(
+            kind,
+            UpstreamErrorKind::AccessDenied | UpstreamErrorKind::Credentials
+        )
+    };
+    match failure {
+        SessionError::Upstream(upstream) if ours(upstream.kind) => {
+            error!(
+                failure = %failure,
+                aws.request_id = upstream.aws_request_id.as_deref(),
+                "aws does not let the service in: check its role and credentials"
+            );
+        }
+        _ => info!(failure = %failure, "call failed"),
+    }
+}
+
+fn leave(explained: Explained, call: &Call) -> Status {
+    explained.into_status(&call.id, Some(call), Instant::now())
+}
+
+fn answer<T>(message: T, effort: Effort) -> Response<T> {
+    let mut response = Response::new(message);
+    note(
+        response.metadata_mut(),
+        ATTEMPTS_KEY,
+        u64::from(effort.attempts),
+    );
+    note(
+        response.metadata_mut(),
+        QUEUE_WAIT_KEY,
+        millis(effort.waited),
+    );
+    response
+}
+
+fn note(metadata: &mut MetadataMap, key: &'static str, value: u64) {
+    metadata.insert(key, MetadataValue::from(value));
+}
+
+fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}

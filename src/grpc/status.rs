@@ -1,0 +1,233 @@
+//! From the domain's error to a gRPC status: code, reason, details, trailer.
+//!
+//! Every status carries one `ErrorInfo` and our request id. Whether to come back,
+//! and when, is said twice: `RetryInfo` for application code, the trailer
+//! `grpc-retry-pushback-ms` for stock clients, which obey it. A pushback beyond the
+//! caller's deadline would turn a refusal of 1 ms into a `DEADLINE_EXCEEDED` after
+//! the whole of it, so the trailer then says -1.
+//!
+//! An example: refused, come back in 2.4 s, with 10 s of the deadline left:
+//! `RESOURCE_EXHAUSTED`, `QUOTA_EXHAUSTED`, RetryInfo 2.4 s, trailer `2400`. With
+//! 1 s left: the same, trailer `-1`.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tonic::metadata::{MetadataMap, MetadataValue};
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, FieldViolation, QuotaViolation, StatusExt as _};
+
+use super::call::Call;
+use crate::admission::{Refusal, Refused};
+use crate::auth::NotAuthenticated;
+use crate::session::SessionError;
+use crate::upstream::{UpstreamError, UpstreamErrorKind as Kind};
+
+/// Who speaks in our `ErrorInfo`s.
+const DOMAIN: &str = "livegate";
+
+/// What stock clients obey: milliseconds to wait, or -1.
+pub(super) const PUSHBACK_KEY: &str = "grpc-retry-pushback-ms";
+
+/// When to come back after a failure that passes, where AWS did not say.
+const TRANSIENT_DELAY: Duration = Duration::from_secs(1);
+
+/// When to come back to another replica.
+const ELSEWHERE_DELAY: Duration = Duration::from_millis(100);
+
+/// A status in the making.
+#[derive(Debug)]
+pub(super) struct Explained {
+    pub(super) code: Code,
+    pub(super) reason: &'static str,
+    pub(super) message: String,
+    pub(super) come_back: ComeBack,
+    pub(super) metadata: HashMap<String, String>,
+    pub(super) violations: Vec<FieldViolation>,
+    pub(super) quota: Option<String>,
+}
+
+/// Whether the same call can come to something else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ComeBack {
+    /// After this time.
+    After(Duration),
+    /// No: stock clients are told so.
+    Never,
+    /// The code says enough.
+    Unsaid,
+}
+
+impl Explained {
+    pub(super) fn new(code: Code, reason: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            reason,
+            message: message.into(),
+            come_back: ComeBack::Unsaid,
+            metadata: HashMap::new(),
+            violations: Vec::new(),
+            quota: None,
+        }
+    }
+
+    fn come_back(mut self, come_back: ComeBack) -> Self {
+        self.come_back = come_back;
+        self
+    }
+
+    fn with(mut self, key: &str, value: impl ToString) -> Self {
+        self.metadata.insert(key.to_owned(), value.to_string());
+        self
+    }
+
+    /// All that is wrong with a request.
+    pub(super) fn invalid(violations: Vec<FieldViolation>) -> Self {
+        let text = |v: &FieldViolation| format!("{}: {}", v.field, v.description);
+        let message = violations.iter().map(text).collect::<Vec<_>>().join("; ");
+        let mut explained = Self::new(Code::InvalidArgument, "INVALID_REQUEST", message);
+        explained.violations = violations;
+        explained
+    }
+
+    /// Nobody knows who calls.
+    pub(super) fn unauthenticated(why: NotAuthenticated) -> Self {
+        Self::new(
+            Code::Unauthenticated,
+            "CALLER_NOT_AUTHENTICATED",
+            why.to_string(),
+        )
+    }
+
+    /// A bug of ours.
+    pub(super) fn internal() -> Self {
+        Self::new(
+            Code::Internal,
+            "INTERNAL",
+            "the service failed; its logs say why",
+        )
+    }
+
+    /// What the domain says.
+    pub(super) fn of(error: &SessionError, call: &Call) -> Self {
+        let explained = match error {
+            SessionError::RequestIdExpired => Self::new(
+                Code::FailedPrecondition,
+                "REQUEST_ID_EXPIRED",
+                error.to_string(),
+            ),
+            SessionError::RequestIdConflict => Self::new(
+                Code::AlreadyExists,
+                "REQUEST_ID_CONFLICT",
+                error.to_string(),
+            ),
+            SessionError::DeadlineExceeded => Self::new(
+                Code::DeadlineExceeded,
+                "DEADLINE_EXCEEDED",
+                error.to_string(),
+            ),
+            SessionError::DeadlineExceededUpstream => Self::new(
+                Code::DeadlineExceeded,
+                "UPSTREAM_TIMEOUT",
+                error.to_string(),
+            ),
+            SessionError::Refused(refused) => Self::of_refusal(*refused, call),
+            SessionError::Upstream(error) => Self::of_upstream(error),
+        };
+        explained.with("caller", &call.caller)
+    }
+
+    fn of_refusal(refused: Refused, call: &Call) -> Self {
+        let wait = ComeBack::After(refused.retry_after);
+        let reason = match refused.reason {
+            Refusal::Closed => {
+                return Self::new(Code::Unavailable, "SHUTTING_DOWN", refused.to_string())
+                    .come_back(ComeBack::After(ELSEWHERE_DELAY));
+            }
+            Refusal::Quota => "QUOTA_EXHAUSTED",
+            Refusal::CallerQuota => "CALLER_QUOTA_EXHAUSTED",
+        };
+        let millis = refused.retry_after.as_millis();
+        let message = format!("{refused}: come back in {millis} ms");
+        let mut explained = Self::new(Code::ResourceExhausted, reason, message).come_back(wait);
+        explained.quota = Some(match refused.reason {
+            Refusal::CallerQuota => format!("caller:{}", call.caller),
+            Refusal::Quota | Refusal::Closed => "quota:shared".to_owned(),
+        });
+        explained.with("retry_after_ms", millis)
+    }
+
+    fn of_upstream(error: &UpstreamError) -> Self {
+        let (code, reason) = upstream_code(error.kind);
+        let delay = error.retry_after.unwrap_or(TRANSIENT_DELAY);
+        let come_back = match error.kind {
+            kind if kind.is_transient() => ComeBack::After(delay),
+            Kind::QuotaExceeded => ComeBack::Never,
+            _ => ComeBack::Unsaid,
+        };
+        let explained = Self::new(code, reason, error.to_string()).come_back(come_back);
+        let told = [
+            ("aws_code", error.code.clone()),
+            ("aws_message", error.message.clone()),
+            ("aws_request_id", error.aws_request_id.clone()),
+            (
+                "http_status",
+                error.http_status.map(|status| status.to_string()),
+            ),
+        ];
+        let told = told
+            .into_iter()
+            .filter_map(|(key, value)| Some((key, value?)));
+        told.fold(explained, |explained, (key, value)| {
+            explained.with(key, value)
+        })
+    }
+
+    /// The status, as it leaves at `now`.
+    pub(super) fn into_status(self, call_id: &str, call: Option<&Call>, now: Instant) -> Status {
+        let mut details = ErrorDetails::with_error_info(self.reason, DOMAIN, self.metadata);
+        details.set_request_info(call_id, "");
+        if !self.violations.is_empty() {
+            details.set_bad_request(self.violations);
+        }
+        if let Some(subject) = self.quota {
+            details.set_quota_failure(vec![QuotaViolation::new(subject, self.message.clone())]);
+        }
+        let mut trailers = MetadataMap::new();
+        let pushback = match self.come_back {
+            ComeBack::Unsaid => None,
+            ComeBack::Never => Some(-1),
+            ComeBack::After(wait) => {
+                details.set_retry_info(Some(wait));
+                let fits = call.is_none_or(|call| call.outlasts(wait, now));
+                Some(if fits {
+                    i64::try_from(wait.as_millis()).unwrap_or(-1)
+                } else {
+                    -1
+                })
+            }
+        };
+        if let Some(millis) = pushback {
+            trailers.insert(PUSHBACK_KEY, MetadataValue::from(millis));
+        }
+        Status::with_error_details_and_metadata(self.code, self.message, details, trailers)
+    }
+}
+
+fn upstream_code(kind: Kind) -> (Code, &'static str) {
+    match kind {
+        Kind::Throttled => (Code::ResourceExhausted, "UPSTREAM_THROTTLED"),
+        Kind::QuotaExceeded => (Code::ResourceExhausted, "UPSTREAM_QUOTA_EXCEEDED"),
+        Kind::Internal => (Code::Unavailable, "UPSTREAM_INTERNAL"),
+        Kind::Unavailable => (Code::Unavailable, "UPSTREAM_UNAVAILABLE"),
+        Kind::Timeout => (Code::Unavailable, "UPSTREAM_TIMEOUT"),
+        Kind::Malformed => (Code::Unavailable, "UPSTREAM_MALFORMED"),
+        Kind::InvalidParameter => (Code::InvalidArgument, "UPSTREAM_INVALID_PARAMETER"),
+        Kind::AccessDenied => (Code::PermissionDenied, "UPSTREAM_ACCESS_DENIED"),
+        Kind::Credentials => (Code::Internal, "UPSTREAM_CREDENTIALS"),
+        Kind::SessionNotFound => (Code::NotFound, "SESSION_NOT_FOUND"),
+        Kind::RequestConflict => (Code::AlreadyExists, "REQUEST_ID_CONFLICT"),
+        Kind::Unknown => (Code::Unknown, "UPSTREAM_UNKNOWN"),
+    }
+}

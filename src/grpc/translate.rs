@@ -1,0 +1,121 @@
+//! The domain's answers, in the wire's messages.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::v1;
+use crate::session::Session;
+use crate::session::words::{
+    BoundingBox, Challenge, ChallengeType, Feedback, Image, LivenessResult, S3Object, SessionStatus,
+};
+
+/// Whether the bytes of images leave too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ImageBytes {
+    Included,
+    Withheld,
+}
+
+pub(super) fn session(session: &Session) -> v1::Session {
+    let time_to_live = session.time_to_live;
+    v1::Session {
+        session_id: session.id.expose(),
+        region: session.region.to_string(),
+        create_time: Some(timestamp(session.create_time)),
+        expire_time: Some(timestamp(session.expire_time)),
+        time_to_live: prost_types::Duration::try_from(time_to_live).ok(),
+        replayed: session.replayed,
+    }
+}
+
+fn timestamp(time: SystemTime) -> prost_types::Timestamp {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    prost_types::Timestamp {
+        seconds: i64::try_from(since.as_secs()).unwrap_or(i64::MAX),
+        nanos: since.subsec_nanos().cast_signed(),
+    }
+}
+
+pub(super) fn result(
+    result: LivenessResult,
+    image_bytes: ImageBytes,
+) -> v1::GetSessionResultResponse {
+    let image = |image| self::image(image, image_bytes);
+    v1::GetSessionResultResponse {
+        session_id: result.session_id.expose(),
+        status: status(result.status).into(),
+        confidence: result.confidence,
+        reference_image: result.reference_image.map(image),
+        audit_images: result.audit_images.into_iter().map(image).collect(),
+        challenge: result.challenge.map(challenge),
+        feedback: result.feedback.into_iter().map(feedback).collect(),
+        metadata: result
+            .sdk_type
+            .map(|sdk_type| v1::SessionMetadata { sdk_type }),
+    }
+}
+
+fn status(status: SessionStatus) -> v1::SessionStatus {
+    match status {
+        SessionStatus::Created => v1::SessionStatus::Created,
+        SessionStatus::InProgress => v1::SessionStatus::InProgress,
+        SessionStatus::Succeeded => v1::SessionStatus::Succeeded,
+        SessionStatus::Failed => v1::SessionStatus::Failed,
+        SessionStatus::Expired => v1::SessionStatus::Expired,
+        SessionStatus::Unknown => v1::SessionStatus::Unspecified,
+    }
+}
+
+fn image(image: Image, image_bytes: ImageBytes) -> v1::Image {
+    v1::Image {
+        bytes: match image_bytes {
+            ImageBytes::Included => image.bytes.unwrap_or_default(),
+            ImageBytes::Withheld => bytes::Bytes::new(),
+        },
+        s3_object: image.stored.map(stored),
+        bounding_box: image.bounding_box.map(bounding_box),
+    }
+}
+
+fn stored(object: S3Object) -> v1::S3Object {
+    v1::S3Object {
+        bucket: object.bucket.unwrap_or_default(),
+        name: object.name.unwrap_or_default(),
+        version: object.version.unwrap_or_default(),
+    }
+}
+
+fn bounding_box(bounds: BoundingBox) -> v1::BoundingBox {
+    let BoundingBox {
+        width,
+        height,
+        left,
+        top,
+    } = bounds;
+    v1::BoundingBox {
+        width,
+        height,
+        left,
+        top,
+    }
+}
+
+fn challenge(challenge: Challenge) -> v1::Challenge {
+    let kind = match challenge.challenge {
+        Some(ChallengeType::FaceMovementAndLight) => {
+            v1::ChallengeType::FaceMovementAndLightChallenge
+        }
+        Some(ChallengeType::FaceMovement) => v1::ChallengeType::FaceMovementChallenge,
+        None => v1::ChallengeType::Unspecified,
+    };
+    v1::Challenge {
+        r#type: kind.into(),
+        version: challenge.version,
+    }
+}
+
+fn feedback(item: Feedback) -> v1::Feedback {
+    v1::Feedback {
+        code: item.code,
+        message: item.message,
+    }
+}

@@ -1,0 +1,173 @@
+//! From the wire's request to the domain's, or to all that is wrong with it.
+//!
+//! The bounds are the domain's own: a word there is right by construction. Here
+//! they get the path of the field, and the value, cut short.
+
+use tonic_types::FieldViolation;
+
+use super::v1;
+use crate::session::words::{
+    AuditImagesLimit, ChallengePreference, ChallengeType, ChallengeVersions, KmsKeyId,
+    OutputConfig, RequestId, S3Bucket, S3KeyPrefix, SessionId, SessionSettings, Version,
+};
+
+/// How much of a wrong value is shown, in characters.
+const SHOWN: usize = 60;
+
+/// Everything that is wrong so far.
+#[derive(Default)]
+struct Violations(Vec<FieldViolation>);
+
+impl Violations {
+    fn add(&mut self, field: &str, problem: impl Into<String>) {
+        self.0.push(FieldViolation::new(field, problem));
+    }
+
+    /// Keeps what is right, notes what is wrong.
+    fn check<T, E: ToString>(&mut self, field: &str, value: &str, read: Result<T, E>) -> Option<T> {
+        read.map_err(|error| self.add(field, format!("{}, not {}", error.to_string(), show(value))))
+            .ok()
+    }
+
+    /// As [`check`](Self::check), for a field whose empty value means unset.
+    fn optional<T, E: ToString>(
+        &mut self,
+        field: &str,
+        value: &str,
+        read: fn(&str) -> Result<T, E>,
+    ) -> Option<T> {
+        if value.is_empty() {
+            None
+        } else {
+            self.check(field, value, read(value))
+        }
+    }
+}
+
+fn show(value: &str) -> String {
+    let mut shown = value.chars().take(SHOWN).collect::<String>();
+    if shown.len() < value.len() {
+        shown.push('…');
+    }
+    format!("{shown:?} ({} characters)", value.chars().count())
+}
+
+/// What a `CreateSessionRequest` asks for.
+pub(super) fn create(
+    request: &v1::CreateSessionRequest,
+) -> Result<(Option<RequestId>, SessionSettings), Vec<FieldViolation>> {
+    let mut wrong = Violations::default();
+    let request_id = match request.request_id.as_str() {
+        "" => None,
+        id => RequestId::parse(id)
+            .map_err(|e| wrong.add("request_id", e.to_string()))
+            .ok(),
+    };
+    let kms_key_id = wrong.optional("kms_key_id", &request.kms_key_id, KmsKeyId::parse);
+    let settings = match &request.settings {
+        Some(settings) => session_settings(&mut wrong, settings),
+        None => SessionSettings::default(),
+    };
+    if wrong.0.is_empty() {
+        Ok((
+            request_id,
+            SessionSettings {
+                kms_key_id,
+                ..settings
+            },
+        ))
+    } else {
+        Err(wrong.0)
+    }
+}
+
+fn session_settings(wrong: &mut Violations, settings: &v1::SessionSettings) -> SessionSettings {
+    let limit = settings.audit_images_limit;
+    let audit_images_limit = AuditImagesLimit::new(limit)
+        .map_err(|error| {
+            wrong.add(
+                "settings.audit_images_limit",
+                format!("{error}, not {limit}"),
+            )
+        })
+        .unwrap_or_default();
+    let output = settings
+        .output_config
+        .as_ref()
+        .and_then(|output| output_config(wrong, output));
+    let preferences = settings.challenge_preferences.iter().enumerate();
+    let challenges = preferences
+        .filter_map(|(at, wanted)| preference(wrong, at, wanted))
+        .collect();
+    SessionSettings {
+        output,
+        audit_images_limit,
+        challenges,
+        kms_key_id: None,
+    }
+}
+
+fn output_config(wrong: &mut Violations, output: &v1::OutputConfig) -> Option<OutputConfig> {
+    let field = "settings.output_config.s3_key_prefix";
+    let key_prefix = wrong.optional(field, &output.s3_key_prefix, S3KeyPrefix::parse);
+    let bucket = S3Bucket::parse(&output.s3_bucket);
+    let bucket = wrong.check(
+        "settings.output_config.s3_bucket",
+        &output.s3_bucket,
+        bucket,
+    )?;
+    Some(OutputConfig { bucket, key_prefix })
+}
+
+fn preference(
+    wrong: &mut Violations,
+    at: usize,
+    wanted: &v1::ChallengePreference,
+) -> Option<ChallengePreference> {
+    let path = format!("settings.challenge_preferences[{at}]");
+    let versions = match &wanted.versions {
+        Some(versions) => challenge_versions(wrong, &path, versions),
+        None => ChallengeVersions::default(),
+    };
+    let challenge = match v1::ChallengeType::try_from(wanted.r#type) {
+        Ok(v1::ChallengeType::FaceMovementAndLightChallenge) => ChallengeType::FaceMovementAndLight,
+        Ok(v1::ChallengeType::FaceMovementChallenge) => ChallengeType::FaceMovement,
+        Ok(v1::ChallengeType::Unspecified) => {
+            wrong.add(&format!("{path}.type"), "must be set");
+            return None;
+        }
+        Err(_) => {
+            let problem = format!("must be a known challenge type, not {}", wanted.r#type);
+            wrong.add(&format!("{path}.type"), problem);
+            return None;
+        }
+    };
+    Some(ChallengePreference {
+        challenge,
+        versions,
+    })
+}
+
+fn challenge_versions(
+    wrong: &mut Violations,
+    path: &str,
+    versions: &v1::ChallengeVersions,
+) -> ChallengeVersions {
+    let v1::ChallengeVersions { minimum, maximum } = versions;
+    let low = wrong.optional(&format!("{path}.versions.minimum"), minimum, Version::parse);
+    let high = wrong.optional(&format!("{path}.versions.maximum"), maximum, Version::parse);
+    let range = ChallengeVersions::new(low, high);
+    let shown = format!("{minimum}..{maximum}");
+    wrong
+        .check(&format!("{path}.versions"), &shown, range)
+        .unwrap_or_default()
+}
+
+/// The session that a `GetSessionResultRequest` asks for.
+pub(super) fn result(
+    request: &v1::GetSessionResultRequest,
+) -> Result<SessionId, Vec<FieldViolation>> {
+    let problem = "must be a lower-case UUID of 36 characters";
+    SessionId::parse(&request.session_id)
+        .map_err(|_| vec![FieldViolation::new("session_id", problem)])
+}
