@@ -11,7 +11,7 @@ use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_stream::wrappers::TcpListenerStream;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::{error, info, warn};
 
 use crate::admin::{self, Readiness};
@@ -22,6 +22,7 @@ use crate::grpc::{GrpcMetrics, Health, Server, SessionService};
 use crate::idempotency::Claims;
 use crate::retry::Retry;
 use crate::session::{Attempts, Creator, Results};
+use crate::shutdown::ShutdownSettings;
 use crate::upstream::aws::{Credentials, Rekognition};
 
 /// How long to wait before asking for credentials again.
@@ -85,8 +86,8 @@ impl Livegate {
         self.admin.local_addr()
     }
 
-    /// Serves until `stop`, then leaves in order. A second `stop` is not waited
-    /// for here: whoever drops the future ends everything at once.
+    /// Serves until `stop`, then leaves in order. Dropped half way, it ends
+    /// everything at once.
     ///
     /// # Errors
     /// Where the gRPC server fails for good.
@@ -97,21 +98,12 @@ impl Livegate {
             grpc,
             admin,
         } = self;
+        log_start(&config);
         let mut registry = Registry::default();
         let metrics = GrpcMetrics::register(&mut registry);
-        let (readiness, ready) = watch::channel(Readiness::Starting);
-        let closing = CancellationToken::new();
-        let last = CancellationToken::new();
-        let _end_admin = last.clone().drop_guard();
-        tokio::spawn(admin::serve(
-            admin,
-            Arc::new(registry),
-            ready,
-            last.cancelled_owned(),
-        ));
+        let (readiness, _end_admin) = open_admin(admin, registry);
 
         let api = Arc::new(Rekognition::new(&config.upstream, &credentials).await);
-        log_start(&config);
         let health = Health::starting().await;
         let server = Server {
             service: service(&config, &api),
@@ -120,21 +112,86 @@ impl Livegate {
             default_deadline: config.grpc.default_deadline,
             metrics,
         };
-        let incoming = TcpListenerStream::new(grpc);
-        let serving = server.serve(incoming, closing.clone().cancelled_owned());
-        let living = async {
-            tokio::select! {
-                () = warm_up(&api, &health, &readiness) => {}
-                () = stop => {}
-            }
-            leave(&config, &health, &readiness, &closing).await;
+        let closing = CancellationToken::new();
+        let until_closing = closing.clone().cancelled_owned();
+        let serving = server.serve(TcpListenerStream::new(grpc), until_closing);
+        let state = State {
+            health,
+            readiness,
+            closing,
         };
         tokio::select! {
             served = serving => served?,
-            () = living => warn!("the grace period is over: calls under way are cut off"),
+            () = live(&api, &state, stop, config.shutdown) => {
+                warn!("the grace period is over: calls under way are cut off");
+            }
         }
         info!("gone");
         Ok(())
+    }
+}
+
+/// Serves the operators until the guard is dropped.
+fn open_admin(listener: TcpListener, registry: Registry) -> (watch::Sender<Readiness>, DropGuard) {
+    let (readiness, ready) = watch::channel(Readiness::Starting);
+    let ended = CancellationToken::new();
+    let until_ended = ended.clone().cancelled_owned();
+    tokio::spawn(admin::serve(
+        listener,
+        Arc::new(registry),
+        ready,
+        until_ended,
+    ));
+    (readiness, ended.drop_guard())
+}
+
+/// What the outside is told of the service's state.
+struct State {
+    health: Health,
+    readiness: watch::Sender<Readiness>,
+    closing: CancellationToken,
+}
+
+impl State {
+    async fn ready(&self) {
+        self.health.ready().await;
+        self.readiness.send_replace(Readiness::Ready);
+        info!("ready");
+    }
+
+    async fn leaving(&self) {
+        self.health.leaving().await;
+        self.readiness.send_replace(Readiness::Leaving);
+    }
+}
+
+/// From warming up to the end of the grace period.
+async fn live(
+    api: &Rekognition,
+    state: &State,
+    stop: impl Future<Output = ()>,
+    shutdown: ShutdownSettings,
+) {
+    let serve_on = async {
+        warm_up(api).await;
+        state.ready().await;
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        () = serve_on => {}
+        () = stop => {}
+    }
+    state.leaving().await;
+    tokio::time::sleep(shutdown.lameduck).await;
+    state.closing.cancel();
+    tokio::time::sleep(shutdown.grace).await;
+}
+
+/// Returns once there are credentials.
+async fn warm_up(api: &Rekognition) {
+    while let Err(failure) = api.warm_up().await {
+        error!(%failure, "no credentials for aws: not ready");
+        tokio::time::sleep(WARM_UP_EACH).await;
     }
 }
 
@@ -178,29 +235,4 @@ fn log_start(config: &Config) {
     if config.auth == AuthMode::None {
         warn!("auth.mode is none: every caller is one and the same");
     }
-}
-
-/// Ready once there are credentials; then there is nothing more to do but serve.
-async fn warm_up(api: &Rekognition, health: &Health, readiness: &watch::Sender<Readiness>) {
-    while let Err(failure) = api.warm_up().await {
-        error!(%failure, "no credentials for aws: not ready");
-        tokio::time::sleep(WARM_UP_EACH).await;
-    }
-    health.ready().await;
-    readiness.send_replace(Readiness::Ready);
-    info!("ready");
-    std::future::pending().await
-}
-
-async fn leave(
-    config: &Config,
-    health: &Health,
-    readiness: &watch::Sender<Readiness>,
-    closing: &CancellationToken,
-) {
-    health.leaving().await;
-    readiness.send_replace(Readiness::Leaving);
-    tokio::time::sleep(config.shutdown.lameduck).await;
-    closing.cancel();
-    tokio::time::sleep(config.shutdown.grace).await;
 }
