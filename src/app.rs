@@ -3,6 +3,8 @@
 //! It makes the parts from the configuration, ties them together, and sees to the
 //! order of starting (bind, serve, warm up, ready) and of leaving.
 
+mod reload;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,12 +14,13 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_stream::wrappers::TcpListenerStream;
 use tokio_util::sync::{CancellationToken, DropGuard};
-use tracing::{error, info, warn};
+use tracing::{error, field, info, warn};
 
+use self::reload::Reload;
 use crate::admin::{self, Readiness};
 use crate::admission::{Admission, AdmissionSettings, QuotaSettings};
 use crate::auth::AuthMode;
-use crate::config::Config;
+use crate::config::{Config, Loaded, Sources};
 use crate::grpc::{GrpcMetrics, Health, Server, SessionService};
 use crate::idempotency::Claims;
 use crate::retry::Retry;
@@ -52,6 +55,7 @@ pub struct Livegate {
     credentials: Credentials,
     grpc: TcpListener,
     admin: TcpListener,
+    reload: Option<Reload>,
 }
 
 impl Livegate {
@@ -67,7 +71,16 @@ impl Livegate {
             credentials,
             grpc,
             admin,
+            reload: None,
         })
+    }
+
+    /// The same service, which loads `sources` again on SIGHUP and when the file
+    /// changes; `loaded` is what came of them the first time.
+    #[must_use]
+    pub fn reloading(self, sources: Sources, loaded: Loaded) -> Self {
+        let reload = Some(Reload::new(sources, loaded));
+        Self { reload, ..self }
     }
 
     /// Where it serves gRPC.
@@ -97,16 +110,18 @@ impl Livegate {
             credentials,
             grpc,
             admin,
+            reload,
         } = self;
-        log_start(&config);
+        log_start(&config, &grpc, &admin);
         let mut registry = Registry::default();
         let metrics = GrpcMetrics::register(&mut registry);
         let (readiness, _end_admin) = open_admin(admin, registry);
 
         let api = Arc::new(Rekognition::new(&config.upstream, &credentials).await);
         let health = Health::starting().await;
+        let doors = Doors::open(&config);
         let server = Server {
-            service: service(&config, &api),
+            service: service(&config, &api, &doors),
             health: health.clone(),
             auth: config.auth,
             default_deadline: config.grpc.default_deadline,
@@ -125,6 +140,7 @@ impl Livegate {
             () = live(&api, &state, stop, config.shutdown) => {
                 warn!("the grace period is over: calls under way are cut off");
             }
+            () = reload_for_ever(reload, &doors) => {}
         }
         info!("gone");
         Ok(())
@@ -204,31 +220,61 @@ async fn bind(key: &'static str, address: SocketAddr) -> Result<TcpListener, App
     })
 }
 
-fn service(config: &Config, api: &Arc<Rekognition>) -> SessionService<Rekognition> {
+/// The doors to the quotas, one for each operation.
+struct Doors {
+    create: Admission,
+    results: Admission,
+}
+
+impl Doors {
+    fn open(config: &Config) -> Self {
+        Self {
+            create: Admission::open(admission(config, &config.create_quota)),
+            results: Admission::open(admission(config, &config.results_quota)),
+        }
+    }
+
+    /// Goes by `config` from now on; nobody who waits loses the place.
+    fn apply(&self, config: &Config) {
+        self.create.apply(admission(config, &config.create_quota));
+        self.results.apply(admission(config, &config.results_quota));
+    }
+}
+
+fn admission(config: &Config, quota: &QuotaSettings) -> AdmissionSettings {
+    AdmissionSettings {
+        quota: quota.clone(),
+        callers: config.callers.clone(),
+        adaptive: config.adaptive.enabled,
+    }
+}
+
+fn service(config: &Config, api: &Arc<Rekognition>, doors: &Doors) -> SessionService<Rekognition> {
     let retry = Arc::new(Retry::new(&config.retry));
-    let attempts = |quota: &QuotaSettings| {
-        let admission = Admission::open(AdmissionSettings {
-            quota: quota.clone(),
-            callers: config.callers.clone(),
-            adaptive: config.adaptive.enabled,
-        });
-        Attempts::new(admission, retry.clone())
-    };
+    let attempts = |door: &Admission| Attempts::new(door.clone(), retry.clone());
     let region = &config.upstream.region;
     let claims = Claims::default();
-    let creator = Creator::new(api.clone(), attempts(&config.create_quota), claims, region);
+    let creator = Creator::new(api.clone(), attempts(&doors.create), claims, region);
     let results = config.results.enabled;
-    let results = results.then(|| Results::new(api.clone(), attempts(&config.results_quota)));
+    let results = results.then(|| Results::new(api.clone(), attempts(&doors.results)));
     SessionService::new(creator, results)
 }
 
-fn log_start(config: &Config) {
+async fn reload_for_ever(reload: Option<Reload>, doors: &Doors) {
+    match reload {
+        Some(reload) => reload.watch(doors).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn log_start(config: &Config, grpc: &TcpListener, admin: &TcpListener) {
+    let address = |listener: &TcpListener| listener.local_addr().map(field::display).ok();
     let upstream = &config.upstream;
     info!(
         aws.region = upstream.region,
         aws.endpoint = upstream.endpoint_url.as_deref().unwrap_or("aws itself"),
-        grpc.listen = %config.grpc.listen,
-        admin.listen = %config.admin.listen,
+        grpc.listen = address(grpc),
+        admin.listen = address(admin),
         results.enabled = config.results.enabled,
         "starting"
     );
