@@ -31,6 +31,7 @@ def environment(**more: str) -> dict[str, str]:
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
         "AWS_EC2_METADATA_DISABLED": "true",
+        "NO_COLOR": "1",
     } | more
 
 

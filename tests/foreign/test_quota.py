@@ -12,7 +12,8 @@ from refusals import read, refused
 # Clocks and schedulers, on a machine that has other things to do.
 SLACK_SECONDS = 0.3
 
-# The bucket is empty after one call, and no one waits for the next token.
+# A bucket starts empty, lest a crash loop be a burst: the first token comes
+# after a second, and no one may wait for it.
 ONE_A_SECOND = {"quota.create.rate_per_second": 1.0, "quota.create.burst": 1, "quota.create.max_wait": "100ms"}
 
 
@@ -33,7 +34,7 @@ def test_a_burst_over_the_quota_is_served_in_part_and_told_when_to_come_back(ser
         outcomes = list(pool.map(lambda _: attempt(client, timeout), range(20)))
     refusals = [(outcome, left) for outcome, left in outcomes if hasattr(outcome, "code")]
 
-    assert 2 <= len(outcomes) - len(refusals) <= 4, "one at once, and two within the wait"
+    assert 2 <= len(outcomes) - len(refusals) <= 4, "what the quota gives within the wait"
     for refusal, left in refusals:
         assert refusal.code == grpc.StatusCode.RESOURCE_EXHAUSTED
         assert refusal.reason == "QUOTA_EXHAUSTED"
@@ -47,7 +48,6 @@ def test_a_burst_over_the_quota_is_served_in_part_and_told_when_to_come_back(ser
 
 def test_a_wait_that_does_not_fit_the_deadline_is_told_to_people_only(serve, connect):
     client = connect(serve(ONE_A_SECOND))
-    client.create()
     refusal = refused(lambda: client.create(timeout=0.5))
 
     assert refusal.reason == "QUOTA_EXHAUSTED"
@@ -57,18 +57,17 @@ def test_a_wait_that_does_not_fit_the_deadline_is_told_to_people_only(serve, con
 
 def test_the_documented_service_config_retries_when_told(serve, connect, simulator):
     client = connect(serve(ONE_A_SECOND), documented_retries())
-    client.create()
     started = time.monotonic()
     session = client.create(timeout=10)
 
     assert session.session_id
     assert 0.5 < time.monotonic() - started < 3, "after the wait that the server named"
-    assert simulator.creates() == 2, "the refusal cost no call of AWS"
+    assert simulator.creates() == 1, "the refusal cost no call of AWS"
 
 
 def test_the_documented_service_config_gives_up_at_once_on_a_short_deadline(serve, connect):
     client = connect(serve(ONE_A_SECOND), documented_retries())
-    client.create()
+    grpc.channel_ready_future(client.channel).result(timeout=10)
     started = time.monotonic()
     refusal = refused(lambda: client.create(timeout=0.6))
 
