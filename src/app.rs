@@ -28,8 +28,8 @@ use crate::session::{Attempts, Creator, Results};
 use crate::shutdown::ShutdownSettings;
 use crate::upstream::aws::{Credentials, Rekognition};
 
-/// How long to wait before asking for credentials again.
-const WARM_UP_EACH: Duration = Duration::from_secs(2);
+/// How long to wait before asking for credentials again: at first, and at most.
+const WARM_UP_EACH: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 
 /// Why the service did not start, or did not go on.
 #[derive(Debug, thiserror::Error)]
@@ -205,9 +205,11 @@ async fn live(
 
 /// Returns once there are credentials.
 async fn warm_up(api: &Rekognition) {
+    let (mut wait, longest) = WARM_UP_EACH;
     while let Err(failure) = api.warm_up().await {
         error!(%failure, "no credentials for aws: not ready");
-        tokio::time::sleep(WARM_UP_EACH).await;
+        tokio::time::sleep(wait).await;
+        wait = (wait * 2).min(longest);
     }
 }
 
