@@ -37,6 +37,7 @@ mod gate;
 mod latency;
 mod line;
 mod local;
+mod metrics;
 mod policy;
 mod predict;
 mod queue;
@@ -54,6 +55,7 @@ use self::queue::Ticket;
 use crate::deadline::Deadline;
 use crate::session::words::CallerId;
 
+pub use self::metrics::AdmissionMetrics;
 pub use self::policy::{CallerPolicies, CallerPolicy, Weight};
 pub use self::queue::Entry;
 
