@@ -30,12 +30,14 @@ pub struct ServeArgs {
 /// Where it cannot start, or not go on. A configuration with mistakes is no error
 /// here: they are printed, and the exit code is 1.
 pub async fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
-    let loaded = match Config::load(&args.sources.sources()) {
+    let sources = args.sources.sources();
+    let loaded = match Config::load(&sources) {
         Ok(loaded) => loaded,
         Err(mistakes) => return tell(&mistakes),
     };
     telemetry::install(args.log_format).map_err(|problem| anyhow!(problem))?;
-    let service = Livegate::bind(loaded.config, Credentials::DefaultChain).await?;
+    let service = Livegate::bind(loaded.config.clone(), Credentials::DefaultChain).await?;
+    let service = service.reloading(sources, loaded);
     let stop = async {
         if let Err(failure) = shutdown::requested().await {
             error!(%failure, "signals cannot be heard: leaving");
