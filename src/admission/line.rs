@@ -124,6 +124,11 @@ impl Line {
         None
     }
 
+    /// All tickets, the newest first; some may have been cancelled.
+    pub(super) fn from_the_end(&self) -> impl Iterator<Item = Ticket> {
+        self.tickets.iter().rev().copied()
+    }
+
     /// One of the line left it; `waits` tells which tickets are still held.
     pub(super) fn leave(&mut self, waits: impl Fn(Ticket) -> bool) {
         debug_assert!(self.live > 0, "only who waits can leave");

@@ -154,5 +154,10 @@ fn wait_for(place: usize, rivals: &[Rival<'_>], supply: Supply, wait: Duration) 
     // Where hardly anyone is expected, at most as many again are allowed for, or
     // whoever has little time would always be refused.
     slots += (ALLOWANCE * variance.sqrt()).min(variance);
+    time_for(slots, supply)
+}
+
+/// How long it takes until there have been so many slots.
+pub(super) fn time_for(slots: f64, supply: Supply) -> Duration {
     Duration::from_secs_f64(((slots - supply.level) / supply.rate).max(0.0))
 }

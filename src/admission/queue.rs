@@ -15,6 +15,8 @@
 //! the same with 100 and with 100,000 waiting requests, and so does
 //! [`predict`](Queue::predict), which looks at each *caller* of late.
 
+mod overtaken;
+
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::time::Duration;
@@ -95,6 +97,12 @@ impl<T> Queue<T> {
     #[must_use]
     pub fn len(&self) -> usize {
         self.waiting.len()
+    }
+
+    /// How many wait in one line.
+    #[must_use]
+    pub fn len_of(&self, LineKey(key): LineKey) -> usize {
+        self.lines.get(key).live()
     }
 
     /// Whether nobody waits.
