@@ -8,7 +8,7 @@
 //! now counts too: its next request goes before the newcomer's line.
 //!
 //! How many arrive is chance. The forecast allows for more than the mean, so that
-//! 43 of 44 newcomers wait no longer than foretold: one who is let in and waits
+//! 27 of 28 newcomers wait no longer than foretold: one who is let in and waits
 //! in vain is worse off than one who is refused at once.
 //!
 //! An example: 10 calls a second. `p` is 5; one other has 3 waiting and brings 1
@@ -28,8 +28,9 @@ use super::line::Line;
 const ROUNDS: usize = 16;
 
 /// How many standard deviations of what chance brings are allowed for. At twice
-/// the quota none let 3 in 100 requests wait in vain; two, 3 in 1000.
-const ALLOWANCE: f64 = 2.0;
+/// the quota none lets 3 in 100 requests wait in vain, this 3 in 1000; two would
+/// refuse 1 in 1000 that fits at 0.8 of a quota of 5.
+const ALLOWANCE: f64 = 1.8;
 
 /// What slots there are, and will be.
 #[derive(Clone, Copy, Debug)]
