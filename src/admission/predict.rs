@@ -15,7 +15,7 @@
 //! a second, another has 50 waiting. The first gets 3 + 1 x wait, the second 5.
 //! 5 + 3 + 5 = 13 slots are 1.3 s, in which the first brings 1.3 more, by chance
 //! twice that: 15.6 slots. In the 1.56 s that these take it brings more again, and
-//! so on to 1.7 s, when its share is used up: that stays.
+//! so on to 1.62 s: that stays.
 
 use std::time::Duration;
 
@@ -156,4 +156,32 @@ fn wait_for(place: usize, rivals: &[Rival<'_>], supply: Supply, wait: Duration) 
     // whoever has little time would always be refused.
     slots += (ALLOWANCE * variance.sqrt()).min(variance);
     Duration::from_secs_f64(((slots - supply.level) / supply.rate).max(0.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_example_above_holds() {
+        let rival = |waiting, arrivals_per_second| Rival {
+            waiting,
+            arrivals_per_second,
+            share: 5.0,
+            ceiling: None,
+            now: Instant::now(),
+        };
+        let supply = Supply {
+            level: 0.0,
+            rate: 10.0,
+        };
+        let foreseen = predict(
+            5,
+            &[rival(3.0, 1.0), rival(50.0, 0.0)],
+            supply,
+            Duration::ZERO,
+        );
+        assert_eq!(foreseen.cause, Cause::Quota);
+        assert!((foreseen.wait.as_secs_f64() - 1.62).abs() < 0.01);
+    }
 }
