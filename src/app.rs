@@ -18,7 +18,7 @@ use crate::admin::{self, Readiness};
 use crate::admission::{Admission, AdmissionSettings, QuotaSettings};
 use crate::auth::AuthMode;
 use crate::config::Config;
-use crate::grpc::{GrpcMetrics, Health, Server, SessionService};
+use crate::grpc::{GrpcMetrics, Health, ServeError, Server, SessionService};
 use crate::idempotency::Claims;
 use crate::retry::Retry;
 use crate::session::{Attempts, Creator, Results};
@@ -42,7 +42,7 @@ pub enum AppError {
     },
     /// The gRPC server failed.
     #[error("the grpc server failed: {0}")]
-    Grpc(#[from] tonic::transport::Error),
+    Grpc(#[from] ServeError),
 }
 
 /// The service, with its ports bound and nothing served yet.
