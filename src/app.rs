@@ -3,6 +3,7 @@
 //! It makes the parts from the configuration, ties them together, and sees to the
 //! order of starting (bind, serve, warm up, ready) and of leaving.
 
+mod doors;
 mod reload;
 
 use std::net::SocketAddr;
@@ -16,20 +17,21 @@ use tokio_stream::wrappers::TcpListenerStream;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::{error, field, info, warn};
 
+use self::doors::Doors;
 use self::reload::Reload;
 use crate::admin::{self, Readiness};
-use crate::admission::{Admission, AdmissionSettings, QuotaSettings};
+use crate::admission::{Admission, AdmissionMetrics};
 use crate::auth::AuthMode;
 use crate::config::{Config, Loaded, Sources};
 use crate::grpc::{GrpcMetrics, Health, Server, SessionService};
 use crate::idempotency::Claims;
 use crate::retry::Retry;
-use crate::session::{Attempts, Creator, Results};
+use crate::session::{AttemptMetrics, Attempts, Creator, Results};
 use crate::shutdown::ShutdownSettings;
 use crate::upstream::aws::{Credentials, Rekognition};
 
-/// How long to wait before asking for credentials again.
-const WARM_UP_EACH: Duration = Duration::from_secs(2);
+/// How long to wait before asking for credentials again: at first, and at most.
+const WARM_UP_EACH: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 
 /// Why the service did not start, or did not go on.
 #[derive(Debug, thiserror::Error)]
@@ -105,31 +107,25 @@ impl Livegate {
     /// # Errors
     /// Where the gRPC server fails for good.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), AppError> {
-        let Self {
-            config,
-            credentials,
-            grpc,
-            admin,
-            reload,
-        } = self;
-        log_start(&config, &grpc, &admin);
+        let config = &self.config;
+        log_start(config, &self.grpc, &self.admin);
         let mut registry = Registry::default();
-        let metrics = GrpcMetrics::register(&mut registry);
-        let (readiness, _end_admin) = open_admin(admin, registry);
+        let metrics = Metrics::register(&mut registry);
+        let (readiness, _end_admin) = open_admin(self.admin, registry);
 
-        let api = Arc::new(Rekognition::new(&config.upstream, &credentials).await);
+        let api = Arc::new(Rekognition::new(&config.upstream, &self.credentials).await);
         let health = Health::starting().await;
-        let doors = Doors::open(&config);
+        let doors = Doors::open(config);
         let server = Server {
-            service: service(&config, &api, &doors),
+            service: service(config, &api, &doors, &metrics.attempts),
             health: health.clone(),
             auth: config.auth,
             default_deadline: config.grpc.default_deadline,
-            metrics,
+            metrics: metrics.grpc,
         };
         let closing = CancellationToken::new();
         let until_closing = closing.clone().cancelled_owned();
-        let serving = server.serve(TcpListenerStream::new(grpc), until_closing);
+        let serving = server.serve(TcpListenerStream::new(self.grpc), until_closing);
         let state = State {
             health,
             readiness,
@@ -140,7 +136,8 @@ impl Livegate {
             () = live(&api, &state, stop, config.shutdown) => {
                 warn!("the grace period is over: calls under way are cut off");
             }
-            () = reload_for_ever(reload, &doors) => {}
+            () = reload_for_ever(self.reload, &doors) => {}
+            () = doors.watch(&metrics.admission) => {}
         }
         info!("gone");
         Ok(())
@@ -159,6 +156,23 @@ fn open_admin(listener: TcpListener, registry: Registry) -> (watch::Sender<Readi
         until_ended,
     ));
     (readiness, ended.drop_guard())
+}
+
+/// What all components count.
+struct Metrics {
+    grpc: GrpcMetrics,
+    attempts: AttemptMetrics,
+    admission: AdmissionMetrics,
+}
+
+impl Metrics {
+    fn register(registry: &mut Registry) -> Self {
+        Self {
+            grpc: GrpcMetrics::register(registry),
+            attempts: AttemptMetrics::register(registry),
+            admission: AdmissionMetrics::register(registry),
+        }
+    }
 }
 
 /// What the outside is told of the service's state.
@@ -205,9 +219,11 @@ async fn live(
 
 /// Returns once there are credentials.
 async fn warm_up(api: &Rekognition) {
+    let (mut wait, longest) = WARM_UP_EACH;
     while let Err(failure) = api.warm_up().await {
         error!(%failure, "no credentials for aws: not ready");
-        tokio::time::sleep(WARM_UP_EACH).await;
+        tokio::time::sleep(wait).await;
+        wait = (wait * 2).min(longest);
     }
 }
 
@@ -220,43 +236,26 @@ async fn bind(key: &'static str, address: SocketAddr) -> Result<TcpListener, App
     })
 }
 
-/// The doors to the quotas, one for each operation.
-struct Doors {
-    create: Admission,
-    results: Admission,
-}
-
-impl Doors {
-    fn open(config: &Config) -> Self {
-        Self {
-            create: Admission::open(admission(config, &config.create_quota)),
-            results: Admission::open(admission(config, &config.results_quota)),
-        }
-    }
-
-    /// Goes by `config` from now on; nobody who waits loses the place.
-    fn apply(&self, config: &Config) {
-        self.create.apply(admission(config, &config.create_quota));
-        self.results.apply(admission(config, &config.results_quota));
-    }
-}
-
-fn admission(config: &Config, quota: &QuotaSettings) -> AdmissionSettings {
-    AdmissionSettings {
-        quota: quota.clone(),
-        callers: config.callers.clone(),
-        adaptive: config.adaptive.enabled,
-    }
-}
-
-fn service(config: &Config, api: &Arc<Rekognition>, doors: &Doors) -> SessionService<Rekognition> {
+fn service(
+    config: &Config,
+    api: &Arc<Rekognition>,
+    doors: &Doors,
+    metrics: &AttemptMetrics,
+) -> SessionService<Rekognition> {
     let retry = Arc::new(Retry::new(&config.retry));
-    let attempts = |door: &Admission| Attempts::new(door.clone(), retry.clone());
+    let attempts = |door: &Admission, operation| {
+        Attempts::new(door.clone(), retry.clone(), metrics, operation)
+    };
     let region = &config.upstream.region;
     let claims = Claims::default();
-    let creator = Creator::new(api.clone(), attempts(&doors.create), claims, region);
+    let creator = Creator::new(
+        api.clone(),
+        attempts(&doors.create, "create"),
+        claims,
+        region,
+    );
     let results = config.results.enabled;
-    let results = results.then(|| Results::new(api.clone(), attempts(&doors.results)));
+    let results = results.then(|| Results::new(api.clone(), attempts(&doors.results, "results")));
     SessionService::new(creator, results)
 }
 

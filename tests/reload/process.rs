@@ -58,20 +58,7 @@ pub(crate) struct Process {
 impl Process {
     /// Starts the service and waits until it is ready.
     pub(crate) async fn serve(map: &ConfigMap) -> Self {
-        let limit = Limit::new(1000.0, 1000).expect("a limit");
-        let latency = Some(Duration::ZERO..=Duration::from_millis(5));
-        let settings = Settings {
-            create: limit,
-            latency,
-            ..Settings::default()
-        };
-        let simulator = Simulator::bind("127.0.0.1:0", settings)
-            .await
-            .expect("a port");
-        let handle = simulator.handle();
-        let stop = CancellationToken::new();
-        let endpoint = format!("http://{}", handle.local_addr());
-        tokio::spawn(simulator.run(stop.clone()));
+        let (simulator, end_simulator) = simulator().await;
         let mut child = Command::new(env!("CARGO_BIN_EXE_livegate"))
             .args([
                 "serve",
@@ -82,7 +69,10 @@ impl Process {
             ])
             .args(["--set", "admin.listen=127.0.0.1:0", "--config"])
             .arg(map.path())
-            .args(["--set", &format!("upstream.endpoint_url={endpoint}")])
+            .args([
+                "--set",
+                &format!("upstream.endpoint_url=http://{}", simulator.local_addr()),
+            ])
             .env("AWS_ACCESS_KEY_ID", "test")
             .env("AWS_SECRET_ACCESS_KEY", "test")
             .stderr(Stdio::piped())
@@ -94,8 +84,8 @@ impl Process {
             child,
             lines: Mutex::new(BufReader::new(stderr).lines()),
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
-            simulator: handle,
-            _end_simulator: stop.drop_guard(),
+            simulator,
+            _end_simulator: end_simulator,
         };
         process.address = listening(&process.logs("\"starting\"").await);
         process.logs("\"ready\"").await;
@@ -145,6 +135,24 @@ impl Process {
             .status();
         assert!(sent.expect("kill is there").success());
     }
+}
+
+/// A simulator with room for everything.
+async fn simulator() -> (SimulatorHandle, DropGuard) {
+    let limit = Limit::new(1000.0, 1000).expect("a limit");
+    let latency = Some(Duration::ZERO..=Duration::from_millis(5));
+    let settings = Settings {
+        create: limit,
+        latency,
+        ..Settings::default()
+    };
+    let simulator = Simulator::bind("127.0.0.1:0", settings)
+        .await
+        .expect("a port");
+    let handle = simulator.handle();
+    let stop = CancellationToken::new();
+    tokio::spawn(simulator.run(stop.clone()));
+    (handle, stop.drop_guard())
 }
 
 fn listening(line: &str) -> SocketAddr {
