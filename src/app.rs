@@ -244,7 +244,7 @@ fn service(
 ) -> SessionService<Rekognition> {
     let retry = Arc::new(Retry::new(&config.retry));
     let attempts = |door: &Admission, operation| {
-        Attempts::new(door.clone(), retry.clone(), metrics, operation)
+        Attempts::new(door.clone(), retry.clone()).counted(metrics, operation)
     };
     let region = &config.upstream.region;
     let claims = Claims::default();
