@@ -11,7 +11,7 @@ use super::policy::CallerPolicy;
 use super::queue::{Entry, Ticket};
 
 /// A hint never sends anyone away for longer.
-const LONGEST_HINT: Duration = Duration::from_secs(30);
+pub(super) const LONGEST_HINT: Duration = Duration::from_secs(30);
 
 /// Fewer tickets than this that nobody holds any more are left to lie.
 const FEW: usize = 16;
@@ -152,6 +152,11 @@ impl Line {
     /// Gives up what is left of the line's turn.
     pub(super) fn end_turn(&mut self) {
         self.turn = 0;
+    }
+
+    /// Whether somebody was told to come back later than `now`.
+    pub(super) fn is_told_to_return(&self, now: Instant) -> bool {
+        self.hinted_until > now
     }
 
     /// When to come back: not before `earliest`, and `gap` after the caller that

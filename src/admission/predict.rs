@@ -14,8 +14,8 @@
 //! An example: 10 calls a second. `p` is 5; one other has 3 waiting and brings 1
 //! a second, another has 50 waiting. The first gets 3 + 1 x wait, the second 5.
 //! 5 + 3 + 5 = 13 slots are 1.3 s, in which the first brings 1.3 more, by chance
-//! up to 1.3 + 2 x 1.14: 16.6 slots. In the 1.66 s that these take it brings more
-//! again, and so on to 1.74 s: that stays.
+//! twice that: 15.6 slots. In the 1.56 s that these take it brings more again, and
+//! so on to 1.7 s, when its share is used up: that stays.
 
 use std::time::Duration;
 
@@ -151,6 +151,8 @@ fn wait_for(place: usize, rivals: &[Rival<'_>], supply: Supply, wait: Duration) 
         slots += taken.mean;
         variance += taken.variance;
     }
-    slots += ALLOWANCE * variance.sqrt();
+    // Where hardly anyone is expected, at most as many again are allowed for, or
+    // whoever has little time would always be refused.
+    slots += (ALLOWANCE * variance.sqrt()).min(variance);
     Duration::from_secs_f64(((slots - supply.level) / supply.rate).max(0.0))
 }

@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::line::Line;
+use super::line::LONGEST_HINT;
 use super::lines::Lines;
 use super::policy::CallerPolicies;
 use super::predict::{self, Rival};
@@ -228,8 +228,9 @@ impl<T> Queue<T> {
         let place = own.place(entry);
         let rivals: Vec<Rival<'_>> = self
             .lines
-            .except(key)
-            .filter_map(|line| Rival::new(line, own.weight(), place, now))
+            .iter()
+            .filter(|(other, _)| *other != key)
+            .filter_map(|(_, line)| Rival::new(line, own.weight(), place, now))
             .collect();
         let own_wait = own
             .ceiling()
@@ -238,7 +239,12 @@ impl<T> Queue<T> {
     }
 
     /// When a request that is refused shall come back, given that there is no
-    /// room for it before `earliest`.
+    /// room for it before `earliest`: a slot of its caller's share after the one
+    /// that was told so before.
+    ///
+    /// Whoever was told to come back has a share too, and callers that are told
+    /// to within the same round get each its own part of it, or all would come
+    /// at once.
     pub fn hint(
         &mut self,
         LineKey(key): LineKey,
@@ -246,10 +252,20 @@ impl<T> Queue<T> {
         now: Instant,
         earliest: Duration,
     ) -> Duration {
-        let with_work = self.lines.except(key).filter(|line| line.live() > 0);
-        let others: f64 = with_work.map(Line::weight).sum();
+        let mut before = 0.0;
+        let mut round = 0.0;
+        for (other, line) in self.lines.iter() {
+            if other == key {
+                before = round;
+            }
+            if other == key || line.live() > 0 || line.is_told_to_return(now) {
+                round += line.weight();
+            }
+        }
+        let slots = |count: f64| Duration::from_secs_f64(count / supply.rate);
         let line = self.lines.get_mut(key);
-        let share = supply.rate * line.weight() / (line.weight() + others);
-        line.hint(now, earliest, Duration::from_secs_f64(1.0 / share))
+        let gap = slots(round / line.weight());
+        let hint = line.hint(now, earliest, gap) + slots(before);
+        hint.min(LONGEST_HINT)
     }
 }
