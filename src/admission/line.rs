@@ -125,7 +125,7 @@ impl Line {
     }
 
     /// All tickets, the newest first; some may have been cancelled.
-    pub(super) fn from_the_end(&self) -> impl Iterator<Item = Ticket> {
+    pub(super) fn newest_first(&self) -> impl Iterator<Item = Ticket> {
         self.tickets.iter().rev().copied()
     }
 

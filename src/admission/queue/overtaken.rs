@@ -32,7 +32,7 @@ impl<T> Queue<T> {
         for key in placed {
             let line = self.lines.get(key);
             let mut place = line.live();
-            for ticket in line.from_the_end() {
+            for ticket in line.newest_first() {
                 let Some(waiting) = self.waiting.get(&ticket) else {
                     continue;
                 };
