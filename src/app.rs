@@ -3,6 +3,9 @@
 //! It makes the parts from the configuration, ties them together, and sees to the
 //! order of starting (bind, serve, warm up, ready) and of leaving.
 
+mod doors;
+mod reload;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,21 +14,24 @@ use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_stream::wrappers::TcpListenerStream;
-use tokio_util::sync::CancellationToken;
-use tracing::{error, info, warn};
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tracing::{error, field, info, warn};
 
+use self::doors::Doors;
+use self::reload::Reload;
 use crate::admin::{self, Readiness};
-use crate::admission::{Admission, AdmissionSettings, QuotaSettings};
+use crate::admission::{Admission, AdmissionMetrics};
 use crate::auth::AuthMode;
-use crate::config::Config;
+use crate::config::{Config, Loaded, Sources};
 use crate::grpc::{GrpcMetrics, Health, ServeError, Server, SessionService};
 use crate::idempotency::Claims;
 use crate::retry::Retry;
-use crate::session::{Attempts, Creator, Results};
+use crate::session::{AttemptMetrics, Attempts, Creator, Results};
+use crate::shutdown::ShutdownSettings;
 use crate::upstream::aws::{Credentials, Rekognition};
 
-/// How long to wait before asking for credentials again.
-const WARM_UP_EACH: Duration = Duration::from_secs(2);
+/// How long to wait before asking for credentials again: at first, and at most.
+const WARM_UP_EACH: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 
 /// Why the service did not start, or did not go on.
 #[derive(Debug, thiserror::Error)]
@@ -51,6 +57,7 @@ pub struct Livegate {
     credentials: Credentials,
     grpc: TcpListener,
     admin: TcpListener,
+    reload: Option<Reload>,
 }
 
 impl Livegate {
@@ -66,7 +73,19 @@ impl Livegate {
             credentials,
             grpc,
             admin,
+            reload: None,
         })
+    }
+
+    /// The same service, which loads `sources` again on SIGHUP and when the file
+    /// changes; `loaded` is what came of them the first time. From this call on
+    /// SIGHUP does not end the process.
+    ///
+    /// # Errors
+    /// Where the process may not listen to signals.
+    pub fn reloading(self, sources: Sources, loaded: Loaded) -> std::io::Result<Self> {
+        let reload = Some(Reload::new(sources, loaded)?);
+        Ok(Self { reload, ..self })
     }
 
     /// Where it serves gRPC.
@@ -85,56 +104,129 @@ impl Livegate {
         self.admin.local_addr()
     }
 
-    /// Serves until `stop`, then leaves in order. A second `stop` is not waited
-    /// for here: whoever drops the future ends everything at once.
+    /// Serves until `stop`, then leaves in order. Dropped half way, it ends
+    /// everything at once.
     ///
     /// # Errors
     /// Where the gRPC server fails for good.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), AppError> {
-        let Self {
-            config,
-            credentials,
-            grpc,
-            admin,
-        } = self;
+        let config = &self.config;
+        log_start(config, &self.grpc, &self.admin);
         let mut registry = Registry::default();
-        let metrics = GrpcMetrics::register(&mut registry);
-        let (readiness, ready) = watch::channel(Readiness::Starting);
-        let closing = CancellationToken::new();
-        let last = CancellationToken::new();
-        let _end_admin = last.clone().drop_guard();
-        tokio::spawn(admin::serve(
-            admin,
-            Arc::new(registry),
-            ready,
-            last.cancelled_owned(),
-        ));
+        let metrics = Metrics::register(&mut registry);
+        let (readiness, _end_admin) = open_admin(self.admin, registry);
 
-        let api = Arc::new(Rekognition::new(&config.upstream, &credentials).await);
-        log_start(&config);
+        let api = Arc::new(Rekognition::new(&config.upstream, &self.credentials).await);
         let health = Health::starting().await;
+        let doors = Doors::open(config);
         let server = Server {
-            service: service(&config, &api),
+            service: service(config, &api, &doors, &metrics.attempts),
             health: health.clone(),
             auth: config.auth,
             default_deadline: config.grpc.default_deadline,
-            metrics,
+            metrics: metrics.grpc,
         };
-        let incoming = TcpListenerStream::new(grpc);
-        let serving = server.serve(incoming, closing.clone().cancelled_owned());
-        let living = async {
-            tokio::select! {
-                () = warm_up(&api, &health, &readiness) => {}
-                () = stop => {}
-            }
-            leave(&config, &health, &readiness, &closing).await;
+        let closing = CancellationToken::new();
+        let until_closing = closing.clone().cancelled_owned();
+        let serving = server.serve(TcpListenerStream::new(self.grpc), until_closing);
+        let state = State {
+            health,
+            readiness,
+            closing,
         };
         tokio::select! {
             served = serving => served?,
-            () = living => warn!("the grace period is over: calls under way are cut off"),
+            () = live(&api, &state, stop, config.shutdown) => {
+                warn!("the grace period is over: calls under way are cut off");
+            }
+            () = reload_for_ever(self.reload, &doors) => {}
+            () = doors.watch(&metrics.admission) => {}
         }
         info!("gone");
         Ok(())
+    }
+}
+
+/// Serves the operators until the guard is dropped.
+fn open_admin(listener: TcpListener, registry: Registry) -> (watch::Sender<Readiness>, DropGuard) {
+    let (readiness, ready) = watch::channel(Readiness::Starting);
+    let ended = CancellationToken::new();
+    let until_ended = ended.clone().cancelled_owned();
+    tokio::spawn(admin::serve(
+        listener,
+        Arc::new(registry),
+        ready,
+        until_ended,
+    ));
+    (readiness, ended.drop_guard())
+}
+
+/// What all components count.
+struct Metrics {
+    grpc: GrpcMetrics,
+    attempts: AttemptMetrics,
+    admission: AdmissionMetrics,
+}
+
+impl Metrics {
+    fn register(registry: &mut Registry) -> Self {
+        Self {
+            grpc: GrpcMetrics::register(registry),
+            attempts: AttemptMetrics::register(registry),
+            admission: AdmissionMetrics::register(registry),
+        }
+    }
+}
+
+/// What the outside is told of the service's state.
+struct State {
+    health: Health,
+    readiness: watch::Sender<Readiness>,
+    closing: CancellationToken,
+}
+
+impl State {
+    async fn ready(&self) {
+        self.health.ready().await;
+        self.readiness.send_replace(Readiness::Ready);
+        info!("ready");
+    }
+
+    async fn leaving(&self) {
+        self.health.leaving().await;
+        self.readiness.send_replace(Readiness::Leaving);
+    }
+}
+
+/// From warming up to the end of the grace period.
+async fn live(
+    api: &Rekognition,
+    state: &State,
+    stop: impl Future<Output = ()>,
+    shutdown: ShutdownSettings,
+) {
+    let serve_on = async {
+        warm_up(api).await;
+        state.ready().await;
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        () = serve_on => {}
+        () = stop => {}
+    }
+    state.leaving().await;
+    tokio::time::sleep(shutdown.lameduck).await;
+    state.closing.cancel();
+    tokio::time::sleep(shutdown.grace).await;
+}
+
+/// Returns once there are credentials.
+async fn warm_up(api: &Rekognition) {
+    let (mut wait, longest) = WARM_UP_EACH;
+    while let Err(failure) = api.warm_up().await {
+        error!(%failure, "no credentials for aws: not ready");
+        tokio::time::sleep(wait).await;
+        wait = (wait * 2).min(longest);
     }
 }
 
@@ -147,60 +239,48 @@ async fn bind(key: &'static str, address: SocketAddr) -> Result<TcpListener, App
     })
 }
 
-fn service(config: &Config, api: &Arc<Rekognition>) -> SessionService<Rekognition> {
+fn service(
+    config: &Config,
+    api: &Arc<Rekognition>,
+    doors: &Doors,
+    metrics: &AttemptMetrics,
+) -> SessionService<Rekognition> {
     let retry = Arc::new(Retry::new(&config.retry));
-    let attempts = |quota: &QuotaSettings| {
-        let admission = Admission::open(AdmissionSettings {
-            quota: quota.clone(),
-            callers: config.callers.clone(),
-            adaptive: config.adaptive.enabled,
-        });
-        Attempts::new(admission, retry.clone())
+    let attempts = |door: &Admission, operation| {
+        Attempts::new(door.clone(), retry.clone()).counted(metrics, operation)
     };
     let region = &config.upstream.region;
     let claims = Claims::default();
-    let creator = Creator::new(api.clone(), attempts(&config.create_quota), claims, region);
+    let creator = Creator::new(
+        api.clone(),
+        attempts(&doors.create, "create"),
+        claims,
+        region,
+    );
     let results = config.results.enabled;
-    let results = results.then(|| Results::new(api.clone(), attempts(&config.results_quota)));
+    let results = results.then(|| Results::new(api.clone(), attempts(&doors.results, "results")));
     SessionService::new(creator, results)
 }
 
-fn log_start(config: &Config) {
+async fn reload_for_ever(reload: Option<Reload>, doors: &Doors) {
+    match reload {
+        Some(reload) => reload.watch(doors).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn log_start(config: &Config, grpc: &TcpListener, admin: &TcpListener) {
+    let address = |listener: &TcpListener| listener.local_addr().map(field::display).ok();
     let upstream = &config.upstream;
     info!(
         aws.region = upstream.region,
         aws.endpoint = upstream.endpoint_url.as_deref().unwrap_or("aws itself"),
-        grpc.listen = %config.grpc.listen,
-        admin.listen = %config.admin.listen,
+        grpc.listen = address(grpc),
+        admin.listen = address(admin),
         results.enabled = config.results.enabled,
         "starting"
     );
     if config.auth == AuthMode::None {
         warn!("auth.mode is none: every caller is one and the same");
     }
-}
-
-/// Ready once there are credentials; then there is nothing more to do but serve.
-async fn warm_up(api: &Rekognition, health: &Health, readiness: &watch::Sender<Readiness>) {
-    while let Err(failure) = api.warm_up().await {
-        error!(%failure, "no credentials for aws: not ready");
-        tokio::time::sleep(WARM_UP_EACH).await;
-    }
-    health.ready().await;
-    readiness.send_replace(Readiness::Ready);
-    info!("ready");
-    std::future::pending().await
-}
-
-async fn leave(
-    config: &Config,
-    health: &Health,
-    readiness: &watch::Sender<Readiness>,
-    closing: &CancellationToken,
-) {
-    health.leaving().await;
-    readiness.send_replace(Readiness::Leaving);
-    tokio::time::sleep(config.shutdown.lameduck).await;
-    closing.cancel();
-    tokio::time::sleep(config.shutdown.grace).await;
 }

@@ -28,6 +28,9 @@ pub use tonic::transport::Error as ServeError;
 /// The contract, as generated from `proto/livegate/v1/session.proto`.
 pub mod v1 {
     #![expect(unused_qualifications, reason = "generated")]
+    #![expect(clippy::too_many_lines, reason = "generated")]
+    #![expect(clippy::allow_attributes, reason = "generated")]
+    #![expect(clippy::allow_attributes_without_reason, reason = "generated")]
     tonic::include_proto!("livegate.v1");
 }
 

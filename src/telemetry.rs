@@ -2,7 +2,9 @@
 //! something to say uses `tracing`, whoever counts gets a registry passed in.
 //!
 //! The filter is in the variable `LIVEGATE_LOG`, as in `info,livegate=debug`;
-//! unset, `info`.
+//! unset, `info`, without what the SDK says of credentials that `app` says too.
+
+use std::io::IsTerminal as _;
 
 use tracing::error;
 use tracing_subscriber::EnvFilter;
@@ -19,6 +21,7 @@ pub enum LogFormat {
 
 /// The variable with the filter.
 const FILTER: &str = "LIVEGATE_LOG";
+const DEFAULT_FILTER: &str = "info,aws_config=error";
 
 /// Installs the logs of the process, and logs panics with them.
 ///
@@ -27,10 +30,11 @@ const FILTER: &str = "LIVEGATE_LOG";
 pub fn install(format: LogFormat) -> Result<(), String> {
     let filter = match std::env::var(FILTER) {
         Ok(text) => EnvFilter::try_new(&text).map_err(|e| format!("{FILTER}={text:?}: {e}"))?,
-        Err(_) => EnvFilter::new("info"),
+        Err(_) => EnvFilter::new(DEFAULT_FILTER),
     };
     let logs = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
     let installed = match format {
         LogFormat::Json => logs

@@ -166,10 +166,10 @@ fn print(as_json: bool, outcome: Result<Value, Failure>) -> ExitCode {
 
 fn print_lines(answer: &Value) {
     for (key, value) in answer.as_object().into_iter().flatten() {
-        match value {
-            Value::Null => {}
-            Value::String(text) => println!("{key:<22}{text}"),
-            other => println!("{key:<22}{other}"),
+        match value.as_str() {
+            Some(text) => println!("{key:<22}{text}"),
+            None if value.is_null() => {}
+            None => println!("{key:<22}{value}"),
         }
     }
 }

@@ -10,6 +10,8 @@
 //! `RESOURCE_EXHAUSTED`, `QUOTA_EXHAUSTED`, RetryInfo 2.4 s, trailer `2400`. With
 //! 1 s left: the same, trailer `-1`.
 
+#![warn(clippy::wildcard_enum_match_arm)]
+
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -77,7 +79,7 @@ impl Explained {
         self
     }
 
-    fn with(mut self, key: &str, value: impl ToString) -> Self {
+    fn with(mut self, key: &str, value: &impl ToString) -> Self {
         self.metadata.insert(key.to_owned(), value.to_string());
         self
     }
@@ -155,16 +157,17 @@ impl Explained {
             Refusal::CallerQuota => format!("caller:{}", call.caller),
             Refusal::Quota | Refusal::Closed => "quota:shared".to_owned(),
         });
-        explained.with("retry_after_ms", millis)
+        explained.with("retry_after_ms", &millis)
     }
 
     fn of_upstream(error: &UpstreamError) -> Self {
         let (code, reason) = upstream_code(error.kind);
-        let delay = error.retry_after.unwrap_or(TRANSIENT_DELAY);
-        let come_back = match error.kind {
-            kind if kind.is_transient() => ComeBack::After(delay),
-            Kind::QuotaExceeded => ComeBack::Never,
-            _ => ComeBack::Unsaid,
+        let come_back = if error.kind.is_transient() {
+            ComeBack::After(error.retry_after.unwrap_or(TRANSIENT_DELAY))
+        } else if error.kind == Kind::QuotaExceeded {
+            ComeBack::Never
+        } else {
+            ComeBack::Unsaid
         };
         let explained = Self::new(code, reason, error.to_string()).come_back(come_back);
         let told = [
@@ -180,7 +183,7 @@ impl Explained {
             .into_iter()
             .filter_map(|(key, value)| Some((key, value?)));
         told.fold(explained, |explained, (key, value)| {
-            explained.with(key, value)
+            explained.with(key, &value)
         })
     }
 

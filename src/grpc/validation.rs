@@ -49,7 +49,10 @@ fn show(value: &str) -> String {
     if shown.len() < value.len() {
         shown.push('…');
     }
-    format!("{shown:?} ({} characters)", value.chars().count())
+    match value.chars().count() {
+        length if length > SHOWN => format!("{shown:?} ({length} characters)"),
+        _ => format!("{shown:?}"),
+    }
 }
 
 /// What a `CreateSessionRequest` asks for.
@@ -83,14 +86,11 @@ pub(super) fn create(
 
 fn session_settings(wrong: &mut Violations, settings: &v1::SessionSettings) -> SessionSettings {
     let limit = settings.audit_images_limit;
-    let audit_images_limit = AuditImagesLimit::new(limit)
-        .map_err(|error| {
-            wrong.add(
-                "settings.audit_images_limit",
-                format!("{error}, not {limit}"),
-            )
-        })
-        .unwrap_or_default();
+    let audit_images_limit = wrong.check(
+        "settings.audit_images_limit",
+        &limit.to_string(),
+        AuditImagesLimit::new(limit),
+    );
     let output = settings
         .output_config
         .as_ref()
@@ -101,7 +101,7 @@ fn session_settings(wrong: &mut Violations, settings: &v1::SessionSettings) -> S
         .collect();
     SessionSettings {
         output,
-        audit_images_limit,
+        audit_images_limit: audit_images_limit.unwrap_or_default(),
         challenges,
         kms_key_id: None,
     }

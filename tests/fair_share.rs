@@ -1,0 +1,148 @@
+//! One caller sends a hundred times what each of nine others sends, over real
+//! sockets, in real time: each of the nine gets its full share.
+//!
+//! `cargo test --release --test fair_share -- --nocapture` prints the table.
+
+use std::time::Duration;
+
+use livegate::app::Livegate;
+use livegate::auth::AuthMode;
+use livegate::config::{Config, Loaded};
+use livegate::grpc::client::Client;
+use livegate::grpc::v1::CreateSessionRequest;
+use livegate::simulator::{Limit, Settings, Simulator, SimulatorHandle};
+use livegate::upstream::aws::Credentials;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+const QUOTA: f64 = 25.0;
+const SECONDS: u64 = 12;
+const DEADLINE: Duration = Duration::from_secs(5);
+/// Each of the nine sends this; the hundredfold is eight times the quota.
+const EACH_PER_SECOND: f64 = 2.0;
+const HOG_PER_SECOND: f64 = 200.0;
+
+/// What became of one caller's requests.
+#[derive(Clone, Debug, Default)]
+struct Tally {
+    caller: String,
+    sent: usize,
+    served: usize,
+    slowest_refusal: Duration,
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_that_sends_a_hundredfold_takes_nothing_from_nine_others() {
+    let (endpoint, simulator, _stop) = livegate_before_a_simulator().await;
+    let mut callers = JoinSet::new();
+    for number in 1..=9 {
+        callers.spawn(load(
+            endpoint.clone(),
+            format!("caller-{number}"),
+            EACH_PER_SECOND,
+        ));
+    }
+    callers.spawn(load(endpoint, "hog".to_owned(), HOG_PER_SECOND));
+    let mut tallies = callers.join_all().await;
+    tallies.sort_by(|a, b| a.caller.cmp(&b.caller));
+    print(&tallies, &simulator);
+    for tally in tallies.iter().filter(|tally| tally.caller != "hog") {
+        let share = tally.served as f64 / tally.sent as f64;
+        assert!(
+            share >= 0.99,
+            "{tally:?} sent less than its share, and did not get it all"
+        );
+    }
+    let sent: usize = tallies.iter().map(|tally| tally.sent).sum();
+    let served: usize = tallies.iter().map(|tally| tally.served).sum();
+    let stats = simulator.stats();
+    let late = stats.sessions_made as usize - served;
+    assert!(
+        late * 200 <= sent,
+        "{late} of {sent} sessions came after their deadline"
+    );
+    assert_eq!(stats.create.throttled, 0, "the quota was kept");
+}
+
+/// A Livegate whose callers name themselves, and what ends it.
+async fn livegate_before_a_simulator() -> (String, SimulatorHandle, DropGuard) {
+    let stop = CancellationToken::new();
+    let limit = Limit::new(QUOTA, 5).expect("a limit");
+    let settings = Settings {
+        create: limit,
+        ..Settings::default()
+    };
+    let simulator = Simulator::bind("127.0.0.1:0", settings)
+        .await
+        .expect("a port");
+    let handle = simulator.handle();
+    tokio::spawn(simulator.run(stop.clone()));
+    let Loaded { mut config, .. } = Config::from_text(
+        "grpc.listen = \"127.0.0.1:0\"\nadmin.listen = \"127.0.0.1:0\"\nquota.create.burst = 4",
+    )
+    .expect("a right configuration");
+    config.auth = AuthMode::TrustedHeader;
+    config.upstream.endpoint_url = Some(format!("http://{}", handle.local_addr()));
+    let service = Livegate::bind(config, Credentials::Simulator)
+        .await
+        .expect("two ports");
+    let address = service.grpc_address().expect("it is bound");
+    tokio::spawn(service.run(stop.clone().cancelled_owned()));
+    (format!("http://{address}"), handle, stop.drop_guard())
+}
+
+/// Sends at a steady rate, whatever comes back.
+async fn load(endpoint: String, caller: String, per_second: f64) -> Tally {
+    let client = Client::new(&endpoint, DEADLINE)
+        .expect("a URL")
+        .as_caller(&caller);
+    let mut ticks = interval(Duration::from_secs_f64(1.0 / per_second));
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
+    let begun = Instant::now();
+    let mut calls = JoinSet::new();
+    while begun.elapsed() < Duration::from_secs(SECONDS) {
+        ticks.tick().await;
+        let client = client.clone();
+        calls.spawn(async move {
+            let sent = Instant::now();
+            let answer = client.create(CreateSessionRequest::default()).await;
+            (answer.is_ok(), sent.elapsed())
+        });
+    }
+    let mut tally = Tally {
+        caller,
+        sent: calls.len(),
+        ..Tally::default()
+    };
+    for (served, took) in calls.join_all().await {
+        if served {
+            tally.served += 1;
+        } else {
+            tally.slowest_refusal = tally.slowest_refusal.max(took);
+        }
+    }
+    tally
+}
+
+fn print(tallies: &[Tally], simulator: &SimulatorHandle) {
+    println!(
+        "{:<10}{:>6}{:>8}{:>8}  slowest refusal",
+        "caller", "sent", "served", "share"
+    );
+    for Tally {
+        caller,
+        sent,
+        served,
+        slowest_refusal,
+    } in tallies
+    {
+        let share = 100.0 * *served as f64 / *sent as f64;
+        println!("{caller:<10}{sent:>6}{served:>8}{share:>7.1}%  {slowest_refusal:.1?}");
+    }
+    let stats = simulator.stats();
+    println!(
+        "AWS: {} calls, {} throttled",
+        stats.create.calls, stats.create.throttled
+    );
+}

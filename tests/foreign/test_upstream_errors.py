@@ -1,0 +1,151 @@
+"""What AWS answers, and what the caller is told: one row for each kind."""
+
+import time
+
+import grpc
+import pytest
+
+from refusals import refused
+
+CODES = grpc.StatusCode
+
+ATTEMPTS = 2
+IMPATIENT = {
+    "retry.max_attempts": ATTEMPTS,
+    "retry.base_delay": "1ms",
+    "retry.max_delay": "2ms",
+    "retry.budget_floor_per_second": 100.0,
+    "upstream.attempt_timeout": "400ms",
+}
+
+RETRIED = [
+    ("ThrottlingException/400", CODES.RESOURCE_EXHAUSTED, "UPSTREAM_THROTTLED"),
+    ("ThrottlingException/400+namespace", CODES.RESOURCE_EXHAUSTED, "UPSTREAM_THROTTLED"),
+    ("ThrottlingException/400+header-code+no-message", CODES.RESOURCE_EXHAUSTED, "UPSTREAM_THROTTLED"),
+    ("ProvisionedThroughputExceededException/400", CODES.RESOURCE_EXHAUSTED, "UPSTREAM_THROTTLED"),
+    ("TooManyRequestsException/400", CODES.RESOURCE_EXHAUSTED, "UPSTREAM_THROTTLED"),
+    ("status/429", CODES.RESOURCE_EXHAUSTED, "UPSTREAM_THROTTLED"),
+    ("ThrottlingException/500", CODES.UNAVAILABLE, "UPSTREAM_UNAVAILABLE"),
+    ("InternalServerError/500", CODES.UNAVAILABLE, "UPSTREAM_INTERNAL"),
+    ("InternalFailure/500", CODES.UNAVAILABLE, "UPSTREAM_INTERNAL"),
+    ("status/500", CODES.UNAVAILABLE, "UPSTREAM_INTERNAL"),
+    ("ServiceUnavailable/503", CODES.UNAVAILABLE, "UPSTREAM_UNAVAILABLE"),
+    ("ServiceUnavailableException/503", CODES.UNAVAILABLE, "UPSTREAM_UNAVAILABLE"),
+    ("RequestTimeout/400", CODES.UNAVAILABLE, "UPSTREAM_UNAVAILABLE"),
+    ("RequestTimeoutException/408", CODES.UNAVAILABLE, "UPSTREAM_UNAVAILABLE"),
+    ("html/502", CODES.UNAVAILABLE, "UPSTREAM_UNAVAILABLE"),
+    ("html/503", CODES.UNAVAILABLE, "UPSTREAM_UNAVAILABLE"),
+    ("status/504", CODES.UNAVAILABLE, "UPSTREAM_UNAVAILABLE"),
+    ("reset", CODES.UNAVAILABLE, "UPSTREAM_UNAVAILABLE"),
+    ("lost-answer", CODES.UNAVAILABLE, "UPSTREAM_UNAVAILABLE"),
+    ("hang", CODES.UNAVAILABLE, "UPSTREAM_TIMEOUT"),
+    ("no-session-id/200", CODES.UNAVAILABLE, "UPSTREAM_MALFORMED"),
+    ("bad-session-id/200", CODES.UNAVAILABLE, "UPSTREAM_MALFORMED"),
+    ("html/200", CODES.UNAVAILABLE, "UPSTREAM_MALFORMED"),
+]
+
+NOT_RETRIED = [
+    ("InvalidParameterException/400", CODES.INVALID_ARGUMENT, "UPSTREAM_INVALID_PARAMETER"),
+    ("ValidationException/400", CODES.INVALID_ARGUMENT, "UPSTREAM_INVALID_PARAMETER"),
+    ("AccessDeniedException/400", CODES.PERMISSION_DENIED, "UPSTREAM_ACCESS_DENIED"),
+    ("status/403", CODES.PERMISSION_DENIED, "UPSTREAM_ACCESS_DENIED"),
+    ("IdempotentParameterMismatchException/400", CODES.ALREADY_EXISTS, "REQUEST_ID_CONFLICT"),
+    ("LimitExceededException/400", CODES.RESOURCE_EXHAUSTED, "UPSTREAM_QUOTA_EXCEEDED"),
+    ("ServiceQuotaExceededException/400", CODES.RESOURCE_EXHAUSTED, "UPSTREAM_QUOTA_EXCEEDED"),
+    ("html/404", CODES.UNKNOWN, "UPSTREAM_UNKNOWN"),
+    ("BrandNewException/400", CODES.UNKNOWN, "UPSTREAM_UNKNOWN"),
+    ("BrandNewException/500", CODES.UNKNOWN, "UPSTREAM_UNKNOWN"),
+]
+
+# Fresh credentials may help once.
+CREDENTIALS = [
+    "ExpiredTokenException/400",
+    "UnrecognizedClientException/400",
+    "InvalidSignatureException/400",
+]
+
+
+@pytest.mark.parametrize(("fault", "code", "reason"), RETRIED)
+def test_what_may_pass_is_retried_and_then_told(fault, code, reason, serve, connect, simulator):
+    client = connect(serve(IMPATIENT))
+    simulator.script(f"create:{fault}**")
+    refusal = refused(client.create)
+
+    assert (refusal.code, refusal.reason) == (code, reason)
+    assert simulator.creates() == ATTEMPTS
+
+
+@pytest.mark.parametrize(("fault", "code", "reason"), RETRIED)
+def test_what_passes_after_one_attempt_is_never_seen(fault, code, reason, serve, connect, simulator):
+    client = connect(serve(IMPATIENT))
+    simulator.script(f"create:{fault}")
+
+    assert client.create().session_id
+
+
+@pytest.mark.parametrize(("fault", "code", "reason"), NOT_RETRIED)
+def test_what_will_not_pass_is_told_at_once(fault, code, reason, serve, connect, simulator):
+    client = connect(serve(IMPATIENT))
+    simulator.script(f"create:{fault}**")
+    refusal = refused(client.create)
+
+    assert (refusal.code, refusal.reason) == (code, reason)
+    assert refusal.retry_seconds is None, "there is nothing to wait for"
+    assert simulator.creates() == 1
+    if code == CODES.RESOURCE_EXHAUSTED:
+        assert refusal.pushback_ms == -1
+
+
+@pytest.mark.parametrize("fault", CREDENTIALS)
+def test_refused_credentials_are_our_fault_and_tried_afresh_once(fault, serve, connect, simulator):
+    client = connect(serve(IMPATIENT | {"retry.max_attempts": 5}))
+    simulator.script(f"create:{fault}**")
+    refusal = refused(client.create)
+
+    assert (refusal.code, refusal.reason) == (CODES.INTERNAL, "UPSTREAM_CREDENTIALS")
+    assert simulator.creates() <= 2
+
+
+def test_an_unknown_error_keeps_its_code_and_its_request_id(serve, connect, simulator):
+    client = connect(serve(IMPATIENT))
+    simulator.script("create:BrandNewException/400**")
+    refusal = refused(client.create)
+
+    assert "BrandNewException" in refusal.metadata.values()
+    assert [value for key, value in refusal.metadata.items() if "request_id" in key and value]
+
+
+def test_a_hint_of_aws_is_obeyed(serve, connect, simulator):
+    client = connect(serve(IMPATIENT))
+    simulator.script("create:ThrottlingException/400+retry-after/700ms")
+    started = time.monotonic()
+
+    assert client.create().session_id
+    assert time.monotonic() - started >= 0.7
+
+
+def test_an_aws_that_is_not_there_is_unavailable(serve, connect, simulator):
+    client = connect(serve(IMPATIENT))
+    simulator.stop()
+    refusal = refused(client.create)
+
+    assert (refusal.code, refusal.reason) == (CODES.UNAVAILABLE, "UPSTREAM_UNAVAILABLE")
+
+
+def test_a_hanging_aws_does_not_outlast_the_caller(serve, connect, simulator):
+    client = connect(serve(IMPATIENT | {"upstream.attempt_timeout": "10s"}))
+    simulator.script("create:hang**")
+    started = time.monotonic()
+    refusal = refused(lambda: client.create(timeout=1))
+
+    assert time.monotonic() - started < 1.4
+    assert (refusal.code, refusal.reason) == (CODES.DEADLINE_EXCEEDED, "UPSTREAM_TIMEOUT")
+
+
+def test_a_result_that_aws_does_not_know_is_not_found(serve, connect, simulator):
+    client = connect(serve(IMPATIENT | {"results.enabled": True}))
+    session = client.create()
+    simulator.script("results:SessionNotFoundException/400")
+    refusal = refused(lambda: client.result(session_id=session.session_id))
+
+    assert (refusal.code, refusal.reason) == (CODES.NOT_FOUND, "SESSION_NOT_FOUND")

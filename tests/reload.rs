@@ -1,0 +1,108 @@
+//! Reload under load: `livegate serve` as a process, its file swapped as Kubernetes
+//! swaps a `ConfigMap`, in front of the simulator.
+
+#[path = "reload/process.rs"]
+mod process;
+
+use std::time::Duration;
+
+use livegate::grpc::client::Client;
+use livegate::grpc::v1::CreateSessionRequest;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout};
+
+use process::{ConfigMap, Process};
+
+const SLOW: &str = "[quota.create]\nrate_per_second = 1.0\nburst = 1\nmax_wait = \"60s\"\n";
+const FAST: &str = "[quota.create]\nrate_per_second = 40.0\nburst = 1\nmax_wait = \"60s\"\n";
+
+#[tokio::test]
+async fn a_reload_under_load_loses_nobody_and_brings_no_second_burst() {
+    let map = ConfigMap::holding(SLOW);
+    let service = Process::serve(&map).await;
+    let client = Client::new(&service.endpoint(), Duration::from_secs(60)).expect("a URL");
+    let mut calls = JoinSet::new();
+    for _ in 0..40 {
+        let client = client.clone();
+        calls.spawn(async move { client.create(CreateSessionRequest::default()).await });
+    }
+    // One served at the old rate says that all others stand in the line.
+    calls
+        .join_next()
+        .await
+        .expect("a call")
+        .expect("no panic")
+        .expect("a session");
+    map.swap(FAST);
+    service.logs("configuration loaded again").await;
+    let begun = Instant::now();
+    let mut issued = 1;
+    while let Some(call) = calls.join_next().await {
+        call.expect("no panic")
+            .expect("a session for everyone who waited");
+        issued += 1;
+    }
+    let took = begun.elapsed();
+    assert_eq!(issued, 40);
+    assert!(
+        took < Duration::from_secs(15),
+        "39 calls at 40 a second, not at one: {took:?}"
+    );
+    assert!(took > Duration::from_millis(700), "and no burst: {took:?}");
+    let stats = service.simulator.stats();
+    assert_eq!((stats.sessions_made, stats.create.throttled), (40, 0));
+}
+
+#[tokio::test]
+async fn a_broken_file_is_refused_with_every_mistake_and_the_old_one_stays() {
+    let map = ConfigMap::holding(FAST);
+    let service = Process::serve(&map).await;
+    map.swap("[quota.create]\nrate_per_second = -1.0\nbrust = 3\n");
+    let refused = service.logs("configuration refused").await;
+    assert!(refused.contains("rate_per_second"), "{refused}");
+    let refused = service.logs("configuration refused").await;
+    assert!(
+        refused.contains("brust") && refused.contains("burst"),
+        "{refused}"
+    );
+    let client = Client::new(&service.endpoint(), Duration::from_secs(5)).expect("a URL");
+    client
+        .create(CreateSessionRequest::default())
+        .await
+        .expect("it serves on");
+}
+
+#[tokio::test]
+async fn sighup_loads_again_and_names_what_needs_a_restart() {
+    let map = ConfigMap::holding(SLOW);
+    let service = Process::serve(&map).await;
+    map.swap("[grpc]\ndefault_deadline = \"1s\"\n[quota.create]\nburst = 3\n");
+    service.hang_up();
+    let applied = service.logs("configuration loaded again").await;
+    assert!(applied.contains("quota.create.burst"), "{applied}");
+    let pending = service.logs("need a restart").await;
+    assert!(pending.contains("grpc.default_deadline"), "{pending}");
+    assert!(!pending.contains("quota"), "{pending}");
+}
+
+#[tokio::test]
+async fn sigterm_ends_the_process_within_its_time_whatever_its_clients_do() {
+    let map = ConfigMap::holding("[shutdown]\nlameduck = \"200ms\"\ngrace = \"1s\"\n");
+    let mut service = Process::serve(&map).await;
+    // A peer that opens a connection and never says a word.
+    let idle = tokio::net::TcpStream::connect(service.address())
+        .await
+        .expect("a connection");
+    let begun = Instant::now();
+    service.terminate();
+    let ended = timeout(Duration::from_secs(10), service.ended())
+        .await
+        .expect("it ends");
+    assert!(ended.success(), "{ended}");
+    assert!(
+        begun.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        begun.elapsed()
+    );
+    drop(idle);
+}

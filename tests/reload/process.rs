@@ -1,0 +1,164 @@
+//! `livegate serve` as a process, in front of a simulator of this one.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use livegate::simulator::{Limit, Settings, Simulator, SimulatorHandle};
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
+use tokio::process::{Child, ChildStderr, Command};
+use tokio::sync::Mutex;
+use tokio::time::timeout;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A file behind a symlink that is swapped, as Kubernetes does it.
+pub(crate) struct ConfigMap {
+    folder: tempfile::TempDir,
+}
+
+impl ConfigMap {
+    pub(crate) fn holding(text: &str) -> Self {
+        let map = Self {
+            folder: tempfile::tempdir().expect("a folder"),
+        };
+        map.swap(text);
+        map
+    }
+
+    pub(crate) fn path(&self) -> PathBuf {
+        self.folder.path().join("livegate.toml")
+    }
+
+    /// Another file under the same name, at once.
+    pub(crate) fn swap(&self, text: &str) {
+        let version = uuid::Uuid::new_v4().to_string();
+        let (file, link) = (
+            self.folder.path().join(&version),
+            self.folder.path().join("..new"),
+        );
+        std::fs::write(&file, text).expect("a file");
+        std::os::unix::fs::symlink(&file, &link).expect("a link");
+        std::fs::rename(&link, self.path()).expect("a swap");
+    }
+}
+
+/// A running service; it is killed when dropped.
+pub(crate) struct Process {
+    child: Child,
+    lines: Mutex<Lines<BufReader<ChildStderr>>>,
+    address: SocketAddr,
+    pub(crate) simulator: SimulatorHandle,
+    _end_simulator: DropGuard,
+}
+
+impl Process {
+    /// Starts the service and waits until it is ready.
+    pub(crate) async fn serve(map: &ConfigMap) -> Self {
+        let (simulator, end_simulator) = simulator().await;
+        let mut child = Command::new(env!("CARGO_BIN_EXE_livegate"))
+            .args([
+                "serve",
+                "--log-format",
+                "json",
+                "--set",
+                "grpc.listen=127.0.0.1:0",
+            ])
+            .args(["--set", "admin.listen=127.0.0.1:0", "--config"])
+            .arg(map.path())
+            .args([
+                "--set",
+                &format!("upstream.endpoint_url=http://{}", simulator.local_addr()),
+            ])
+            .env("AWS_ACCESS_KEY_ID", "test")
+            .env("AWS_SECRET_ACCESS_KEY", "test")
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("the binary starts");
+        let stderr = child.stderr.take().expect("it is piped");
+        let mut process = Self {
+            child,
+            lines: Mutex::new(BufReader::new(stderr).lines()),
+            address: SocketAddr::from(([127, 0, 0, 1], 0)),
+            simulator,
+            _end_simulator: end_simulator,
+        };
+        process.address = listening(&process.logs("\"starting\"").await);
+        process.logs("\"ready\"").await;
+        process
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub(crate) fn endpoint(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// The next log line with `words` in it.
+    pub(crate) async fn logs(&self, words: &str) -> String {
+        let mut lines = self.lines.lock().await;
+        let found = async {
+            while let Some(line) = lines.next_line().await.expect("text") {
+                if line.contains(words) {
+                    return line;
+                }
+            }
+            panic!("the service ended without saying {words:?}");
+        };
+        timeout(PATIENCE, found)
+            .await
+            .unwrap_or_else(|_| panic!("nobody said {words:?}"))
+    }
+
+    pub(crate) fn hang_up(&self) {
+        self.signal("HUP");
+    }
+
+    pub(crate) fn terminate(&self) {
+        self.signal("TERM");
+    }
+
+    pub(crate) async fn ended(&mut self) -> ExitStatus {
+        self.child.wait().await.expect("a child")
+    }
+
+    fn signal(&self, name: &str) {
+        let id = self.child.id().expect("it runs").to_string();
+        let sent = std::process::Command::new("kill")
+            .args(["-s", name, &id])
+            .status();
+        assert!(sent.expect("kill is there").success());
+    }
+}
+
+/// A simulator with room for everything.
+async fn simulator() -> (SimulatorHandle, DropGuard) {
+    let limit = Limit::new(1000.0, 1000).expect("a limit");
+    let latency = Some(Duration::ZERO..=Duration::from_millis(5));
+    let settings = Settings {
+        create: limit,
+        latency,
+        ..Settings::default()
+    };
+    let simulator = Simulator::bind("127.0.0.1:0", settings)
+        .await
+        .expect("a port");
+    let handle = simulator.handle();
+    let stop = CancellationToken::new();
+    tokio::spawn(simulator.run(stop.clone()));
+    (handle, stop.drop_guard())
+}
+
+fn listening(line: &str) -> SocketAddr {
+    let line: Value = serde_json::from_str(line).expect("a JSON line");
+    let address = line["grpc.listen"]
+        .as_str()
+        .expect("it says where it listens");
+    address.parse().expect("an address")
+}
