@@ -79,6 +79,8 @@ async fn simulator(config: &Config) -> anyhow::Result<Simulator> {
     let settings = simulator::Settings {
         profile: config.simulator.profile.parse()?,
         create: limit,
+        // Other ids at each run, or one run's session would look like another's.
+        seed: fastrand::u64(..),
         faults: vec!["create:ThrottlingException/400".parse()?],
         ..simulator::Settings::default()
     };

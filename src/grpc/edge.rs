@@ -97,7 +97,7 @@ impl EdgeLayer {
         let span = info_span!(
             "call",
             rpc.method = request.uri().path(),
-            request_id = &*id,
+            call_id = &*id,
             caller = field::Empty,
             rpc.grpc.status = field::Empty
         );
