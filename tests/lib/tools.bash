@@ -55,6 +55,18 @@ python_packages() { # DIRECTORY WANTED
   cp "$wanted" "$home/installed.txt"
 }
 
+# Whether buildah is at hand, or can be had; CI goes without nothing.
+has_buildah() {
+  if (
+    debian buildah buildah --version &&
+      debian openssl openssl version &&
+      debian ca-certificates test -r /etc/ssl/certs/ca-certificates.crt
+  ); then return; fi
+  if [[ -n ${CI:-} ]]; then die "missing: buildah, which CI must have"; fi
+  echo 'SKIPPED for want of buildah: https://buildah.io tells how to install it'
+  return 1
+}
+
 # Whether kustomize is at hand. No registry that this file asks has a present one:
 # who has none goes without what needs it, but for CI.
 has_kustomize() {
