@@ -150,6 +150,10 @@ impl EdgeLayer {
             None => (Patience::Unbounded, self.default_deadline),
         };
         let deadline = Deadline::after(now, left);
+        if deadline.is_over(now) {
+            // Tonic's own timer fires as soon as it is asked.
+            return Err(Explained::too_late());
+        }
         request.extensions_mut().insert(Call {
             id: id.clone(),
             caller,
