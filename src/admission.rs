@@ -31,16 +31,20 @@
 //! ```
 
 mod adaptive;
+mod arrivals;
 mod ceiling;
 mod clock;
+mod event;
 mod gate;
 mod latency;
 mod line;
+mod lines;
 mod local;
 mod metrics;
+mod pace;
 mod policy;
 mod predict;
-mod queue;
+pub mod queue;
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -50,7 +54,8 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
-use self::gate::{Arrival, Event, Gate};
+use self::event::{Arrival, Event, Slot};
+use self::gate::Gate;
 use self::queue::Ticket;
 use crate::deadline::Deadline;
 use crate::session::words::CallerId;
@@ -134,16 +139,16 @@ impl Admission {
             deadline,
             reply,
         };
-        let mut place = Place {
-            mailbox: &self.mailbox,
-            ticket: Some(ticket),
-        };
         self.mailbox
             .send(Event::Arrive(arrival))
             .map_err(|_| Refused::closed())?;
-        let answer = answer.await.map_err(|_| Refused::closed())?;
-        place.ticket = None;
-        answer.map(|slot| Permit::new(self.mailbox.clone(), slot.waited))
+        let mut place = Place {
+            mailbox: &self.mailbox,
+            ticket,
+            answer,
+        };
+        let slot = place.answer().await?;
+        Ok(Permit::new(self.mailbox.clone(), slot.waited))
     }
 
     /// Goes by other settings from now on. Nobody who waits loses the place, and
@@ -176,17 +181,32 @@ pub struct AdmissionState {
     pub level: f64,
 }
 
-/// Frees the place in the queue of a call that is dropped while it waits.
+/// A place in the queue, freed when a call is dropped while it waits.
 struct Place<'a> {
     mailbox: &'a mpsc::UnboundedSender<Event>,
-    ticket: Option<Ticket>,
+    ticket: Ticket,
+    answer: oneshot::Receiver<Result<Slot, Refused>>,
+}
+
+impl Place<'_> {
+    async fn answer(&mut self) -> Result<Slot, Refused> {
+        (&mut self.answer).await.map_err(|_| Refused::closed())?
+    }
 }
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
-        if let Some(ticket) = self.ticket {
-            let _ = self.mailbox.send(Event::Cancel(ticket));
+        if self.answer.is_terminated() {
+            return;
         }
+        // Closed first, so that no slot comes after the look.
+        self.answer.close();
+        let given_up = match self.answer.try_recv() {
+            Ok(Ok(_)) => Event::PutBack,
+            Ok(Err(_)) => return,
+            Err(_) => Event::Cancel(self.ticket),
+        };
+        let _ = self.mailbox.send(given_up);
     }
 }
 

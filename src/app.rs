@@ -83,11 +83,14 @@ impl Livegate {
     }
 
     /// The same service, which loads `sources` again on SIGHUP and when the file
-    /// changes; `loaded` is what came of them the first time.
-    #[must_use]
-    pub fn reloading(self, sources: Sources, loaded: Loaded) -> Self {
-        let reload = Some(Reload::new(sources, loaded));
-        Self { reload, ..self }
+    /// changes; `loaded` is what came of them the first time. From this call on
+    /// SIGHUP does not end the process.
+    ///
+    /// # Errors
+    /// Where the process may not listen to signals.
+    pub fn reloading(self, sources: Sources, loaded: Loaded) -> std::io::Result<Self> {
+        let reload = Some(Reload::new(sources, loaded)?);
+        Ok(Self { reload, ..self })
     }
 
     /// Where it serves gRPC.
@@ -145,7 +148,7 @@ impl Livegate {
             }
             () = reload_for_ever(self.reload, &doors) => {}
             () = doors.watch(&metrics.admission) => {}
-            () = watch_for_ever(self.tls, &metrics.grpc) => {}
+            () = Tls::watch(self.tls.as_ref(), &metrics.grpc) => {}
         }
         info!("gone");
         Ok(())
@@ -252,7 +255,7 @@ fn service(
 ) -> SessionService<Rekognition> {
     let retry = Arc::new(Retry::new(&config.retry));
     let attempts = |door: &Admission, operation| {
-        Attempts::new(door.clone(), retry.clone(), metrics, operation)
+        Attempts::new(door.clone(), retry.clone()).counted(metrics, operation)
     };
     let region = &config.upstream.region;
     let claims = Claims::default();
@@ -270,13 +273,6 @@ fn service(
 async fn reload_for_ever(reload: Option<Reload>, doors: &Doors) {
     match reload {
         Some(reload) => reload.watch(doors).await,
-        None => std::future::pending().await,
-    }
-}
-
-async fn watch_for_ever(tls: Option<Arc<Tls>>, metrics: &GrpcMetrics) {
-    match tls {
-        Some(tls) => tls.watch(metrics).await,
         None => std::future::pending().await,
     }
 }

@@ -59,8 +59,16 @@ impl Tls {
         Ok(Self { settings, current })
     }
 
-    /// Goes by the files for ever; `metrics` learns when the certificate expires.
-    pub async fn watch(self: &Arc<Self>, metrics: &GrpcMetrics) {
+    /// Goes by the files for ever, where there is TLS; `metrics` learns when the
+    /// certificate expires.
+    pub async fn watch(tls: Option<&Arc<Self>>, metrics: &GrpcMetrics) {
+        match tls {
+            Some(tls) => tls.follow(metrics).await,
+            None => std::future::pending().await,
+        }
+    }
+
+    async fn follow(self: &Arc<Self>, metrics: &GrpcMetrics) {
         metrics.tls.expires(self.current.load().expires);
         // A refused state of the files is told once.
         let mut refused = None;

@@ -55,21 +55,22 @@ enum Ended {
 }
 
 impl Attempts {
-    /// Attempts that pay at `admission`, repeated as `retry` allows, counted as
-    /// those of `operation`.
+    /// Attempts that pay at `admission`, repeated as `retry` allows.
     #[must_use]
-    pub fn new(
-        admission: Admission,
-        retry: Arc<Retry>,
-        metrics: &AttemptMetrics,
-        operation: &'static str,
-    ) -> Self {
-        let metrics = metrics.of(operation);
+    pub fn new(admission: Admission, retry: Arc<Retry>) -> Self {
+        let metrics = AttemptMetrics::default().of("");
         Self {
             admission,
             retry,
             metrics,
         }
+    }
+
+    /// The same, counted as those of `operation`.
+    #[must_use]
+    pub fn counted(self, metrics: &AttemptMetrics, operation: &'static str) -> Self {
+        let metrics = metrics.of(operation);
+        Self { metrics, ..self }
     }
 
     /// Sends `call` until there is an answer.

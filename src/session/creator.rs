@@ -12,7 +12,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use super::attempts::{Attempts, Effort};
 use super::{SessionError, wall_clock};
@@ -101,7 +101,7 @@ impl<A: LivenessApi> Creator<A> {
             made = Some(effort);
             issued
         });
-        let id = *session.await?;
+        let id = joined(order.deadline, &claim, session).await?;
         let replay = if made.is_some() {
             Replay::No
         } else {
@@ -149,6 +149,20 @@ impl<A: LivenessApi> Creator<A> {
             replayed: replay == Replay::Yes,
             effort,
         })
+    }
+}
+
+/// Waits for the session of `claim`, which another call may be asking for: its
+/// deadline is not ours.
+async fn joined(
+    deadline: Deadline,
+    claim: &Claim,
+    session: impl Future<Output = Result<&SessionId, SessionError>>,
+) -> Result<SessionId, SessionError> {
+    match timeout_at(deadline.instant(), session).await {
+        Ok(session) => session.copied(),
+        Err(_) if claim.sent().is_some() => Err(SessionError::DeadlineExceededUpstream),
+        Err(_) => Err(SessionError::DeadlineExceeded),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tokio_rustls::rustls::crypto::{CryptoProvider, aws_lc_rs};
+use tokio_rustls::rustls::crypto::{CryptoProvider, aws_lc_rs::default_provider};
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::server::WebPkiClientVerifier;
@@ -73,7 +73,7 @@ impl Material {
         let expires = ours.validity().not_after.timestamp();
         let key = PrivateKeyDer::from_pem_slice(&content.key)
             .map_err(|problem| at("grpc.tls.key", &settings.key, &problem.to_string()))?;
-        let provider = Arc::new(aws_lc_rs::default_provider());
+        let provider = Arc::new(default_provider());
         let builder = ServerConfig::builder_with_provider(provider.clone())
             .with_protocol_versions(&[&TLS13, &TLS12])
             .map_err(|problem| TlsError::Whole(problem.to_string()))?;
