@@ -16,7 +16,7 @@ use tokio_rustls::rustls::version::{TLS12, TLS13};
 use tokio_util::sync::CancellationToken;
 
 use pki::{Authority, Files};
-use stack::{NAME, Stack, create};
+use stack::{NAME, Stack, create, watch};
 
 const BOTH: &[&tokio_rustls::rustls::SupportedProtocolVersion] = &[&TLS12, &TLS13];
 /// Midnight before its last day, in seconds since 1970.
@@ -150,4 +150,22 @@ async fn tls_to_a_plain_port_and_plain_text_to_a_tls_port_end_cleanly() {
     assert_eq!(told.first(), Some(&21), "an alert: {told:?}");
     assert!(begun.elapsed() < Duration::from_secs(1), "at once");
     tls.until(FAILED, 1.0).await;
+}
+
+#[tokio::test]
+async fn it_leaves_in_its_time_whatever_its_peers_do() {
+    let authority = Authority::new();
+    let files = Files::holding(&authority.issue(NAME, 2090), &authority.pem());
+    let stack = Stack::up(Some(&files)).await;
+    let pair = authority.issue("payments", 2099);
+    let client = authority.client(Some(&pair), BOTH);
+    let channel = stack.caller(&client);
+    create(channel.clone()).await.expect("a session");
+    let watched = watch(channel).await;
+    let halting = TcpStream::connect(stack.grpc).await.expect("the port");
+    let begun = Instant::now();
+    stack.leave().await;
+    let took = begun.elapsed();
+    assert!(took < Duration::from_secs(2), "{took:?}");
+    drop((watched, halting));
 }

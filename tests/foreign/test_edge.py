@@ -12,7 +12,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 
+import grpc
 import pytest
+from hpack import Decoder
 
 import frames
 from contract import SERVICE
@@ -287,6 +289,18 @@ def test_a_slow_body_is_answered_in_time_and_its_connection_lives(bystander):
         connection.send(frames.call(999, block))
         assert connection.first(DATA, SOON_SECONDS), "the connection is as good as before"
         connection.close()
+
+
+def test_a_deadline_that_passes_before_the_request_is_there_is_told_as_one(serve):
+    connection = Connection(address(serve()), frames.opening())
+    begun = time.monotonic()
+    connection.send(frames.begin(1, frames.header_block(**{"grpc-timeout": "400m"})))
+    answer = connection.first(HEADERS, SOON_SECONDS)
+    took = time.monotonic() - begun
+    connection.close()
+    assert answer, "the connection lives"
+    assert dict(Decoder().decode(answer[2]))["grpc-status"] == str(grpc.StatusCode.DEADLINE_EXCEEDED.value[0])
+    assert 0.37 < took < 1, took
 
 
 def test_an_answer_that_nobody_takes_is_reset_and_the_connection_lives(bystander):

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper_util::rt::TokioIo;
-use livegate::app::Livegate;
+use livegate::app::{AppError, Livegate};
 use livegate::config::Config;
 use livegate::grpc::TlsSettings;
 use livegate::grpc::v1::CreateSessionRequest;
@@ -15,12 +15,15 @@ use livegate::simulator::{Limit, Settings, Simulator};
 use livegate::upstream::aws::Credentials;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::ClientConfig;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_util::sync::{CancellationToken, DropGuard};
-use tonic::Status;
 use tonic::transport::{Channel, Endpoint};
+use tonic::{Status, Streaming};
+use tonic_health::pb::health_client::HealthClient;
+use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 
 use super::pki::Files;
 
@@ -31,7 +34,8 @@ pub(crate) const NAME: &str = "livegate.test";
 pub(crate) struct Stack {
     pub(crate) grpc: SocketAddr,
     admin: SocketAddr,
-    _stop: DropGuard,
+    serving: JoinHandle<Result<(), AppError>>,
+    stop: DropGuard,
 }
 
 impl Stack {
@@ -39,7 +43,8 @@ impl Stack {
         let stop = CancellationToken::new();
         let upstream = simulator(&stop).await;
         let text = "grpc.listen = \"127.0.0.1:0\"\nadmin.listen = \"127.0.0.1:0\"\n\
-            grpc.handshake_timeout = \"500ms\"\nquota.create.rate_per_second = 10000\n\
+            grpc.handshake_timeout = \"500ms\"\nshutdown.lameduck = \"0s\"\n\
+            shutdown.grace = \"1s\"\nquota.create.rate_per_second = 10000\n\
             quota.create.burst = 10000\nadaptive.enabled = false";
         let mut config = Config::from_text(text).expect("right").config;
         config.upstream.endpoint_url = Some(format!("http://{upstream}"));
@@ -52,12 +57,20 @@ impl Stack {
         let service = service.expect("ports and files");
         let grpc = service.grpc_address().expect("it is bound");
         let admin = service.admin_address().expect("it is bound");
-        tokio::spawn(service.run(stop.clone().cancelled_owned()));
+        let serving = tokio::spawn(service.run(stop.clone().cancelled_owned()));
         Self {
             grpc,
             admin,
-            _stop: stop.drop_guard(),
+            serving,
+            stop: stop.drop_guard(),
         }
+    }
+
+    /// Asks it to leave, and waits until it is gone.
+    pub(crate) async fn leave(self) {
+        drop(self.stop);
+        let left = self.serving.await.expect("no panic");
+        left.expect("it leaves in order");
     }
 
     /// The value of a metric, by the beginning of its line.
@@ -117,6 +130,13 @@ pub(crate) async fn create(channel: Channel) -> Result<(), Status> {
     let mut client = SessionServiceClient::new(channel);
     let answer = client.create_session(CreateSessionRequest::default());
     answer.await.map(|_| ())
+}
+
+/// A health watch, which does not end by itself.
+pub(crate) async fn watch(channel: Channel) -> Streaming<HealthCheckResponse> {
+    let mut client = HealthClient::new(channel);
+    let watch = client.watch(HealthCheckRequest::default()).await;
+    watch.expect("there is health").into_inner()
 }
 
 async fn shake(
