@@ -100,13 +100,17 @@ struct Library {
     homes: &'static [&'static str],
 }
 
-const LIBRARIES: [Library; 4] = [
+const LIBRARIES: [Library; 5] = [
     Library {
         crates: &["aws_"],
         homes: &["upstream::aws"],
     },
     Library {
         crates: &["tonic", "prost"],
+        homes: &["grpc"],
+    },
+    Library {
+        crates: &["tokio_rustls", "rustls"],
         homes: &["grpc"],
     },
     Library {
