@@ -303,10 +303,12 @@ def test_a_deadline_that_passes_before_the_request_is_there_is_told_as_one(serve
     assert 0.37 < took < 1, took
 
 
-def test_an_answer_that_nobody_takes_is_reset_and_the_connection_lives(bystander):
-    with bystander("windows that stay closed") as server:
+# Of an answer, of some hundred bytes, nothing has room; or its beginning; or nearly all.
+@pytest.mark.parametrize("window", [0, 1, 90])
+def test_an_answer_that_nobody_takes_is_reset_and_the_connection_lives(bystander, window):
+    with bystander(f"windows of {window} bytes") as server:
         block = frames.header_block()
-        first = frames.opening(window=0) + b"".join(frames.call(1 + 2 * n, block) for n in range(100))
+        first = frames.opening(window=window) + b"".join(frames.call(1 + 2 * n, block) for n in range(100))
         connection = Connection(address(server), first)
         begun, reset = time.monotonic(), set()
         for kind, flags, stream, payload in connection.frames(SOON_SECONDS):
