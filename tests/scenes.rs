@@ -27,4 +27,5 @@ mod scenes {
     mod upstream_errors;
     mod validating;
     mod whatever_comes;
+    mod wire;
 }

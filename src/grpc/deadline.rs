@@ -1,13 +1,16 @@
 //! The caller's deadline, from the header `grpc-timeout`.
 //!
 //! Ours is a little earlier than the caller's, so that the answer, with the
-//! reason in it, arrives before the caller's own timer and before tonic's, which
-//! would answer `CANCELLED`. An example: `grpc-timeout: 200m` gives 190 ms, and
-//! 60 s give 59.95 s.
+//! reason in it, arrives before the caller's own timer. An example:
+//! `grpc-timeout: 200m` gives 190 ms, 60 s give 59.95 s, and 1 ms gives nothing:
+//! that call is over as it comes.
 
 use std::time::Duration;
 
-/// The most that is kept back of a deadline; otherwise it is a twentieth.
+/// The least that is kept back of a deadline: the timers count in this.
+const SMALLEST_MARGIN: Duration = Duration::from_millis(1);
+
+/// The most that is kept back; in between it is a twentieth.
 const LARGEST_MARGIN: Duration = Duration::from_millis(50);
 
 /// Reads a `grpc-timeout`: one to eight digits and a unit.
@@ -31,13 +34,13 @@ pub(super) fn parse(value: &[u8]) -> Option<Duration> {
 
 /// How much of a caller's `timeout` is ours to use.
 pub(super) fn usable(timeout: Duration) -> Duration {
-    timeout - (timeout / 20).min(LARGEST_MARGIN)
+    timeout.saturating_sub((timeout / 20).clamp(SMALLEST_MARGIN, LARGEST_MARGIN))
 }
 
 /// When the edge itself answers, where a handler has `left` and does not: between
 /// the handler's time and the caller's.
 pub(super) fn backstop(left: Duration) -> Duration {
-    left + (left / 40).min(LARGEST_MARGIN / 2)
+    left + (left / 40).clamp(SMALLEST_MARGIN / 2, LARGEST_MARGIN / 2)
 }
 
 #[cfg(test)]
@@ -75,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn a_twentieth_is_kept_back_but_not_more_than_fifty_milliseconds() {
+    fn a_twentieth_is_kept_back_but_from_one_to_fifty_milliseconds() {
         assert_eq!(
             usable(Duration::from_millis(200)),
             Duration::from_millis(190)
@@ -84,7 +87,10 @@ mod tests {
             usable(Duration::from_secs(60)),
             Duration::from_millis(59_950)
         );
-        assert_eq!(usable(Duration::ZERO), Duration::ZERO);
+        assert_eq!(usable(Duration::from_millis(9)), Duration::from_millis(8));
+        for nothing in [Duration::ZERO, Duration::from_millis(1)] {
+            assert_eq!(usable(nothing), Duration::ZERO);
+        }
     }
 
     proptest! {
@@ -92,7 +98,7 @@ mod tests {
         fn no_header_is_too_strange(value in prop::collection::vec(any::<u8>(), 0..12)) {
             if let Some(timeout) = parse(&value) {
                 prop_assert!(usable(timeout) <= timeout);
-                prop_assert!(backstop(usable(timeout)) <= timeout);
+                prop_assert!(backstop(usable(timeout)) <= timeout.max(SMALLEST_MARGIN));
             }
         }
     }

@@ -167,10 +167,14 @@ impl EdgeLayer {
             }
             None => (Patience::Unbounded, self.default_deadline),
         };
+        let deadline = Deadline::after(now, left);
+        if deadline.is_over(now) {
+            return Err(Explained::too_late());
+        }
         Ok(Call {
             id: id.clone(),
             caller,
-            deadline: Deadline::after(now, left),
+            deadline,
             patience,
         })
     }
