@@ -26,6 +26,7 @@ use super::body::TimelyBody;
 use super::call::{Call, Patience};
 use super::in_flight::{NoPlace, OURS};
 use super::metrics::{self, GrpcMetrics};
+use super::pieces::Pieces;
 use super::status::{ComeBack, Explained};
 use super::streams::{Answered, Answering};
 use super::{MAX_REQUEST_BYTES, deadline};
@@ -117,6 +118,9 @@ impl EdgeLayer {
         let duration_ms = now.elapsed().as_millis() as u64;
         span.in_scope(|| debug!(duration_ms, "call answered"));
         guard.finish(code);
+        if answered == Answered::Whole {
+            response = response.map(Pieces::of);
+        }
         if let Some(answering) = answering {
             answering.say(answered);
         }
