@@ -4,6 +4,7 @@
 //! order of starting (bind, serve, warm up, ready) and of leaving.
 
 mod doors;
+mod metrics;
 mod reload;
 
 use std::net::SocketAddr;
@@ -17,12 +18,13 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::{error, field, info, warn};
 
 use self::doors::Doors;
+use self::metrics::Metrics;
 use self::reload::Reload;
 use crate::admin::{self, Readiness};
-use crate::admission::{Admission, AdmissionMetrics};
+use crate::admission::Admission;
 use crate::auth::AuthMode;
 use crate::config::{Config, Loaded, Sources};
-use crate::grpc::{self, GrpcMetrics, Health, Server, SessionService, Tls, TlsError};
+use crate::grpc::{self, Health, Server, SessionService, Tls, TlsError};
 use crate::idempotency::Claims;
 use crate::retry::Retry;
 use crate::session::{AttemptMetrics, Attempts, Creator, Results};
@@ -31,6 +33,9 @@ use crate::upstream::aws::{Credentials, Rekognition};
 
 /// How long to wait before asking for credentials again: at first, and at most.
 const WARM_UP_EACH: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
+
+/// The last tenth of the grace period is for answers alone.
+const LAST_PART: u32 = 10;
 
 /// Why the service did not start, or did not go on.
 #[derive(Debug, thiserror::Error)]
@@ -146,7 +151,7 @@ impl Livegate {
         };
         tokio::select! {
             served = serving => served.map_err(AppError::Grpc)?,
-            () = live(&api, &state, stop, config.shutdown) => {
+            () = live(&api, &state, &doors, stop, config.shutdown) => {
                 warn!("the grace period is over: calls under way are cut off");
             }
             () = reload_for_ever(self.reload, &doors) => {}
@@ -170,23 +175,6 @@ fn open_admin(listener: TcpListener, registry: Registry) -> (watch::Sender<Readi
         until_ended,
     ));
     (readiness, ended.drop_guard())
-}
-
-/// What all components count.
-struct Metrics {
-    grpc: GrpcMetrics,
-    attempts: AttemptMetrics,
-    admission: AdmissionMetrics,
-}
-
-impl Metrics {
-    fn register(registry: &mut Registry) -> Self {
-        Self {
-            grpc: GrpcMetrics::register(registry),
-            attempts: AttemptMetrics::register(registry),
-            admission: AdmissionMetrics::register(registry),
-        }
-    }
 }
 
 /// What the outside is told of the service's state.
@@ -213,6 +201,7 @@ impl State {
 async fn live(
     api: &Rekognition,
     state: &State,
+    doors: &Doors,
     stop: impl Future<Output = ()>,
     shutdown: ShutdownSettings,
 ) {
@@ -228,7 +217,11 @@ async fn live(
     state.leaving().await;
     tokio::time::sleep(shutdown.lameduck).await;
     state.closing.cancel();
-    tokio::time::sleep(shutdown.grace).await;
+    // Those who still wait near the end are told while they can be.
+    let to_answer = shutdown.grace / LAST_PART;
+    tokio::time::sleep(shutdown.grace - to_answer).await;
+    doors.close();
+    tokio::time::sleep(to_answer).await;
 }
 
 /// Returns once there are credentials.
