@@ -234,3 +234,21 @@ async fn a_result_is_asked_for_by_a_lower_case_uuid() {
     }
     assert!(livegate.aws.reads().is_empty());
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_is_wrong_beyond_what_fits_into_headers_is_counted() {
+    let livegate = Livegate::up().await;
+    let settings = v1::SessionSettings {
+        challenge_preferences: vec![v1::ChallengePreference::default(); 5000],
+        ..Default::default()
+    };
+    let request = v1::CreateSessionRequest {
+        settings: Some(settings),
+        ..Default::default()
+    };
+    let told = asked(&livegate, request).await.unwrap();
+    assert_eq!(told.violations.len(), 16);
+    assert!(told.message.ends_with("; and 4984 more"), "{told:?}");
+    let details: usize = told.violations.iter().map(|(f, d)| f.len() + d.len()).sum();
+    assert!(told.message.len() + details < 4096, "clients read 8 KiB");
+}
