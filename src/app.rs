@@ -255,7 +255,7 @@ fn service(config: &Config, api: &Arc<Rekognition>, doors: &Doors) -> SessionSer
     let retry = Arc::new(Retry::new(&config.retry));
     let attempts = |door: &Admission| Attempts::new(door.clone(), retry.clone());
     let region = &config.upstream.region;
-    let claims = Claims::default();
+    let claims = Claims::in_memory();
     let creator = Creator::new(api.clone(), attempts(&doors.create), claims, region);
     let results = config.results.enabled;
     let results = results.then(|| Results::new(api.clone(), attempts(&doors.results)));

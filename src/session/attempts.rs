@@ -70,7 +70,7 @@ impl Attempts {
         call: impl Fn() -> F,
     ) -> (Effort, Result<T, SessionError>)
     where
-        F: Future<Output = Result<T, UpstreamError>>,
+        F: Future<Output = Result<T, SessionError>>,
     {
         let trail = Mutex::new(Trail::default());
         let attempt = || self.attempt(caller, deadline, &trail, &call);
@@ -87,7 +87,7 @@ impl Attempts {
         call: impl Fn() -> F,
     ) -> Result<T, Ended>
     where
-        F: Future<Output = Result<T, UpstreamError>>,
+        F: Future<Output = Result<T, SessionError>>,
     {
         let note = || trail.lock().unwrap_or_else(PoisonError::into_inner);
         let attempts = note().effort.attempts;
@@ -99,7 +99,8 @@ impl Attempts {
         note().effort.attempts += 1;
         let error = match send(permit, attempts + 1, deadline, call()).await {
             Some(Ok(answer)) => return Ok(answer),
-            Some(Err(error)) => error,
+            Some(Err(SessionError::Upstream(error))) => error,
+            Some(Err(other)) => return Err(Ended::With(other)),
             None => return Err(Ended::With(SessionError::DeadlineExceededUpstream)),
         };
         let mut trail = note();
@@ -143,8 +144,8 @@ async fn send<T>(
     permit: Permit,
     number: u32,
     deadline: Deadline,
-    call: impl Future<Output = Result<T, UpstreamError>>,
-) -> Option<Result<T, UpstreamError>> {
+    call: impl Future<Output = Result<T, SessionError>>,
+) -> Option<Result<T, SessionError>> {
     let span = info_span!(
         "attempt",
         number,
@@ -157,7 +158,7 @@ async fn send<T>(
         .ok();
     note_outcome(&span, answer.as_ref().map(|answer| answer.as_ref().err()));
     match &answer {
-        Some(Err(error)) if error.kind == UpstreamErrorKind::Throttled => {
+        Some(Err(SessionError::Upstream(error))) if error.kind == UpstreamErrorKind::Throttled => {
             permit.finish(Outcome::Throttled);
         }
         _ => permit.finish(Outcome::Answered),
@@ -165,15 +166,16 @@ async fn send<T>(
     answer
 }
 
-fn note_outcome(span: &Span, answer: Option<Option<&UpstreamError>>) {
+fn note_outcome(span: &Span, answer: Option<Option<&SessionError>>) {
     let outcome = match answer {
         None => "deadline",
         Some(None) => "ok",
-        Some(Some(error)) => error.kind.as_str(),
+        Some(Some(SessionError::Upstream(error))) => error.kind.as_str(),
+        Some(Some(_)) => "not sent",
     };
     span.record("outcome", outcome);
-    if let Some(code) = answer.flatten().and_then(|error| error.code.as_deref()) {
-        span.record("aws.code", code);
+    if let Some(Some(SessionError::Upstream(error))) = answer {
+        span.record("aws.code", error.code.as_deref());
     }
 }
 
