@@ -31,15 +31,21 @@
 //! ```
 
 mod adaptive;
+mod arrivals;
 mod ceiling;
 mod clock;
+mod event;
 mod gate;
 mod latency;
 mod line;
+mod lines;
 mod local;
+mod metrics;
+mod pace;
 mod policy;
 mod predict;
-mod queue;
+pub mod queue;
+mod shared;
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -49,13 +55,17 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
-use self::gate::{Arrival, Event, Gate};
+use self::event::{Arrival, Event, Slot};
+use self::gate::Gate;
 use self::queue::Ticket;
+use self::shared::SharedSlots;
 use crate::deadline::Deadline;
 use crate::session::words::CallerId;
 
+pub use self::metrics::AdmissionMetrics;
 pub use self::policy::{CallerPolicies, CallerPolicy, Weight};
 pub use self::queue::Entry;
+pub use self::shared::{SEEN_FOR, SharedQuota};
 
 /// The quota of one operation, and how long a request may wait for it.
 #[derive(Clone, Debug, PartialEq)]
@@ -103,7 +113,20 @@ impl Admission {
     #[must_use]
     pub fn open(settings: AdmissionSettings) -> Self {
         let (mailbox, events) = mpsc::unbounded_channel();
-        tokio::spawn(Gate::new(settings, Instant::now()).drive(events));
+        tokio::spawn(Gate::new(settings, None, Instant::now()).drive(events));
+        Self {
+            mailbox,
+            next_ticket: Arc::default(),
+        }
+    }
+
+    /// The same, for a quota that this replica shares with others.
+    #[must_use]
+    pub fn open_shared(settings: AdmissionSettings, quota: SharedQuota) -> Self {
+        let (mailbox, events) = mpsc::unbounded_channel();
+        let now = Instant::now();
+        let slots = SharedSlots::open(quota, mailbox.downgrade(), now);
+        tokio::spawn(Gate::new(settings, Some(slots), now).drive(events));
         Self {
             mailbox,
             next_ticket: Arc::default(),
@@ -132,16 +155,16 @@ impl Admission {
             deadline,
             reply,
         };
-        let mut place = Place {
-            mailbox: &self.mailbox,
-            ticket: Some(ticket),
-        };
         self.mailbox
             .send(Event::Arrive(arrival))
             .map_err(|_| Refused::closed())?;
-        let answer = answer.await.map_err(|_| Refused::closed())?;
-        place.ticket = None;
-        answer.map(|slot| Permit::new(self.mailbox.clone(), slot.waited))
+        let mut place = Place {
+            mailbox: &self.mailbox,
+            ticket,
+            answer,
+        };
+        let slot = place.answer().await?;
+        Ok(Permit::new(self.mailbox.clone(), slot.waited))
     }
 
     /// Goes by other settings from now on. Nobody who waits loses the place, and
@@ -172,19 +195,39 @@ pub struct AdmissionState {
     pub adaptive_factor: f64,
     /// Calls that could be released at once, in parts too.
     pub level: f64,
+    /// The quota is shared, and the store does not answer: this replica goes on
+    /// alone, at its share.
+    pub degraded: bool,
+    /// Replicas that share the quota, as far as is known.
+    pub replicas: u32,
 }
 
-/// Frees the place in the queue of a call that is dropped while it waits.
+/// A place in the queue, freed when a call is dropped while it waits.
 struct Place<'a> {
     mailbox: &'a mpsc::UnboundedSender<Event>,
-    ticket: Option<Ticket>,
+    ticket: Ticket,
+    answer: oneshot::Receiver<Result<Slot, Refused>>,
+}
+
+impl Place<'_> {
+    async fn answer(&mut self) -> Result<Slot, Refused> {
+        (&mut self.answer).await.map_err(|_| Refused::closed())?
+    }
 }
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
-        if let Some(ticket) = self.ticket {
-            let _ = self.mailbox.send(Event::Cancel(ticket));
+        if self.answer.is_terminated() {
+            return;
         }
+        // Closed first, so that no slot comes after the look.
+        self.answer.close();
+        let given_up = match self.answer.try_recv() {
+            Ok(Ok(_)) => Event::PutBack,
+            Ok(Err(_)) => return,
+            Err(_) => Event::Cancel(self.ticket),
+        };
+        let _ = self.mailbox.send(given_up);
     }
 }
 

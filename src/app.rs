@@ -3,6 +3,7 @@
 //! It makes the parts from the configuration, ties them together, and sees to the
 //! order of starting (bind, serve, warm up, ready) and of leaving.
 
+mod doors;
 mod reload;
 
 use std::net::SocketAddr;
@@ -16,16 +17,18 @@ use tokio_stream::wrappers::TcpListenerStream;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::{error, field, info, warn};
 
+use self::doors::Doors;
 use self::reload::Reload;
 use crate::admin::{self, Readiness};
-use crate::admission::{Admission, AdmissionSettings, QuotaSettings};
+use crate::admission::{Admission, AdmissionMetrics};
 use crate::auth::AuthMode;
 use crate::config::{Config, Loaded, Sources};
 use crate::grpc::{GrpcMetrics, Health, Server, SessionService};
 use crate::idempotency::Claims;
 use crate::retry::Retry;
-use crate::session::{Attempts, Creator, Results};
+use crate::session::{AttemptMetrics, Attempts, Creator, Results};
 use crate::shutdown::ShutdownSettings;
+use crate::store::Store;
 use crate::upstream::aws::{Credentials, Rekognition};
 
 /// How long to wait before asking for credentials again: at first, and at most.
@@ -105,31 +108,33 @@ impl Livegate {
     /// # Errors
     /// Where the gRPC server fails for good.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), AppError> {
-        let Self {
-            config,
-            credentials,
-            grpc,
-            admin,
-            reload,
-        } = self;
-        log_start(&config, &grpc, &admin);
+        let config = &self.config;
+        log_start(config, &self.grpc, &self.admin);
         let mut registry = Registry::default();
-        let metrics = GrpcMetrics::register(&mut registry);
-        let (readiness, _end_admin) = open_admin(admin, registry);
+        let metrics = Metrics::register(&mut registry);
+        let (notes, noted) = watch::channel(String::new());
+        let (readiness, _end_admin) = open_admin(self.admin, registry, noted);
 
-        let api = Arc::new(Rekognition::new(&config.upstream, &credentials).await);
+        let api = Arc::new(Rekognition::new(&config.upstream, &self.credentials).await);
         let health = Health::starting().await;
-        let doors = Doors::open(&config);
+        let store = Store::open(&config.store);
+        let doors = Doors::open(config, store.as_ref());
         let server = Server {
-            service: service(&config, &api, &doors),
+            service: service(
+                config,
+                &api,
+                &doors,
+                claims(config, store),
+                &metrics.attempts,
+            ),
             health: health.clone(),
             auth: config.auth,
             default_deadline: config.grpc.default_deadline,
-            metrics,
+            metrics: metrics.grpc,
         };
         let closing = CancellationToken::new();
         let until_closing = closing.clone().cancelled_owned();
-        let serving = server.serve(TcpListenerStream::new(grpc), until_closing);
+        let serving = server.serve(TcpListenerStream::new(self.grpc), until_closing);
         let state = State {
             health,
             readiness,
@@ -140,7 +145,8 @@ impl Livegate {
             () = live(&api, &state, stop, config.shutdown) => {
                 warn!("the grace period is over: calls under way are cut off");
             }
-            () = reload_for_ever(reload, &doors) => {}
+            () = reload_for_ever(self.reload, &doors) => {}
+            () = doors.watch(&metrics.admission, &notes) => {}
         }
         info!("gone");
         Ok(())
@@ -148,7 +154,11 @@ impl Livegate {
 }
 
 /// Serves the operators until the guard is dropped.
-fn open_admin(listener: TcpListener, registry: Registry) -> (watch::Sender<Readiness>, DropGuard) {
+fn open_admin(
+    listener: TcpListener,
+    registry: Registry,
+    notes: watch::Receiver<String>,
+) -> (watch::Sender<Readiness>, DropGuard) {
     let (readiness, ready) = watch::channel(Readiness::Starting);
     let ended = CancellationToken::new();
     let until_ended = ended.clone().cancelled_owned();
@@ -156,9 +166,27 @@ fn open_admin(listener: TcpListener, registry: Registry) -> (watch::Sender<Readi
         listener,
         Arc::new(registry),
         ready,
+        notes,
         until_ended,
     ));
     (readiness, ended.drop_guard())
+}
+
+/// What all components count.
+struct Metrics {
+    grpc: GrpcMetrics,
+    attempts: AttemptMetrics,
+    admission: AdmissionMetrics,
+}
+
+impl Metrics {
+    fn register(registry: &mut Registry) -> Self {
+        Self {
+            grpc: GrpcMetrics::register(registry),
+            attempts: AttemptMetrics::register(registry),
+            admission: AdmissionMetrics::register(registry),
+        }
+    }
 }
 
 /// What the outside is told of the service's state.
@@ -222,43 +250,32 @@ async fn bind(key: &'static str, address: SocketAddr) -> Result<TcpListener, App
     })
 }
 
-/// The doors to the quotas, one for each operation.
-struct Doors {
-    create: Admission,
-    results: Admission,
+fn claims(config: &Config, store: Option<Store>) -> Claims {
+    store.map_or_else(Claims::default, |store| {
+        Claims::shared(store, config.idempotency)
+    })
 }
 
-impl Doors {
-    fn open(config: &Config) -> Self {
-        Self {
-            create: Admission::open(admission(config, &config.create_quota)),
-            results: Admission::open(admission(config, &config.results_quota)),
-        }
-    }
-
-    /// Goes by `config` from now on; nobody who waits loses the place.
-    fn apply(&self, config: &Config) {
-        self.create.apply(admission(config, &config.create_quota));
-        self.results.apply(admission(config, &config.results_quota));
-    }
-}
-
-fn admission(config: &Config, quota: &QuotaSettings) -> AdmissionSettings {
-    AdmissionSettings {
-        quota: quota.clone(),
-        callers: config.callers.clone(),
-        adaptive: config.adaptive.enabled,
-    }
-}
-
-fn service(config: &Config, api: &Arc<Rekognition>, doors: &Doors) -> SessionService<Rekognition> {
+fn service(
+    config: &Config,
+    api: &Arc<Rekognition>,
+    doors: &Doors,
+    claims: Claims,
+    metrics: &AttemptMetrics,
+) -> SessionService<Rekognition> {
     let retry = Arc::new(Retry::new(&config.retry));
-    let attempts = |door: &Admission| Attempts::new(door.clone(), retry.clone());
+    let attempts = |door: &Admission, operation| {
+        Attempts::new(door.clone(), retry.clone()).counted(metrics, operation)
+    };
     let region = &config.upstream.region;
-    let claims = Claims::in_memory();
-    let creator = Creator::new(api.clone(), attempts(&doors.create), claims, region);
+    let creator = Creator::new(
+        api.clone(),
+        attempts(&doors.create, "create"),
+        claims,
+        region,
+    );
     let results = config.results.enabled;
-    let results = results.then(|| Results::new(api.clone(), attempts(&doors.results)));
+    let results = results.then(|| Results::new(api.clone(), attempts(&doors.results, "results")));
     SessionService::new(creator, results)
 }
 
@@ -274,6 +291,11 @@ fn log_start(config: &Config, grpc: &TcpListener, admin: &TcpListener) {
     let upstream = &config.upstream;
     info!(
         aws.region = upstream.region,
+        store.url = config
+            .store
+            .url
+            .as_deref()
+            .unwrap_or("none: the only replica"),
         aws.endpoint = upstream.endpoint_url.as_deref().unwrap_or("aws itself"),
         grpc.listen = address(grpc),
         admin.listen = address(admin),

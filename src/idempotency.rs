@@ -136,13 +136,14 @@ pub struct Lease<'c> {
     given_up: bool,
 }
 
-impl Claims {
+impl Default for Claims {
     /// Claims that are recorded in this process alone.
-    #[must_use]
-    pub fn in_memory() -> Self {
+    fn default() -> Self {
         Self::over(Records::in_memory(Terms::default()), false)
     }
+}
 
+impl Claims {
     /// Claims that are recorded in `store`.
     #[must_use]
     pub fn shared(store: Store, settings: IdempotencySettings) -> Self {

@@ -7,6 +7,7 @@
 mod attempts;
 mod creator;
 mod error;
+mod metrics;
 mod results;
 pub mod words;
 
@@ -15,6 +16,7 @@ use std::time::SystemTime;
 pub use attempts::{Attempts, Effort};
 pub use creator::{Creator, Order, Session};
 pub use error::SessionError;
+pub use metrics::AttemptMetrics;
 pub use results::Results;
 
 #[expect(

@@ -21,6 +21,7 @@ mod connect;
 pub(crate) mod test_server;
 
 use std::fmt;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -53,6 +54,8 @@ pub struct StoreSettings {
     pub timeout: Duration,
     /// What the name of every key begins with.
     pub prefix: String,
+    /// The most replicas that share it, 1 to 10,000.
+    pub max_replicas: NonZeroU32,
 }
 
 /// A password. It does not show in `Debug`.
@@ -127,7 +130,7 @@ impl Store {
     /// # Errors
     /// Why it is not, or does not.
     pub async fn try_once(settings: &StoreSettings) -> Result<(), StoreError> {
-        connect::connect(settings).await.map(|_| ())
+        connect::try_once(settings).await
     }
 
     /// The name of a key: the prefix, then `kind`, then `name`, which alone

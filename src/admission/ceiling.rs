@@ -48,6 +48,7 @@ impl Ceiling {
         Duration::from_secs_f64((missing / self.rate).max(0.0))
     }
 
+    /// Takes a call; one that [`wait_for`](Self::wait_for) says is there.
     pub(super) fn spend(&mut self, now: Instant) {
         self.level = self.level(now) - 1.0;
         self.at = now;

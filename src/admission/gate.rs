@@ -1,9 +1,8 @@
 //! The task that drives one operation's queue: `select` waits, `apply` decides.
 //!
-//! It owns the queue, the bucket, the adaptive factor and the record of attempts,
-//! and is the only one to touch them, so none of them needs a lock. Everything
-//! that happens is an [`Event`]; after each, every slot that is there is given to
-//! whoever is first.
+//! It owns the queue, the pace and the record of attempts, and is the only one to
+//! touch them, so none of them needs a lock. Everything that happens is an
+//! [`Event`]; after each, every slot that is there is given to whoever is first.
 
 use std::time::Duration;
 
@@ -12,14 +11,13 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::time::{DelayQueue, delay_queue};
 
-use super::adaptive::AdaptiveFactor;
+use super::event::{Arrival, Event, Slot};
 use super::latency::Latencies;
-use super::local::LocalBucket;
-use super::predict::{Cause, Prediction, Supply};
-use super::queue::{Entry, Full, LineKey, Queue, Ticket};
-use super::{AdmissionSettings, AdmissionState, Outcome, Refusal, Refused};
+use super::pace::Pace;
+use super::queue::{Cause, Entry, Full, LineKey, Prediction, Queue, Ticket};
+use super::shared::SharedSlots;
+use super::{AdmissionSettings, Outcome, Refusal, Refused};
 use crate::deadline::Deadline;
-use crate::session::words::CallerId;
 
 /// The share of attempts that a typical one is as quick as.
 const TYPICAL: f64 = 0.99;
@@ -28,42 +26,15 @@ const TYPICAL: f64 = 0.99;
 /// this would most likely be wasted.
 const HOPEFUL: f64 = 0.5;
 
-/// What happens to a gate.
-#[derive(Debug)]
-pub(super) enum Event {
-    /// A request comes.
-    Arrive(Arrival),
-    /// A request that waits is given up.
-    Cancel(Ticket),
-    /// An attempt came to something.
-    Finish { outcome: Outcome, took: Duration },
-    /// Other settings.
-    Apply(Box<AdmissionSettings>),
-    /// Somebody wants to know how things stand.
-    Look(oneshot::Sender<AdmissionState>),
-}
-
-/// A request for a slot.
-#[derive(Debug)]
-pub(super) struct Arrival {
-    pub(super) ticket: Ticket,
-    pub(super) caller: CallerId,
-    pub(super) entry: Entry,
-    pub(super) deadline: Deadline,
-    pub(super) reply: oneshot::Sender<Result<Slot, Refused>>,
-}
-
-/// A slot, and how long it took to come.
-#[derive(Debug)]
-pub(super) struct Slot {
-    pub(super) waited: Duration,
-}
+/// How long it sleeps where there is nothing to wake for.
+const LONG: Duration = Duration::from_secs(3600);
 
 /// Whoever waits, and until when a slot is of use.
 #[derive(Debug)]
 struct Waiter {
     reply: oneshot::Sender<Result<Slot, Refused>>,
     arrived: Instant,
+    deadline: Deadline,
     expiry: delay_queue::Key,
 }
 
@@ -72,74 +43,65 @@ enum Woken {
     Event(Event),
     Expired(Ticket),
     Slot,
-    Closed,
 }
 
 /// Everything there is to one operation's admission.
 pub(super) struct Gate {
-    settings: AdmissionSettings,
+    max_wait: Duration,
     queue: Queue<Waiter>,
     expiries: DelayQueue<Ticket>,
-    bucket: LocalBucket,
-    factor: AdaptiveFactor,
+    pace: Pace,
     latencies: Latencies,
 }
 
 impl Gate {
-    pub(super) fn new(settings: AdmissionSettings, now: Instant) -> Self {
-        let quota = &settings.quota;
+    pub(super) fn new(
+        settings: AdmissionSettings,
+        shared: Option<SharedSlots>,
+        now: Instant,
+    ) -> Self {
         Self {
-            queue: Queue::new(settings.callers.clone()),
+            max_wait: settings.quota.max_wait,
+            pace: Pace::starting(now, &settings, shared),
+            queue: Queue::new(settings.callers),
             expiries: DelayQueue::new(),
-            bucket: LocalBucket::starting(now, quota.spendable_per_second(), quota.burst),
-            factor: AdaptiveFactor::starting(now),
             latencies: Latencies::starting(now),
-            settings,
         }
     }
 
     /// Runs until nobody is left who could send an event.
     pub(super) async fn drive(mut self, mut events: mpsc::UnboundedReceiver<Event>) {
-        loop {
-            let wake = self.next_wake(Instant::now());
-            match self.select(&mut events, wake).await {
-                Woken::Closed => return,
-                woken => self.apply(woken, Instant::now()),
-            }
+        while let Some(woken) = self.select(&mut events).await {
+            self.apply(woken, Instant::now());
         }
     }
 
-    async fn select(
-        &mut self,
-        events: &mut mpsc::UnboundedReceiver<Event>,
-        wake: Option<Instant>,
-    ) -> Woken {
-        let far = Instant::now() + Duration::from_secs(3600);
+    /// Waits for something to do; `None` once there can be nothing more.
+    async fn select(&mut self, events: &mut mpsc::UnboundedReceiver<Event>) -> Option<Woken> {
+        let now = Instant::now();
+        let wake = self.next_wake(now).unwrap_or(now + LONG);
         tokio::select! {
             biased;
-            event = events.recv() => event.map_or(Woken::Closed, Woken::Event),
-            Some(expired) = self.expiries.next() => Woken::Expired(expired.into_inner()),
-            () = sleep_until(wake.unwrap_or(far)) => Woken::Slot,
+            event = events.recv() => event.map(Woken::Event),
+            Some(expired) = self.expiries.next() => Some(Woken::Expired(expired.into_inner())),
+            () = sleep_until(wake) => Some(Woken::Slot),
         }
     }
 
     /// When there is something to do though nothing happens.
     fn next_wake(&mut self, now: Instant) -> Option<Instant> {
-        let slot = self.queue.ready_at(now)?.max(self.bucket.next_at(now));
-        Some(
-            self.factor
-                .next_climb()
-                .map_or(slot, |climb| slot.min(climb)),
-        )
+        let slot = self.queue.ready_at(now)?.max(self.pace.next_slot(now));
+        let climb = self.pace.next_climb();
+        Some(climb.map_or(slot, |climb| slot.min(climb)))
     }
 
     fn apply(&mut self, woken: Woken, now: Instant) {
         match woken {
             Woken::Event(event) => self.happen(event, now),
             Woken::Expired(ticket) => self.expire(ticket, now),
-            Woken::Slot | Woken::Closed => {}
+            Woken::Slot => {}
         }
-        self.adapt(now);
+        self.pace.adapt(now);
         self.give_slots(now);
     }
 
@@ -147,19 +109,23 @@ impl Gate {
         match event {
             Event::Arrive(arrival) => self.arrive(arrival, now),
             Event::Cancel(ticket) => {
-                if let Some((_, waiter)) = self.queue.remove(ticket) {
-                    self.expiries.remove(&waiter.expiry);
-                }
+                self.take_out(ticket);
             }
-            Event::Finish { outcome, took } => {
-                self.latencies.record(now, took);
-                if outcome == Outcome::Throttled && self.settings.adaptive {
-                    self.factor.throttled(now);
-                }
+            Event::PutBack => self.pace.put_back(now),
+            Event::News(news) => self.pace.hear(news, now),
+            Event::Finish { outcome, took } => match outcome {
+                Outcome::Answered => self.latencies.record(now, took),
+                // A throttled attempt ends early: it says nothing of the others.
+                Outcome::Throttled => self.pace.throttled(now),
+            },
+            Event::Apply(settings) => {
+                self.max_wait = settings.quota.max_wait;
+                self.pace.apply(now, &settings);
+                self.queue.apply(settings.callers, now);
             }
-            Event::Apply(settings) => self.reconfigure(*settings, now),
             Event::Look(reply) => {
-                let _ = reply.send(self.state(now));
+                let (waiting, callers) = (self.queue.len(), self.queue.callers());
+                let _ = reply.send(self.pace.state(now, waiting, callers));
             }
         }
     }
@@ -173,18 +139,20 @@ impl Gate {
             reply,
         } = arrival;
         let line = self.queue.arrive(&caller, entry, now);
-        let prediction = self.queue.predict(line, entry, self.supply(now), now);
+        let supply = self.pace.supply(now);
+        let prediction = self.queue.predict(line, entry, supply, now);
         let room = self.room(deadline, TYPICAL, now);
         if prediction.wait > room && !prediction.wait.is_zero() {
             let refused = self.refusal(line, prediction, room, now);
             let _ = reply.send(Err(refused));
             return;
         }
-        let useful = self.room(deadline, HOPEFUL, now).max(prediction.wait);
-        let expiry = self.expiries.insert(ticket, useful);
+        let useful = self.room(deadline, HOPEFUL, now);
+        let expiry = self.expiries.insert_at(ticket, now + useful);
         let waiter = Waiter {
             reply,
             arrived: now,
+            deadline,
             expiry,
         };
         if let Err((full, waiter)) = self.queue.push(line, entry, ticket, waiter) {
@@ -193,36 +161,40 @@ impl Gate {
                 Full::Line => Cause::CallerCeiling,
                 Full::Queue => Cause::Quota,
             };
-            let refused = self.refusal(
-                line,
-                Prediction {
-                    cause,
-                    ..prediction
-                },
-                room,
-                now,
-            );
+            let prediction = Prediction {
+                cause,
+                ..prediction
+            };
+            let refused = self.refusal(line, prediction, room, now);
             let _ = waiter.reply.send(Err(refused));
         }
     }
 
     /// How long a request may wait so that an attempt still fits its deadline.
-    fn room(&self, deadline: Deadline, attempt: f64, now: Instant) -> Duration {
+    fn room(&mut self, deadline: Deadline, attempt: f64, now: Instant) -> Duration {
         let attempt = self.latencies.percentile(now, attempt);
-        deadline
-            .left(now)
-            .saturating_sub(attempt)
-            .min(self.settings.quota.max_wait)
+        let fits = deadline.left(now).saturating_sub(attempt);
+        fits.min(self.max_wait)
     }
 
+    fn take_out(&mut self, ticket: Ticket) -> Option<(LineKey, Waiter)> {
+        let (line, waiter) = self.queue.remove(ticket)?;
+        self.expiries.remove(&waiter.expiry);
+        Some((line, waiter))
+    }
+
+    /// The expiry of `ticket` has come, and is gone.
     fn expire(&mut self, ticket: Ticket, now: Instant) {
         if let Some((line, waiter)) = self.queue.remove(ticket) {
-            let prediction = self
-                .queue
-                .predict(line, Entry::Arrival, self.supply(now), now);
-            let refused = self.refusal(line, prediction, self.settings.quota.max_wait, now);
-            let _ = waiter.reply.send(Err(refused));
+            self.refuse_late(line, waiter, now);
         }
+    }
+
+    fn refuse_late(&mut self, line: LineKey, waiter: Waiter, now: Instant) {
+        let supply = self.pace.supply(now);
+        let prediction = self.queue.predict(line, Entry::Arrival, supply, now);
+        let refused = self.refusal(line, prediction, self.max_wait, now);
+        let _ = waiter.reply.send(Err(refused));
     }
 
     fn refusal(
@@ -237,60 +209,49 @@ impl Gate {
             Cause::CallerCeiling => Refusal::CallerQuota,
         };
         let earliest = prediction.wait.saturating_sub(room);
-        let retry_after = self.queue.hint(line, self.supply(now), now, earliest);
+        let supply = self.pace.supply(now);
         Refused {
             reason,
-            retry_after,
+            retry_after: self.queue.hint(line, supply, now, earliest),
         }
     }
 
+    /// Gives every slot that is there to whoever is first and can use it.
     fn give_slots(&mut self, now: Instant) {
-        while self.bucket.next_at(now) == now && self.queue.ready_at(now) == Some(now) {
-            let Some(waiter) = self.queue.pop(now) else {
-                return;
+        while self.pace.next_slot(now) <= now {
+            let hopeful = self.latencies.percentile(now, HOPEFUL);
+            let Some((ticket, waiter)) = self.queue.peek(now) else {
+                break;
             };
-            self.expiries.remove(&waiter.expiry);
-            // One that was given up, with its cancellation still in the mailbox,
-            // costs no slot.
-            if !waiter.reply.is_closed() && self.bucket.take(now).is_ok() {
-                let _ = waiter.reply.send(Ok(Slot {
-                    waited: now - waiter.arrived,
-                }));
+            let too_late = waiter.arrived < now && waiter.deadline.left(now) < hopeful;
+            if waiter.reply.is_closed() {
+                self.take_out(ticket);
+            } else if too_late {
+                if let Some((line, waiter)) = self.take_out(ticket) {
+                    self.refuse_late(line, waiter, now);
+                }
+            } else if !self.pace.take(now) || !self.give_one(now) {
+                break;
             }
         }
-    }
-
-    fn supply(&self, now: Instant) -> Supply {
-        Supply {
-            level: self.bucket.level(now),
-            rate: self.bucket.rate(),
+        if self.queue.ready_at(now) == Some(now) {
+            let waiting = self.queue.len();
+            self.pace
+                .is_awaited(now, waiting, || self.queue.with_work().collect());
+        } else {
+            self.pace.is_not_awaited(now);
         }
     }
 
-    fn adapt(&mut self, now: Instant) {
-        self.factor.climb(now);
-        let rate = self.settings.quota.spendable_per_second() * self.factor.get();
-        if (rate - self.bucket.rate()).abs() > f64::EPSILON {
-            self.bucket.set_rate(now, rate);
+    fn give_one(&mut self, now: Instant) -> bool {
+        let Some(waiter) = self.queue.pop(now) else {
+            return false;
+        };
+        self.expiries.remove(&waiter.expiry);
+        let waited = now - waiter.arrived;
+        if waiter.reply.send(Ok(Slot { waited })).is_err() {
+            self.pace.put_back(now);
         }
-    }
-
-    fn reconfigure(&mut self, settings: AdmissionSettings, now: Instant) {
-        if !settings.adaptive {
-            self.factor = AdaptiveFactor::starting(now);
-        }
-        self.bucket.set_burst(now, settings.quota.burst);
-        self.queue.apply(settings.callers.clone(), now);
-        self.settings = settings;
-    }
-
-    fn state(&self, now: Instant) -> AdmissionState {
-        AdmissionState {
-            waiting: self.queue.len(),
-            callers: self.queue.callers(),
-            rate_per_second: self.bucket.rate(),
-            adaptive_factor: self.factor.get(),
-            level: self.bucket.level(now),
-        }
+        true
     }
 }

@@ -19,58 +19,45 @@ const GROWTH: f64 = 1.1;
 /// The attempts of the last 30 s.
 #[derive(Debug)]
 pub(super) struct Latencies {
-    windows: [Window; WINDOWS],
+    windows: [Counts; WINDOWS],
+    /// All windows together.
+    sum: Counts,
+    /// The number of the window that is counted in, from the start.
+    current: u64,
     started: Instant,
 }
 
-#[derive(Clone, Debug)]
-struct Window {
-    number: u64,
-    counts: [u32; BUCKETS],
-}
+type Counts = [u32; BUCKETS];
 
 impl Latencies {
     /// What an attempt is taken to need while none has been seen.
     pub(super) const UNKNOWN: Duration = Duration::from_millis(300);
 
     pub(super) fn starting(now: Instant) -> Self {
-        let empty = Window {
-            number: 0,
-            counts: [0; BUCKETS],
-        };
         Self {
-            windows: std::array::from_fn(|_| empty.clone()),
+            windows: [[0; BUCKETS]; WINDOWS],
+            sum: [0; BUCKETS],
+            current: 0,
             started: now,
         }
     }
 
     /// Counts an attempt that ended at `now`.
     pub(super) fn record(&mut self, now: Instant, took: Duration) {
-        let number = self.window_number(now);
-        let window = &mut self.windows[number as usize % WINDOWS];
-        if window.number != number {
-            *window = Window {
-                number,
-                counts: [0; BUCKETS],
-            };
-        }
-        window.counts[bucket(took)] += 1;
+        self.forget(now);
+        let bucket = bucket(took);
+        self.windows[self.current as usize % WINDOWS][bucket] += 1;
+        self.sum[bucket] += 1;
     }
 
     /// The duration that `share` of the attempts (above 0, at most 1) did not
     /// exceed; [`UNKNOWN`](Self::UNKNOWN) where there were none.
-    pub(super) fn percentile(&self, now: Instant, share: f64) -> Duration {
-        let current = self.window_number(now);
-        let fresh = |window: &&Window| window.number + WINDOWS as u64 > current;
-        let mut counts = [0_u64; BUCKETS];
-        for window in self.windows.iter().filter(fresh) {
-            for (sum, count) in counts.iter_mut().zip(&window.counts) {
-                *sum += u64::from(*count);
-            }
-        }
-        let rank = (counts.iter().sum::<u64>() as f64 * share).ceil() as u64;
+    pub(super) fn percentile(&mut self, now: Instant, share: f64) -> Duration {
+        self.forget(now);
+        let total: u32 = self.sum.iter().sum();
+        let rank = (f64::from(total) * share).ceil() as u32;
         let mut seen = 0;
-        for (index, count) in counts.iter().enumerate() {
+        for (index, count) in self.sum.iter().enumerate() {
             seen += count;
             if seen >= rank && seen > 0 {
                 return upper_bound(index);
@@ -79,9 +66,18 @@ impl Latencies {
         Self::UNKNOWN
     }
 
-    fn window_number(&self, now: Instant) -> u64 {
+    /// Empties the windows whose turn has come since the last call.
+    fn forget(&mut self, now: Instant) {
         let age = now.saturating_duration_since(self.started);
-        age.as_secs() / WINDOW.as_secs()
+        let number = age.as_secs() / WINDOW.as_secs();
+        let passed = number.saturating_sub(self.current).min(WINDOWS as u64);
+        for turn in 0..passed {
+            let window = &mut self.windows[(number - turn) as usize % WINDOWS];
+            for (sum, count) in self.sum.iter_mut().zip(window) {
+                *sum -= std::mem::take(count);
+            }
+        }
+        self.current = self.current.max(number);
     }
 }
 

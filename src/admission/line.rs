@@ -5,20 +5,21 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::arrivals::ArrivalRate;
 use super::ceiling::Ceiling;
 use super::policy::CallerPolicy;
 use super::queue::{Entry, Ticket};
 
-/// How far back the arrivals of a caller are remembered.
-const MEMORY: Duration = Duration::from_secs(2);
-
 /// A hint never sends anyone away for longer.
 const LONGEST_HINT: Duration = Duration::from_secs(30);
+
+/// Fewer tickets than this that nobody holds any more are left to lie.
+const FEW: usize = 16;
 
 /// The requests of one caller that wait, and what is known of the caller.
 #[derive(Debug)]
 pub(super) struct Line {
-    /// Oldest first. A ticket that was cancelled stays here until it is reached
+    /// Oldest first. A ticket that was given up stays here until it is reached
     /// or until half of the line is such.
     tickets: VecDeque<Ticket>,
     live: usize,
@@ -29,8 +30,7 @@ pub(super) struct Line {
     turn: u32,
     /// Whether the queue holds a place for it, in the round or held back.
     pub(super) placed: bool,
-    arrivals: f64,
-    arrived_at: Instant,
+    arrivals: ArrivalRate,
     hinted_until: Instant,
 }
 
@@ -46,8 +46,7 @@ impl Line {
                 .map(|rate| Ceiling::starting(now, rate)),
             turn: 0,
             placed: false,
-            arrivals: 0.0,
-            arrived_at: now,
+            arrivals: ArrivalRate::starting(now),
             hinted_until: now,
         }
     }
@@ -81,9 +80,12 @@ impl Line {
         self.live >= self.max_waiting
     }
 
-    /// Whether nobody waits and nobody came for `span`.
-    pub(super) fn is_idle(&self, now: Instant, span: Duration) -> bool {
-        self.live == 0 && now.saturating_duration_since(self.arrived_at) >= span
+    /// Whether the caller is gone, and would gain nothing by a line made anew.
+    pub(super) fn is_idle(&self, now: Instant) -> bool {
+        let spent = self
+            .ceiling()
+            .is_some_and(|c| !c.wait_for(now, 1).is_zero());
+        self.live == 0 && !self.placed && !spent && self.arrivals.is_over(now)
     }
 
     /// The place that a request entering now would have: 1 is the head.
@@ -96,14 +98,11 @@ impl Line {
 
     /// Counts an arrival, whatever becomes of it.
     pub(super) fn arrive(&mut self, now: Instant) {
-        self.arrivals = self.arrivals_per_second(now) + 1.0 / MEMORY.as_secs_f64();
-        self.arrived_at = now;
+        self.arrivals.count(now);
     }
 
-    /// Arrivals of late, in requests a second.
-    pub(super) fn arrivals_per_second(&self, now: Instant) -> f64 {
-        let age = now.saturating_duration_since(self.arrived_at).as_secs_f64();
-        self.arrivals * (-age / MEMORY.as_secs_f64()).exp()
+    pub(super) fn arrivals(&self) -> &ArrivalRate {
+        &self.arrivals
     }
 
     pub(super) fn enter(&mut self, entry: Entry, ticket: Ticket) {
@@ -114,17 +113,28 @@ impl Line {
         self.live += 1;
     }
 
-    /// One of the line left it; `waits` tells which tickets still wait.
-    pub(super) fn leave(&mut self, waits: impl Fn(Ticket) -> bool) {
-        self.live -= 1;
-        if self.tickets.len() > 2 * self.live + 16 {
-            self.tickets.retain(|ticket| waits(*ticket));
+    /// The oldest ticket that `waits` says is still held.
+    pub(super) fn head(&mut self, waits: impl Fn(Ticket) -> bool) -> Option<Ticket> {
+        while let Some(ticket) = self.tickets.front() {
+            if waits(*ticket) {
+                return Some(*ticket);
+            }
+            self.tickets.pop_front();
         }
+        None
     }
 
-    /// The oldest ticket, and off the line.
-    pub(super) fn pop(&mut self) -> Option<Ticket> {
-        self.tickets.pop_front()
+    /// One of the line left it; `waits` tells which tickets are still held.
+    pub(super) fn leave(&mut self, waits: impl Fn(Ticket) -> bool) {
+        debug_assert!(self.live > 0, "only who waits can leave");
+        self.live -= 1;
+        if self.tickets.len() > 2 * self.live + FEW {
+            self.tickets.retain(|ticket| waits(*ticket));
+        }
+        // A line that was long once gives its memory back.
+        if self.tickets.capacity() > 4 * self.tickets.len() + 4 * FEW {
+            self.tickets.shrink_to(2 * self.tickets.len());
+        }
     }
 
     /// Pays for a slot that was given; says whether the line's turn is over.

@@ -52,6 +52,11 @@ impl LocalBucket {
         self.limiter.check().map_err(|_| self.next_at(now))
     }
 
+    /// Puts back a token that was taken and never used.
+    pub(super) fn put_back(&self) {
+        self.full_at.bring_forward(CELL);
+    }
+
     /// When the next token can be taken: `now` where one is there.
     pub(super) fn next_at(&self, now: Instant) -> Instant {
         let full_but_one = self.time.advance(now) + CELL * (self.burst.get() - 1);
@@ -65,7 +70,8 @@ impl LocalBucket {
     pub(super) fn level(&self, now: Instant) -> f64 {
         let full = self.time.advance(now) + CELL * self.burst.get();
         let level = full.saturating_sub(self.full_at.get());
-        (level.as_secs_f64() / CELL.as_secs_f64()).min(f64::from(self.burst.get()))
+        // In whole numbers first: a token that is there must not read as less.
+        (level.as_nanos() as f64 / CELL.as_nanos() as f64).min(f64::from(self.burst.get()))
     }
 
     /// The rate at which it fills, in calls a second.
@@ -97,6 +103,11 @@ impl FullAt {
         Self(Arc::new(AtomicU64::new(
             Nanos::from(CELL * burst.get()).as_u64(),
         )))
+    }
+
+    fn bring_forward(&self, span: Duration) {
+        let earlier = Nanos::from(self.get().saturating_sub(span));
+        self.0.store(earlier.as_u64(), Ordering::Relaxed);
     }
 
     fn get(&self) -> Duration {
@@ -154,6 +165,15 @@ mod tests {
         assert_eq!(take_all(&bucket, later), 2);
         assert!((bucket.level(later) - 0.5).abs() < 0.001);
         assert!((bucket.level(later + Duration::from_secs(60)) - 4.0).abs() < 0.001);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_token_that_is_put_back_can_be_taken_again_once() {
+        let bucket = LocalBucket::starting(Instant::now(), 10.0, burst(4));
+        let later = Instant::now() + Duration::from_secs(60);
+        assert_eq!(take_all(&bucket, later), 4);
+        bucket.put_back();
+        assert_eq!(take_all(&bucket, later), 1);
     }
 
     #[tokio::test(start_paused = true)]

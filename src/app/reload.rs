@@ -17,7 +17,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{error, info, warn};
 
-use super::Doors;
+use super::doors::Doors;
 use crate::config::{Config, Key, Loaded, Mistakes, Sources};
 
 /// How often the file is read.

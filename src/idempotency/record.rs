@@ -147,7 +147,7 @@ mod tests {
     #[test]
     fn a_digest_of_parameters_stays_the_same_from_release_to_release() {
         let none = parameters(&SessionSettings::default());
-        assert_eq!(none, "M9RC3l4YYyM1Bq4RmU3-qUWEjCLNTOs1hyQeXBpQhTE");
+        assert_eq!(none, "wEWVse6jyVwLf3ELg1GLYeUlk9jBIO4MUtYfijuls3k");
         let other = SessionSettings {
             audit_images_limit: AuditImagesLimit::new(1).expect("in bounds"),
             ..SessionSettings::default()

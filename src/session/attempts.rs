@@ -10,9 +10,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
-use tracing::{Instrument as _, Span, field, info_span};
+use tracing::{Instrument as _, field, info_span};
 
 use super::SessionError;
+use super::metrics::{AttemptMetrics, OperationMetrics};
 use crate::admission::{Admission, Entry, Outcome, Permit, Refusal, Refused};
 use crate::deadline::Deadline;
 use crate::retry::{Advice, Retry};
@@ -33,6 +34,7 @@ pub struct Effort {
 pub struct Attempts {
     admission: Admission,
     retry: Arc<Retry>,
+    metrics: OperationMetrics,
 }
 
 /// What has become of a request so far.
@@ -56,7 +58,19 @@ impl Attempts {
     /// Attempts that pay at `admission`, repeated as `retry` allows.
     #[must_use]
     pub fn new(admission: Admission, retry: Arc<Retry>) -> Self {
-        Self { admission, retry }
+        let metrics = AttemptMetrics::default().of("");
+        Self {
+            admission,
+            retry,
+            metrics,
+        }
+    }
+
+    /// The same, counted as those of `operation`.
+    #[must_use]
+    pub fn counted(self, metrics: &AttemptMetrics, operation: &'static str) -> Self {
+        let metrics = metrics.of(operation);
+        Self { metrics, ..self }
     }
 
     /// Sends `call` until there is an answer.
@@ -97,7 +111,7 @@ impl Attempts {
         };
         note().effort.waited += permit.waited();
         note().effort.attempts += 1;
-        let error = match send(permit, attempts + 1, deadline, call()).await {
+        let error = match self.send(permit, attempts + 1, deadline, call()).await {
             Some(Ok(answer)) => return Ok(answer),
             Some(Err(SessionError::Upstream(error))) => error,
             Some(Err(other)) => return Err(Ended::With(other)),
@@ -133,49 +147,60 @@ impl Attempts {
             .instrument(info_span!("admission"))
             .await;
         match waited {
-            Ok(admitted) => admitted.map_err(SessionError::Refused),
+            Ok(Ok(permit)) => {
+                self.metrics.waited(permit.waited());
+                Ok(permit)
+            }
+            Ok(Err(refused)) => {
+                self.metrics.refused(refused.reason);
+                Err(SessionError::Refused(refused))
+            }
             Err(_) => Err(SessionError::DeadlineExceeded),
         }
     }
-}
 
-/// One attempt; `None` where the deadline cut it off.
-async fn send<T>(
-    permit: Permit,
-    number: u32,
-    deadline: Deadline,
-    call: impl Future<Output = Result<T, SessionError>>,
-) -> Option<Result<T, SessionError>> {
-    let span = info_span!(
-        "attempt",
-        number,
-        outcome = field::Empty,
-        aws.code = field::Empty
-    );
-    let answer = timeout_at(deadline.instant(), call)
-        .instrument(span.clone())
-        .await
-        .ok();
-    note_outcome(&span, answer.as_ref().map(|answer| answer.as_ref().err()));
-    match &answer {
-        Some(Err(SessionError::Upstream(error))) if error.kind == UpstreamErrorKind::Throttled => {
-            permit.finish(Outcome::Throttled);
+    /// One attempt; `None` where the deadline cut it off, which says nothing of how
+    /// long it would have taken.
+    async fn send<T>(
+        &self,
+        permit: Permit,
+        number: u32,
+        deadline: Deadline,
+        call: impl Future<Output = Result<T, SessionError>>,
+    ) -> Option<Result<T, SessionError>> {
+        let span = info_span!(
+            "attempt",
+            number,
+            outcome = field::Empty,
+            aws.code = field::Empty
+        );
+        let counted = self.metrics.leaves(number);
+        let answer = timeout_at(deadline.instant(), call)
+            .instrument(span.clone())
+            .await
+            .ok();
+        let (outcome, code) = match &answer {
+            None => ("deadline", None),
+            Some(Ok(_)) => ("ok", None),
+            Some(Err(SessionError::Upstream(error))) => {
+                (error.kind.as_str(), error.code.as_deref())
+            }
+            Some(Err(_)) => ("not sent", None),
+        };
+        span.record("outcome", outcome);
+        span.record("aws.code", code);
+        counted.finish(outcome);
+        match &answer {
+            Some(Err(SessionError::Upstream(error)))
+                if error.kind == UpstreamErrorKind::Throttled =>
+            {
+                permit.finish(Outcome::Throttled);
+            }
+            Some(Ok(_) | Err(SessionError::Upstream(_))) => permit.finish(Outcome::Answered),
+            // It says nothing of how long an attempt takes.
+            None | Some(Err(_)) => drop(permit),
         }
-        _ => permit.finish(Outcome::Answered),
-    }
-    answer
-}
-
-fn note_outcome(span: &Span, answer: Option<Option<&SessionError>>) {
-    let outcome = match answer {
-        None => "deadline",
-        Some(None) => "ok",
-        Some(Some(SessionError::Upstream(error))) => error.kind.as_str(),
-        Some(Some(_)) => "not sent",
-    };
-    span.record("outcome", outcome);
-    if let Some(Some(SessionError::Upstream(error))) = answer {
-        span.record("aws.code", error.code.as_deref());
+        answer
     }
 }
 

@@ -95,7 +95,7 @@ impl<A: LivenessApi> Creator<A> {
         let mut told = (Effort::default(), Replay::Yes);
         let session = claim.session();
         let session = session.get_or_try_init(|| self.settle(order, &token, &claim, &mut told));
-        let id = *session.await?;
+        let id = joined(order.deadline, &claim, session).await?;
         let (effort, replay) = told;
         self.answer(id, &claim, effort, replay)
     }
@@ -110,8 +110,7 @@ impl<A: LivenessApi> Creator<A> {
         told: &mut (Effort, Replay),
     ) -> Result<SessionId, SessionError> {
         refuse_sent_past_life(claim)?;
-        let turn = timeout_at(order.deadline.instant(), claim.turn(wall_clock)).await;
-        let lease = match turn.map_err(|_| SessionError::DeadlineExceeded)?? {
+        let lease = match claim.turn(wall_clock).await? {
             Turn::Issued(session) => return Ok(session),
             Turn::Ours(lease) => lease,
         };
@@ -163,6 +162,20 @@ impl<A: LivenessApi> Creator<A> {
             replayed: replay == Replay::Yes,
             effort,
         })
+    }
+}
+
+/// Waits for the session of `claim`, which another call may be asking for: its
+/// deadline is not ours.
+async fn joined(
+    deadline: Deadline,
+    claim: &Claim,
+    session: impl Future<Output = Result<&SessionId, SessionError>>,
+) -> Result<SessionId, SessionError> {
+    match timeout_at(deadline.instant(), session).await {
+        Ok(session) => session.copied(),
+        Err(_) if claim.sent().is_some() => Err(SessionError::DeadlineExceededUpstream),
+        Err(_) => Err(SessionError::DeadlineExceeded),
     }
 }
 

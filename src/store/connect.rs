@@ -6,7 +6,7 @@
 //! of trust are the system's, or those in `SSL_CERT_FILE`.
 
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, IntoConnectionInfo as _, RedisError};
+use redis::{AsyncConnectionConfig, Client, IntoConnectionInfo as _, RedisError, Script};
 
 use super::{StoreError, StoreSettings, failed};
 
@@ -32,6 +32,15 @@ pub(super) async fn connect(settings: &StoreSettings) -> Result<MultiplexedConne
         Ok(connected) => connected.map_err(|error| failed(&error)),
         Err(_) => Err(StoreError::Slow(patience)),
     }
+}
+
+/// Connects, and writes a key that is gone after a second.
+pub(super) async fn try_once(settings: &StoreSettings) -> Result<(), StoreError> {
+    let mut connection = connect(settings).await?;
+    let key = format!("{}:check", settings.prefix);
+    let write = Script::new("return redis.call('SET', KEYS[1], '1', 'PX', '1000')");
+    let written: Result<(), RedisError> = write.key(key).invoke_async(&mut connection).await;
+    written.map_err(|error| failed(&error))
 }
 
 async fn password(settings: &StoreSettings) -> Result<Option<String>, StoreError> {

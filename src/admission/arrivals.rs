@@ -1,0 +1,74 @@
+//! How often a caller comes: arrivals a second, of late.
+//!
+//! A running mean that forgets by a factor of e each 10 s. A shorter memory takes
+//! chance for a trend: with 2 s, at twice the quota, twice as many requests waited
+//! in vain, and a few that would have fitted were refused at 0.8 of it.
+//!
+//! An example: a caller comes once a second. Its rate nears 1; 10 s after it
+//! stopped coming 0.37 is left of that, after 30 s 0.05.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+const MEMORY: Duration = Duration::from_secs(10);
+
+/// Below this a caller is as good as gone.
+const NEGLIGIBLE: Duration = Duration::from_secs(30);
+
+/// Arrivals a second, of late.
+#[derive(Clone, Debug)]
+pub(super) struct ArrivalRate {
+    per_second: f64,
+    at: Instant,
+}
+
+impl ArrivalRate {
+    /// Nobody came yet.
+    pub(super) fn starting(now: Instant) -> Self {
+        Self {
+            per_second: 0.0,
+            at: now,
+        }
+    }
+
+    /// Counts an arrival.
+    pub(super) fn count(&mut self, now: Instant) {
+        self.per_second = self.per_second(now) + 1.0 / MEMORY.as_secs_f64();
+        self.at = now;
+    }
+
+    /// Arrivals a second, as far as `now` still knows of them.
+    pub(super) fn per_second(&self, now: Instant) -> f64 {
+        if self.is_over(now) {
+            return 0.0;
+        }
+        let age = now.saturating_duration_since(self.at).as_secs_f64();
+        self.per_second * (-age / MEMORY.as_secs_f64()).exp()
+    }
+
+    /// Whether nobody came for so long that nobody is expected.
+    pub(super) fn is_over(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.at) >= NEGLIGIBLE
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_steady_rate_is_learned_and_forgotten() {
+        let start = Instant::now();
+        let mut rate = ArrivalRate::starting(start);
+        let mut now = start;
+        for _ in 0..500 {
+            now += Duration::from_millis(200);
+            rate.count(now);
+        }
+        assert!((rate.per_second(now) - 5.0).abs() < 0.1);
+        let later = rate.per_second(now + MEMORY);
+        assert!((later - 5.0 * (-1.0_f64).exp()).abs() < 0.1);
+        assert!(rate.per_second(now + NEGLIGIBLE).abs() < f64::EPSILON);
+    }
+}

@@ -1,0 +1,46 @@
+//! What a gate is told, and what it answers.
+
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use super::queue::{Entry, Ticket};
+use super::shared::News;
+use super::{AdmissionSettings, AdmissionState, Outcome, Refused};
+use crate::deadline::Deadline;
+use crate::session::words::CallerId;
+
+/// What happens to a gate.
+#[derive(Debug)]
+pub(super) enum Event {
+    /// A request comes.
+    Arrive(Arrival),
+    /// A request that waits is given up.
+    Cancel(Ticket),
+    /// A slot was given to a request that was given up at that moment.
+    PutBack,
+    /// The quota that replicas share has something to say.
+    News(News),
+    /// An attempt came to something.
+    Finish { outcome: Outcome, took: Duration },
+    /// Other settings.
+    Apply(Box<AdmissionSettings>),
+    /// Somebody wants to know how things stand.
+    Look(oneshot::Sender<AdmissionState>),
+}
+
+/// A request for a slot.
+#[derive(Debug)]
+pub(super) struct Arrival {
+    pub(super) ticket: Ticket,
+    pub(super) caller: CallerId,
+    pub(super) entry: Entry,
+    pub(super) deadline: Deadline,
+    pub(super) reply: oneshot::Sender<Result<Slot, Refused>>,
+}
+
+/// A slot, and how long it took to come.
+#[derive(Debug)]
+pub(super) struct Slot {
+    pub(super) waited: Duration,
+}

@@ -1,0 +1,120 @@
+//! Which line is whose.
+//!
+//! A caller that is named in the policies always has a line of its own. Anyone
+//! else has one up to a bound on distinct callers; beyond it they share one. A
+//! caller that is gone is forgotten, so nobody eats memory by inventing names.
+//!
+//! An example, with at most 2 callers: `a` and `b` come, then `x`, `y` and `z`
+//! share a line. Half a minute after `b` came last its line is given up, and the
+//! next new name gets one of its own.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use slab::Slab;
+use tokio::time::Instant;
+
+use super::line::Line;
+use super::policy::CallerPolicies;
+use crate::session::words::CallerId;
+
+/// Callers that are gone are looked for so often.
+const SWEEP_EACH: Duration = Duration::from_secs(1);
+
+/// The lines of all callers.
+#[derive(Debug)]
+pub(super) struct Lines {
+    policies: CallerPolicies,
+    lines: Slab<Line>,
+    by_caller: HashMap<CallerId, usize>,
+    /// Callers beyond the bound share this name's line.
+    others: CallerId,
+    swept_at: Option<Instant>,
+}
+
+impl Lines {
+    pub(super) fn new(policies: CallerPolicies) -> Self {
+        Self {
+            policies,
+            lines: Slab::new(),
+            by_caller: HashMap::new(),
+            others: CallerId::new("(others)").expect("a printable name"),
+            swept_at: None,
+        }
+    }
+
+    pub(super) fn policies(&self) -> &CallerPolicies {
+        &self.policies
+    }
+
+    /// Takes on other policies.
+    pub(super) fn apply(&mut self, policies: CallerPolicies, now: Instant) {
+        self.policies = policies;
+        for (caller, line) in &self.by_caller {
+            self.lines[*line].apply(self.policies.of(caller), now);
+        }
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.lines.len()
+    }
+
+    pub(super) fn get(&self, key: usize) -> &Line {
+        &self.lines[key]
+    }
+
+    pub(super) fn get_mut(&mut self, key: usize) -> &mut Line {
+        &mut self.lines[key]
+    }
+
+    /// All lines but that of `key`.
+    pub(super) fn except(&self, key: usize) -> impl Iterator<Item = &Line> {
+        let lines = self.lines.iter();
+        lines
+            .filter(move |(other, _)| *other != key)
+            .map(|(_, line)| line)
+    }
+
+    /// The callers of whom somebody waits, with their weights.
+    pub(super) fn with_work(&self) -> impl Iterator<Item = (&CallerId, u32)> {
+        let lines = self.by_caller.iter();
+        lines
+            .map(|(caller, key)| (caller, &self.lines[*key]))
+            .filter(|(_, line)| line.live() > 0)
+            .map(|(caller, line)| (caller, line.weight() as u32))
+    }
+
+    /// Where `caller` stands: a line of its own, where it may have one.
+    pub(super) fn of(&mut self, caller: &CallerId, now: Instant) -> usize {
+        self.forget_idle(now);
+        if let Some(line) = self.by_caller.get(caller) {
+            return *line;
+        }
+        let own = self.policies.named.contains_key(caller)
+            || self.by_caller.len() < self.policies.max_callers.get() as usize;
+        let caller = if own { caller } else { &self.others };
+        let policy = self.policies.of(caller);
+        *self
+            .by_caller
+            .entry(caller.clone())
+            .or_insert_with(|| self.lines.insert(Line::new(policy, now)))
+    }
+
+    /// Gives up the lines of callers that are gone.
+    fn forget_idle(&mut self, now: Instant) {
+        let recently = |at: Instant| now.duration_since(at) < SWEEP_EACH;
+        if self.swept_at.is_some_and(recently) {
+            return;
+        }
+        self.swept_at = Some(now);
+        let lines = &mut self.lines;
+        self.by_caller.retain(|_, key| {
+            let gone = lines[*key].is_idle(now);
+            if gone {
+                lines.remove(*key);
+            }
+            !gone
+        });
+    }
+}

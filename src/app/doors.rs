@@ -1,0 +1,84 @@
+//! The doors to the quotas, as the configuration has them.
+
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::interval;
+
+use crate::admission::{
+    Admission, AdmissionMetrics, AdmissionSettings, AdmissionState, QuotaSettings, SharedQuota,
+};
+use crate::config::Config;
+use crate::store::Store;
+
+/// How often the gauges are read.
+const LOOK_EACH: Duration = Duration::from_secs(1);
+
+/// The doors to the quotas, one for each operation.
+pub(super) struct Doors {
+    pub(super) create: Admission,
+    pub(super) results: Admission,
+}
+
+impl Doors {
+    /// Opens them; where there is a store, to the quota that replicas share.
+    pub(super) fn open(config: &Config, store: Option<&Store>) -> Self {
+        let open = |quota: &QuotaSettings, operation: &str| {
+            let settings = admission(config, quota);
+            match store {
+                None => Admission::open(settings),
+                Some(store) => {
+                    let shared = SharedQuota {
+                        store: store.clone(),
+                        name: format!("{}:{operation}", config.upstream.region),
+                        max_replicas: config.store.max_replicas,
+                    };
+                    Admission::open_shared(settings, shared)
+                }
+            }
+        };
+        Self {
+            create: open(&config.create_quota, "create"),
+            results: open(&config.results_quota, "results"),
+        }
+    }
+
+    /// Looks each second how the doors are: `metrics` have all of it, `notes` what
+    /// is not as it should be.
+    pub(super) async fn watch(&self, metrics: &AdmissionMetrics, notes: &watch::Sender<String>) {
+        let mut each = interval(LOOK_EACH);
+        loop {
+            each.tick().await;
+            let mut lines = String::new();
+            for (operation, door) in [("create", &self.create), ("results", &self.results)] {
+                if let Some(state) = door.state().await {
+                    metrics.record(operation, &state);
+                    lines.push_str(&note(operation, &state));
+                }
+            }
+            notes.send_replace(lines);
+        }
+    }
+
+    /// Goes by `config` from now on; nobody who waits loses the place.
+    pub(super) fn apply(&self, config: &Config) {
+        self.create.apply(admission(config, &config.create_quota));
+        self.results.apply(admission(config, &config.results_quota));
+    }
+}
+
+fn note(operation: &str, state: &AdmissionState) -> String {
+    if !state.degraded {
+        return String::new();
+    }
+    let rate = state.rate_per_second;
+    format!("{operation}: degraded: the store does not answer, alone at {rate:.2} calls/s\n")
+}
+
+fn admission(config: &Config, quota: &QuotaSettings) -> AdmissionSettings {
+    AdmissionSettings {
+        quota: quota.clone(),
+        callers: config.callers.clone(),
+        adaptive: config.adaptive.enabled,
+    }
+}

@@ -1,0 +1,179 @@
+//! What a cell of the simulation comes to.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::time::Duration;
+
+use livegate::session::words::SessionId;
+
+use super::cell::CALLERS;
+use super::upstream::Counts;
+
+/// A failure that took longer than this is a slow one.
+const SLOW: Duration = Duration::from_millis(50);
+
+/// How one request ended.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) caller: usize,
+    pub(crate) outcome: Outcome,
+    /// Since it arrived.
+    pub(crate) after: Duration,
+}
+
+/// What a client got.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    Served {
+        session: SessionId,
+        waited: Duration,
+    },
+    /// Admission refused it, early or late.
+    Refused,
+    /// Anything else: throttled to the end, or out of time.
+    Failed,
+}
+
+/// What all the requests of a cell came to.
+pub(crate) struct Figures {
+    left: f64,
+    counted: Duration,
+    before: Counts,
+    after: Counts,
+    arrived: [u64; CALLERS],
+    served: [u64; CALLERS],
+    sessions: HashSet<SessionId>,
+    waits: Vec<Duration>,
+    refusals: Vec<Duration>,
+    refused_at_once: u64,
+    failed_slowly: u64,
+}
+
+impl Figures {
+    pub(crate) fn new(left: f64, counted: Duration, (before, after): (Counts, Counts)) -> Self {
+        Self {
+            left,
+            counted,
+            before,
+            after,
+            arrived: [0; CALLERS],
+            served: [0; CALLERS],
+            sessions: HashSet::new(),
+            waits: Vec::new(),
+            refusals: Vec::new(),
+            refused_at_once: 0,
+            failed_slowly: 0,
+        }
+    }
+
+    pub(crate) fn add(&mut self, ended: &Ended) {
+        self.arrived[ended.caller] += 1;
+        match &ended.outcome {
+            Outcome::Served { session, waited } => {
+                self.served[ended.caller] += 1;
+                self.sessions.insert(*session);
+                self.waits.push(*waited);
+                return;
+            }
+            Outcome::Refused => self.refusals.push(ended.after),
+            Outcome::Failed => {}
+        }
+        if ended.after > SLOW {
+            self.failed_slowly += 1;
+        } else {
+            self.refused_at_once += 1;
+        }
+    }
+
+    /// Sessions a second, against what there was for us of the quota.
+    pub(crate) fn goodput(&self) -> f64 {
+        let sessions = self.after.sessions - self.before.sessions;
+        sessions as f64 / (self.left * self.counted.as_secs_f64())
+    }
+
+    pub(crate) fn throttles_for_each_success(&self) -> f64 {
+        let sessions = self.after.sessions - self.before.sessions;
+        (self.after.throttled - self.before.throttled) as f64 / sessions as f64
+    }
+
+    /// Jain's index of what each caller was served over its max-min fair share.
+    pub(crate) fn fairness(&self) -> f64 {
+        let fair = max_min_fair(&self.arrived, self.served.iter().sum::<u64>() as f64);
+        let shares = self
+            .served
+            .iter()
+            .zip(&fair)
+            .map(|(got, f)| *got as f64 / f);
+        let (sum, squares) = shares.fold((0.0, 0.0), |(s, q), x| (s + x, q + x * x));
+        sum * sum / (CALLERS as f64 * squares)
+    }
+
+    pub(crate) fn served(&self) -> f64 {
+        self.of_arrivals(self.served.iter().sum())
+    }
+
+    pub(crate) fn refused_at_once(&self) -> f64 {
+        self.of_arrivals(self.refused_at_once)
+    }
+
+    pub(crate) fn failed_slowly(&self) -> f64 {
+        self.of_arrivals(self.failed_slowly)
+    }
+
+    pub(crate) fn refusal(&self, share: f64) -> Duration {
+        percentile(&self.refusals, share)
+    }
+
+    /// Answers that named a session that another answer had named.
+    pub(crate) fn duplicates(&self) -> usize {
+        self.waits.len() - self.sessions.len()
+    }
+
+    fn of_arrivals(&self, count: u64) -> f64 {
+        count as f64 / self.arrived.iter().sum::<u64>() as f64
+    }
+}
+
+impl fmt::Display for Figures {
+    /// The figures as cells of a row.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{:>7.3} | {:>9.4} | {:>5.3} | {:>7.2} | {:>7.2} | {:>6.3} | {:>6} | {:>5} | {:>5}",
+            self.goodput(),
+            self.throttles_for_each_success(),
+            self.fairness(),
+            self.served() * 100.0,
+            self.refused_at_once() * 100.0,
+            self.failed_slowly() * 100.0,
+            self.refusal(0.99).as_millis(),
+            percentile(&self.waits, 0.5).as_millis(),
+            percentile(&self.waits, 0.99).as_millis(),
+        )
+    }
+}
+
+/// What each would get of `capacity` if nobody's want were met at the cost of
+/// one who has less.
+fn max_min_fair(wants: &[u64; CALLERS], capacity: f64) -> [f64; CALLERS] {
+    let mut order: Vec<usize> = (0..CALLERS).collect();
+    order.sort_by_key(|caller| wants[*caller]);
+    let mut fair = [0.0; CALLERS];
+    let mut left = capacity;
+    for (served, caller) in order.into_iter().enumerate() {
+        fair[caller] = (wants[caller] as f64).min(left / (CALLERS - served) as f64);
+        left -= fair[caller];
+    }
+    fair
+}
+
+/// The duration that `share` of them do not exceed; zero where there are none.
+fn percentile(durations: &[Duration], share: f64) -> Duration {
+    let mut sorted = durations.to_vec();
+    sorted.sort_unstable();
+    let rank = (sorted.len() as f64 * share).ceil() as usize;
+    sorted
+        .get(rank.saturating_sub(1))
+        .copied()
+        .unwrap_or_default()
+}

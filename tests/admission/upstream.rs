@@ -1,0 +1,130 @@
+//! An upstream with a token bucket, as AWS's is taken to be, and the rest of the
+//! world that draws on it.
+//!
+//! A call takes its token as it arrives: one that finds none is throttled 10 ms
+//! later, one that finds one is answered after 50-300 ms, evenly spread. The same
+//! token of ours always gets the same session.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use livegate::session::words::{ClientRequestToken, LivenessResult, SessionId, SessionSettings};
+use livegate::upstream::{LivenessApi, UpstreamError, UpstreamErrorKind};
+use tokio::time::{Instant, sleep, sleep_until};
+
+const THROTTLED_AFTER: Duration = Duration::from_millis(10);
+const SERVICE_MS: std::ops::Range<u64> = 50..300;
+
+/// What the simulated AWS counts.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Counts {
+    /// Our calls that got a session.
+    pub(crate) sessions: u64,
+    /// Our calls that were throttled.
+    pub(crate) throttled: u64,
+}
+
+/// A simulated AWS account.
+pub(crate) struct Upstream(Mutex<State>);
+
+struct State {
+    rate: f64,
+    depth: f64,
+    level: f64,
+    at: Instant,
+    random: fastrand::Rng,
+    sessions: HashMap<ClientRequestToken, SessionId>,
+    counts: Counts,
+}
+
+impl Upstream {
+    /// An account with a quota of `rate` calls a second, whose bucket is full.
+    pub(crate) fn new(rate: f64, depth: f64, seed: u64) -> Self {
+        Self(Mutex::new(State {
+            rate,
+            depth,
+            level: depth,
+            at: Instant::now(),
+            random: fastrand::Rng::with_seed(seed),
+            sessions: HashMap::new(),
+            counts: Counts::default(),
+        }))
+    }
+
+    /// What was counted so far.
+    pub(crate) fn counts(&self) -> Counts {
+        self.state().counts
+    }
+
+    /// Another tenant of the account: `rate` calls a second, one by one at random
+    /// intervals, none of them repeated. Never ends.
+    pub(crate) async fn other_tenant(&self, rate: f64, seed: u64) {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let mut at = Instant::now();
+        loop {
+            at += interval(&mut random, rate);
+            sleep_until(at).await;
+            self.state().take();
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn take(&mut self) -> bool {
+        let now = Instant::now();
+        let refilled = (now - self.at).as_secs_f64() * self.rate;
+        self.level = (self.level + refilled).min(self.depth);
+        self.at = now;
+        let covered = self.level >= 1.0;
+        if covered {
+            self.level -= 1.0;
+        }
+        covered
+    }
+
+    fn session_of(&mut self, token: &ClientRequestToken) -> SessionId {
+        let number = self.sessions.len();
+        let made = || SessionId::parse(&format!("00000000-0000-4000-8000-{number:012x}"));
+        let kept = self.sessions.entry(token.clone());
+        *kept.or_insert_with(|| made().expect("a UUID"))
+    }
+}
+
+impl LivenessApi for Upstream {
+    async fn create(
+        &self,
+        token: &ClientRequestToken,
+        _: &SessionSettings,
+    ) -> Result<SessionId, UpstreamError> {
+        let service = {
+            let mut state = self.state();
+            if state.take() {
+                state.counts.sessions += 1;
+                Some(Duration::from_millis(state.random.u64(SERVICE_MS)))
+            } else {
+                state.counts.throttled += 1;
+                None
+            }
+        };
+        let Some(service) = service else {
+            sleep(THROTTLED_AFTER).await;
+            return Err(UpstreamError::bare(UpstreamErrorKind::Throttled));
+        };
+        sleep(service).await;
+        Ok(self.state().session_of(token))
+    }
+
+    async fn result(&self, _: &SessionId) -> Result<LivenessResult, UpstreamError> {
+        Err(UpstreamError::bare(UpstreamErrorKind::SessionNotFound))
+    }
+}
+
+/// The time to the next of independent events, of which `rate` happen a second.
+pub(crate) fn interval(random: &mut fastrand::Rng, rate: f64) -> Duration {
+    Duration::from_secs_f64(-(1.0 - random.f64()).ln() / rate)
+}

@@ -1,0 +1,165 @@
+//! A caller: asks over its connection, and reads what it is told.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use livegate::grpc::v1;
+use livegate::grpc::v1::session_service_client::SessionServiceClient;
+use tonic::codec::{BufferSettings, Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
+use tonic::transport::Channel;
+use tonic::{Request, Response, Status};
+
+use super::told::Told;
+
+/// A connection, and how its calls are made. Clones share the connection.
+#[derive(Clone)]
+pub(crate) struct Caller {
+    channel: Channel,
+    name: Option<String>,
+    deadline: Option<Duration>,
+}
+
+/// A session, and what it took.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Issued {
+    pub(crate) session: v1::Session,
+    pub(crate) attempts: u64,
+    pub(crate) waited: Duration,
+}
+
+impl Caller {
+    pub(crate) fn on(channel: Channel) -> Self {
+        Self {
+            channel,
+            name: None,
+            deadline: None,
+        }
+    }
+
+    /// The same connection, by the name of `livegate-caller`.
+    pub(crate) fn named(&self, name: &str) -> Self {
+        Self {
+            name: Some(name.to_owned()),
+            ..self.clone()
+        }
+    }
+
+    /// The same connection, its calls having a deadline.
+    pub(crate) fn within(&self, deadline: Duration) -> Self {
+        Self {
+            deadline: Some(deadline),
+            ..self.clone()
+        }
+    }
+
+    /// A session, as it comes when nothing is asked.
+    pub(crate) async fn create(&self) -> Result<Issued, Told> {
+        self.ask(v1::CreateSessionRequest::default()).await
+    }
+
+    /// The session of a request id.
+    pub(crate) async fn repeat(&self, request_id: &str) -> Result<Issued, Told> {
+        self.ask(v1::CreateSessionRequest {
+            request_id: request_id.to_owned(),
+            ..Default::default()
+        })
+        .await
+    }
+
+    pub(crate) async fn ask(&self, message: v1::CreateSessionRequest) -> Result<Issued, Told> {
+        let request = self.request(message);
+        let mut client = SessionServiceClient::new(self.channel.clone());
+        let response = client.create_session(request).await;
+        response.map(issued).map_err(|status| Told::of(&status))
+    }
+
+    pub(crate) async fn result(
+        &self,
+        message: v1::GetSessionResultRequest,
+    ) -> Result<v1::GetSessionResultResponse, Told> {
+        let request = self.request(message);
+        let mut client = SessionServiceClient::new(self.channel.clone());
+        let response = client.get_session_result(request).await;
+        response
+            .map(Response::into_inner)
+            .map_err(|status| Told::of(&status))
+    }
+
+    /// Sends `message` as it is to `path`.
+    pub(crate) async fn send(&self, path: &'static str, message: Bytes) -> Result<Bytes, Told> {
+        let mut grpc = tonic::client::Grpc::new(self.channel.clone());
+        grpc.ready().await.expect("the pipe is open");
+        let path = http::uri::PathAndQuery::from_static(path);
+        let response = grpc.unary(self.request(message), path, AsItIs).await;
+        response
+            .map(Response::into_inner)
+            .map_err(|status| Told::of(&status))
+    }
+
+    fn request<T>(&self, message: T) -> Request<T> {
+        let mut request = Request::new(message);
+        if let Some(deadline) = self.deadline {
+            request.set_timeout(deadline);
+        }
+        if let Some(name) = &self.name {
+            let name = name.parse().expect("a header's value");
+            request.metadata_mut().insert("livegate-caller", name);
+        }
+        request
+    }
+}
+
+fn issued(response: Response<v1::CreateSessionResponse>) -> Issued {
+    let number = |key: &str| {
+        let value = response.metadata().get(key).expect("every answer has it");
+        value.to_str().unwrap().parse::<u64>().unwrap()
+    };
+    Issued {
+        attempts: number("livegate-attempts"),
+        waited: Duration::from_millis(number("livegate-queue-wait-ms")),
+        session: response.into_inner().session.expect("always set"),
+    }
+}
+
+/// Bytes for messages, in both directions.
+#[derive(Clone, Copy, Default)]
+struct AsItIs;
+
+impl Codec for AsItIs {
+    type Encode = Bytes;
+    type Decode = Bytes;
+    type Encoder = Self;
+    type Decoder = Self;
+
+    fn encoder(&mut self) -> Self {
+        *self
+    }
+
+    fn decoder(&mut self) -> Self {
+        *self
+    }
+}
+
+impl Encoder for AsItIs {
+    type Item = Bytes;
+    type Error = Status;
+
+    fn encode(&mut self, item: Bytes, into: &mut EncodeBuf<'_>) -> Result<(), Status> {
+        bytes::BufMut::put(into, item);
+        Ok(())
+    }
+
+    fn buffer_settings(&self) -> BufferSettings {
+        BufferSettings::default()
+    }
+}
+
+impl Decoder for AsItIs {
+    type Item = Bytes;
+    type Error = Status;
+
+    fn decode(&mut self, from: &mut DecodeBuf<'_>) -> Result<Option<Bytes>, Status> {
+        let length = bytes::Buf::remaining(from);
+        Ok(Some(bytes::Buf::copy_to_bytes(from, length)))
+    }
+}

@@ -1,0 +1,150 @@
+//! A Livegate behind in-memory pipes. It has been up for a minute: its buckets
+//! are full, and its budget of retries is.
+
+use std::io;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper_util::rt::TokioIo;
+use livegate::admission::{Admission, AdmissionSettings, CallerPolicies, QuotaSettings};
+use livegate::auth::AuthMode;
+use livegate::grpc::{GrpcMetrics, Health, Server, SessionService};
+use livegate::idempotency::Claims;
+use livegate::retry::{Retry, RetrySettings};
+use livegate::session::{Attempts, Creator, Results};
+use prometheus_client::registry::Registry;
+use tokio::io::{DuplexStream, duplex};
+use tokio::sync::mpsc;
+use tokio_stream::StreamExt as _;
+use tokio_stream::wrappers::UnboundedReceiverStream;
+use tokio_util::task::AbortOnDropHandle;
+use tonic::transport::Endpoint;
+
+use super::aws::Aws;
+use super::caller::Caller;
+use super::logs;
+
+pub(crate) const REGION: &str = "eu-west-1";
+
+/// How long a started Livegate has been up.
+const UPTIME: Duration = Duration::from_secs(60);
+
+/// A bound on what a pipe holds, in bytes.
+const PIPE: usize = 64 * 1024;
+
+/// What a Livegate is told at its start; by default its quota is in nobody's way.
+pub(crate) struct Setup {
+    pub(crate) quota: QuotaSettings,
+    pub(crate) callers: CallerPolicies,
+    pub(crate) retry: RetrySettings,
+    pub(crate) auth: AuthMode,
+    pub(crate) default_deadline: Duration,
+    pub(crate) results: bool,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            quota: quota(1000.0, 1000),
+            callers: CallerPolicies::default(),
+            retry: RetrySettings {
+                max_attempts: count(4),
+                base_delay: Duration::from_millis(100),
+                max_delay: Duration::from_secs(2),
+                budget_ratio: 0.1,
+                budget_floor_per_second: 1.0,
+            },
+            auth: AuthMode::None,
+            default_deadline: Duration::from_secs(15),
+            results: true,
+        }
+    }
+}
+
+pub(crate) fn quota(rate_per_second: f64, burst: u32) -> QuotaSettings {
+    QuotaSettings {
+        rate_per_second,
+        burst: count(burst),
+        headroom: 1.0,
+        max_wait: Duration::from_secs(10),
+    }
+}
+
+pub(crate) fn count(number: u32) -> NonZeroU32 {
+    NonZeroU32::new(number).expect("scenes count from one")
+}
+
+/// A Livegate that serves until it is dropped.
+pub(crate) struct Livegate {
+    pub(crate) aws: Arc<Aws>,
+    pipes: mpsc::UnboundedSender<DuplexStream>,
+    _serving: AbortOnDropHandle<()>,
+}
+
+impl Livegate {
+    /// One with nothing special about it.
+    pub(crate) async fn up() -> Self {
+        Self::with(Setup::default()).await
+    }
+
+    /// One whose quota counts.
+    pub(crate) async fn with_quota(quota: QuotaSettings) -> Self {
+        Self::with(Setup {
+            quota,
+            ..Setup::default()
+        })
+        .await
+    }
+
+    pub(crate) async fn with(setup: Setup) -> Self {
+        logs::install();
+        let aws = Arc::new(Aws::default());
+        let server = Server {
+            service: service(&aws, &setup),
+            health: Health::starting().await,
+            auth: setup.auth,
+            default_deadline: setup.default_deadline,
+            metrics: GrpcMetrics::register(&mut Registry::default()),
+        };
+        let (pipes, incoming) = mpsc::unbounded_channel();
+        let incoming = UnboundedReceiverStream::new(incoming).map(Ok::<_, io::Error>);
+        let serving = tokio::spawn(async move {
+            let served = server.serve(incoming, std::future::pending()).await;
+            served.expect("pipes do not fail");
+        });
+        tokio::time::advance(UPTIME).await;
+        Self {
+            aws,
+            pipes,
+            _serving: AbortOnDropHandle::new(serving),
+        }
+    }
+
+    /// A caller with a connection of its own.
+    pub(crate) fn caller(&self) -> Caller {
+        let pipes = self.pipes.clone();
+        let connector = tower::service_fn(move |_| {
+            let (ours, theirs) = duplex(PIPE);
+            let sent = pipes.send(theirs).map_err(io::Error::other);
+            async move { sent.map(|()| TokioIo::new(ours)) }
+        });
+        let endpoint = Endpoint::from_static("http://livegate.test");
+        Caller::on(endpoint.connect_with_connector_lazy(connector))
+    }
+}
+
+fn service(aws: &Arc<Aws>, setup: &Setup) -> SessionService<Aws> {
+    let retry = Arc::new(Retry::new(&setup.retry));
+    let attempts = || {
+        let admission = Admission::open(AdmissionSettings {
+            quota: setup.quota.clone(),
+            callers: setup.callers.clone(),
+            adaptive: false,
+        });
+        Attempts::new(admission, retry.clone())
+    };
+    let creator = Creator::new(aws.clone(), attempts(), Claims::default(), REGION);
+    let results = setup.results.then(|| Results::new(aws.clone(), attempts()));
+    SessionService::new(creator, results)
+}

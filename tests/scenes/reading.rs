@@ -1,0 +1,193 @@
+//! What came of a session is read, and nothing reads as more than it is.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use livegate::grpc::v1;
+use livegate::session::words::{
+    BoundingBox, Challenge, ChallengeType, Feedback, Image, LivenessResult, S3Object, SessionId,
+    SessionStatus,
+};
+use livegate::upstream::UpstreamErrorKind as Kind;
+use tokio::time::Instant;
+use tonic::Code;
+
+use crate::harness::aws::{fails, never_answers, reads};
+use crate::harness::pipes::{Livegate, Setup, quota};
+
+const ID: &str = "0b5e3a4c-7d57-4f0e-9a51-6b5c1f7f3a10";
+
+fn result(status: SessionStatus) -> LivenessResult {
+    LivenessResult {
+        session_id: SessionId::parse(ID).unwrap(),
+        status,
+        confidence: None,
+        reference_image: None,
+        audit_images: Vec::new(),
+        challenge: None,
+        feedback: Vec::new(),
+        sdk_type: None,
+    }
+}
+
+/// Pictures as bytes and in a bucket, and everything else there can be.
+fn full() -> LivenessResult {
+    let taken = Image {
+        bytes: Some(Bytes::from_static(b"a face")),
+        stored: None,
+        bounding_box: Some(BoundingBox {
+            width: Some(1.5),
+            height: None,
+            left: Some(-0.25),
+            top: Some(0.0),
+        }),
+    };
+    let stored = Image {
+        bytes: None,
+        stored: Some(S3Object {
+            bucket: Some("faces".to_owned()),
+            name: Some("a/b.jpg".to_owned()),
+            version: None,
+        }),
+        bounding_box: None,
+    };
+    LivenessResult {
+        confidence: Some(99.5),
+        reference_image: Some(taken.clone()),
+        audit_images: vec![taken, stored],
+        challenge: Some(Challenge {
+            challenge: Some(ChallengeType::FaceMovement),
+            version: "1.0.0".to_owned(),
+        }),
+        feedback: vec![Feedback {
+            code: "FACE_NOT_ALIGNED".to_owned(),
+            message: "look straight".to_owned(),
+        }],
+        sdk_type: Some("web".to_owned()),
+        ..result(SessionStatus::Succeeded)
+    }
+}
+
+fn request(include_images: bool) -> v1::GetSessionResultRequest {
+    v1::GetSessionResultRequest {
+        session_id: ID.to_owned(),
+        include_images,
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_status_is_what_aws_says_and_an_unknown_one_is_no_success() {
+    let livegate = Livegate::up().await;
+    for (status, expected) in [
+        (SessionStatus::Created, v1::SessionStatus::Created),
+        (SessionStatus::InProgress, v1::SessionStatus::InProgress),
+        (SessionStatus::Succeeded, v1::SessionStatus::Succeeded),
+        (SessionStatus::Failed, v1::SessionStatus::Failed),
+        (SessionStatus::Expired, v1::SessionStatus::Expired),
+        (SessionStatus::Unknown, v1::SessionStatus::Unspecified),
+    ] {
+        livegate.aws.will([reads(result(status))]);
+        let read = livegate.caller().result(request(false)).await.unwrap();
+        assert_eq!((read.status(), read.session_id.as_str()), (expected, ID));
+        assert_eq!(read.confidence, None, "what AWS does not say is not said");
+    }
+    assert_eq!(livegate.aws.reads(), [ID; 6]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn everything_that_aws_tells_is_passed_on() {
+    let livegate = Livegate::up().await;
+    livegate.aws.will([reads(full())]);
+    let read = livegate.caller().result(request(true)).await.unwrap();
+    assert_eq!(read.confidence, Some(99.5));
+    let face = read.reference_image.unwrap();
+    let bounds = face.bounding_box.unwrap();
+    assert_eq!((bounds.width, bounds.height), (Some(1.5), None));
+    assert_eq!((bounds.left, bounds.top), (Some(-0.25), Some(0.0)));
+    let stored = read.audit_images[1].s3_object.clone().unwrap();
+    assert_eq!(
+        (stored.bucket, stored.name),
+        ("faces".to_owned(), "a/b.jpg".to_owned())
+    );
+    let challenge = read.challenge.unwrap();
+    assert_eq!(challenge.r#type(), v1::ChallengeType::FaceMovementChallenge);
+    assert_eq!(challenge.version, "1.0.0");
+    assert_eq!(read.feedback[0].code, "FACE_NOT_ALIGNED");
+    assert_eq!(read.metadata.unwrap().sdk_type, "web");
+}
+
+#[tokio::test(start_paused = true)]
+async fn pictures_come_only_to_whoever_asks_for_them() {
+    let livegate = Livegate::up().await;
+    livegate.aws.will([reads(full()), reads(full())]);
+    let with = livegate.caller().result(request(true)).await.unwrap();
+    assert_eq!(with.reference_image.unwrap().bytes, &b"a face"[..]);
+    assert_eq!(with.audit_images[0].bytes, &b"a face"[..]);
+    let without = livegate.caller().result(request(false)).await.unwrap();
+    let reference = without.reference_image.unwrap();
+    assert!(reference.bytes.is_empty() && reference.bounding_box.is_some());
+    assert!(
+        without
+            .audit_images
+            .iter()
+            .all(|image| image.bytes.is_empty())
+    );
+    assert!(without.audit_images[1].s3_object.is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_results_are_off_nobody_reads_any() {
+    let livegate = Livegate::with(Setup {
+        results: false,
+        ..Setup::default()
+    })
+    .await;
+    let told = livegate.caller().result(request(false)).await.unwrap_err();
+    assert_eq!(told.what(), (Code::Unimplemented, "RESULTS_DISABLED"));
+    assert!(livegate.aws.reads().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_that_aws_does_not_know_is_not_found() {
+    let livegate = Livegate::up().await;
+    let told = livegate.caller().result(request(false)).await.unwrap_err();
+    assert_eq!(told.what(), (Code::NotFound, "SESSION_NOT_FOUND"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn reads_are_retried_in_time_and_have_a_quota_of_their_own() {
+    let livegate = Livegate::with_quota(quota(0.1, 2)).await;
+    let caller = livegate.caller();
+    for _ in 0..2 {
+        caller.create().await.unwrap();
+    }
+    let created = result(SessionStatus::Created);
+    livegate.aws.will([fails(Kind::Throttled), reads(created)]);
+    assert!(
+        caller.result(request(false)).await.is_ok(),
+        "creates do not pay for it"
+    );
+    assert_eq!(livegate.aws.reads().len(), 2);
+    let told = caller
+        .within(Duration::from_secs(5))
+        .result(request(false))
+        .await;
+    let expected = (Code::ResourceExhausted, "QUOTA_EXHAUSTED");
+    assert_eq!(
+        told.unwrap_err().what(),
+        expected,
+        "two reads were two slots"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_read_ends_by_the_deadline() {
+    let livegate = Livegate::up().await;
+    livegate.aws.will([never_answers()]);
+    let begun = Instant::now();
+    let limit = Duration::from_millis(200);
+    let told = livegate.caller().within(limit).result(request(false)).await;
+    let expected = (Code::DeadlineExceeded, "UPSTREAM_TIMEOUT");
+    assert_eq!(told.unwrap_err().what(), expected);
+    assert!(begun.elapsed() < limit);
+}

@@ -1,0 +1,95 @@
+//! Session ids, tokens, request ids and pictures stay out of logs and failures.
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use bytes::Bytes;
+use livegate::grpc::v1;
+use livegate::session::words::{Image, LivenessResult, SessionId, SessionStatus};
+use livegate::upstream::UpstreamErrorKind as Kind;
+
+use crate::harness::aws::{fails, never_answers, reads};
+use crate::harness::caller::Caller;
+use crate::harness::logs::Logs;
+use crate::harness::pipes::Livegate;
+
+const PICTURE: &[u8] = b"the picture of somebody's face";
+const CONFIDENCE: f32 = 93.71828;
+
+fn result(session: &str) -> LivenessResult {
+    LivenessResult {
+        session_id: SessionId::parse(session).unwrap(),
+        status: SessionStatus::Succeeded,
+        confidence: Some(CONFIDENCE),
+        reference_image: Some(Image {
+            bytes: Some(Bytes::from_static(PICTURE)),
+            stored: None,
+            bounding_box: None,
+        }),
+        audit_images: Vec::new(),
+        challenge: None,
+        feedback: Vec::new(),
+        sdk_type: None,
+    }
+}
+
+async fn read(livegate: &Livegate, caller: &Caller, session: &str) {
+    let request = v1::GetSessionResultRequest {
+        session_id: session.to_owned(),
+        include_images: true,
+    };
+    livegate.aws.will([reads(result(session))]);
+    caller.result(request.clone()).await.unwrap();
+    let told = caller.result(request).await.unwrap_err();
+    assert!(!format!("{told:?}").contains(session), "{told:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_that_a_session_could_be_taken_over_with_is_logged() {
+    let logs = Logs::captured();
+    let livegate = Livegate::up().await;
+    let caller = livegate.caller();
+    let request_id = uuid::Uuid::new_v4().to_string();
+    livegate.aws.will([fails(Kind::Throttled)]);
+    let session = caller.repeat(&request_id).await.unwrap().session;
+    caller.repeat(&request_id).await.unwrap();
+    livegate
+        .aws
+        .will([never_answers(), fails(Kind::RequestConflict)]);
+    let late = caller.within(Duration::from_secs(1)).create().await;
+    assert!(late.is_err() && caller.create().await.is_err());
+    read(&livegate, &caller, &session.session_id).await;
+    let logged = logs.text();
+    for attempt in livegate.aws.attempts() {
+        assert!(!logged.contains(&attempt.token));
+    }
+    let picture = [
+        String::from_utf8_lossy(PICTURE).into_owned(),
+        BASE64_STANDARD.encode(PICTURE),
+        format!("{PICTURE:?}"),
+    ];
+    for secret in [request_id, session.session_id].into_iter().chain(picture) {
+        assert!(!logged.contains(&secret), "{secret} was logged");
+    }
+    assert!(!logged.contains("93.71"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_is_logged_once_with_the_id_that_its_caller_has() {
+    let logs = Logs::captured();
+    let livegate = Livegate::up().await;
+    livegate.aws.will([fails(Kind::AccessDenied)]);
+    let told = livegate.caller().create().await.unwrap_err();
+    let logged = logs.text();
+    let failures: Vec<_> = logged
+        .lines()
+        .filter(|line| line.contains("failure="))
+        .collect();
+    assert_eq!(failures.len(), 1, "{failures:?}");
+    assert!(failures[0].contains(&told.call_id), "{failures:?}");
+    assert!(
+        failures[0].contains("ERROR"),
+        "a person must act: {failures:?}"
+    );
+}
