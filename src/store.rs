@@ -2,18 +2,19 @@
 //!
 //! It owns the connection and nothing that is kept there: whoever keeps something
 //! brings a script. It never waits long. A call has `timeout`, 50 ms unless said
-//! otherwise; whatever fails of the connection ends it, and until there is another
-//! one every call fails at once, so that a store that is gone costs nobody time.
-//! A call is never repeated: it may have been done.
+//! otherwise. A connection that breaks is given up, and one on which for four times
+//! that long nothing but silence came; until there is another one every call fails
+//! at once, so that a store that is gone costs nobody time. A call is never
+//! repeated: it may have been done.
 //!
 //! Meanwhile a task connects again: at once where the connection had held for a
 //! second, else after a pause that doubles from 25 ms to 500 ms, with full jitter.
 //! The password file is read anew each time, so a password can change.
 //!
 //! ```text
-//! t=0      a call takes longer than 50 ms: Slow; the connection ends
-//! t=0.050  calls fail at once: Down                connecting
-//! t=0.052  connected, and the store says PONG: calls are sent again
+//! t=0.050  a call took longer than 50 ms: Slow; so do those after it
+//! t=0.250  not one answer since: calls fail at once, Down      connecting
+//! t=0.252  connected, and the store says PONG: calls are sent again
 //! ```
 
 mod connect;
@@ -23,7 +24,7 @@ pub(crate) mod test_server;
 use std::fmt;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
@@ -38,6 +39,9 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
 /// A connection that held for so long is worth another try at once.
 const STEADY: Duration = Duration::from_secs(1);
+
+/// So many timeouts of silence end a connection.
+const SILENCE: u32 = 4;
 
 /// Where the store is, and how to be let in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,6 +101,8 @@ pub struct Store(Arc<Inner>);
 struct Inner {
     connection: watch::Receiver<Option<MultiplexedConnection>>,
     lost: Arc<Notify>,
+    /// Since when calls have been slow, and none was answered.
+    silent_since: Mutex<Option<Instant>>,
     settings: StoreSettings,
     _keeping: DropGuard,
 }
@@ -120,6 +126,7 @@ impl Store {
         Some(Self(Arc::new(Inner {
             connection,
             lost,
+            silent_since: Mutex::new(None),
             settings: settings.clone(),
             _keeping: gone.drop_guard(),
         })))
@@ -164,15 +171,44 @@ impl Store {
         let connection = self.0.connection.borrow().clone();
         let mut connection = connection.ok_or(StoreError::Down)?;
         let longest = self.0.settings.timeout;
-        let error = match timeout(longest, script.invoke_async(&mut connection)).await {
-            Ok(Ok(answer)) => return Ok(answer),
-            Ok(Err(error)) if error.is_timeout() => StoreError::Slow(longest),
-            Ok(Err(error)) if !ends_connection(&error) => return Err(failed(&error)),
-            Ok(Err(error)) => failed(&error),
-            Err(_) => StoreError::Slow(longest),
+        let answer = timeout(longest, script.invoke_async(&mut connection)).await;
+        let error = match answer {
+            Ok(Err(error)) if !error.is_timeout() => error,
+            Ok(Ok(answer)) => {
+                self.heard();
+                return Ok(answer);
+            }
+            Ok(Err(_)) | Err(_) => {
+                self.waited_in_vain(Instant::now());
+                return Err(StoreError::Slow(longest));
+            }
         };
-        self.0.lost.notify_one();
-        Err(error)
+        self.heard();
+        if ends_connection(&error) {
+            self.0.lost.notify_one();
+        }
+        Err(failed(&error))
+    }
+
+    fn silent_since(&self) -> MutexGuard<'_, Option<Instant>> {
+        let since = self.0.silent_since.lock();
+        since.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn heard(&self) {
+        *self.silent_since() = None;
+    }
+
+    /// One slow answer is a hiccup; nothing but silence is a connection that is dead.
+    fn waited_in_vain(&self, now: Instant) {
+        let longest = self.0.settings.timeout;
+        let begun = now.checked_sub(longest).unwrap_or(now);
+        let mut since = self.silent_since();
+        let silent = now - *since.get_or_insert(begun);
+        if silent >= longest * SILENCE {
+            *since = None;
+            self.0.lost.notify_one();
+        }
     }
 }
 

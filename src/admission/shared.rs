@@ -22,7 +22,7 @@
 //! 24.5 calls a second, 3 replicas; on A wait eight callers, on B and C one each.
 //! A's slots come 51 ms apart, B's and C's 408 ms apart. B's caller leaves: 100 ms
 //! later it counts no more, and A's slots come 46 ms apart. The store dies: within
-//! 50 ms each replica goes on at 8.2 calls a second, from an empty bucket. It is
+//! 100 ms each replica goes on at 8.2 calls a second, from an empty bucket. It is
 //! back and empty: so is the bucket, and nobody gets a second burst.
 //!
 //! # The bound

@@ -102,9 +102,16 @@ async fn send_one(load: Load, from: Instant, to: Instant) -> Tally {
     tally
 }
 
+/// What one request was answered with.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Answers {
+    pub(crate) sessions: HashSet<String>,
+    pub(crate) expiries: HashSet<String>,
+}
+
 /// Sends each of so many requests three times to random endpoints, each until it
-/// is answered; says with which sessions, expiry and all.
-pub(crate) async fn thrice(endpoints: &[String], requests: usize) -> Vec<HashSet<String>> {
+/// is answered.
+pub(crate) async fn thrice(endpoints: &[String], requests: usize) -> Vec<Answers> {
     let clients = endpoints.iter().map(|one| Client::new(one, DEADLINE));
     let clients: Arc<[Client]> = clients.map(|client| client.expect("a URL")).collect();
     let room = Arc::new(Semaphore::new(AT_ONCE));
@@ -121,14 +128,15 @@ pub(crate) async fn thrice(endpoints: &[String], requests: usize) -> Vec<HashSet
             });
         }
     }
-    let mut answers = vec![HashSet::new(); requests];
-    for (number, session) in calls.join_all().await {
-        answers[number].insert(session);
+    let mut answers = vec![Answers::default(); requests];
+    for (number, (session, expiry)) in calls.join_all().await {
+        answers[number].sessions.insert(session);
+        answers[number].expiries.insert(expiry);
     }
     answers
 }
 
-async fn until_answered(clients: &[Client], request_id: String) -> String {
+async fn until_answered(clients: &[Client], request_id: String) -> (String, String) {
     let message = CreateSessionRequest {
         request_id,
         ..CreateSessionRequest::default()
@@ -139,7 +147,7 @@ async fn until_answered(clients: &[Client], request_id: String) -> String {
             Ok(answer) => {
                 let session = answer.message.session.expect("an answer has a session");
                 let expiry = session.expire_time.expect("it ends");
-                return format!("{} {expiry:?}", session.session_id);
+                return (session.session_id, format!("{expiry:?}"));
             }
             Err(failure) if matches!(failure.code, "ALREADY_EXISTS" | "INVALID_ARGUMENT") => {
                 panic!("{failure}");

@@ -2,8 +2,8 @@
 //! and says when the store is gone and when it is back.
 //!
 //! One call at a time, none of them repeated. Once in 500 ms it says that the
-//! replica is there. Where a call fails the gate is alone from that moment; the
-//! task then waits for a connection, and for a report to be taken, which empties
+//! replica is there. Where a call fails, or a second one in a row is slow, the gate
+//! is alone from that moment; what was slow counts as spent. The task then waits for a connection, and for a report to be taken, which empties
 //! the bucket: it was not told what left meanwhile.
 //!
 //! ```text
@@ -40,6 +40,8 @@ pub(super) struct Reserver {
     again_at: Instant,
     beat_at: Instant,
     replicas: u32,
+    /// The last call was.
+    slow: bool,
 }
 
 /// The gate is gone.
@@ -65,6 +67,7 @@ impl Reserver {
             again_at: now,
             beat_at: now,
             replicas: 0,
+            slow: false,
         }
     }
 
@@ -97,7 +100,10 @@ impl Reserver {
                 () = sleep_until(wake) => {}
             }
             let demand = self.demand.borrow_and_update().clone();
-            self.serve(&demand).await?;
+            match self.serve(&demand).await {
+                Err(StoreError::Slow(_)) if !self.slow => self.slow = true,
+                served => served?,
+            }
         }
     }
 
@@ -156,6 +162,7 @@ impl Reserver {
             drain,
         };
         let answer = reservation::reserve(&self.quota, order).await?;
+        self.slow = false;
         self.beat_at = Instant::now() + BEAT;
         self.reports.clone_from(&answer.reports);
         self.replicas = answer.outlook.replicas;
