@@ -23,7 +23,7 @@ use crate::admin::{self, Readiness};
 use crate::admission::{Admission, AdmissionMetrics};
 use crate::auth::AuthMode;
 use crate::config::{Config, Loaded, Sources};
-use crate::grpc::{GrpcMetrics, Health, Server, SessionService};
+use crate::grpc::{GrpcMetrics, Health, ServeError, Server, SessionService};
 use crate::idempotency::Claims;
 use crate::retry::Retry;
 use crate::session::{AttemptMetrics, Attempts, Creator, Results};
@@ -49,7 +49,7 @@ pub enum AppError {
     },
     /// The gRPC server failed.
     #[error("the grpc server failed: {0}")]
-    Grpc(#[from] tonic::transport::Error),
+    Grpc(#[from] ServeError),
 }
 
 /// The service, with its ports bound and nothing served yet.
@@ -79,11 +79,14 @@ impl Livegate {
     }
 
     /// The same service, which loads `sources` again on SIGHUP and when the file
-    /// changes; `loaded` is what came of them the first time.
-    #[must_use]
-    pub fn reloading(self, sources: Sources, loaded: Loaded) -> Self {
-        let reload = Some(Reload::new(sources, loaded));
-        Self { reload, ..self }
+    /// changes; `loaded` is what came of them the first time. From this call on
+    /// SIGHUP does not end the process.
+    ///
+    /// # Errors
+    /// Where the process may not listen to signals.
+    pub fn reloading(self, sources: Sources, loaded: Loaded) -> std::io::Result<Self> {
+        let reload = Some(Reload::new(sources, loaded)?);
+        Ok(Self { reload, ..self })
     }
 
     /// Where it serves gRPC.

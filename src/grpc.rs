@@ -22,6 +22,8 @@ mod validation;
 pub use metrics::GrpcMetrics;
 pub use server::{GrpcSettings, Health, Server};
 pub use session_service::SessionService;
+/// Why the server could not go on.
+pub use tonic::transport::Error as ServeError;
 
 /// The contract, as generated from `proto/livegate/v1/session.proto`.
 pub mod v1 {

@@ -3,7 +3,7 @@
 //! Delays grow exponentially and are drawn at random from the whole of that
 //! (*full jitter*); what the other side asks to wait is a lower bound. There is
 //! no retry past the most attempts, past the deadline, or beyond the process's
-//! [budget](RetryBudget). This module owns the loop; it knows neither AWS nor
+//! budget. This module owns the loop; it knows neither AWS nor
 //! admission, and is the only importer of `backon`.
 //!
 //! An example, with a base of 100 ms and at most 4 attempts: the delays are

@@ -11,7 +11,7 @@
 
 use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::info;
 
 /// How the process leaves.
@@ -23,17 +23,34 @@ pub struct ShutdownSettings {
     pub grace: Duration,
 }
 
-/// Waits for SIGTERM or SIGINT.
-///
-/// # Errors
-/// Where the process may not listen to signals.
-pub async fn requested() -> std::io::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let name = tokio::select! {
-        _ = terminate.recv() => "SIGTERM",
-        _ = interrupt.recv() => "SIGINT",
-    };
-    info!(signal = name, "asked to leave");
-    Ok(())
+/// SIGTERM and SIGINT, heard from the moment on that this is made.
+#[derive(Debug)]
+pub struct LeaveSignals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl LeaveSignals {
+    /// Listens. Make it before anything says that the process is ready: a signal
+    /// that comes earlier ends the process at once.
+    ///
+    /// # Errors
+    /// Where the process may not listen to signals.
+    pub fn listen() -> std::io::Result<Self> {
+        let terminate = signal(SignalKind::terminate())?;
+        let interrupt = signal(SignalKind::interrupt())?;
+        Ok(Self {
+            terminate,
+            interrupt,
+        })
+    }
+
+    /// Waits for the next one.
+    pub async fn next(&mut self) {
+        let name = tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        };
+        info!(signal = name, "asked to leave");
+    }
 }

@@ -23,15 +23,16 @@ pub enum LogFormat {
 const FILTER: &str = "LIVEGATE_LOG";
 const DEFAULT_FILTER: &str = "info,aws_config=error";
 
+/// At finer levels the SDK logs what it sends and receives: tokens, session ids
+/// and pictures. No filter turns that on.
+const SDK_AT_MOST: &str = "aws_=info";
+
 /// Installs the logs of the process, and logs panics with them.
 ///
 /// # Errors
 /// Where the filter cannot be read, or logs were installed before.
 pub fn install(format: LogFormat) -> Result<(), String> {
-    let filter = match std::env::var(FILTER) {
-        Ok(text) => EnvFilter::try_new(&text).map_err(|e| format!("{FILTER}={text:?}: {e}"))?,
-        Err(_) => EnvFilter::new(DEFAULT_FILTER),
-    };
+    let filter = filter(std::env::var(FILTER).ok().as_deref())?;
     let logs = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(std::io::stderr().is_terminal())
@@ -55,4 +56,62 @@ pub fn install(format: LogFormat) -> Result<(), String> {
         );
     }));
     Ok(())
+}
+
+fn filter(text: Option<&str>) -> Result<EnvFilter, String> {
+    let text = text.unwrap_or(DEFAULT_FILTER);
+    let filter = EnvFilter::try_new(text).map_err(|e| format!("{FILTER}={text:?}: {e}"))?;
+    Ok(filter.add_directive(SDK_AT_MOST.parse().expect("a level for a target")))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use tracing::{info, trace};
+
+    use super::*;
+
+    #[test]
+    fn no_filter_makes_the_sdk_say_what_it_sends() {
+        let lines: Arc<Mutex<Vec<u8>>> = Arc::default();
+        let writer = lines.clone();
+        let logs = tracing_subscriber::fmt()
+            .with_env_filter(filter(Some("trace")).unwrap())
+            .with_writer(move || Lines(writer.clone()))
+            .finish();
+        tracing::subscriber::with_default(logs, || {
+            trace!(target: "aws_smithy_runtime::client", "secret body");
+            info!(target: "aws_config::profile", "profile read");
+            trace!(target: "livegate::session", "our own");
+        });
+        let lines = String::from_utf8(lines.lock().unwrap().clone()).unwrap();
+        assert!(!lines.contains("secret body"), "{lines}");
+        assert!(
+            lines.contains("profile read") && lines.contains("our own"),
+            "{lines}"
+        );
+    }
+
+    #[test]
+    fn a_filter_that_cannot_be_read_is_named() {
+        let refused = filter(Some("livegate=loud")).unwrap_err();
+        assert!(
+            refused.contains("LIVEGATE_LOG=\"livegate=loud\""),
+            "{refused}"
+        );
+    }
+
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl std::io::Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
 }

@@ -80,7 +80,7 @@ fn cells() -> Vec<Cell> {
 fn cell(tenancy: Tenancy, quota: f64, load: f64) -> Cell {
     // Enough requests for a figure of one in a thousand, also at a small quota.
     let calls = if cfg!(debug_assertions) {
-        3000.0
+        6000.0
     } else {
         30_000.0
     };

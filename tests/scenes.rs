@@ -1,6 +1,8 @@
 //! What a caller sees of Livegate: the whole gRPC stack over in-memory pipes, on
 //! paused time, in front of an AWS that does what the scene says.
 
+#![expect(clippy::unwrap_used, reason = "a scene that cannot go on has failed")]
+
 #[path = "harness"]
 mod harness {
     pub(crate) mod aws;
@@ -25,4 +27,5 @@ mod scenes {
     mod upstream_errors;
     mod validating;
     mod whatever_comes;
+    mod wire;
 }

@@ -26,6 +26,10 @@ const TYPICAL: f64 = 0.99;
 /// this would most likely be wasted.
 const HOPEFUL: f64 = 0.5;
 
+/// How long after a caller joins the others' lines are looked over: callers come
+/// in crowds, and one look is enough for all of them.
+const REVIEW_AFTER: Duration = Duration::from_millis(20);
+
 /// How long it sleeps where there is nothing to wake for.
 const LONG: Duration = Duration::from_secs(3600);
 
@@ -52,6 +56,8 @@ pub(super) struct Gate {
     expiries: DelayQueue<Ticket>,
     pace: Pace,
     latencies: Latencies,
+    /// When to look for those who were overtaken since they were let in.
+    review_at: Option<Instant>,
 }
 
 impl Gate {
@@ -66,6 +72,7 @@ impl Gate {
             queue: Queue::new(settings.callers),
             expiries: DelayQueue::new(),
             latencies: Latencies::starting(now),
+            review_at: None,
         }
     }
 
@@ -91,8 +98,8 @@ impl Gate {
     /// When there is something to do though nothing happens.
     fn next_wake(&mut self, now: Instant) -> Option<Instant> {
         let slot = self.queue.ready_at(now)?.max(self.pace.next_slot(now));
-        let climb = self.pace.next_climb();
-        Some(climb.map_or(slot, |climb| slot.min(climb)))
+        let sooner = self.pace.next_climb().into_iter().chain(self.review_at);
+        Some(sooner.fold(slot, Instant::min))
     }
 
     fn apply(&mut self, woken: Woken, now: Instant) {
@@ -103,6 +110,29 @@ impl Gate {
         }
         self.pace.adapt(now);
         self.give_slots(now);
+        if self.review_at.is_some_and(|due| due <= now) {
+            self.review(now);
+        }
+    }
+
+    /// Refuses who has been overtaken, rather than when their time is over.
+    fn review(&mut self, now: Instant) {
+        self.review_at = None;
+        let (supply, max_wait) = (self.pace.supply(now), self.max_wait);
+        let hopeful = self.latencies.percentile(now, HOPEFUL);
+        let latest = |waiter: &Waiter| {
+            let useful = waiter.deadline.left(now).saturating_sub(hopeful);
+            (now + useful).min(waiter.arrived + max_wait)
+        };
+        for ticket in self.queue.overtaken(supply, now, latest) {
+            if let Some((line, waiter)) = self.take_out(ticket) {
+                self.refuse_late(line, waiter, now);
+            }
+        }
+    }
+
+    fn review_soon(&mut self, now: Instant) {
+        self.review_at.get_or_insert(now + REVIEW_AFTER);
     }
 
     fn happen(&mut self, event: Event, now: Instant) {
@@ -116,7 +146,10 @@ impl Gate {
             Event::Finish { outcome, took } => match outcome {
                 Outcome::Answered => self.latencies.record(now, took),
                 // A throttled attempt ends early: it says nothing of the others.
-                Outcome::Throttled => self.pace.throttled(now),
+                Outcome::Throttled => {
+                    self.pace.throttled(now);
+                    self.review_soon(now);
+                }
             },
             Event::Apply(settings) => {
                 self.max_wait = settings.quota.max_wait;
@@ -167,6 +200,8 @@ impl Gate {
             };
             let refused = self.refusal(line, prediction, room, now);
             let _ = waiter.reply.send(Err(refused));
+        } else if self.queue.len_of(line) == 1 {
+            self.review_soon(now);
         }
     }
 

@@ -11,7 +11,7 @@ use super::policy::CallerPolicy;
 use super::queue::{Entry, Ticket};
 
 /// A hint never sends anyone away for longer.
-const LONGEST_HINT: Duration = Duration::from_secs(30);
+pub(super) const LONGEST_HINT: Duration = Duration::from_secs(30);
 
 /// Fewer tickets than this that nobody holds any more are left to lie.
 const FEW: usize = 16;
@@ -124,6 +124,11 @@ impl Line {
         None
     }
 
+    /// All tickets, the newest first; some may have been cancelled.
+    pub(super) fn newest_first(&self) -> impl Iterator<Item = Ticket> {
+        self.tickets.iter().rev().copied()
+    }
+
     /// One of the line left it; `waits` tells which tickets are still held.
     pub(super) fn leave(&mut self, waits: impl Fn(Ticket) -> bool) {
         debug_assert!(self.live > 0, "only who waits can leave");
@@ -152,6 +157,11 @@ impl Line {
     /// Gives up what is left of the line's turn.
     pub(super) fn end_turn(&mut self) {
         self.turn = 0;
+    }
+
+    /// Whether somebody was told to come back later than `now`.
+    pub(super) fn is_told_to_return(&self, now: Instant) -> bool {
+        self.hinted_until > now
     }
 
     /// When to come back: not before `earliest`, and `gap` after the caller that

@@ -161,7 +161,7 @@ impl Pace {
         }
         let earliest = now.checked_sub(TICK).unwrap_or(now);
         let from = self.awaited.map_or(now, |awaited| awaited.max(earliest));
-        self.bucket.next_at(from)
+        self.bucket.next_at(from).min(self.bucket.next_at(now))
     }
 
     /// Takes a slot, where one is there.

@@ -8,14 +8,14 @@
 //! now counts too: its next request goes before the newcomer's line.
 //!
 //! How many arrive is chance. The forecast allows for more than the mean, so that
-//! 43 of 44 newcomers wait no longer than foretold: one who is let in and waits
+//! 27 of 28 newcomers wait no longer than foretold: one who is let in and waits
 //! in vain is worse off than one who is refused at once.
 //!
 //! An example: 10 calls a second. `p` is 5; one other has 3 waiting and brings 1
 //! a second, another has 50 waiting. The first gets 3 + 1 x wait, the second 5.
 //! 5 + 3 + 5 = 13 slots are 1.3 s, in which the first brings 1.3 more, by chance
-//! up to 1.3 + 2 x 1.14: 16.6 slots. In the 1.66 s that these take it brings more
-//! again, and so on to 1.74 s: that stays.
+//! twice that: 15.6 slots. In the 1.56 s that these take it brings more again, and
+//! so on to 1.62 s: that stays.
 
 use std::time::Duration;
 
@@ -28,8 +28,9 @@ use super::line::Line;
 const ROUNDS: usize = 16;
 
 /// How many standard deviations of what chance brings are allowed for. At twice
-/// the quota none let 3 in 100 requests wait in vain; two, 3 in 1000.
-const ALLOWANCE: f64 = 2.0;
+/// the quota none lets 3 in 100 requests wait in vain, this 3 in 1000; two would
+/// refuse 1 in 1000 that fits at 0.8 of a quota of 5.
+const ALLOWANCE: f64 = 1.8;
 
 /// What slots there are, and will be.
 #[derive(Clone, Copy, Debug)]
@@ -151,6 +152,41 @@ fn wait_for(place: usize, rivals: &[Rival<'_>], supply: Supply, wait: Duration) 
         slots += taken.mean;
         variance += taken.variance;
     }
-    slots += ALLOWANCE * variance.sqrt();
+    // Where hardly anyone is expected, at most as many again are allowed for, or
+    // whoever has little time would always be refused.
+    slots += (ALLOWANCE * variance.sqrt()).min(variance);
+    time_for(slots, supply)
+}
+
+/// How long it takes until there have been so many slots.
+pub(super) fn time_for(slots: f64, supply: Supply) -> Duration {
     Duration::from_secs_f64(((slots - supply.level) / supply.rate).max(0.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_example_above_holds() {
+        let rival = |waiting, arrivals_per_second| Rival {
+            waiting,
+            arrivals_per_second,
+            share: 5.0,
+            ceiling: None,
+            now: Instant::now(),
+        };
+        let supply = Supply {
+            level: 0.0,
+            rate: 10.0,
+        };
+        let foreseen = predict(
+            5,
+            &[rival(3.0, 1.0), rival(50.0, 0.0)],
+            supply,
+            Duration::ZERO,
+        );
+        assert_eq!(foreseen.cause, Cause::Quota);
+        assert!((foreseen.wait.as_secs_f64() - 1.62).abs() < 0.01);
+    }
 }

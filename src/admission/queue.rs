@@ -15,13 +15,15 @@
 //! the same with 100 and with 100,000 waiting requests, and so does
 //! [`predict`](Queue::predict), which looks at each *caller* of late.
 
+mod overtaken;
+
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::line::Line;
+use super::line::LONGEST_HINT;
 use super::lines::Lines;
 use super::policy::CallerPolicies;
 use super::predict::{self, Rival};
@@ -95,6 +97,12 @@ impl<T> Queue<T> {
     #[must_use]
     pub fn len(&self) -> usize {
         self.waiting.len()
+    }
+
+    /// How many wait in one line.
+    #[must_use]
+    pub fn len_of(&self, LineKey(key): LineKey) -> usize {
+        self.lines.get(key).live()
     }
 
     /// Whether nobody waits.
@@ -233,8 +241,9 @@ impl<T> Queue<T> {
         let place = own.place(entry);
         let rivals: Vec<Rival<'_>> = self
             .lines
-            .except(key)
-            .filter_map(|line| Rival::new(line, own.weight(), place, now))
+            .iter()
+            .filter(|(other, _)| *other != key)
+            .filter_map(|(_, line)| Rival::new(line, own.weight(), place, now))
             .collect();
         let own_wait = own
             .ceiling()
@@ -243,7 +252,12 @@ impl<T> Queue<T> {
     }
 
     /// When a request that is refused shall come back, given that there is no
-    /// room for it before `earliest`.
+    /// room for it before `earliest`: a slot of its caller's share after the one
+    /// that was told so before.
+    ///
+    /// Whoever was told to come back has a share too, and callers that are told
+    /// to within the same round get each its own part of it, or all would come
+    /// at once.
     pub fn hint(
         &mut self,
         LineKey(key): LineKey,
@@ -251,10 +265,20 @@ impl<T> Queue<T> {
         now: Instant,
         earliest: Duration,
     ) -> Duration {
-        let with_work = self.lines.except(key).filter(|line| line.live() > 0);
-        let others: f64 = with_work.map(Line::weight).sum();
+        let mut before = 0.0;
+        let mut round = 0.0;
+        for (other, line) in self.lines.iter() {
+            if other == key {
+                before = round;
+            }
+            if other == key || line.live() > 0 || line.is_told_to_return(now) {
+                round += line.weight();
+            }
+        }
+        let slots = |count: f64| Duration::from_secs_f64(count / supply.rate);
         let line = self.lines.get_mut(key);
-        let share = supply.rate * line.weight() / (line.weight() + others);
-        line.hint(now, earliest, Duration::from_secs_f64(1.0 / share))
+        let gap = slots(round / line.weight());
+        let hint = line.hint(now, earliest, gap) + slots(before);
+        hint.min(LONGEST_HINT)
     }
 }

@@ -13,7 +13,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{error, info, warn};
 
@@ -31,24 +31,23 @@ pub(super) struct Reload {
     started: Loaded,
     /// What was loaded last: of all other keys, what runs.
     latest: Loaded,
+    hangup: Signal,
 }
 
 impl Reload {
-    pub(super) fn new(sources: Sources, started: Loaded) -> Self {
+    pub(super) fn new(sources: Sources, started: Loaded) -> std::io::Result<Self> {
         let latest = started.clone();
-        Self {
+        let hangup = signal(SignalKind::hangup())?;
+        Ok(Self {
             sources,
             started,
             latest,
-        }
+            hangup,
+        })
     }
 
     /// Reloads for ever.
     pub(super) async fn watch(mut self, doors: &Doors) {
-        let Ok(mut hangup) = signal(SignalKind::hangup()) else {
-            warn!("SIGHUP cannot be heard: no reload");
-            return std::future::pending().await;
-        };
         let mut poll = interval(POLL_EACH);
         poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
         // What the file held when it was loaded nobody knows by now: it may have
@@ -56,7 +55,7 @@ impl Reload {
         let mut content = None;
         loop {
             let asked = tokio::select! {
-                _ = hangup.recv() => true,
+                _ = self.hangup.recv() => true,
                 _ = poll.tick() => false,
             };
             let now = self.read().await;

@@ -14,7 +14,7 @@ use crate::grpc::v1;
 #[derive(Clone, Debug, clap::Args)]
 struct Reach {
     /// Where Livegate serves gRPC
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:50051")]
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:50051", value_parser = endpoint)]
     endpoint: String,
     /// Who calls, where the service trusts the metadata key livegate-caller
     #[arg(long, value_name = "NAME")]
@@ -25,6 +25,15 @@ struct Reach {
     /// Print one JSON object instead of lines
     #[arg(long)]
     json: bool,
+}
+
+/// An `http` URL with a host; a path would never be used.
+fn endpoint(text: &str) -> Result<String, String> {
+    let url: http::Uri = text.parse().map_err(|error| format!("{error}"))?;
+    match (url.scheme_str(), url.host()) {
+        (Some("http"), Some(_)) => Ok(text.to_owned()),
+        _ => Err("must be a URL as in http://127.0.0.1:50051".to_owned()),
+    }
 }
 
 impl Reach {

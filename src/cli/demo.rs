@@ -21,7 +21,7 @@ use crate::app::Livegate;
 use crate::auth::AuthMode;
 use crate::config::Config;
 use crate::grpc::client::Client;
-use crate::shutdown;
+use crate::shutdown::LeaveSignals;
 use crate::simulator::{self, Limit, Simulator};
 use crate::upstream::aws::Credentials;
 
@@ -67,7 +67,7 @@ pub async fn run(args: &DemoArgs) -> anyhow::Result<ExitCode> {
     print_next(address);
     if !args.once {
         println!("\nLivegate stays up; Ctrl-C ends it.");
-        shutdown::requested().await?;
+        LeaveSignals::listen()?.next().await;
     }
     stop.cancel();
     serving.await??;
@@ -79,6 +79,8 @@ async fn simulator(config: &Config) -> anyhow::Result<Simulator> {
     let settings = simulator::Settings {
         profile: config.simulator.profile.parse()?,
         create: limit,
+        // Other ids at each run, or one run's session would look like another's.
+        seed: fastrand::u64(..),
         faults: vec!["create:ThrottlingException/400".parse()?],
         ..simulator::Settings::default()
     };

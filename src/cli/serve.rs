@@ -3,13 +3,14 @@
 use std::process::ExitCode;
 
 use anyhow::anyhow;
-use tracing::error;
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
 
 use super::check_config::tell;
 use super::sources::SourceArgs;
 use crate::app::Livegate;
 use crate::config::Config;
-use crate::shutdown;
+use crate::shutdown::LeaveSignals;
 use crate::telemetry::{self, LogFormat};
 use crate::upstream::aws::Credentials;
 
@@ -36,13 +37,18 @@ pub async fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
         Err(mistakes) => return tell(&mistakes),
     };
     telemetry::install(args.log_format).map_err(|problem| anyhow!(problem))?;
+    let mut signals = LeaveSignals::listen()?;
     let service = Livegate::bind(loaded.config.clone(), Credentials::DefaultChain).await?;
-    let service = service.reloading(sources, loaded);
-    let stop = async {
-        if let Err(failure) = shutdown::requested().await {
-            error!(%failure, "signals cannot be heard: leaving");
-        }
+    let service = service.reloading(sources, loaded)?;
+    let stop = CancellationToken::new();
+    let asked_twice = async {
+        signals.next().await;
+        stop.cancel();
+        signals.next().await;
     };
-    service.run(stop).await?;
+    tokio::select! {
+        served = service.run(stop.clone().cancelled_owned()) => served?,
+        () = asked_twice => warn!("asked twice: leaving at once"),
+    }
     Ok(ExitCode::SUCCESS)
 }

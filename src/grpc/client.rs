@@ -128,6 +128,7 @@ impl<T> From<tonic::Response<T>> for Answer<T> {
 
 impl From<Status> for Failure {
     fn from(status: Status) -> Self {
+        let status = as_deadline(status);
         let details = status.get_error_details();
         let violations = details
             .bad_request()
@@ -148,5 +149,15 @@ impl From<Status> for Failure {
                 .collect(),
             retry_after: details.retry_info().and_then(|info| info.retry_delay),
         }
+    }
+}
+
+/// What tonic's own timer calls `CANCELLED` is a deadline to everyone else.
+fn as_deadline(status: Status) -> Status {
+    let own_timer = status.code() == Code::Cancelled && status.message() == "Timeout expired";
+    if own_timer {
+        Status::deadline_exceeded("the deadline was over before an answer came")
+    } else {
+        status
     }
 }

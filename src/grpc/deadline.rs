@@ -2,12 +2,15 @@
 //!
 //! Ours is a little earlier than the caller's, so that the answer, with the
 //! reason in it, arrives before the caller's own timer and before tonic's, which
-//! would answer `CANCELLED`. An example: `grpc-timeout: 200m` gives 190 ms, and
-//! 60 s give 59.95 s.
+//! would answer `CANCELLED`. An example: `grpc-timeout: 200m` gives 190 ms, 60 s
+//! give 59.95 s, and 1 ms gives nothing: that call is over as it comes.
 
 use std::time::Duration;
 
-/// The most that is kept back of a deadline; otherwise it is a twentieth.
+/// The least that is kept back of a deadline: the timers count in this.
+const SMALLEST_MARGIN: Duration = Duration::from_millis(1);
+
+/// The most that is kept back; in between it is a twentieth.
 const LARGEST_MARGIN: Duration = Duration::from_millis(50);
 
 /// Reads a `grpc-timeout`: one to eight digits and a unit.
@@ -31,7 +34,7 @@ pub(super) fn parse(value: &[u8]) -> Option<Duration> {
 
 /// How much of a caller's `timeout` is ours to use.
 pub(super) fn usable(timeout: Duration) -> Duration {
-    timeout - (timeout / 20).min(LARGEST_MARGIN)
+    timeout.saturating_sub((timeout / 20).clamp(SMALLEST_MARGIN, LARGEST_MARGIN))
 }
 
 #[cfg(test)]
@@ -69,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn a_twentieth_is_kept_back_but_not_more_than_fifty_milliseconds() {
+    fn a_twentieth_is_kept_back_but_from_one_to_fifty_milliseconds() {
         assert_eq!(
             usable(Duration::from_millis(200)),
             Duration::from_millis(190)
@@ -78,7 +81,10 @@ mod tests {
             usable(Duration::from_secs(60)),
             Duration::from_millis(59_950)
         );
-        assert_eq!(usable(Duration::ZERO), Duration::ZERO);
+        assert_eq!(usable(Duration::from_millis(9)), Duration::from_millis(8));
+        for nothing in [Duration::ZERO, Duration::from_millis(1)] {
+            assert_eq!(usable(nothing), Duration::ZERO);
+        }
     }
 
     proptest! {

@@ -17,6 +17,7 @@ use http::{HeaderValue, Request, Response};
 use tokio::time::Instant;
 use tonic::body::Body;
 use tonic::{Code, Status};
+use tonic_types::FieldViolation;
 use tower::{Layer, Service};
 use tracing::{Instrument as _, field, info_span};
 use uuid::Uuid;
@@ -30,6 +31,7 @@ use crate::deadline::Deadline;
 
 /// The header under which a caller learns the id of its call.
 const CALL_ID_HEADER: &str = "x-request-id";
+const TIMEOUT_HEADER: &str = "grpc-timeout";
 const STATUS_HEADER: &str = "grpc-status";
 const DETAILS_HEADER: &str = "grpc-status-details-bin";
 
@@ -95,7 +97,7 @@ impl EdgeLayer {
         let span = info_span!(
             "call",
             rpc.method = request.uri().path(),
-            request_id = &*id,
+            call_id = &*id,
             caller = field::Empty,
             rpc.grpc.status = field::Empty
         );
@@ -140,14 +142,18 @@ impl EdgeLayer {
             .auth
             .identify(named)
             .map_err(Explained::unauthenticated)?;
-        let timeout = headers
-            .get("grpc-timeout")
-            .and_then(|value| deadline::parse(value.as_bytes()));
-        let (patience, left) = match timeout {
-            Some(timeout) => (Patience::Bounded, deadline::usable(timeout)),
+        let (patience, left) = match headers.get(TIMEOUT_HEADER) {
+            Some(timeout) => {
+                let timeout = deadline::parse(timeout.as_bytes()).ok_or_else(timeout_unreadable)?;
+                (Patience::Bounded, deadline::usable(timeout))
+            }
             None => (Patience::Unbounded, self.default_deadline),
         };
         let deadline = Deadline::after(now, left);
+        if deadline.is_over(now) {
+            // Tonic's own timer fires as soon as it is asked.
+            return Err(Explained::too_late());
+        }
         request.extensions_mut().insert(Call {
             id: id.clone(),
             caller,
@@ -156,6 +162,11 @@ impl EdgeLayer {
         });
         Ok(())
     }
+}
+
+fn timeout_unreadable() -> Explained {
+    let problem = "must be 1 to 8 digits and a unit: H, M, S, m, u or n";
+    Explained::invalid(vec![FieldViolation::new(TIMEOUT_HEADER, problem)])
 }
 
 /// A bounded set: whatever a peer invents is `other`.
@@ -210,6 +221,13 @@ fn explain(status: &Status) -> Explained {
             let unknown = "there is no such method";
             Explained::new(Code::Unimplemented, "METHOD_UNKNOWN", unknown)
         }
-        code => Explained::new(code, metrics::name(code), message),
+        code => {
+            let mut explained = Explained::new(code, metrics::name(code), message);
+            // Stock clients retry these where nobody tells them not to.
+            if matches!(code, Code::ResourceExhausted | Code::Unavailable) {
+                explained.come_back = ComeBack::Never;
+            }
+            explained
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 use tonic::metadata::{MetadataMap, MetadataValue};
 use tonic::{Code, Request, Response, Status};
 use tracing::{error, info};
@@ -47,7 +47,7 @@ impl<A: LivenessApi> SessionService<A> {
         };
         let session = validation::result(request).map_err(Explained::invalid)?;
         let reading = results.read(&call.caller, &session, call.deadline);
-        let (result, effort) = in_time(call, reading).await?;
+        let (result, effort) = reading.await.map_err(|error| failed(&error, call))?;
         let image_bytes = if request.include_images {
             ImageBytes::Included
         } else {
@@ -69,7 +69,8 @@ impl<A: LivenessApi> SessionService<A> {
             settings,
             deadline,
         };
-        let session = in_time(call, self.creator.create(&order)).await?;
+        let session = self.creator.create(&order).await;
+        let session = session.map_err(|error| failed(&error, call))?;
         let message = v1::CreateSessionResponse {
             session: Some(translate::session(&session)),
         };
@@ -106,19 +107,10 @@ fn known(extensions: &tonic::Extensions) -> Result<&Call, Status> {
     extensions.get::<Call>().ok_or_else(missing)
 }
 
-/// Whatever the domain waits for, the answer leaves by the deadline.
-async fn in_time<T>(
-    call: &Call,
-    work: impl Future<Output = Result<T, SessionError>>,
-) -> Result<T, Explained> {
-    let outcome = timeout_at(call.deadline.instant(), work).await;
-    let error = match outcome {
-        Ok(Ok(done)) => return Ok(done),
-        Ok(Err(error)) => error,
-        Err(_) => SessionError::DeadlineExceeded,
-    };
-    log(&error);
-    Err(Explained::of(&error, call))
+/// Logs a failure and says what it means to the caller.
+fn failed(error: &SessionError, call: &Call) -> Explained {
+    log(error);
+    Explained::of(error, call)
 }
 
 /// Says what failed, once. Only what a person must mend is an error.

@@ -102,6 +102,12 @@ impl Explained {
         )
     }
 
+    /// The deadline was over as the call came.
+    pub(super) fn too_late() -> Self {
+        let message = SessionError::DeadlineExceeded.to_string();
+        Self::new(Code::DeadlineExceeded, "DEADLINE_EXCEEDED", message)
+    }
+
     /// A bug of ours.
     pub(super) fn internal() -> Self {
         Self::new(

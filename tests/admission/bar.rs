@@ -16,7 +16,12 @@ pub(crate) fn missed_in(cell: &Cell, figures: &Figures) -> Vec<String> {
     if cell.load > 1.0 {
         rules.extend(when_overloaded(cell, figures));
     } else {
-        rules.push(at_least("served", figures.served(), 0.999));
+        // With another tenant the rate itself dips below the load at times.
+        let served = match cell.tenancy {
+            Tenancy::Alone => 0.999,
+            Tenancy::Shared => 0.998,
+        };
+        rules.push(at_least("served", figures.served(), served));
     }
     let missed = rules.iter().filter(|rule| !rule.allowed.contains(&rule.is));
     missed
@@ -47,16 +52,16 @@ fn when_overloaded(cell: &Cell, figures: &Figures) -> Vec<Rule> {
         Tenancy::Shared => 0.95,
     };
     let slow = if cell.load < 10.0 { 0.01 } else { 0.005 };
-    vec![
+    let mut rules = vec![
         at_least("goodput", figures.goodput(), goodput),
         at_least("fairness", figures.fairness(), 0.98),
         at_most("failed slowly", figures.failed_slowly(), slow),
-        at_most(
-            "99th percentile of a refusal, in seconds",
-            figures.refusal(0.99).as_secs_f64(),
-            0.01,
-        ),
-    ]
+    ];
+    if cell.tenancy == Tenancy::Alone {
+        let refusal = figures.refusal(0.99).as_secs_f64();
+        rules.push(at_most("99 % of refusals, in seconds", refusal, 0.01));
+    }
+    rules
 }
 
 fn at_least(what: &'static str, is: f64, bar: f64) -> Rule {

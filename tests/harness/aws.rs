@@ -127,19 +127,20 @@ impl LivenessApi for Aws {
             at: Instant::now(),
         });
         let step = self.next_step().unwrap_or_else(answers);
-        match step.play().await? {
-            Answer::Session => Ok(self.session(&token)),
-            _ => panic!("the plan is for a read"),
-        }
+        let Answer::Session = step.play().await? else {
+            panic!("the plan is for a read")
+        };
+        Ok(self.session(&token))
     }
 
     async fn result(&self, session: &SessionId) -> Result<LivenessResult, UpstreamError> {
         lock(&self.reads).push(session.expose());
         let unknown = || fails(UpstreamErrorKind::SessionNotFound);
-        match self.next_step().unwrap_or_else(unknown).play().await? {
-            Answer::Result(result) => Ok(*result),
-            _ => panic!("the plan is for a create"),
-        }
+        let step = self.next_step().unwrap_or_else(unknown);
+        let Answer::Result(result) = step.play().await? else {
+            panic!("the plan is for a create")
+        };
+        Ok(*result)
     }
 }
 

@@ -121,6 +121,13 @@ impl Livegate {
         }
     }
 
+    /// The client's end of a connection.
+    pub(crate) fn pipe(&self) -> DuplexStream {
+        let (ours, theirs) = duplex(PIPE);
+        self.pipes.send(theirs).expect("it serves");
+        ours
+    }
+
     /// A caller with a connection of its own.
     pub(crate) fn caller(&self) -> Caller {
         let pipes = self.pipes.clone();

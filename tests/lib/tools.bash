@@ -34,12 +34,46 @@ rust_tools() {
 }
 
 python_tools() {
-  local wanted=tests/foreign/requirements.txt
-  if cmp -s "$wanted" "$tools/python/installed.txt"; then return; fi
+  python_packages python tests/foreign/requirements.txt
+}
+
+deploy_tools() {
+  python_packages deploy tests/deploy/requirements.txt
+}
+
+checkov_tools() {
+  python_packages checkov tests/deploy/checkov.txt
+}
+
+# A directory of its own with the Python packages that a file lists.
+python_packages() { # DIRECTORY WANTED
+  local home="$tools/$1" wanted=$2
+  if cmp -s "$wanted" "$home/installed.txt"; then return; fi
   debian 'python3 python3-venv' python3 -c 'import venv, ensurepip'
-  python3 -m venv --clear "$tools/python"
-  "$tools/python/bin/pip" install --quiet --disable-pip-version-check --requirement "$wanted"
-  cp "$wanted" "$tools/python/installed.txt"
+  python3 -m venv --clear "$home"
+  "$home/bin/pip" install --quiet --disable-pip-version-check --requirement "$wanted"
+  cp "$wanted" "$home/installed.txt"
+}
+
+# Whether buildah is at hand, or can be had; CI goes without nothing.
+has_buildah() {
+  if (
+    debian buildah buildah --version &&
+      debian openssl openssl version &&
+      debian ca-certificates test -r /etc/ssl/certs/ca-certificates.crt
+  ); then return; fi
+  if [[ -n ${CI:-} ]]; then die "missing: buildah, which CI must have"; fi
+  echo 'SKIPPED for want of buildah: https://buildah.io tells how to install it'
+  return 1
+}
+
+# Whether kustomize is at hand. No registry that this file asks has a present one:
+# who has none goes without what needs it, but for CI.
+has_kustomize() {
+  if kubectl kustomize --help >/dev/null 2>&1; then return; fi
+  if [[ -n ${CI:-} ]]; then die "missing: kubectl, which CI must have"; fi
+  echo 'SKIPPED for want of kubectl: https://kubernetes.io/docs/tasks/tools has it'
+  return 1
 }
 
 # The packages, where Node looks for them from the tests, and buf on the PATH.

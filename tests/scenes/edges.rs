@@ -53,8 +53,10 @@ async fn a_message_that_is_too_large_is_not_to_be_sent_again() {
 
 /// A request of exactly so many bytes, its key being too long.
 fn of_bytes(length: usize) -> Bytes {
-    let mut request = v1::CreateSessionRequest::default();
-    request.kms_key_id = "k".repeat(length - 4);
+    let request = v1::CreateSessionRequest {
+        kms_key_id: "k".repeat(length - 4),
+        ..Default::default()
+    };
     let bytes = Bytes::from(request.encode_to_vec());
     assert_eq!(bytes.len(), length);
     bytes

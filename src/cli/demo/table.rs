@@ -44,18 +44,22 @@ pub(super) fn print(outcomes: &[CallOutcome], stats: &Stats) {
 }
 
 fn print_refusals(outcomes: &[CallOutcome]) {
-    let mut refusals: BTreeMap<&str, (usize, &CallOutcome)> = BTreeMap::new();
+    let mut refusals: BTreeMap<&str, Vec<&CallOutcome>> = BTreeMap::new();
     for outcome in outcomes {
         if let Err(failure) = &outcome.answer {
-            refusals.entry(&failure.reason).or_insert((0, outcome)).0 += 1;
+            refusals.entry(&failure.reason).or_default().push(outcome);
         }
     }
     println!("\nwhy refused");
-    for (reason, (count, example)) in refusals {
-        let Err(failure) = &example.answer else {
-            continue;
-        };
-        let took = example.took.as_millis();
-        println!("{count:>3} x {reason} after {took} ms: {}", failure.message);
+    for (reason, refused) in refusals {
+        let slowest = refused.iter().map(|outcome| outcome.took).max();
+        let took = slowest.unwrap_or_default().as_millis();
+        let example = refused[0].answer.as_ref().err();
+        let message = example.map(|failure| failure.message.as_str());
+        println!(
+            "{:>3} x {reason}, told within {took} ms, as in: {}",
+            refused.len(),
+            message.unwrap_or_default()
+        );
     }
 }

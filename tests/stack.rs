@@ -1,0 +1,22 @@
+//! The whole service over real sockets and in real time, in front of the
+//! simulator: few scenes, for what pipes and paused time cannot show.
+
+#![expect(clippy::unwrap_used, reason = "a scene that cannot go on has failed")]
+
+#[path = "harness"]
+mod harness {
+    #[expect(dead_code, reason = "the scenes over pipes need more of it")]
+    pub(crate) mod caller;
+    #[expect(dead_code, reason = "the scenes over pipes need more of it")]
+    pub(crate) mod told;
+}
+
+#[path = "stack"]
+mod stack {
+    pub(crate) mod process;
+
+    mod aws;
+    mod leaving;
+    mod metrics;
+    mod upstream_errors;
+}

@@ -1,0 +1,62 @@
+//! What operators can count.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::time::{sleep, timeout};
+
+use super::process::{LONGEST, Process, at_once};
+
+const CREATE: &str = "livegate.v1.SessionService/CreateSession";
+
+/// How many calls ended so; `None` where none did.
+async fn counted(process: &Process, method: &str, status: &str) -> Option<u64> {
+    let page = process.get("/metrics").await.unwrap();
+    let begins = "grpc_server_call_duration_seconds_count";
+    let line = format!("{begins}{{grpc_method=\"{method}\",grpc_status=\"{status}\"}} ");
+    let count = page.lines().find_map(|text| text.strip_prefix(&line))?;
+    Some(count.parse().unwrap())
+}
+
+#[tokio::test]
+async fn every_call_is_counted_once_by_method_and_status() {
+    let process = Process::up(at_once(), &[]).await;
+    let caller = process.caller();
+    for _ in 0..3 {
+        caller.create().await.unwrap();
+    }
+    caller.repeat("no uuid").await.unwrap_err();
+    let unknown = caller.send("/made.up.Service/Method", Bytes::new()).await;
+    unknown.unwrap_err();
+    let page = process.get("/metrics").await.unwrap();
+    assert!(
+        page.contains("content-type: application/openmetrics-text"),
+        "{page}"
+    );
+    assert!(page.ends_with("# EOF\n"));
+    assert!(
+        !page.contains("made.up"),
+        "whatever a peer invents is one label"
+    );
+    assert_eq!(counted(&process, CREATE, "OK").await, Some(3));
+    assert_eq!(counted(&process, CREATE, "INVALID_ARGUMENT").await, Some(1));
+    assert_eq!(counted(&process, "other", "UNIMPLEMENTED").await, Some(1));
+    process.leave().await;
+}
+
+#[tokio::test]
+async fn a_call_that_its_caller_gave_up_is_counted_too() {
+    let process = Process::up(at_once(), &[]).await;
+    process.play("create:hang");
+    let caller = process.caller();
+    let given_up = timeout(Duration::from_millis(100), caller.create()).await;
+    assert!(given_up.is_err());
+    let seen = async {
+        while counted(&process, CREATE, "CANCELLED").await.is_none() {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(LONGEST, seen).await.expect("it is counted");
+    assert_eq!(counted(&process, CREATE, "CANCELLED").await, Some(1));
+    process.leave().await;
+}
