@@ -62,7 +62,7 @@ use self::shared::SharedSlots;
 use crate::deadline::Deadline;
 use crate::session::words::CallerId;
 
-pub use self::metrics::AdmissionMetrics;
+pub use self::metrics::{AdmissionMetrics, AdmissionState};
 pub use self::policy::{CallerPolicies, CallerPolicy, Weight};
 pub use self::queue::Entry;
 pub use self::shared::{SEEN_FOR, SharedQuota};
@@ -180,26 +180,6 @@ impl Admission {
         self.mailbox.send(Event::Look(reply)).ok()?;
         answer.await.ok()
     }
-}
-
-/// What a door looks like at one moment.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct AdmissionState {
-    /// Requests that wait, of all callers.
-    pub waiting: usize,
-    /// Callers that are kept apart.
-    pub callers: usize,
-    /// Calls a second that are released at present.
-    pub rate_per_second: f64,
-    /// The share of the configured rate in use: 0.05 to 1.
-    pub adaptive_factor: f64,
-    /// Calls that could be released at once, in parts too.
-    pub level: f64,
-    /// The quota is shared, and the store does not answer: this replica goes on
-    /// alone, at its share.
-    pub degraded: bool,
-    /// Replicas that share the quota, as far as is known.
-    pub replicas: u32,
 }
 
 /// A place in the queue, freed when a call is dropped while it waits.

@@ -5,6 +5,7 @@
 
 mod doors;
 mod reload;
+mod service;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -19,16 +20,14 @@ use tracing::{error, field, info, warn};
 
 use self::doors::Doors;
 use self::reload::Reload;
+use self::service::{open_store, service};
 use crate::admin::{self, Readiness};
-use crate::admission::{Admission, AdmissionMetrics};
+use crate::admission::AdmissionMetrics;
 use crate::auth::AuthMode;
 use crate::config::{Config, Loaded, Sources};
-use crate::grpc::{GrpcMetrics, Health, ServeError, Server, SessionService};
-use crate::idempotency::Claims;
-use crate::retry::Retry;
-use crate::session::{AttemptMetrics, Attempts, Creator, Results};
+use crate::grpc::{GrpcMetrics, Health, ServeError, Server};
+use crate::session::AttemptMetrics;
 use crate::shutdown::ShutdownSettings;
-use crate::store::Store;
 use crate::upstream::aws::{Credentials, Rekognition};
 
 /// How long to wait before asking for credentials again: at first, and at most.
@@ -120,16 +119,10 @@ impl Livegate {
 
         let api = Arc::new(Rekognition::new(&config.upstream, &self.credentials).await);
         let health = Health::starting().await;
-        let store = Store::open(&config.store);
+        let store = open_store(config).await;
         let doors = Doors::open(config, store.as_ref());
         let server = Server {
-            service: service(
-                config,
-                &api,
-                &doors,
-                claims(config, store),
-                &metrics.attempts,
-            ),
+            service: service(config, &api, &doors, store, &metrics.attempts),
             health: health.clone(),
             auth: config.auth,
             default_deadline: config.grpc.default_deadline,
@@ -251,35 +244,6 @@ async fn bind(key: &'static str, address: SocketAddr) -> Result<TcpListener, App
         address,
         source,
     })
-}
-
-fn claims(config: &Config, store: Option<Store>) -> Claims {
-    store.map_or_else(Claims::default, |store| {
-        Claims::shared(store, config.idempotency)
-    })
-}
-
-fn service(
-    config: &Config,
-    api: &Arc<Rekognition>,
-    doors: &Doors,
-    claims: Claims,
-    metrics: &AttemptMetrics,
-) -> SessionService<Rekognition> {
-    let retry = Arc::new(Retry::new(&config.retry));
-    let attempts = |door: &Admission, operation| {
-        Attempts::new(door.clone(), retry.clone()).counted(metrics, operation)
-    };
-    let region = &config.upstream.region;
-    let creator = Creator::new(
-        api.clone(),
-        attempts(&doors.create, "create"),
-        claims,
-        region,
-    );
-    let results = config.results.enabled;
-    let results = results.then(|| Results::new(api.clone(), attempts(&doors.results, "results")));
-    SessionService::new(creator, results)
 }
 
 async fn reload_for_ever(reload: Option<Reload>, doors: &Doors) {

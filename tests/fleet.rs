@@ -1,8 +1,7 @@
 //! Five `livegate serve` processes, one store, one simulated AWS: what the issue of
 //! many replicas and one quota promises, over sockets and in real time.
 //!
-//! `cargo test --test fleet -- --ignored --nocapture --test-threads 1` prints the
-//! figures. `FLEET_REQUESTS=1000` makes the last scene shorter.
+//! `cargo test --test fleet -- --ignored --nocapture` prints the figures. `FLEET_REQUESTS=1000` makes the last scene shorter.
 
 #[path = "fleet/load.rs"]
 mod load;
@@ -10,14 +9,19 @@ mod load;
 mod processes;
 
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use livegate::simulator::{Limit, Settings, Simulator, SimulatorHandle};
+use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use self::load::{Load, Tally};
 use self::processes::{Replica, Store};
+
+/// A scene measures: it has the machine to itself.
+static ALONE: Mutex<()> = Mutex::const_new(());
 
 const QUOTA: f64 = 25.0;
 const REPLICAS: usize = 5;
@@ -126,6 +130,7 @@ impl Figures {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs redis-server: tests/run"]
 async fn five_replicas_spend_one_quota_and_share_it_by_caller() {
+    let _alone = ALONE.lock().await;
     let (simulator, _stop) = simulator(QUOTA, 25).await;
     let store = Store::start().await;
     let replicas = fleet(&store, &simulator, &[]).await;
@@ -140,6 +145,7 @@ async fn five_replicas_spend_one_quota_and_share_it_by_caller() {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs redis-server: tests/run"]
 async fn five_replicas_go_on_while_the_store_is_killed_each_ten_seconds() {
+    let _alone = ALONE.lock().await;
     let (simulator, _stop) = simulator(QUOTA, 25).await;
     let mut store = Store::start().await;
     let replicas = fleet(&store, &simulator, &[]).await;
@@ -165,6 +171,7 @@ async fn five_replicas_go_on_while_the_store_is_killed_each_ten_seconds() {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs redis-server: tests/run"]
 async fn each_request_gets_one_session_while_processes_are_killed() {
+    let _alone = ALONE.lock().await;
     let requests = std::env::var("FLEET_REQUESTS").ok();
     let requests = requests
         .and_then(|text| text.parse().ok())
@@ -177,22 +184,13 @@ async fn each_request_gets_one_session_while_processes_are_killed() {
     ];
     let mut replicas = fleet(&store, &simulator, &more).await;
     let endpoints: Vec<String> = replicas.iter().map(Replica::endpoint).collect();
-    let mut killed = 0;
-    let killing = async {
-        loop {
-            sleep(Duration::from_secs(2)).await;
-            let victim = fastrand::usize(..REPLICAS);
-            replicas[victim].kill().await;
-            killed += 1;
-            sleep(Duration::from_millis(500)).await;
-            replicas[victim].restart().await;
-        }
-    };
+    let killed = AtomicUsize::new(0);
     let begun = Instant::now();
     let answers = tokio::select! {
         answers = load::thrice(&endpoints, requests) => answers,
-        () = killing => unreachable!("it never ends"),
+        () = kill_now_and_then(&mut replicas, &killed) => unreachable!("it never ends"),
     };
+    let killed = killed.into_inner();
     let stats = simulator.stats();
     let one_session = answers.iter().filter(|answers| answers.sessions.len() == 1);
     let one_session = one_session.count();
@@ -210,4 +208,15 @@ async fn each_request_gets_one_session_while_processes_are_killed() {
     assert_eq!(one_session, requests);
     assert_eq!(sessions.len(), requests);
     assert_eq!(stats.sessions_made as usize, requests);
+}
+
+async fn kill_now_and_then(replicas: &mut [Replica], killed: &AtomicUsize) {
+    loop {
+        sleep(Duration::from_secs(2)).await;
+        let victim = &mut replicas[fastrand::usize(..REPLICAS)];
+        victim.kill().await;
+        killed.fetch_add(1, Ordering::Relaxed);
+        sleep(Duration::from_millis(500)).await;
+        victim.restart().await;
+    }
 }

@@ -142,7 +142,11 @@ impl Gate {
                 self.take_out(ticket);
             }
             Event::PutBack => self.pace.put_back(now),
-            Event::News(news) => self.pace.hear(news, now),
+            Event::News(news) => {
+                if self.pace.hear(news, now) {
+                    self.review_soon(now);
+                }
+            }
             Event::Finish { outcome, took } => match outcome {
                 Outcome::Answered => self.latencies.record(now, took),
                 // A throttled attempt ends early: it says nothing of the others.

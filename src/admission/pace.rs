@@ -70,10 +70,11 @@ impl Pace {
         self.bucket.set_burst(now, self.local_burst());
     }
 
-    /// News of the quota that replicas share.
-    pub(super) fn hear(&mut self, news: News, now: Instant) {
+    /// News of the quota that replicas share; says whether this one is alone only
+    /// now, or no more, or at another share.
+    pub(super) fn hear(&mut self, news: News, now: Instant) -> bool {
         let Some(shared) = &mut self.shared else {
-            return;
+            return false;
         };
         let turned = shared.hear(news, now);
         if let (true, Some((factor, age))) = (self.adaptive, shared.factor()) {
@@ -82,6 +83,7 @@ impl Pace {
         if turned {
             self.empty_bucket(now);
         }
+        turned
     }
 
     /// Starts the bucket of this process anew, empty, at its share of the rate.

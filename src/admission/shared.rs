@@ -154,7 +154,8 @@ impl SharedSlots {
         self.outlook.replicas
     }
 
-    /// Takes note, and says whether it is alone only now, or no more.
+    /// Takes note, and says whether it is alone only now, or no more, or at another
+    /// share.
     pub(super) fn hear(&mut self, news: News, now: Instant) -> bool {
         let before = self.alone;
         match news {

@@ -101,7 +101,7 @@ impl<A: LivenessApi> Creator<A> {
     }
 
     /// The session of `claim`: another replica's, or one that is issued now, of
-    /// which `told` says what it took and whether it may be an earlier call's.
+    /// which `told` says what it took.
     async fn settle(
         &self,
         order: &Order,
@@ -115,11 +115,8 @@ impl<A: LivenessApi> Creator<A> {
             Turn::Ours(lease) => lease,
         };
         refuse_sent_past_life(claim)?;
-        if claim.sent().is_none() {
-            told.1 = Replay::No;
-        }
         let (effort, issued) = self.issue(order, token, claim).await;
-        told.0 = effort;
+        *told = (effort, Replay::No);
         let session = issued?;
         lease.issued(session).await;
         Ok(session)

@@ -1,18 +1,15 @@
 //! The reservation and its reserver, against a real redis-server.
 
+mod gone;
+
 use std::num::NonZeroU32;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 
+use super::SharedQuota;
 use super::reservation::{self, Granted, Order};
-use super::*;
-use crate::admission::{
-    Admission, AdmissionSettings, CallerPolicies, Entry, Outcome, QuotaSettings,
-};
-use crate::deadline::Deadline;
-use crate::session::words::CallerId;
 use crate::store::test_server::RedisServer;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -182,7 +179,7 @@ async fn the_factor_is_cut_once_in_an_epoch_whoever_cuts() {
 
 #[tokio::test]
 #[ignore = "needs redis-server: tests/run"]
-async fn a_failover_admits_at_most_one_reservation_more_for_each_replica() {
+async fn a_failover_loses_what_was_not_replicated_and_is_no_burst() {
     let mut primary = RedisServer::start().await;
     let copy = primary.replica().await;
     let at_primary = quota(&primary).await;
@@ -198,94 +195,4 @@ async fn a_failover_admits_at_most_one_reservation_more_for_each_replica() {
     };
     println!("the next slot comes after {} ms, of 400", wait.as_millis());
     assert!(wait > Duration::from_millis(95), "never a burst");
-}
-
-fn settings(rate: f64) -> AdmissionSettings {
-    AdmissionSettings {
-        quota: QuotaSettings {
-            rate_per_second: rate,
-            burst: NonZeroU32::new(5).expect("not zero"),
-            headroom: 1.0,
-            max_wait: 10 * SECOND,
-        },
-        callers: CallerPolicies::default(),
-        adaptive: true,
-    }
-}
-
-async fn until(door: &Admission, degraded: bool) {
-    let turned = async {
-        while door
-            .state()
-            .await
-            .is_none_or(|state| state.degraded != degraded)
-        {
-            sleep(SECOND / 100).await;
-        }
-    };
-    let turned = timeout(5 * SECOND, turned).await;
-    turned.unwrap_or_else(|_| panic!("never degraded = {degraded}"));
-}
-
-/// How many slots one caller gets within `span`.
-async fn slots(door: &Admission, span: Duration) -> u32 {
-    let (caller, end) = (CallerId::anonymous(), Instant::now() + span);
-    let mut count = 0;
-    while Instant::now() < end {
-        let deadline = Deadline::after(Instant::now(), 10 * SECOND);
-        if let Ok(permit) = door.admit(&caller, Entry::Arrival, deadline).await {
-            permit.finish(Outcome::Answered);
-            count += 1;
-        }
-    }
-    count
-}
-
-#[tokio::test]
-#[ignore = "needs redis-server: tests/run"]
-async fn a_replica_goes_on_alone_at_its_share_and_comes_back_without_a_burst() {
-    let mut server = RedisServer::start().await;
-    let port = server.port();
-    let doors = [
-        Admission::open_shared(settings(20.0), quota(&server).await),
-        Admission::open_shared(settings(20.0), quota(&server).await),
-    ];
-    for door in &doors {
-        until(door, false).await;
-    }
-    sleep(SECOND).await;
-    let together = slots(&doors[0], 2 * SECOND).await;
-    server.kill();
-    until(&doors[0], true).await;
-    let alone = slots(&doors[0], 2 * SECOND).await;
-    let server = RedisServer::start_at(port, &[]).await;
-    until(&doors[0], false).await;
-    let back = slots(&doors[0], SECOND).await;
-    println!("in 2 s: together {together} of 40, alone {alone} of 20; in 1 s: back {back} of 20");
-    assert!((38..=46).contains(&together), "{together}");
-    assert!((17..=21).contains(&alone), "{alone}");
-    assert!((15..=21).contains(&back), "{back}");
-    drop(server);
-}
-
-#[tokio::test]
-#[ignore = "needs redis-server: tests/run"]
-async fn a_wrong_type_or_a_full_store_degrades_and_its_mending_reconverges() {
-    let server = RedisServer::start().await;
-    let door = Admission::open_shared(settings(20.0), quota(&server).await);
-    until(&door, false).await;
-    let key = "test:quota:{us-east-1:create}";
-    server.command(&["SET", key, "nonsense"]).await;
-    until(&door, true).await;
-    assert!(slots(&door, 2 * SECOND).await > 0, "it goes on");
-    server.command(&["DEL", key]).await;
-    until(&door, false).await;
-    server.command(&["CONFIG", "SET", "maxmemory", "1"]).await;
-    until(&door, true).await;
-    server.command(&["CONFIG", "SET", "maxmemory", "0"]).await;
-    until(&door, false).await;
-    server.command(&["SCRIPT", "FLUSH"]).await;
-    assert!((15..=25).contains(&slots(&door, SECOND).await));
-    let state = door.state().await.expect("it is open");
-    assert!(!state.degraded, "a flushed script is loaded again");
 }
