@@ -14,7 +14,6 @@ use std::time::Duration;
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio_stream::wrappers::TcpListenerStream;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::{error, field, info, warn};
 
@@ -25,7 +24,7 @@ use crate::admin::{self, Readiness};
 use crate::admission::AdmissionMetrics;
 use crate::auth::AuthMode;
 use crate::config::{Config, Loaded, Sources};
-use crate::grpc::{GrpcMetrics, Health, ServeError, Server};
+use crate::grpc::{self, GrpcMetrics, Health, Server, Tls, TlsError};
 use crate::session::AttemptMetrics;
 use crate::shutdown::ShutdownSettings;
 use crate::upstream::aws::{Credentials, Rekognition};
@@ -46,9 +45,12 @@ pub enum AppError {
         /// What the system says.
         source: std::io::Error,
     },
+    /// The files of TLS cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The gRPC server failed.
     #[error("the grpc server failed: {0}")]
-    Grpc(#[from] ServeError),
+    Grpc(std::io::Error),
 }
 
 /// The service, with its ports bound and nothing served yet.
@@ -56,6 +58,7 @@ pub struct Livegate {
     config: Config,
     credentials: Credentials,
     grpc: TcpListener,
+    tls: Option<Arc<Tls>>,
     admin: TcpListener,
     reload: Option<Reload>,
 }
@@ -68,10 +71,12 @@ impl Livegate {
     pub async fn bind(config: Config, credentials: Credentials) -> Result<Self, AppError> {
         let grpc = bind("grpc.listen", config.grpc.listen).await?;
         let admin = bind("admin.listen", config.admin.listen).await?;
+        let tls = config.grpc.tls.clone().map(Tls::load).transpose()?;
         Ok(Self {
             config,
             credentials,
             grpc,
+            tls: tls.map(Arc::new),
             admin,
             reload: None,
         })
@@ -114,8 +119,7 @@ impl Livegate {
         log_start(config, &self.grpc, &self.admin);
         let mut registry = Registry::default();
         let metrics = Metrics::register(&mut registry);
-        let (notes, noted) = watch::channel(String::new());
-        let (readiness, _end_admin) = open_admin(self.admin, registry, noted);
+        let (readiness, notes, _end_admin) = open_admin(self.admin, registry);
 
         let api = Arc::new(Rekognition::new(&config.upstream, &self.credentials).await);
         let health = Health::starting().await;
@@ -126,46 +130,45 @@ impl Livegate {
             health: health.clone(),
             auth: config.auth,
             default_deadline: config.grpc.default_deadline,
-            metrics: metrics.grpc,
+            limits: config.grpc.limits,
+            tls: self.tls.clone(),
+            metrics: metrics.grpc.clone(),
         };
         let closing = CancellationToken::new();
         let until_closing = closing.clone().cancelled_owned();
-        let serving = server.serve(TcpListenerStream::new(self.grpc), until_closing);
+        let serving = server.serve(grpc::connections(self.grpc), until_closing);
         let state = State {
             health,
             readiness,
             closing,
         };
         tokio::select! {
-            served = serving => served?,
+            served = serving => served.map_err(AppError::Grpc)?,
             () = live(&api, &state, stop, config.shutdown) => {
                 warn!("the grace period is over: calls under way are cut off");
             }
             () = reload_for_ever(self.reload, &doors) => {}
             () = doors.watch(&metrics.admission, &notes) => {}
+            () = Tls::watch(self.tls.as_ref(), &metrics.grpc) => {}
         }
         info!("gone");
         Ok(())
     }
 }
 
-/// Serves the operators until the guard is dropped.
+/// Serves the operators until the guard is dropped; what they are told is sent by
+/// the other two.
 fn open_admin(
     listener: TcpListener,
     registry: Registry,
-    notes: watch::Receiver<String>,
-) -> (watch::Sender<Readiness>, DropGuard) {
+) -> (watch::Sender<Readiness>, watch::Sender<String>, DropGuard) {
     let (readiness, ready) = watch::channel(Readiness::Starting);
+    let (notes, noted) = watch::channel(String::new());
     let ended = CancellationToken::new();
     let until_ended = ended.clone().cancelled_owned();
-    tokio::spawn(admin::serve(
-        listener,
-        Arc::new(registry),
-        ready,
-        notes,
-        until_ended,
-    ));
-    (readiness, ended.drop_guard())
+    let registry = Arc::new(registry);
+    tokio::spawn(admin::serve(listener, registry, ready, noted, until_ended));
+    (readiness, notes, ended.drop_guard())
 }
 
 /// What all components count.

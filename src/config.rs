@@ -23,6 +23,7 @@
 mod callers;
 mod crosschecks;
 mod effective;
+mod grpc;
 mod key;
 mod kind;
 mod layers;

@@ -8,22 +8,37 @@
 //! field violations, `settings.output_config.s3_bucket` and
 //! `settings.challenge_preferences[0].versions.minimum`.
 
+mod accept;
+mod body;
 mod call;
 pub mod client;
+mod connection;
+mod connection_metrics;
 mod deadline;
 mod edge;
+mod health;
+mod in_flight;
+mod limits;
 mod metrics;
+mod resets;
+mod seats;
 mod server;
 mod session_service;
 mod status;
+mod streams;
+mod tls;
+mod tls_metrics;
 mod translate;
 mod validation;
 
+pub use accept::connections;
+pub use connection::Peer;
+pub use health::Health;
+pub use limits::EdgeLimits;
 pub use metrics::GrpcMetrics;
-pub use server::{GrpcSettings, Health, Server};
+pub use server::{GrpcSettings, Server};
 pub use session_service::SessionService;
-/// Why the server could not go on.
-pub use tonic::transport::Error as ServeError;
+pub use tls::{Tls, TlsError, TlsSettings};
 
 /// The contract, as generated from `proto/livegate/v1/session.proto`.
 pub mod v1 {

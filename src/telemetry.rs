@@ -2,7 +2,8 @@
 //! something to say uses `tracing`, whoever counts gets a registry passed in.
 //!
 //! The filter is in the variable `LIVEGATE_LOG`, as in `info,livegate=debug`;
-//! unset, `info`, without what the SDK says of credentials that `app` says too.
+//! unset, `info`, without what the SDK says of credentials that `app` says too, and
+//! without what `h2` says of peers' mistakes, of which they can make very many.
 
 use std::io::IsTerminal as _;
 
@@ -21,7 +22,7 @@ pub enum LogFormat {
 
 /// The variable with the filter.
 const FILTER: &str = "LIVEGATE_LOG";
-const DEFAULT_FILTER: &str = "info,aws_config=error";
+const DEFAULT_FILTER: &str = "info,aws_config=error,h2=error";
 
 /// At finer levels the SDK logs what it sends and receives: tokens, session ids
 /// and pictures. No filter turns that on.

@@ -144,6 +144,9 @@ fn the_first_value_beyond_a_bound_is_refused_and_the_bound_is_not() {
     for (key, inside, outside) in [
         ("grpc.default_deadline", "\"10ms\"", "\"9ms\""),
         ("grpc.default_deadline", "\"5m\"", "\"5m 1ms\""),
+        ("grpc.max_connections", "1000000", "1000001"),
+        ("grpc.handshake_timeout", "\"100ms\"", "\"99ms\""),
+        ("grpc.max_connection_age", "\"7days\"", "\"7days 1s\""),
         ("upstream.attempt_timeout", "\"60s\"", "\"61s\""),
         ("quota.create.rate_per_second", "10000", "10000.1"),
         ("quota.create.rate_per_second", "0.001", "0"),
@@ -221,7 +224,9 @@ fn settings_that_cannot_stand_together_are_told_with_all_their_sources() {
         ("127.0.0.1:7", "127.0.0.2:7", true),
         ("127.0.0.1:0", "127.0.0.1:0", true),
     ] {
-        let text = format!("grpc.listen = \"{grpc}\"\nadmin.listen = \"{admin}\"");
+        let text = format!(
+            "grpc.listen = \"{grpc}\"\nadmin.listen = \"{admin}\"\ngrpc.allow_insecure = true"
+        );
         assert_eq!(Config::from_text(&text).is_ok(), together, "{text}");
     }
 }
@@ -231,7 +236,7 @@ fn results_beyond_loopback_need_a_word_of_consent() {
     let text = |listen: &str, allow: bool| {
         format!(
             "results.enabled = true\nresults.allow_unauthenticated = {allow}\n\
-             grpc.listen = \"{listen}\""
+             grpc.listen = \"{listen}\"\ngrpc.allow_insecure = true"
         )
     };
     assert!(Config::from_text(&text("127.0.0.1:1", false)).is_ok());
@@ -242,6 +247,24 @@ fn results_beyond_loopback_need_a_word_of_consent() {
         mistakes[0].contains("results hold face images"),
         "{mistakes:?}"
     );
+}
+
+#[test]
+fn plain_text_beyond_loopback_needs_a_word_of_consent() {
+    let mistakes = mistakes_in("grpc.listen = \"[::]:1\"");
+    assert_eq!(mistakes.len(), 1);
+    for named in ["grpc.listen", "grpc.tls.certificate", "allow_insecure"] {
+        assert!(mistakes[0].contains(named), "{mistakes:?}");
+    }
+    let tls = "grpc.tls.certificate = \"/c\"\ngrpc.tls.key = \"/k\"";
+    for consent in ["grpc.allow_insecure = true", tls] {
+        let text = format!("grpc.listen = \"[::]:1\"\n{consent}");
+        assert!(Config::from_text(&text).is_ok(), "{text}");
+    }
+    for half in ["certificate", "key", "client_ca"] {
+        let mistakes = mistakes_in(&format!("grpc.tls.{half} = \"/x\""));
+        assert!(mistakes[0].contains("belong together"), "{mistakes:?}");
+    }
 }
 
 #[test]

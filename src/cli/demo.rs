@@ -102,6 +102,7 @@ fn demonstration(mut config: Config, upstream: SocketAddr) -> Config {
     config.upstream.use_dual_stack = false;
     config.create_quota.rate_per_second = QUOTA;
     config.create_quota.burst = NonZeroU32::MIN.saturating_add(BURST - 1);
+    config.grpc.tls = None;
     config.auth = AuthMode::OptionalHeader;
     config.results.enabled = config.grpc.listen.ip().is_loopback();
     config.shutdown.lameduck = Duration::ZERO;

@@ -12,6 +12,13 @@ use super::reader::Reader;
 /// Notes every clash in `config`.
 pub(super) fn check(config: &Config, reader: &mut Reader) {
     endpoint(config, reader);
+    if !is_local(config) && config.grpc.tls.is_none() && !config.grpc.allow_insecure {
+        let keys = ["grpc.listen", "grpc.tls.certificate", "grpc.allow_insecure"];
+        let problem = "calls would cross the network as plain text: set certificate and key in \
+            [grpc.tls], or say allow_insecure = true where something in front, such as a mesh, \
+            encrypts them";
+        reader.clash(&keys, problem);
+    }
     if exposes_results(config) {
         let keys = [
             "grpc.listen",
@@ -51,9 +58,12 @@ fn endpoint(config: &Config, reader: &mut Reader) {
 }
 
 fn exposes_results(config: &Config) -> bool {
-    config.results.enabled
-        && !config.results.allow_unauthenticated
-        && !config.grpc.listen.ip().to_canonical().is_loopback()
+    config.results.enabled && !config.results.allow_unauthenticated && !is_local(config)
+}
+
+/// Whether only this machine reaches the gRPC port.
+fn is_local(config: &Config) -> bool {
+    config.grpc.listen.ip().to_canonical().is_loopback()
 }
 
 /// Whether both cannot be bound. Port 0 is a port of the system's choice.

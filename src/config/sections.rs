@@ -10,13 +10,13 @@ use std::num::NonZeroU32;
 use std::ops::Bound::{Excluded, Included};
 use std::time::Duration;
 
+use super::grpc::grpc;
 use super::key::Key;
 use super::kind::Text;
 use super::reader::Reader;
 use super::section::Section;
 use super::{
-    AdaptiveSettings, AdminSettings, Config, GrpcSettings, ResultsSettings, SimulatorSettings,
-    callers, store,
+    AdaptiveSettings, AdminSettings, Config, ResultsSettings, SimulatorSettings, callers, store,
 };
 use crate::admission::QuotaSettings;
 use crate::auth::AuthMode;
@@ -39,7 +39,7 @@ const PROFILES: &[&str] = &[
 /// Reads every section.
 pub(super) fn config(reader: &mut Reader) -> Config {
     Config {
-        grpc: grpc(&mut at(reader, "grpc")),
+        grpc: grpc(reader),
         admin: AdminSettings {
             listen: at(reader, "admin").address("listen", loopback(9464)),
         },
@@ -60,15 +60,8 @@ pub(super) fn config(reader: &mut Reader) -> Config {
     }
 }
 
-fn at<'r>(reader: &'r mut Reader, section: &str) -> Section<'r> {
+pub(super) fn at<'r>(reader: &'r mut Reader, section: &str) -> Section<'r> {
     Section::new(reader, Key::dotted(section))
-}
-
-fn grpc(at: &mut Section<'_>) -> GrpcSettings {
-    GrpcSettings {
-        listen: at.address("listen", loopback(50051)),
-        default_deadline: at.time("default_deadline", seconds(15), millis(10)..=seconds(300)),
-    }
 }
 
 fn upstream(at: &mut Section<'_>) -> aws::Settings {
@@ -170,7 +163,7 @@ fn is_endpoint(text: &str) -> bool {
     is_web && !authority.host().is_empty() && port_fits
 }
 
-fn loopback(port: u16) -> SocketAddr {
+pub(super) fn loopback(port: u16) -> SocketAddr {
     (Ipv4Addr::LOCALHOST, port).into()
 }
 
@@ -178,11 +171,11 @@ pub(super) const fn count(number: u32) -> NonZeroU32 {
     NonZeroU32::new(number).expect("the defaults in this room are not zero")
 }
 
-const fn seconds(number: u64) -> Duration {
+pub(super) const fn seconds(number: u64) -> Duration {
     Duration::from_secs(number)
 }
 
-const fn millis(number: u64) -> Duration {
+pub(super) const fn millis(number: u64) -> Duration {
     Duration::from_millis(number)
 }
 

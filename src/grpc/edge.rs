@@ -14,7 +14,7 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use http::{HeaderValue, Request, Response};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use tonic::body::Body;
 use tonic::{Code, Status};
 use tonic_types::FieldViolation;
@@ -22,9 +22,12 @@ use tower::{Layer, Service};
 use tracing::{Instrument as _, field, info_span};
 use uuid::Uuid;
 
+use super::body::TimelyBody;
 use super::call::{Call, Patience};
+use super::in_flight::{NoPlace, OURS};
 use super::metrics::{self, GrpcMetrics};
 use super::status::{ComeBack, Explained};
+use super::streams::{Answered, Answering};
 use super::{MAX_REQUEST_BYTES, deadline};
 use crate::auth::{AuthMode, CALLER_KEY};
 use crate::deadline::Deadline;
@@ -35,14 +38,12 @@ const TIMEOUT_HEADER: &str = "grpc-timeout";
 const STATUS_HEADER: &str = "grpc-status";
 const DETAILS_HEADER: &str = "grpc-status-details-bin";
 
-/// The services of whose calls we want to know the caller.
-const OURS: &str = "/livegate.v1.";
-
 /// What the edge goes by.
 #[derive(Clone, Debug)]
 pub(super) struct EdgeLayer {
     pub(super) auth: AuthMode,
     pub(super) default_deadline: Duration,
+    pub(super) body_timeout: Duration,
     pub(super) metrics: GrpcMetrics,
 }
 
@@ -87,34 +88,25 @@ where
 }
 
 impl EdgeLayer {
-    async fn pass<S>(&self, mut inner: S, mut request: Request<Body>) -> Response<Body>
+    async fn pass<S>(&self, inner: S, mut request: Request<Body>) -> Response<Body>
     where
         S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
     {
         let now = Instant::now();
         let id: Arc<str> = Uuid::new_v4().to_string().into();
-        let guard = self.metrics.begin(method_label(request.uri().path()));
+        let path = request.uri().path();
+        let guard = self.metrics.begin(method_label(path));
+        let answered = kind_of_answer(path);
         let span = info_span!(
             "call",
-            rpc.method = request.uri().path(),
+            rpc.method = path,
             call_id = &*id,
             caller = field::Empty,
             rpc.grpc.status = field::Empty
         );
+        let answering = request.extensions().get::<Answering>().cloned();
         let mut response = match self.enter(&mut request, &id, now) {
-            Ok(()) => {
-                if let Some(call) = request.extensions().get::<Call>() {
-                    span.record("caller", call.caller.as_str());
-                }
-                // A panic unwinds through values of this call alone.
-                let answer = AssertUnwindSafe(async move { inner.call(request).await });
-                match answer.catch_unwind().instrument(span.clone()).await {
-                    Ok(Ok(response)) => with_details(response, &id),
-                    Err(_) => Explained::internal()
-                        .into_status(&id, None, now)
-                        .into_http(),
-                }
-            }
+            Ok(()) => answer(inner, request, &id).instrument(span.clone()).await,
             Err(refused) => refused.into_status(&id, None, now).into_http(),
         };
         if let Ok(id) = HeaderValue::from_str(&id) {
@@ -123,6 +115,9 @@ impl EdgeLayer {
         let code = code_of(&response);
         span.record("rpc.grpc.status", metrics::name(code));
         guard.finish(code);
+        if let Some(answering) = answering {
+            answering.say(answered);
+        }
         response
     }
 
@@ -133,9 +128,28 @@ impl EdgeLayer {
         id: &Arc<str>,
         now: Instant,
     ) -> Result<(), Explained> {
-        if !request.uri().path().starts_with(OURS) {
-            return Ok(());
+        if let Some(no_place) = request.extensions_mut().remove::<NoPlace>() {
+            return Err(Explained::too_many(no_place));
         }
+        if kind_of_answer(request.uri().path()) == Answered::Whole {
+            let answering = request.extensions().get::<Answering>().cloned();
+            let body = std::mem::take(request.body_mut());
+            *request.body_mut() = TimelyBody::within(self.body_timeout, body, answering);
+        }
+        if request.uri().path().starts_with(OURS) {
+            let call = self.call(request, id, now)?;
+            request.extensions_mut().insert(call);
+        }
+        Ok(())
+    }
+
+    /// Who calls, and until when.
+    fn call(
+        &self,
+        request: &Request<Body>,
+        id: &Arc<str>,
+        now: Instant,
+    ) -> Result<Call, Explained> {
         let headers = request.headers();
         let named = headers.get(CALLER_KEY).map(HeaderValue::as_bytes);
         let caller = self
@@ -151,16 +165,48 @@ impl EdgeLayer {
         };
         let deadline = Deadline::after(now, left);
         if deadline.is_over(now) {
-            // Tonic's own timer fires as soon as it is asked.
             return Err(Explained::too_late());
         }
-        request.extensions_mut().insert(Call {
+        Ok(Call {
             id: id.clone(),
             caller,
             deadline,
             patience,
-        });
-        Ok(())
+        })
+    }
+}
+
+/// The handler's answer, in time, or why there is none.
+async fn answer<S>(mut inner: S, request: Request<Body>, id: &str) -> Response<Body>
+where
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
+{
+    let left = request.extensions().get::<Call>().map(|call| {
+        tracing::Span::current().record("caller", call.caller.as_str());
+        call.deadline.left(Instant::now())
+    });
+    let in_time = async {
+        match left {
+            // A request can be slow to arrive: the handler does not see its time pass.
+            Some(left) => timeout(deadline::backstop(left), inner.call(request)).await,
+            None => Ok(inner.call(request).await),
+        }
+    };
+    // A panic unwinds through values of this call alone.
+    let failure = match AssertUnwindSafe(in_time).catch_unwind().await {
+        Ok(Ok(Ok(response))) => return with_details(response, id),
+        Ok(Err(_)) => Explained::too_late(),
+        Err(_) => Explained::internal(),
+    };
+    failure.into_status(id, None, Instant::now()).into_http()
+}
+
+/// Whether a method's answer is one piece or a stream.
+fn kind_of_answer(path: &str) -> Answered {
+    if path == "/grpc.health.v1.Health/Watch" || path.starts_with("/grpc.reflection.") {
+        Answered::Stream
+    } else {
+        Answered::Whole
     }
 }
 

@@ -9,6 +9,9 @@ use prometheus_client::registry::Registry;
 use tokio::time::Instant;
 use tonic::Code;
 
+use super::connection_metrics::ConnectionMetrics;
+use super::tls_metrics::TlsMetrics;
+
 /// Upper bounds in seconds: from an immediate refusal to the longest wait.
 const BUCKETS: [f64; 13] = [
     0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
@@ -20,6 +23,8 @@ type Durations = Family<CallLabels, Histogram, fn() -> Histogram>;
 #[derive(Clone, Debug)]
 pub struct GrpcMetrics {
     durations: Durations,
+    pub(super) connections: ConnectionMetrics,
+    pub(super) tls: TlsMetrics,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -38,7 +43,11 @@ impl GrpcMetrics {
              CANCELLED: the caller gave up first",
             durations.clone(),
         );
-        Self { durations }
+        Self {
+            durations,
+            connections: ConnectionMetrics::register(registry),
+            tls: TlsMetrics::register(registry),
+        }
     }
 
     /// A call begins; when the guard is dropped it has ended.

@@ -1,66 +1,46 @@
 //! The server: our service, health and reflection, behind the edge.
 
+use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::Stream;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tonic::service::Routes;
 use tonic::transport::server::Connected;
-use tonic_health::ServingStatus;
-use tonic_health::server::HealthReporter;
+use tower::Layer as _;
 
+use super::accept::Door;
 use super::edge::EdgeLayer;
+use super::health::Health;
+use super::in_flight::InFlight;
+use super::limits::EdgeLimits;
 use super::metrics::GrpcMetrics;
+use super::seats::Seats;
 use super::session_service::SessionService;
-use super::v1::session_service_server::{SERVICE_NAME, SessionServiceServer};
+use super::streams::House;
+use super::tls::{Tls, TlsSettings};
+use super::v1::session_service_server::SessionServiceServer;
 use super::{DESCRIPTORS, MAX_REQUEST_BYTES};
 use crate::auth::AuthMode;
 use crate::upstream::LivenessApi;
 
-/// No caller needs more calls at once on one connection.
-const MAX_STREAMS: u32 = 1000;
-const MAX_HEADER_BYTES: u32 = 16 * 1024;
-const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
-const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
-
 const OUR_DESCRIPTORS: &str = "the descriptors were written by the build";
 
 /// The service's own door.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GrpcSettings {
     /// Where it listens; port 0: a port of the system's choice.
     pub listen: SocketAddr,
+    /// Whether it may listen beyond loopback without TLS.
+    pub allow_insecure: bool,
     /// The deadline of a caller that sends none, 10 ms to 5 min.
     pub default_deadline: Duration,
-}
-
-/// What the health service says. Clones speak for the same server.
-#[derive(Clone, Debug)]
-pub struct Health(HealthReporter);
-
-impl Health {
-    /// Not serving yet.
-    pub async fn starting() -> Self {
-        let health = Self(HealthReporter::new());
-        health.say(ServingStatus::NotServing).await;
-        health
-    }
-
-    /// From now on it serves.
-    pub async fn ready(&self) {
-        self.say(ServingStatus::Serving).await;
-    }
-
-    /// From now on it does not: whoever asks goes elsewhere.
-    pub async fn leaving(&self) {
-        self.say(ServingStatus::NotServing).await;
-    }
-
-    async fn say(&self, status: ServingStatus) {
-        for service in ["", SERVICE_NAME] {
-            self.0.set_service_status(service, status).await;
-        }
-    }
+    /// What peers may take of it.
+    pub limits: EdgeLimits,
+    /// The files of TLS; unset: plain text.
+    pub tls: Option<TlsSettings>,
 }
 
 /// Everything that is served on the gRPC port.
@@ -73,58 +53,60 @@ pub struct Server<A> {
     pub auth: AuthMode,
     /// The deadline of a caller that sends none.
     pub default_deadline: Duration,
+    /// What peers may take.
+    pub limits: EdgeLimits,
+    /// Our side of TLS; without it connections are plain text.
+    pub tls: Option<Arc<Tls>>,
     /// What is counted.
     pub metrics: GrpcMetrics,
 }
 
 impl<A: LivenessApi> Server<A> {
     /// Serves the connections of `incoming` until `stop`, then finishes the calls
-    /// under way. A peer can hold that up for ever: the caller bounds it.
+    /// under way. A peer can hold that up: the caller bounds it. Dropped, it aborts
+    /// every connection.
     ///
     /// # Errors
     /// Where `incoming` fails for good.
-    pub async fn serve<IO, E>(
+    pub async fn serve<IO>(
         self,
-        incoming: impl Stream<Item = Result<IO, E>>,
+        incoming: impl Stream<Item = io::Result<IO>>,
         stop: impl Future<Output = ()>,
-    ) -> Result<(), tonic::transport::Error>
+    ) -> io::Result<()>
     where
         IO: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
-        E: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let Self {
-            service,
-            health,
-            auth,
-            default_deadline,
-            metrics,
-        } = self;
-        let sessions =
-            SessionServiceServer::new(service).max_decoding_message_size(MAX_REQUEST_BYTES);
-        let health = tonic_health::pb::health_server::HealthServer::new(
-            tonic_health::server::HealthService::from_health_reporter(health.0),
-        );
-        let reflection = || {
-            tonic_reflection::server::Builder::configure()
-                .register_encoded_file_descriptor_set(DESCRIPTORS)
-                .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-                .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
+        let edge = EdgeLayer {
+            auth: self.auth,
+            default_deadline: self.default_deadline,
+            body_timeout: self.limits.body_timeout,
+            metrics: self.metrics.clone(),
         };
-        tonic::transport::Server::builder()
-            .max_concurrent_streams(MAX_STREAMS)
-            .http2_max_header_list_size(MAX_HEADER_BYTES)
-            .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
-            .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
-            .layer(EdgeLayer {
-                auth,
-                default_deadline,
-                metrics,
-            })
-            .add_service(sessions)
-            .add_service(health)
-            .add_service(reflection().build_v1().expect(OUR_DESCRIPTORS))
-            .add_service(reflection().build_v1alpha().expect(OUR_DESCRIPTORS))
-            .serve_with_incoming_shutdown(incoming, stop)
-            .await
+        let door = Door {
+            house: House {
+                service: edge.layer(routes(self.service, self.health)),
+                in_flight: InFlight::new(&self.limits),
+                limits: self.limits,
+            },
+            seats: Seats::new(&self.limits),
+            tls: self.tls,
+            metrics: self.metrics.connections,
+        };
+        door.keep(incoming, stop).await
     }
+}
+
+fn routes<A: LivenessApi>(service: SessionService<A>, health: Health) -> Routes {
+    let reflection = || {
+        tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(DESCRIPTORS)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+            .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
+    };
+    let sessions = SessionServiceServer::new(service).max_decoding_message_size(MAX_REQUEST_BYTES);
+    Routes::new(sessions)
+        .add_service(health.into_service())
+        .add_service(reflection().build_v1().expect(OUR_DESCRIPTORS))
+        .add_service(reflection().build_v1alpha().expect(OUR_DESCRIPTORS))
+        .prepare()
 }

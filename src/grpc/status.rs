@@ -21,6 +21,7 @@ use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, QuotaViolation, StatusExt as _};
 
 use super::call::Call;
+use super::in_flight::NoPlace;
 use crate::admission::{Refusal, Refused};
 use crate::auth::NotAuthenticated;
 use crate::session::SessionError;
@@ -79,7 +80,7 @@ impl Explained {
         self
     }
 
-    fn with(mut self, key: &str, value: &impl ToString) -> Self {
+    pub(super) fn with(mut self, key: &str, value: &impl ToString) -> Self {
         self.metadata.insert(key.to_owned(), value.to_string());
         self
     }
@@ -102,9 +103,22 @@ impl Explained {
         )
     }
 
-    /// The deadline was over as the call came.
+    /// As many calls are under way as there may be.
+    pub(super) fn too_many(NoPlace { limit }: NoPlace) -> Self {
+        let message = format!("{limit} calls are under way, as many as there may be");
+        let mut explained = Self::new(
+            Code::ResourceExhausted,
+            "TOO_MANY_REQUESTS_IN_FLIGHT",
+            message,
+        )
+        .come_back(ComeBack::After(TRANSIENT_DELAY));
+        explained.quota = Some("requests_in_flight".to_owned());
+        explained.with("limit", &limit)
+    }
+
+    /// The caller's time is over, wherever the call is.
     pub(super) fn too_late() -> Self {
-        let message = SessionError::DeadlineExceeded.to_string();
+        let message = "the deadline was over before the call was answered";
         Self::new(Code::DeadlineExceeded, "DEADLINE_EXCEEDED", message)
     }
 

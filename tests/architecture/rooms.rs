@@ -106,7 +106,7 @@ struct Library {
     homes: &'static [&'static str],
 }
 
-const LIBRARIES: [Library; 6] = [
+const LIBRARIES: [Library; 7] = [
     // Cryptography, not AWS: it seals what lies in the store.
     Library {
         crates: &["aws_lc_rs"],
@@ -122,6 +122,10 @@ const LIBRARIES: [Library; 6] = [
     },
     Library {
         crates: &["tonic", "prost"],
+        homes: &["grpc"],
+    },
+    Library {
+        crates: &["tokio_rustls", "rustls"],
         homes: &["grpc"],
     },
     Library {

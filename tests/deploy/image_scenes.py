@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from neighbours import NAME, Authority, NameServer, TlsFront
 from rendered import REPOSITORY
@@ -207,3 +208,16 @@ def test_it_answers_a_call_as_it_is_deployed(container: Container, config: dict,
     os.kill(livegate, signal.SIGTERM)
     assert container.started[1].wait(PATIENCE_SECONDS) == 0
     assert '"gone"' in log.read_text()
+
+
+def test_the_demonstration_needs_nothing_around_it(container: Container) -> None:
+    patch = yaml.safe_load((REPOSITORY / "deploy/kubernetes/overlays/demo/deployment.yaml").read_text())
+    [demo] = patch["spec"]["template"]["spec"]["containers"]
+    grpc, admin = free_port(), free_port()
+    settings = {"LIVEGATE_GRPC__LISTEN": f"0.0.0.0:{grpc}", "LIVEGATE_ADMIN__LISTEN": f"0.0.0.0:{admin}"}
+    log = container.start("/livegate", *demo["args"], settings=settings)
+    until(lambda: "Livegate stays up" in log.read_text(), "it never says so")
+    answer = container.run("/livegate", "create", f"--endpoint=http://127.0.0.1:{grpc}", "--json")
+    assert json.loads(answer)["session_id"]
+    os.kill(livegate_in(container.started[0]), signal.SIGTERM)
+    assert container.started[0].wait(PATIENCE_SECONDS) == 0

@@ -9,7 +9,7 @@ use std::time::Duration;
 use hyper_util::rt::TokioIo;
 use livegate::admission::{Admission, AdmissionSettings, CallerPolicies, QuotaSettings};
 use livegate::auth::AuthMode;
-use livegate::grpc::{GrpcMetrics, Health, Server, SessionService};
+use livegate::grpc::{EdgeLimits, GrpcMetrics, Health, Server, SessionService};
 use livegate::idempotency::Claims;
 use livegate::retry::{Retry, RetrySettings};
 use livegate::session::{Attempts, Creator, Results};
@@ -105,6 +105,8 @@ impl Livegate {
             health: Health::starting().await,
             auth: setup.auth,
             default_deadline: setup.default_deadline,
+            limits: EdgeLimits::default(),
+            tls: None,
             metrics: GrpcMetrics::register(&mut Registry::default()),
         };
         let (pipes, incoming) = mpsc::unbounded_channel();

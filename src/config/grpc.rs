@@ -1,0 +1,104 @@
+//! The knobs of `[grpc]` and `[grpc.tls]`.
+//!
+//! An example: `key = "/tls/tls.key"` alone in `[grpc.tls]` is a mistake, for a key
+//! without its certificate is half of a whole.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::kind::Text;
+use super::reader::Reader;
+use super::section::Section;
+use super::sections::{at, loopback, millis, seconds};
+use crate::grpc::{EdgeLimits, GrpcSettings, TlsSettings};
+
+/// Reads both sections.
+pub(super) fn grpc(reader: &mut Reader) -> GrpcSettings {
+    let section = &mut at(reader, "grpc");
+    let settings = GrpcSettings {
+        listen: section.address("listen", loopback(50051)),
+        allow_insecure: section.flag("allow_insecure", false),
+        default_deadline: section.time("default_deadline", seconds(15), millis(10)..=seconds(300)),
+        limits: limits(section),
+        tls: None,
+    };
+    let tls = tls(reader);
+    GrpcSettings { tls, ..settings }
+}
+
+fn limits(at: &mut Section<'_>) -> EdgeLimits {
+    let mut limits = EdgeLimits::default();
+    let counts = [
+        ("max_connections", &mut limits.max_connections, 1_000_000),
+        (
+            "max_connections_per_peer",
+            &mut limits.max_connections_per_peer,
+            1_000_000,
+        ),
+        (
+            "max_concurrent_streams",
+            &mut limits.max_concurrent_streams,
+            100_000,
+        ),
+        (
+            "max_requests_in_flight",
+            &mut limits.max_requests_in_flight,
+            1_000_000,
+        ),
+    ];
+    for (name, count, high) in counts {
+        *count = at.count(name, *count, high);
+    }
+    times(at, &mut limits);
+    limits
+}
+
+fn times(at: &mut Section<'_>, limits: &mut EdgeLimits) {
+    let waits = [
+        ("handshake_timeout", &mut limits.handshake_timeout),
+        ("headers_timeout", &mut limits.headers_timeout),
+        ("body_timeout", &mut limits.body_timeout),
+        ("answer_timeout", &mut limits.answer_timeout),
+        ("keepalive_interval", &mut limits.keepalive_interval),
+        ("keepalive_timeout", &mut limits.keepalive_timeout),
+    ];
+    for (name, wait) in waits {
+        *wait = at.time(name, *wait, millis(100)..=seconds(600));
+    }
+    let (age, grace) = (limits.max_connection_age, limits.max_connection_age_grace);
+    let week = seconds(7 * 24 * 60 * 60);
+    limits.max_connection_age = at.time("max_connection_age", age, seconds(1)..=week);
+    let hour = seconds(60 * 60);
+    limits.max_connection_age_grace =
+        at.time("max_connection_age_grace", grace, Duration::ZERO..=hour);
+}
+
+/// The files of TLS, where both the certificate and the key are there.
+fn tls(reader: &mut Reader) -> Option<TlsSettings> {
+    let path = Text {
+        fits: is_path,
+        expected: "the path of a file, of 1 to 4096 printable ASCII characters",
+    };
+    let section = &mut at(reader, "grpc.tls");
+    let mut file = |name| section.optional_text(name, &path).map(PathBuf::from);
+    let files = (file("certificate"), file("key"), file("client_ca"));
+    if let (Some(certificate), Some(key), client_ca) = files {
+        return Some(TlsSettings {
+            certificate,
+            key,
+            client_ca,
+        });
+    }
+    if files != (None, None, None) {
+        let keys = ["grpc.tls.certificate", "grpc.tls.key", "grpc.tls.client_ca"];
+        reader.clash(
+            &keys,
+            "certificate and key belong together, and client_ca needs both",
+        );
+    }
+    None
+}
+
+fn is_path(text: &str) -> bool {
+    (1..=4096).contains(&text.len()) && text.bytes().all(|byte| (b' '..=b'~').contains(&byte))
+}

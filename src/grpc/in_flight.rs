@@ -1,0 +1,46 @@
+//! How many calls there are at once in the whole process.
+//!
+//! An example: with a limit of 10,000 the 10,001st call is refused at once, and a
+//! health check beside it is answered, for it has places of another kind.
+
+use std::sync::Arc;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::limits::EdgeLimits;
+
+/// The services whose calls share the places of sessions.
+pub(super) const OURS: &str = "/livegate.v1.";
+
+/// The places for calls. Clones share them.
+#[derive(Clone, Debug)]
+pub(super) struct InFlight {
+    sessions: Arc<Semaphore>,
+    others: Arc<Semaphore>,
+}
+
+/// Among a request's extensions: there was no place for it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct NoPlace {
+    pub(super) limit: u32,
+}
+
+impl InFlight {
+    pub(super) fn new(limits: &EdgeLimits) -> Self {
+        let places = || Arc::new(Semaphore::new(limits.max_requests_in_flight.get() as usize));
+        Self {
+            sessions: places(),
+            others: places(),
+        }
+    }
+
+    /// A place for a call of `path`, given back when dropped.
+    pub(super) fn enter(&self, path: &str) -> Option<OwnedSemaphorePermit> {
+        let places = if path.starts_with(OURS) {
+            &self.sessions
+        } else {
+            &self.others
+        };
+        places.clone().try_acquire_owned().ok()
+    }
+}

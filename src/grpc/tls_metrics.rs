@@ -1,0 +1,66 @@
+//! What is known of our certificate: when it expires, and how its reloads went.
+
+use std::sync::atomic::AtomicI64;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+/// Which certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Which {
+    certificate: &'static str,
+}
+
+const OURS: Which = Which {
+    certificate: "server",
+};
+
+/// The metrics of TLS. Clones are the same ones.
+#[derive(Clone, Debug, Default)]
+pub(super) struct TlsMetrics {
+    /// Nothing is there without TLS: a 0 would alarm everyone.
+    expiry: Family<Which, Gauge<i64, AtomicI64>>,
+    reloads: Family<Labels, Counter>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Labels {
+    outcome: &'static str,
+}
+
+impl TlsMetrics {
+    pub(super) fn register(registry: &mut Registry) -> Self {
+        let metrics = Self::default();
+        registry.register(
+            "grpc_server_certificate_expiry_timestamp_seconds",
+            "When the certificate of the gRPC port expires, in seconds since 1970",
+            metrics.expiry.clone(),
+        );
+        registry.register(
+            "grpc_server_certificate_reloads",
+            "Changes of the files of TLS, by whether they were applied or refused",
+            metrics.reloads.clone(),
+        );
+        metrics
+    }
+
+    pub(super) fn expires(&self, at_seconds: i64) {
+        self.expiry.get_or_create(&OURS).set(at_seconds);
+    }
+
+    pub(super) fn applied(&self, expires_at_seconds: i64) {
+        self.expires(expires_at_seconds);
+        self.count("applied");
+    }
+
+    pub(super) fn refused(&self) {
+        self.count("refused");
+    }
+
+    fn count(&self, outcome: &'static str) {
+        self.reloads.get_or_create(&Labels { outcome }).inc();
+    }
+}

@@ -1,0 +1,102 @@
+//! A certificate authority of our own, and the files that Livegate reads.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use tempfile::TempDir;
+use tokio_rustls::rustls::crypto::aws_lc_rs;
+use tokio_rustls::rustls::pki_types::pem::PemObject as _;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
+
+/// An authority.
+pub(crate) struct Authority(CertifiedIssuer<'static, KeyPair>);
+
+/// A certificate and its key, in PEM.
+pub(crate) struct Pair {
+    pub(crate) certificate: String,
+    pub(crate) key: String,
+}
+
+impl Authority {
+    pub(crate) fn new() -> Self {
+        let mut params = CertificateParams::new(Vec::new()).expect("no names");
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().expect("a key");
+        Self(CertifiedIssuer::self_signed(params, key).expect("a certificate"))
+    }
+
+    pub(crate) fn pem(&self) -> String {
+        self.0.pem()
+    }
+
+    /// A new certificate for `name`, which expires with `year`.
+    pub(crate) fn issue(&self, name: &str, year: i32) -> Pair {
+        let mut params = CertificateParams::new(vec![name.to_owned()]).expect("a name");
+        params.not_after = rcgen::date_time_ymd(year, 12, 31);
+        let key = KeyPair::generate().expect("a key");
+        let certificate = params.signed_by(&key, &self.0).expect("a certificate");
+        Pair {
+            certificate: certificate.pem(),
+            key: key.serialize_pem(),
+        }
+    }
+
+    /// A client that trusts this authority alone.
+    pub(crate) fn client(
+        &self,
+        identity: Option<&Pair>,
+        versions: &[&'static SupportedProtocolVersion],
+    ) -> Arc<ClientConfig> {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.0.der().clone()).expect("a root");
+        let builder = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+            .with_protocol_versions(versions)
+            .expect("versions that the provider has")
+            .with_root_certificates(roots);
+        let mut config = match identity {
+            None => builder.with_no_client_auth(),
+            Some(pair) => {
+                let chain = CertificateDer::from_pem_slice(pair.certificate.as_bytes());
+                let key = PrivateKeyDer::from_pem_slice(pair.key.as_bytes());
+                builder
+                    .with_client_auth_cert(vec![chain.expect("PEM")], key.expect("PEM"))
+                    .expect("a pair")
+            }
+        };
+        config.alpn_protocols = vec![b"h2".to_vec()];
+        Arc::new(config)
+    }
+}
+
+/// Files that are swapped as Kubernetes swaps those of a secret: all at once.
+pub(crate) struct Files(TempDir);
+
+impl Files {
+    pub(crate) fn holding(pair: &Pair, client_ca: &str) -> Self {
+        let files = Self(tempfile::tempdir().expect("a folder"));
+        files.swap(pair, client_ca);
+        files
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join("data").join(name)
+    }
+
+    pub(crate) fn swap(&self, pair: &Pair, client_ca: &str) {
+        let version = self.0.path().join(uuid::Uuid::new_v4().to_string());
+        std::fs::create_dir(&version).expect("a folder");
+        let contents = [
+            ("tls.crt", pair.certificate.as_str()),
+            ("tls.key", pair.key.as_str()),
+            ("ca.crt", client_ca),
+        ];
+        for (name, content) in contents {
+            std::fs::write(version.join(name), content).expect("a file");
+        }
+        let link = self.0.path().join("new");
+        std::os::unix::fs::symlink(&version, &link).expect("a link");
+        std::fs::rename(&link, self.0.path().join("data")).expect("a swap");
+    }
+}
