@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{RawQuery, State};
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
@@ -40,9 +40,11 @@ pub enum Readiness {
 struct Admin {
     registry: Arc<Registry>,
     readiness: watch::Receiver<Readiness>,
+    notes: watch::Receiver<String>,
 }
 
-/// Serves until `stop`.
+/// Serves until `stop`. `/readyz?verbose` adds `notes`, lines that say what is not
+/// as it should be though the service is ready.
 ///
 /// # Errors
 /// Where `listener` fails permanently.
@@ -50,6 +52,7 @@ pub async fn serve(
     listener: TcpListener,
     registry: Arc<Registry>,
     readiness: watch::Receiver<Readiness>,
+    notes: watch::Receiver<String>,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
     let routes = Router::new()
@@ -59,18 +62,26 @@ pub async fn serve(
         .with_state(Admin {
             registry,
             readiness,
+            notes,
         });
     axum::serve(listener, routes)
         .with_graceful_shutdown(stop)
         .await
 }
 
-async fn readyz(State(admin): State<Admin>) -> impl IntoResponse {
-    match *admin.readiness.borrow() {
+async fn readyz(State(admin): State<Admin>, RawQuery(query): RawQuery) -> impl IntoResponse {
+    let (code, word) = match *admin.readiness.borrow() {
         Readiness::Starting => (StatusCode::SERVICE_UNAVAILABLE, "starting\n"),
         Readiness::Ready => (StatusCode::OK, "ok\n"),
         Readiness::Leaving => (StatusCode::SERVICE_UNAVAILABLE, "leaving\n"),
-    }
+    };
+    let verbose = query.is_some_and(|query| query.split('&').any(|word| word == "verbose"));
+    let notes = if verbose {
+        admin.notes.borrow().clone()
+    } else {
+        String::new()
+    };
+    (code, word.to_owned() + &notes)
 }
 
 async fn metrics(State(admin): State<Admin>) -> impl IntoResponse {

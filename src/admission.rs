@@ -45,6 +45,7 @@ mod pace;
 mod policy;
 mod predict;
 pub mod queue;
+mod shared;
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -57,12 +58,14 @@ use tokio::time::Instant;
 use self::event::{Arrival, Event, Slot};
 use self::gate::Gate;
 use self::queue::Ticket;
+use self::shared::SharedSlots;
 use crate::deadline::Deadline;
 use crate::session::words::CallerId;
 
-pub use self::metrics::AdmissionMetrics;
+pub use self::metrics::{AdmissionMetrics, AdmissionState};
 pub use self::policy::{CallerPolicies, CallerPolicy, Weight};
 pub use self::queue::Entry;
+pub use self::shared::{SEEN_FOR, SharedQuota};
 
 /// The quota of one operation, and how long a request may wait for it.
 #[derive(Clone, Debug, PartialEq)]
@@ -110,7 +113,20 @@ impl Admission {
     #[must_use]
     pub fn open(settings: AdmissionSettings) -> Self {
         let (mailbox, events) = mpsc::unbounded_channel();
-        tokio::spawn(Gate::new(settings, Instant::now()).drive(events));
+        tokio::spawn(Gate::new(settings, None, Instant::now()).drive(events));
+        Self {
+            mailbox,
+            next_ticket: Arc::default(),
+        }
+    }
+
+    /// The same, for a quota that this replica shares with others.
+    #[must_use]
+    pub fn open_shared(settings: AdmissionSettings, quota: SharedQuota) -> Self {
+        let (mailbox, events) = mpsc::unbounded_channel();
+        let now = Instant::now();
+        let slots = SharedSlots::open(quota, mailbox.downgrade(), now);
+        tokio::spawn(Gate::new(settings, Some(slots), now).drive(events));
         Self {
             mailbox,
             next_ticket: Arc::default(),
@@ -170,21 +186,6 @@ impl Admission {
         self.mailbox.send(Event::Look(reply)).ok()?;
         answer.await.ok()
     }
-}
-
-/// What a door looks like at one moment.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct AdmissionState {
-    /// Requests that wait, of all callers.
-    pub waiting: usize,
-    /// Callers that are kept apart.
-    pub callers: usize,
-    /// Calls a second that are released at present.
-    pub rate_per_second: f64,
-    /// The share of the configured rate in use: 0.05 to 1.
-    pub adaptive_factor: f64,
-    /// Calls that could be released at once, in parts too.
-    pub level: f64,
 }
 
 /// A place in the queue, freed when a call is dropped while it waits.

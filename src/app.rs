@@ -6,6 +6,7 @@
 mod doors;
 mod metrics;
 mod reload;
+mod service;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -20,14 +21,11 @@ use tracing::{error, field, info, warn};
 use self::doors::Doors;
 use self::metrics::Metrics;
 use self::reload::Reload;
+use self::service::{open_store, service};
 use crate::admin::{self, Readiness};
-use crate::admission::Admission;
 use crate::auth::AuthMode;
 use crate::config::{Config, Loaded, Sources};
-use crate::grpc::{self, Health, Server, SessionService, Tls, TlsError};
-use crate::idempotency::Claims;
-use crate::retry::Retry;
-use crate::session::{AttemptMetrics, Attempts, Creator, Results};
+use crate::grpc::{self, Health, Server, Tls, TlsError};
 use crate::shutdown::ShutdownSettings;
 use crate::upstream::aws::{Credentials, Rekognition};
 
@@ -127,13 +125,14 @@ impl Livegate {
         log_start(config, &self.grpc, &self.admin);
         let mut registry = Registry::default();
         let metrics = Metrics::register(&mut registry);
-        let (readiness, _end_admin) = open_admin(self.admin, registry);
+        let (readiness, notes, _end_admin) = open_admin(self.admin, registry);
 
         let api = Arc::new(Rekognition::new(&config.upstream, &self.credentials).await);
         let health = Health::starting().await;
-        let doors = Doors::open(config);
+        let store = open_store(config).await;
+        let doors = Doors::open(config, store.as_ref());
         let server = Server {
-            service: service(config, &api, &doors, &metrics.attempts),
+            service: service(config, &api, &doors, store, &metrics.attempts),
             health: health.clone(),
             auth: config.auth,
             default_deadline: config.grpc.default_deadline,
@@ -155,7 +154,7 @@ impl Livegate {
                 warn!("the grace period is over: calls under way are cut off");
             }
             () = reload_for_ever(self.reload, &doors) => {}
-            () = doors.watch(&metrics.admission) => return Err(AppError::AdmissionGone),
+            () = doors.watch(&metrics.admission, &notes) => return Err(AppError::AdmissionGone),
             () = Tls::watch(self.tls.as_ref(), &metrics.grpc) => {}
         }
         info!("gone");
@@ -163,18 +162,19 @@ impl Livegate {
     }
 }
 
-/// Serves the operators until the guard is dropped.
-fn open_admin(listener: TcpListener, registry: Registry) -> (watch::Sender<Readiness>, DropGuard) {
+/// Serves the operators until the guard is dropped; what they are told is sent by
+/// the other two.
+fn open_admin(
+    listener: TcpListener,
+    registry: Registry,
+) -> (watch::Sender<Readiness>, watch::Sender<String>, DropGuard) {
     let (readiness, ready) = watch::channel(Readiness::Starting);
+    let (notes, noted) = watch::channel(String::new());
     let ended = CancellationToken::new();
     let until_ended = ended.clone().cancelled_owned();
-    tokio::spawn(admin::serve(
-        listener,
-        Arc::new(registry),
-        ready,
-        until_ended,
-    ));
-    (readiness, ended.drop_guard())
+    let registry = Arc::new(registry);
+    tokio::spawn(admin::serve(listener, registry, ready, noted, until_ended));
+    (readiness, notes, ended.drop_guard())
 }
 
 /// What the outside is told of the service's state.
@@ -243,29 +243,6 @@ async fn bind(key: &'static str, address: SocketAddr) -> Result<TcpListener, App
     })
 }
 
-fn service(
-    config: &Config,
-    api: &Arc<Rekognition>,
-    doors: &Doors,
-    metrics: &AttemptMetrics,
-) -> SessionService<Rekognition> {
-    let retry = Arc::new(Retry::new(&config.retry));
-    let attempts = |door: &Admission, operation| {
-        Attempts::new(door.clone(), retry.clone()).counted(metrics, operation)
-    };
-    let region = &config.upstream.region;
-    let claims = Claims::default();
-    let creator = Creator::new(
-        api.clone(),
-        attempts(&doors.create, "create"),
-        claims,
-        region,
-    );
-    let results = config.results.enabled;
-    let results = results.then(|| Results::new(api.clone(), attempts(&doors.results, "results")));
-    SessionService::new(creator, results)
-}
-
 async fn reload_for_ever(reload: Option<Reload>, doors: &Doors) {
     match reload {
         Some(reload) => reload.watch(doors).await,
@@ -278,6 +255,11 @@ fn log_start(config: &Config, grpc: &TcpListener, admin: &TcpListener) {
     let upstream = &config.upstream;
     info!(
         aws.region = upstream.region,
+        store.url = config
+            .store
+            .url
+            .as_deref()
+            .unwrap_or("none: the only replica"),
         aws.endpoint = upstream.endpoint_url.as_deref().unwrap_or("aws itself"),
         grpc.listen = address(grpc),
         admin.listen = address(admin),

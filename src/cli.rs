@@ -53,7 +53,7 @@ impl Cli {
             Command::Serve(args) => serve::run(&args).await,
             Command::Demo(args) => demo::run(&args).await,
             Command::Simulate(args) => simulate::run(args).await.map(|()| ExitCode::SUCCESS),
-            Command::CheckConfig(args) => check_config::run(&args),
+            Command::CheckConfig(args) => check_config::run(&args).await,
             Command::Create(args) => call::create(args).await,
             Command::Result(args) => call::result(args).await,
         }

@@ -30,8 +30,10 @@ mod layers;
 mod mistake;
 mod nearest;
 mod reader;
+mod secret;
 mod section;
 mod sections;
+mod store;
 
 use std::net::SocketAddr;
 
@@ -44,8 +46,10 @@ use crate::admin::AdminSettings;
 use crate::admission::{CallerPolicies, QuotaSettings};
 use crate::auth::AuthMode;
 use crate::grpc::GrpcSettings;
+use crate::idempotency::IdempotencySettings;
 use crate::retry::RetrySettings;
 use crate::shutdown::ShutdownSettings;
+use crate::store::StoreSettings;
 use crate::upstream::aws;
 use layers::Layers;
 use reader::Reader;
@@ -72,6 +76,10 @@ pub struct Config {
     pub auth: AuthMode,
     /// `[retry]`
     pub retry: RetrySettings,
+    /// `[store]`
+    pub store: StoreSettings,
+    /// `[idempotency]`
+    pub idempotency: IdempotencySettings,
     /// `[adaptive]`
     pub adaptive: AdaptiveSettings,
     /// `[admission]` and `[callers]`

@@ -2,120 +2,173 @@
 //!
 //! A claim ties a caller's request id to the parameters it first came with, to
 //! the moment the first attempt left, and to the session once there is one.
-//! Concurrent calls with the same request id meet at its claim and join. Without
-//! a claim AWS would still answer the same token with the same session, but
-//! nobody would know how much of its life is gone.
+//! Concurrent calls with the same request id join: within a process at its
+//! [`Claim`], across replicas at the record in the store. Without a record AWS
+//! would still answer the same token with the same session, but nobody would know
+//! how much of its life is gone.
 //!
-//! An example: a call with `request_id` R times out after its attempt left at
-//! 12:00:00. The repeat at 12:00:20 finds the claim, sends the same token, and is
-//! told the truth: 160 s left.
+//! # The terms
 //!
-//! Claims are kept in this process, at most 100,000 of them for ten minutes each.
+//! - A *record* is what a store keeps of a claim: in memory, or in Redis.
+//! - A *lease* says which replica is at it. It ends by itself when that replica
+//!   dies. Then another asks AWS with the same token, which every replica derives
+//!   alike: still one session.
+//!
+//! # An example
+//!
+//! A call with `request_id` R times out after its attempt left at 12:00:00. The
+//! repeat at 12:00:20, on another replica, finds the record, sends the same token,
+//! and is told the truth: 160 s left. A repeat at 12:03:00 is told that R has
+//! expired, and so is every other one for 24 h.
+//!
+//! ```text
+//! claim -> [take] --issued--> the session, replayed
+//!            | ours    \-held--> ask again, every 25 to 200 ms, until the deadline
+//!            v
+//!         admission -> leaving (recorded first) -> AWS -> issued
+//! ```
+//!
+//! The price is one round trip for each arrow that names the record. A store that
+//! fails costs no session, unless the settings demand one.
 
-use std::hash::{BuildHasher as _, RandomState};
-use std::sync::{Arc, OnceLock};
-use std::time::{Duration, SystemTime};
+mod claim;
+mod memory;
+mod record;
+mod records;
+mod redis;
+mod seal;
+#[cfg(test)]
+mod suite;
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
-use tokio::sync::OnceCell;
-use tokio::time::Instant;
+use tracing::warn;
 
-use crate::session::words::{CallerId, RequestId, SessionId, SessionSettings};
+use self::record::{Owner, Record};
+use self::records::Records;
+use crate::session::words::{ClientRequestToken, SESSION_LIFE, SessionSettings};
+use crate::store::{Store, StoreError};
+
+pub use self::claim::{Claim, Lease, Turn};
+pub use self::record::Sent;
 
 const MOST: u64 = 100_000;
-const KEPT: Duration = Duration::from_secs(600);
+const JOINED_FOR: Duration = Duration::from_secs(600);
 
-/// The claims of this process. Clones share them.
+/// Whether a session may be issued that no store knows of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IdempotencySettings {
+    /// No session without a record.
+    pub required: bool,
+}
+
+/// How long what lasts.
+#[derive(Clone, Copy, Debug)]
+struct Terms {
+    lease: Duration,
+    /// From the first attempt on.
+    kept: Duration,
+}
+
+impl Default for Terms {
+    /// A lease of 5 s; a record outlives the session by 24 h.
+    fn default() -> Self {
+        Self {
+            lease: Duration::from_secs(5),
+            kept: SESSION_LIFE + Duration::from_secs(24 * 60 * 60),
+        }
+    }
+}
+
+/// The claims that this process has to do with. Clones share them.
 #[derive(Clone, Debug)]
 pub struct Claims {
-    kept: Cache<(CallerId, RequestId), Arc<Claim>>,
-    hasher: RandomState,
+    joined: Cache<ClientRequestToken, Arc<Claim>>,
+    book: Book,
 }
 
-/// The request id was claimed before, with other parameters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Conflict;
-
-/// What is known of one request id.
-#[derive(Debug, Default)]
-pub struct Claim {
-    parameters: u64,
-    sent: OnceLock<Sent>,
-    session: OnceCell<SessionId>,
+/// Where records are kept, by whom, and whether it can be done without.
+#[derive(Clone, Debug)]
+struct Book {
+    records: Records,
+    owner: Owner,
+    required: bool,
 }
 
-/// When the first attempt left, by the wall and by the stopwatch.
-#[derive(Clone, Copy, Debug)]
-pub struct Sent {
-    /// To tell the caller.
-    pub at: SystemTime,
-    /// To count from.
-    pub instant: Instant,
+/// Why a claim does not lead to a session.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ClaimError {
+    /// The request id was claimed before, with other parameters.
+    #[error("claimed before, with other parameters")]
+    Conflict,
+    /// There has to be a record, and the store does not take it.
+    #[error(transparent)]
+    Unavailable(#[from] StoreError),
 }
 
 impl Default for Claims {
+    /// Claims that are recorded in this process alone.
     fn default() -> Self {
-        let kept = Cache::builder()
-            .max_capacity(MOST)
-            .time_to_live(KEPT)
-            .build();
-        Self {
-            kept,
-            hasher: RandomState::new(),
-        }
+        Self::over(Records::in_memory(Terms::default()), false)
     }
 }
 
 impl Claims {
-    /// The claim of `caller`'s `request_id`, made now where there is none.
+    /// Claims that are recorded in `store`.
+    #[must_use]
+    pub fn shared(store: Store, settings: IdempotencySettings) -> Self {
+        Self::over(Records::shared(store, Terms::default()), settings.required)
+    }
+
+    fn over(records: Records, required: bool) -> Self {
+        let joined = Cache::builder()
+            .max_capacity(MOST)
+            .eviction_policy(EvictionPolicy::lru())
+            .time_to_live(JOINED_FOR)
+            .build();
+        let owner = Owner(ClientRequestToken::random().expose().to_owned());
+        let book = Book {
+            records,
+            owner,
+            required,
+        };
+        Self { joined, book }
+    }
+
+    /// The claim that has `token`, made now where this process has none.
     ///
     /// # Errors
-    /// [`Conflict`] where it was made with other settings.
+    /// [`ClaimError::Conflict`] where it was made with other settings.
     pub fn claim(
         &self,
-        caller: &CallerId,
-        request_id: &RequestId,
+        token: &ClientRequestToken,
         settings: &SessionSettings,
-    ) -> Result<Arc<Claim>, Conflict> {
-        let parameters = self.hasher.hash_one(settings);
-        let key = (caller.clone(), *request_id);
-        let make = || {
-            Arc::new(Claim {
-                parameters,
-                ..Claim::default()
-            })
-        };
-        let claim = self.kept.get_with(key, make);
-        if claim.parameters == parameters {
-            Ok(claim)
-        } else {
-            Err(Conflict)
+    ) -> Result<Arc<Claim>, ClaimError> {
+        let record = Record::of(token, settings);
+        let parameters = record.parameters.clone();
+        let claim = self.joined.get_with_by_ref(token, || {
+            Arc::new(Claim::new(Some((record, self.book.clone()))))
+        });
+        match &claim.record {
+            Some((first, _)) if first.parameters != parameters => Err(ClaimError::Conflict),
+            _ => Ok(claim),
         }
     }
 }
 
-impl Claim {
-    /// The claim of a call that nobody can repeat.
-    #[must_use]
-    pub fn unshared() -> Self {
-        Self::default()
-    }
-
-    /// An attempt leaves; only the first one counts.
-    pub fn note_sent(&self, now: impl FnOnce() -> Sent) {
-        self.sent.get_or_init(now);
-    }
-
-    /// When the first attempt left; `None`: none has.
-    #[must_use]
-    pub fn sent(&self) -> Option<Sent> {
-        self.sent.get().copied()
-    }
-
-    /// The session, once there is one. Whoever fills it in is joined by all who
-    /// ask meanwhile; where that fails or is dropped, the next one tries.
-    #[must_use]
-    pub fn session(&self) -> &OnceCell<SessionId> {
-        &self.session
+impl Book {
+    /// Goes on without the store, where that is allowed.
+    fn forgive(&self, error: StoreError) -> Result<(), ClaimError> {
+        if self.required {
+            return Err(ClaimError::Unavailable(error));
+        }
+        // While there is no connection, its keeper has said so.
+        if error != StoreError::Down {
+            warn!(%error, "a session goes without a record");
+        }
+        Ok(())
     }
 }

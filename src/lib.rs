@@ -22,6 +22,7 @@
 //! - [`session`] knows `admission`, `retry` and the ports of `upstream` and
 //!   `idempotency`.
 //! - An adapter knows its own port and its own library, nothing else.
+//! - [`store`] is the connection that the stores' adapters share.
 //! - [`simulator`] and [`telemetry`] import nothing of ours.
 //!
 //! `tests/architecture.rs` holds these rules.
@@ -39,5 +40,6 @@ pub mod retry;
 pub mod session;
 pub mod shutdown;
 pub mod simulator;
+pub mod store;
 pub mod telemetry;
 pub mod upstream;

@@ -55,6 +55,13 @@ impl AdaptiveFactor {
         }
     }
 
+    /// Goes by what others have cut it to, so long ago.
+    pub(super) fn follow(&mut self, factor: f64, age: Duration, now: Instant) {
+        self.factor = factor.clamp(FLOOR, 1.0);
+        self.climbed_at = now.checked_sub(age).unwrap_or(now);
+        self.climb(now);
+    }
+
     /// Climbs by what the time since the last climb allows.
     pub(super) fn climb(&mut self, now: Instant) {
         let since = now.saturating_duration_since(self.climbed_at);

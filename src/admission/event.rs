@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::queue::{Entry, Ticket};
+use super::shared::News;
 use super::{AdmissionSettings, AdmissionState, Outcome, Refused};
 use crate::deadline::Deadline;
 use crate::session::words::CallerId;
@@ -18,6 +19,8 @@ pub(super) enum Event {
     Cancel(Ticket),
     /// A slot was given to a request that was given up at that moment.
     PutBack,
+    /// The quota that replicas share has something to say.
+    News(News),
     /// An attempt came to something.
     Finish { outcome: Outcome, took: Duration },
     /// Other settings.

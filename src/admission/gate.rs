@@ -17,6 +17,7 @@ use super::event::{Arrival, Event, Slot};
 use super::latency::Latencies;
 use super::pace::Pace;
 use super::queue::{Cause, Full, LineKey, Prediction, Queue, Ticket};
+use super::shared::SharedSlots;
 use super::{AdmissionSettings, Outcome, Refusal, Refused};
 use crate::deadline::Deadline;
 
@@ -69,10 +70,14 @@ pub(super) struct Gate {
 }
 
 impl Gate {
-    pub(super) fn new(settings: AdmissionSettings, now: Instant) -> Self {
+    pub(super) fn new(
+        settings: AdmissionSettings,
+        shared: Option<SharedSlots>,
+        now: Instant,
+    ) -> Self {
         Self {
             max_wait: settings.quota.max_wait,
-            pace: Pace::starting(now, &settings),
+            pace: Pace::starting(now, &settings, shared),
             queue: Queue::new(settings.callers),
             expiries: DelayQueue::new(),
             latencies: Latencies::starting(now),
@@ -127,7 +132,12 @@ impl Gate {
             Event::Cancel(ticket) => {
                 self.take_out(ticket);
             }
-            Event::PutBack => self.pace.put_back(),
+            Event::PutBack => self.pace.put_back(now),
+            Event::News(news) => {
+                if self.pace.hear(news, now) {
+                    self.review_soon(now);
+                }
+            }
             Event::Finish { outcome, took } => match outcome {
                 Outcome::Answered => self.latencies.record(now, took),
                 // A throttled attempt ends early: it says nothing of the others.
@@ -251,9 +261,11 @@ impl Gate {
             }
         }
         if self.queue.ready_at(now) == Some(now) {
-            self.pace.is_awaited(now);
+            let waiting = self.queue.len();
+            self.pace
+                .is_awaited(now, waiting, || self.queue.with_work().collect());
         } else {
-            self.pace.is_not_awaited();
+            self.pace.is_not_awaited(now);
         }
     }
 
@@ -264,7 +276,7 @@ impl Gate {
         self.expiries.remove(&waiter.expiry);
         let waited = now - waiter.arrived;
         if waiter.reply.send(Ok(Slot { waited })).is_err() {
-            self.pace.put_back();
+            self.pace.put_back(now);
         }
         true
     }

@@ -73,6 +73,15 @@ impl Lines {
         self.lines.iter()
     }
 
+    /// The callers of whom somebody waits, with their weights.
+    pub(super) fn with_work(&self) -> impl Iterator<Item = (&CallerId, u32)> {
+        let lines = self.by_caller.iter();
+        lines
+            .map(|(caller, key)| (caller, &self.lines[*key]))
+            .filter(|(_, line)| line.live() > 0)
+            .map(|(caller, line)| (caller, line.weight() as u32))
+    }
+
     /// Where `caller` stands: a line of its own, where it may have one.
     pub(super) fn of(&mut self, caller: &CallerId, now: Instant) -> usize {
         self.forget_idle(now);

@@ -117,6 +117,11 @@ impl<T> Queue<T> {
         self.lines.len()
     }
 
+    /// The callers of whom somebody waits, with their weights.
+    pub(super) fn with_work(&self) -> impl Iterator<Item = (&CallerId, u32)> {
+        self.lines.with_work()
+    }
+
     /// Says which line is `caller`'s, and counts its arrival there.
     pub fn arrive(&mut self, caller: &CallerId, entry: Entry, now: Instant) -> LineKey {
         let key = self.lines.of(caller, now);

@@ -2,10 +2,14 @@
 
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::time::interval;
 
-use crate::admission::{Admission, AdmissionMetrics, AdmissionSettings, QuotaSettings};
+use crate::admission::{
+    Admission, AdmissionMetrics, AdmissionSettings, AdmissionState, QuotaSettings, SharedQuota,
+};
 use crate::config::Config;
+use crate::store::Store;
 
 /// How often the gauges are read.
 const LOOK_EACH: Duration = Duration::from_secs(1);
@@ -17,10 +21,25 @@ pub(super) struct Doors {
 }
 
 impl Doors {
-    pub(super) fn open(config: &Config) -> Self {
+    /// Opens them; where there is a store, to the quota that replicas share.
+    pub(super) fn open(config: &Config, store: Option<&Store>) -> Self {
+        let open = |quota: &QuotaSettings, operation: &str| {
+            let settings = admission(config, quota);
+            match store {
+                None => Admission::open(settings),
+                Some(store) => {
+                    let shared = SharedQuota {
+                        store: store.clone(),
+                        name: format!("{}:{operation}", config.upstream.region),
+                        max_replicas: config.store.max_replicas,
+                    };
+                    Admission::open_shared(settings, shared)
+                }
+            }
+        };
         Self {
-            create: Admission::open(admission(config, &config.create_quota)),
-            results: Admission::open(admission(config, &config.results_quota)),
+            create: open(&config.create_quota, "create"),
+            results: open(&config.results_quota, "results"),
         }
     }
 
@@ -30,18 +49,22 @@ impl Doors {
         self.results.close();
     }
 
-    /// Notes each second how the doors look; returns where one is gone, which only
-    /// a bug can bring about.
-    pub(super) async fn watch(&self, metrics: &AdmissionMetrics) {
+    /// Looks each second how the doors are: `metrics` have all of it, `notes` what
+    /// is not as it should be. It returns where a door is gone, which only a bug can
+    /// bring about.
+    pub(super) async fn watch(&self, metrics: &AdmissionMetrics, notes: &watch::Sender<String>) {
         let mut each = interval(LOOK_EACH);
         loop {
             each.tick().await;
+            let mut lines = String::new();
             for (operation, door) in [("create", &self.create), ("results", &self.results)] {
                 let Some(state) = door.state().await else {
                     return;
                 };
                 metrics.record(operation, &state);
+                lines.push_str(&note(operation, &state));
             }
+            notes.send_replace(lines);
         }
     }
 
@@ -50,6 +73,14 @@ impl Doors {
         self.create.apply(admission(config, &config.create_quota));
         self.results.apply(admission(config, &config.results_quota));
     }
+}
+
+fn note(operation: &str, state: &AdmissionState) -> String {
+    if !state.degraded {
+        return String::new();
+    }
+    let rate = state.rate_per_second;
+    format!("{operation}: degraded: the store does not answer, alone at {rate:.2} calls/s\n")
 }
 
 fn admission(config: &Config, quota: &QuotaSettings) -> AdmissionSettings {

@@ -11,6 +11,7 @@ use std::process::ExitCode;
 
 use super::sources::SourceArgs;
 use crate::config::{Config, Mistakes};
+use crate::store::{Store, StoreSettings};
 
 /// Say every mistake of a configuration, or print all of it with the source of
 /// each value.
@@ -18,20 +19,43 @@ use crate::config::{Config, Mistakes};
 pub struct CheckConfigArgs {
     #[command(flatten)]
     sources: SourceArgs,
+    /// Try to connect to the store, too, and to write there
+    #[arg(long)]
+    connect: bool,
 }
 
 /// Prints the configuration, or its mistakes; the exit code is 0 or 1.
 ///
 /// # Errors
 /// Where what it has to say cannot be written.
-pub fn run(args: &CheckConfigArgs) -> anyhow::Result<ExitCode> {
+pub async fn run(args: &CheckConfigArgs) -> anyhow::Result<ExitCode> {
     match Config::load(&args.sources.sources()) {
         Ok(loaded) => {
             std::io::stdout().write_all(loaded.to_toml().as_bytes())?;
+            if args.connect {
+                return connect(&loaded.config.store).await;
+            }
             Ok(ExitCode::SUCCESS)
         }
         Err(mistakes) => tell(&mistakes),
     }
+}
+
+/// Says on standard error whether the store is there; the exit code is 0 or 1.
+async fn connect(settings: &StoreSettings) -> anyhow::Result<ExitCode> {
+    let mut out = std::io::stderr().lock();
+    let Some(url) = &settings.url else {
+        writeln!(out, "store.url is not set: there is no store to connect to")?;
+        return Ok(ExitCode::SUCCESS);
+    };
+    match Store::try_once(settings).await {
+        Ok(()) => writeln!(out, "store.url = \"{url}\": connected, and it takes writes")?,
+        Err(error) => {
+            writeln!(out, "store.url = \"{url}\": {error}")?;
+            return Ok(ExitCode::FAILURE);
+        }
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Says every mistake on standard error; the exit code is 1.
@@ -56,23 +80,29 @@ mod tests {
         args: CheckConfigArgs,
     }
 
-    fn exit_code(arguments: &[&str]) -> ExitCode {
+    async fn exit_code(arguments: &[&str]) -> ExitCode {
         let all = ["check-config"].iter().chain(arguments);
         let command = <Command as clap::Parser>::try_parse_from(all).expect("known arguments");
-        run(&command.args).expect("the streams are open")
+        run(&command.args).await.expect("the streams are open")
     }
 
-    #[test]
-    fn the_exit_code_says_whether_the_configuration_is_right() {
-        assert_eq!(exit_code(&[]), ExitCode::SUCCESS);
+    #[tokio::test]
+    async fn the_exit_code_says_whether_the_configuration_is_right() {
+        assert_eq!(exit_code(&[]).await, ExitCode::SUCCESS);
         assert_eq!(
-            exit_code(&["--set", "retry.max_attempts=2"]),
+            exit_code(&["--set", "retry.max_attempts=2"]).await,
             ExitCode::SUCCESS
         );
         assert_eq!(
-            exit_code(&["--set", "retry.max_attempts=0", "--set", "x"]),
+            exit_code(&["--set", "retry.max_attempts=0", "--set", "x"]).await,
             ExitCode::FAILURE
         );
-        assert_eq!(exit_code(&["--config", "/no/such/file"]), ExitCode::FAILURE);
+        assert_eq!(exit_code(&["--connect"]).await, ExitCode::SUCCESS);
+        let nobody = ["--connect", "--set", "store.url=redis://127.0.0.1:1"];
+        assert_eq!(exit_code(&nobody).await, ExitCode::FAILURE);
+        assert_eq!(
+            exit_code(&["--config", "/no/such/file"]).await,
+            ExitCode::FAILURE
+        );
     }
 }

@@ -25,6 +25,10 @@ pub(super) trait Kind {
     fn expected(&self, raw: &Raw) -> String;
     /// The value in TOML.
     fn write(&self, value: &Self::Value) -> String;
+    /// Whether a value must not be shown.
+    fn is_secret(&self) -> bool {
+        false
+    }
 }
 
 /// A length of time, with its unit.

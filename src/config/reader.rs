@@ -141,11 +141,14 @@ impl Reader {
             return Some((value, entry.source.clone()));
         }
         let problem = format!("must be {}", kind.expected(&entry.raw));
-        self.mistakes.push(Mistake::of_setting(
-            entry.source.clone(),
-            entry.shown(),
-            problem,
-        ));
+        let shown = if kind.is_secret() {
+            key.to_string()
+        } else {
+            entry.shown()
+        };
+        let source = entry.source.clone();
+        self.mistakes
+            .push(Mistake::of_setting(source, shown, problem));
         self.mistaken.insert(key.clone());
         None
     }

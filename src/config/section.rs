@@ -13,6 +13,8 @@ use std::time::Duration;
 use super::key::Key;
 use super::kind::{Address, Choice, Count, Flag, Kind, Number, Text, Time};
 use super::reader::Reader;
+use super::secret::Secret;
+use crate::store::Password;
 
 /// The getters of one section.
 pub(super) struct Section<'r> {
@@ -77,6 +79,11 @@ impl<'r> Section<'r> {
     /// A text that may be left unset.
     pub(super) fn optional_text(&mut self, name: &str, kind: &Text) -> Option<String> {
         self.reader.optional(self.key.child(name), kind)
+    }
+
+    /// A secret that may be left unset.
+    pub(super) fn optional_secret(&mut self, name: &str) -> Option<Password> {
+        self.reader.optional(self.key.child(name), &Secret)
     }
 
     fn read<K: Kind>(&mut self, name: &str, kind: &K, default: K::Value) -> K::Value {

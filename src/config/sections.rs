@@ -15,7 +15,9 @@ use super::key::Key;
 use super::kind::Text;
 use super::reader::Reader;
 use super::section::Section;
-use super::{AdaptiveSettings, AdminSettings, Config, ResultsSettings, SimulatorSettings, callers};
+use super::{
+    AdaptiveSettings, AdminSettings, Config, ResultsSettings, SimulatorSettings, callers, store,
+};
 use crate::admission::QuotaSettings;
 use crate::auth::AuthMode;
 use crate::retry::RetrySettings;
@@ -47,6 +49,8 @@ pub(super) fn config(reader: &mut Reader) -> Config {
         results: results(&mut at(reader, "results")),
         auth: auth(&mut at(reader, "auth")),
         retry: retry(&mut at(reader, "retry")),
+        store: store::store(&mut at(reader, "store")),
+        idempotency: store::idempotency(&mut at(reader, "idempotency")),
         adaptive: AdaptiveSettings {
             enabled: at(reader, "adaptive").flag("enabled", true),
         },

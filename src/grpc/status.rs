@@ -166,6 +166,10 @@ impl Explained {
                 "UPSTREAM_TIMEOUT",
                 error.to_string(),
             ),
+            SessionError::StoreUnavailable(_) => {
+                Self::new(Code::Unavailable, "STORE_UNAVAILABLE", error.to_string())
+                    .come_back(ComeBack::After(TRANSIENT_DELAY))
+            }
             SessionError::Refused(refused) => Self::of_refusal(*refused, call),
             SessionError::Upstream(error) => Self::of_upstream(error),
         };

@@ -84,7 +84,7 @@ impl Attempts {
         call: impl Fn() -> F,
     ) -> (Effort, Result<T, SessionError>)
     where
-        F: Future<Output = Result<T, UpstreamError>>,
+        F: Future<Output = Result<T, SessionError>>,
     {
         let trail = Mutex::new(Trail::default());
         let attempt = || self.attempt(caller, deadline, &trail, &call);
@@ -101,7 +101,7 @@ impl Attempts {
         call: impl Fn() -> F,
     ) -> Result<T, Ended>
     where
-        F: Future<Output = Result<T, UpstreamError>>,
+        F: Future<Output = Result<T, SessionError>>,
     {
         let note = || trail.lock().unwrap_or_else(PoisonError::into_inner);
         let attempts = note().effort.attempts;
@@ -113,7 +113,8 @@ impl Attempts {
         note().effort.attempts += 1;
         let error = match self.send(permit, attempts + 1, deadline, call()).await {
             Some(Ok(answer)) => return Ok(answer),
-            Some(Err(error)) => error,
+            Some(Err(SessionError::Upstream(error))) => error,
+            Some(Err(other)) => return Err(Ended::With(other)),
             None => return Err(Ended::With(SessionError::DeadlineExceededUpstream)),
         };
         let mut trail = note();
@@ -170,8 +171,8 @@ impl Attempts {
         permit: Permit,
         number: u32,
         deadline: Deadline,
-        call: impl Future<Output = Result<T, UpstreamError>>,
-    ) -> Option<Result<T, UpstreamError>> {
+        call: impl Future<Output = Result<T, SessionError>>,
+    ) -> Option<Result<T, SessionError>> {
         let span = info_span!(
             "attempt",
             number,
@@ -186,7 +187,10 @@ impl Attempts {
         let (outcome, code) = match &answer {
             None => ("deadline", None),
             Some(Ok(_)) => ("ok", None),
-            Some(Err(error)) => (error.kind.as_str(), error.code.as_deref()),
+            Some(Err(SessionError::Upstream(error))) => {
+                (error.kind.as_str(), error.code.as_deref())
+            }
+            Some(Err(_)) => ("not sent", None),
         };
         span.record("outcome", outcome);
         span.record("aws.code", code);
@@ -194,9 +198,9 @@ impl Attempts {
         counted.finish(outcome);
         match &answer {
             Some(Ok(_)) => permit.finish(Outcome::Answered),
-            Some(Err(error)) => teach(permit, error),
-            // Cut off: nobody knows how long it would have taken.
-            None => drop(permit),
+            Some(Err(SessionError::Upstream(error))) => teach(permit, error),
+            // Cut off, or never sent: it says nothing of how long attempts take.
+            None | Some(Err(_)) => drop(permit),
         }
         answer
     }

@@ -17,7 +17,7 @@ use tokio::time::{Instant, timeout_at};
 use super::attempts::{Attempts, Effort};
 use super::{SessionError, wall_clock};
 use crate::deadline::Deadline;
-use crate::idempotency::{Claim, Claims, Sent};
+use crate::idempotency::{Claim, ClaimError, Claims, Turn};
 use crate::session::words::{
     CallerId, ClientRequestToken, RequestId, SESSION_LIFE, SessionId, SessionSettings,
 };
@@ -89,25 +89,37 @@ impl<A: LivenessApi> Creator<A> {
             return self.answer(issued?, &claim, effort, Replay::No);
         };
         refuse_past_life(request_id)?;
-        let claim = self
-            .claims
-            .claim(&order.caller, request_id, &order.settings);
-        let claim = claim.map_err(|_| SessionError::RequestIdConflict)?;
-        refuse_sent_past_life(&claim)?;
         let token = ClientRequestToken::derive(&order.caller, request_id);
-        let mut made = None;
-        let session = claim.session().get_or_try_init(|| async {
-            let (effort, issued) = self.issue(order, &token, &claim).await;
-            made = Some(effort);
-            issued
-        });
+        let claim = self.claims.claim(&token, &order.settings)?;
+        // Whoever joins another call has this told, and settles nothing.
+        let mut told = (Effort::default(), Replay::Yes);
+        let session = claim.session();
+        let session = session.get_or_try_init(|| self.settle(order, &token, &claim, &mut told));
         let id = joined(order.deadline, &claim, session).await?;
-        let replay = if made.is_some() {
-            Replay::No
-        } else {
-            Replay::Yes
+        let (effort, replay) = told;
+        self.answer(id, &claim, effort, replay)
+    }
+
+    /// The session of `claim`: another replica's, or one that is issued now, of
+    /// which `told` says what it took.
+    async fn settle(
+        &self,
+        order: &Order,
+        token: &ClientRequestToken,
+        claim: &Claim,
+        told: &mut (Effort, Replay),
+    ) -> Result<SessionId, SessionError> {
+        refuse_sent_past_life(claim)?;
+        let lease = match claim.turn(wall_clock).await? {
+            Turn::Issued(session) => return Ok(session),
+            Turn::Ours(lease) => lease,
         };
-        self.answer(id, &claim, made.unwrap_or_default(), replay)
+        refuse_sent_past_life(claim)?;
+        let (effort, issued) = self.issue(order, token, claim).await;
+        *told = (effort, Replay::No);
+        let session = issued?;
+        lease.issued(session).await;
+        Ok(session)
     }
 
     async fn issue(
@@ -116,12 +128,10 @@ impl<A: LivenessApi> Creator<A> {
         token: &ClientRequestToken,
         claim: &Claim,
     ) -> (Effort, Result<SessionId, SessionError>) {
-        let call = || {
-            claim.note_sent(|| Sent {
-                at: wall_clock(),
-                instant: Instant::now(),
-            });
-            self.api.create(token, &order.settings)
+        let call = async || {
+            claim.leaving(wall_clock()).await?;
+            let answer = self.api.create(token, &order.settings).await;
+            answer.map_err(SessionError::Upstream)
         };
         self.attempts.run(&order.caller, order.deadline, call).await
     }
@@ -136,7 +146,7 @@ impl<A: LivenessApi> Creator<A> {
         let sent = claim
             .sent()
             .expect("a session that was issued was asked for");
-        let time_to_live = SESSION_LIFE.saturating_sub(sent.instant.elapsed());
+        let time_to_live = sent.left(Instant::now());
         if time_to_live.is_zero() {
             return Err(SessionError::RequestIdExpired);
         }
@@ -184,9 +194,18 @@ fn refuse_past_life(request_id: &RequestId) -> Result<(), SessionError> {
 }
 
 fn refuse_sent_past_life(claim: &Claim) -> Result<(), SessionError> {
-    let age = claim.sent().map(|sent| sent.instant.elapsed());
-    if age.is_some_and(|age| age >= SESSION_LIFE) {
+    let left = claim.sent().map(|sent| sent.left(Instant::now()));
+    if left.is_some_and(|left| left.is_zero()) {
         return Err(SessionError::RequestIdExpired);
     }
     Ok(())
+}
+
+impl From<ClaimError> for SessionError {
+    fn from(error: ClaimError) -> Self {
+        match error {
+            ClaimError::Conflict => Self::RequestIdConflict,
+            ClaimError::Unavailable(error) => Self::StoreUnavailable(error.to_string()),
+        }
+    }
 }

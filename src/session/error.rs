@@ -22,6 +22,9 @@ pub enum SessionError {
     /// a session, which only the same request id brings back.
     #[error("the deadline was over while aws was being asked")]
     DeadlineExceededUpstream,
+    /// There is no record of the request id to be had, and there has to be one.
+    #[error("no record of the request_id can be kept: {0}")]
+    StoreUnavailable(String),
     /// AWS said no, or said nothing, and there was no further attempt.
     #[error(transparent)]
     Upstream(UpstreamError),

@@ -31,7 +31,10 @@ impl<A: LivenessApi> Results<A> {
         session: &SessionId,
         deadline: Deadline,
     ) -> Result<(LivenessResult, Effort), SessionError> {
-        let call = || self.api.result(session);
+        let call = async || {
+            let answer = self.api.result(session).await;
+            answer.map_err(SessionError::Upstream)
+        };
         let (effort, result) = self.attempts.run(caller, deadline, call).await;
         Ok((result?, effort))
     }

@@ -20,7 +20,7 @@ const LEAVES: [&str; 2] = ["session::words", "deadline"];
 /// The one room that names every other.
 const ROOT: &str = "app";
 
-const ROOMS: [Room; 21] = [
+const ROOMS: [Room; 22] = [
     room("main", &["cli"]),
     room("lib", &[]),
     // The commands start the parts that a person asks for by name. `auth` and
@@ -38,6 +38,8 @@ const ROOMS: [Room; 21] = [
             "telemetry",
             "auth",
             "upstream::aws",
+            // `check-config --connect` tries it.
+            "store",
         ],
     ),
     room(ROOT, &[]),
@@ -49,8 +51,10 @@ const ROOMS: [Room; 21] = [
             "admission",
             "auth",
             "grpc",
+            "idempotency",
             "retry",
             "shutdown",
+            "store",
             "upstream::aws",
         ],
     ),
@@ -70,11 +74,13 @@ const ROOMS: [Room; 21] = [
     ),
     room("session::words", &[]),
     room("deadline", &[]),
-    room("admission", &[]),
+    // Replicas meet in the store: for the quota, and for request ids.
+    room("admission", &["store"]),
     room("retry", &[]),
     room("upstream", &[]),
     room("upstream::aws", &["upstream"]),
-    room("idempotency", &[]),
+    room("idempotency", &["store"]),
+    room("store", &[]),
     room("auth", &[]),
     room("shutdown", &[]),
     room("telemetry", &[]),
@@ -100,7 +106,16 @@ struct Library {
     homes: &'static [&'static str],
 }
 
-const LIBRARIES: [Library; 5] = [
+const LIBRARIES: [Library; 7] = [
+    // Cryptography, not AWS: it seals what lies in the store.
+    Library {
+        crates: &["aws_lc_rs"],
+        homes: &["idempotency::seal"],
+    },
+    Library {
+        crates: &["redis"],
+        homes: &["store", "idempotency::redis", "admission::shared"],
+    },
     Library {
         crates: &["aws_"],
         homes: &["upstream::aws"],

@@ -1,0 +1,60 @@
+//! The service, put together: stores, retry, attempts, creator.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::timeout;
+use tracing::warn;
+
+use super::doors::Doors;
+use crate::admission::Admission;
+use crate::config::Config;
+use crate::grpc::SessionService;
+use crate::idempotency::Claims;
+use crate::retry::Retry;
+use crate::session::{AttemptMetrics, Attempts, Creator, Results};
+use crate::store::Store;
+use crate::upstream::aws::Rekognition;
+
+/// How long the start waits for the store: what is served without it has no record.
+const STORE_WAIT: Duration = Duration::from_secs(2);
+
+/// The store, where there is one; connected, unless that takes too long.
+pub(super) async fn open_store(config: &Config) -> Option<Store> {
+    let store = Store::open(&config.store)?;
+    if timeout(STORE_WAIT, store.up()).await.is_err() {
+        warn!("starting without the store");
+    }
+    Some(store)
+}
+
+/// The claims, in the store where there is one.
+fn claims(config: &Config, store: Option<Store>) -> Claims {
+    store.map_or_else(Claims::default, |store| {
+        Claims::shared(store, config.idempotency)
+    })
+}
+
+/// The methods, over `api` and through the `doors`.
+pub(super) fn service(
+    config: &Config,
+    api: &Arc<Rekognition>,
+    doors: &Doors,
+    store: Option<Store>,
+    metrics: &AttemptMetrics,
+) -> SessionService<Rekognition> {
+    let retry = Arc::new(Retry::new(&config.retry));
+    let attempts = |door: &Admission, operation| {
+        Attempts::new(door.clone(), retry.clone()).counted(metrics, operation)
+    };
+    let region = &config.upstream.region;
+    let creator = Creator::new(
+        api.clone(),
+        attempts(&doors.create, "create"),
+        claims(config, store),
+        region,
+    );
+    let results = config.results.enabled;
+    let results = results.then(|| Results::new(api.clone(), attempts(&doors.results, "results")));
+    SessionService::new(creator, results)
+}

@@ -1,0 +1,114 @@
+//! Records in this process: the store of a Livegate that has no other.
+//!
+//! At most 100,000 of them, the oldest use goes first. An example: at 25 sessions
+//! a second that is an hour's worth; at one a second, all of a day's.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
+
+use moka::policy::EvictionPolicy;
+use moka::sync::Cache;
+use tokio::time::Instant;
+
+use super::Terms;
+use super::record::{Leaving, Owner, Record, Sent, Taken};
+use crate::session::words::SessionId;
+
+const MOST: u64 = 100_000;
+
+/// The records. Clones are the same ones.
+#[derive(Clone, Debug)]
+pub(super) struct MemoryRecords {
+    kept: Cache<String, Arc<Mutex<Kept>>>,
+    terms: Terms,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    parameters: String,
+    lease: Option<(Owner, Instant)>,
+    sent: Option<(SystemTime, Instant)>,
+    session: Option<SessionId>,
+}
+
+impl Kept {
+    fn leaving(&self, now: Instant) -> Option<Leaving> {
+        let (at, left) = self.sent?;
+        let age = now.saturating_duration_since(left);
+        Some(Leaving { at, age })
+    }
+}
+
+impl MemoryRecords {
+    pub(super) fn new(terms: Terms) -> Self {
+        let kept = Cache::builder()
+            .max_capacity(MOST)
+            .eviction_policy(EvictionPolicy::lru())
+            .time_to_live(terms.kept)
+            .build();
+        Self { kept, terms }
+    }
+
+    fn with<T>(&self, record: &Record, act: impl FnOnce(&mut Kept) -> T) -> T {
+        let kept = self.kept.get_with_by_ref(&record.name, || {
+            let parameters = record.parameters.clone();
+            Arc::new(Mutex::new(Kept {
+                parameters,
+                ..Kept::default()
+            }))
+        });
+        act(&mut kept.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(super) fn take(&self, record: &Record, owner: &Owner, now: Instant) -> Taken {
+        self.with(record, |kept| {
+            if kept.parameters != record.parameters {
+                return Taken::Conflict;
+            }
+            let leaving = kept.leaving(now);
+            if let (Some(session), Some(leaving)) = (kept.session, leaving) {
+                return Taken::Issued(session, leaving);
+            }
+            match &kept.lease {
+                Some((holder, until)) if holder != owner && *until > now => Taken::Held,
+                _ => {
+                    kept.lease = Some((owner.clone(), now + self.terms.lease));
+                    Taken::Ours(leaving)
+                }
+            }
+        })
+    }
+
+    pub(super) fn note_sent(
+        &self,
+        record: &Record,
+        owner: &Owner,
+        at: SystemTime,
+        now: Instant,
+    ) -> Leaving {
+        self.with(record, |kept| {
+            kept.lease = Some((owner.clone(), now + self.terms.lease));
+            let (at, left) = *kept.sent.get_or_insert((at, now));
+            let age = now.saturating_duration_since(left);
+            Leaving { at, age }
+        })
+    }
+
+    pub(super) fn note_issued(&self, record: &Record, session: SessionId, sent: Sent) {
+        self.with(record, |kept| {
+            kept.session.get_or_insert(session);
+            kept.sent.get_or_insert((sent.at, Instant::now()));
+            kept.lease = None;
+        });
+    }
+
+    pub(super) fn release(&self, record: &Record, owner: &Owner) {
+        let unused = self.with(record, |kept| {
+            let ours = kept.lease.take_if(|(holder, _)| holder == owner).is_some();
+            ours && kept.sent.is_none()
+        });
+        if unused {
+            self.kept.invalidate(&record.name);
+        }
+    }
+}

@@ -1,0 +1,262 @@
+//! What every store of records does: one suite, run in memory and against Redis.
+//!
+//! The scenes have two replicas over one store. Leases are 200 ms, so that the end
+//! of one can be waited for; time is real, as the store's is.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tokio::time::{Instant, timeout};
+
+use super::records::Records;
+use super::{Claim, ClaimError, Claims, Terms, Turn};
+use crate::session::words::{
+    AuditImagesLimit, ClientRequestToken, SESSION_LIFE, SessionId, SessionSettings,
+};
+use crate::store::test_server::RedisServer;
+
+const LEASE: Duration = Duration::from_millis(200);
+const SOON: Duration = Duration::from_millis(100);
+
+/// A store, which replicas open.
+struct Shop {
+    records: Records,
+    _server: Option<RedisServer>,
+}
+
+impl Shop {
+    fn terms() -> Terms {
+        let lease = LEASE;
+        Terms {
+            lease,
+            ..Terms::default()
+        }
+    }
+
+    async fn in_memory() -> Self {
+        Self {
+            records: Records::in_memory(Self::terms()),
+            _server: None,
+        }
+    }
+
+    async fn redis() -> Self {
+        let server = RedisServer::start().await;
+        let store = server.store().await;
+        Self {
+            records: Records::shared(store, Self::terms()),
+            _server: Some(server),
+        }
+    }
+
+    fn replica(&self) -> Claims {
+        Claims::over(self.records.clone(), false)
+    }
+}
+
+macro_rules! suite {
+    ($($scene:ident)*) => {
+        mod in_memory {
+            $(#[tokio::test] async fn $scene() {
+                super::$scene(&super::Shop::in_memory().await).await;
+            })*
+        }
+        mod redis {
+            $(#[tokio::test] #[ignore = "needs redis-server: tests/run"] async fn $scene() {
+                super::$scene(&super::Shop::redis().await).await;
+            })*
+        }
+    };
+}
+
+suite! {
+    another_replica_gets_the_session_and_its_first_date
+    other_parameters_are_a_conflict_on_every_replica
+    a_replica_that_is_at_it_is_waited_for
+    a_replica_that_dies_is_followed_when_its_lease_ends
+    a_call_that_is_given_up_is_followed_at_once
+    what_was_never_sent_binds_nobody
+    the_first_of_two_attempts_dates_the_session
+    a_session_past_its_life_is_told_as_that
+}
+
+fn wall() -> SystemTime {
+    UNIX_EPOCH + Duration::new(2_000_000_000, 123_456_789)
+}
+
+fn session() -> SessionId {
+    SessionId::parse("0b5e3a4c-7d57-4f0e-9a51-6b5c1f7f3a10").expect("a UUID")
+}
+
+fn other_settings() -> SessionSettings {
+    SessionSettings {
+        audit_images_limit: AuditImagesLimit::new(1).expect("in bounds"),
+        ..SessionSettings::default()
+    }
+}
+
+fn claim(replica: &Claims, token: &ClientRequestToken) -> std::sync::Arc<Claim> {
+    let claim = replica.claim(token, &SessionSettings::default());
+    claim.expect("the first settings")
+}
+
+async fn turn(claim: &Claim) -> Turn<'_> {
+    let turn = claim.turn(wall).await;
+    turn.expect("neither a conflict nor a store that has to be there")
+}
+
+async fn issue(claim: &Claim) {
+    let Turn::Ours(lease) = turn(claim).await else {
+        panic!("nobody was there before");
+    };
+    claim.leaving(wall()).await.expect("not required");
+    lease.issued(session()).await;
+}
+
+async fn another_replica_gets_the_session_and_its_first_date(shop: &Shop) {
+    let (a, b, token) = (shop.replica(), shop.replica(), ClientRequestToken::random());
+    issue(&claim(&a, &token)).await;
+    let there = claim(&b, &token);
+    assert!(matches!(turn(&there).await, Turn::Issued(id) if id == session()));
+    let sent = there.sent().expect("it was sent");
+    assert_eq!(sent.at, wall(), "to the nanosecond");
+    let left = sent.left(Instant::now());
+    assert!(left <= SESSION_LIFE && left > SESSION_LIFE - Duration::from_secs(5));
+}
+
+async fn other_parameters_are_a_conflict_on_every_replica(shop: &Shop) {
+    let (a, b, token) = (shop.replica(), shop.replica(), ClientRequestToken::random());
+    issue(&claim(&a, &token)).await;
+    let here = a.claim(&token, &other_settings());
+    assert_eq!(here.err(), Some(ClaimError::Conflict));
+    let there = b.claim(&token, &other_settings()).expect("unknown to b");
+    assert_eq!(there.turn(wall).await.err(), Some(ClaimError::Conflict));
+}
+
+async fn a_replica_that_is_at_it_is_waited_for(shop: &Shop) {
+    let (a, b, token) = (shop.replica(), shop.replica(), ClientRequestToken::random());
+    let (here, there) = (claim(&a, &token), claim(&b, &token));
+    let Turn::Ours(lease) = turn(&here).await else {
+        panic!("nobody was there before");
+    };
+    assert!(timeout(SOON, turn(&there)).await.is_err(), "b waits");
+    here.leaving(wall()).await.expect("not required");
+    lease.issued(session()).await;
+    assert!(matches!(turn(&there).await, Turn::Issued(_)));
+}
+
+async fn a_replica_that_dies_is_followed_when_its_lease_ends(shop: &Shop) {
+    let (a, b, token) = (shop.replica(), shop.replica(), ClientRequestToken::random());
+    let (here, there) = (claim(&a, &token), claim(&b, &token));
+    let Turn::Ours(lease) = turn(&here).await else {
+        panic!("nobody was there before");
+    };
+    here.leaving(wall()).await.expect("not required");
+    std::mem::forget(lease);
+    let begun = Instant::now();
+    assert!(matches!(turn(&there).await, Turn::Ours(_)));
+    assert!(begun.elapsed() > SOON && begun.elapsed() < 5 * LEASE);
+    assert_eq!(there.sent().map(|sent| sent.at), Some(wall()));
+}
+
+async fn a_call_that_is_given_up_is_followed_at_once(shop: &Shop) {
+    let (a, b, token) = (shop.replica(), shop.replica(), ClientRequestToken::random());
+    let (here, there) = (claim(&a, &token), claim(&b, &token));
+    let given_up = turn(&here).await;
+    here.leaving(wall()).await.expect("not required");
+    drop(given_up);
+    let followed = timeout(SOON, turn(&there)).await;
+    assert!(matches!(followed, Ok(Turn::Ours(_))));
+    assert_eq!(there.sent().map(|sent| sent.at), Some(wall()));
+}
+
+async fn what_was_never_sent_binds_nobody(shop: &Shop) {
+    let (a, b, token) = (shop.replica(), shop.replica(), ClientRequestToken::random());
+    drop(turn(&claim(&a, &token)).await);
+    let there = b.claim(&token, &other_settings()).expect("unknown to b");
+    // The release is on its way: at the latest the lease ends.
+    for _ in 0..10 {
+        if let Ok(Turn::Ours(_)) = there.turn(wall).await {
+            assert_eq!(there.sent(), None);
+            return;
+        }
+        tokio::time::sleep(LEASE / 5).await;
+    }
+    panic!("a refused call binds its request id");
+}
+
+async fn the_first_of_two_attempts_dates_the_session(shop: &Shop) {
+    let (a, b, token) = (shop.replica(), shop.replica(), ClientRequestToken::random());
+    let (here, there) = (claim(&a, &token), claim(&b, &token));
+    here.leaving(wall()).await.expect("not required");
+    let later = wall() + Duration::from_secs(7);
+    there.leaving(later).await.expect("not required");
+    assert_eq!(there.sent().map(|sent| sent.at), Some(wall()));
+}
+
+async fn a_session_past_its_life_is_told_as_that(shop: &Shop) {
+    let (a, b, token) = (shop.replica(), shop.replica(), ClientRequestToken::random());
+    issue(&claim(&a, &token)).await;
+    let there = claim(&b, &token);
+    let hours_later = || wall() + Duration::from_secs(20 * 60 * 60);
+    let turn = there.turn(hours_later).await;
+    assert!(matches!(turn, Ok(Turn::Issued(_))));
+    let left = there.sent().map(|sent| sent.left(Instant::now()));
+    assert_eq!(left, Some(Duration::ZERO));
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server: tests/run"]
+async fn a_store_that_is_gone_costs_a_session_only_where_it_is_required() {
+    let mut server = RedisServer::start().await;
+    let store = server.store().await;
+    server.kill();
+    let claims = |required| {
+        let records = Records::shared(store.clone(), Terms::default());
+        Claims::over(records, required)
+    };
+    let token = ClientRequestToken::random();
+    let begun = Instant::now();
+    let forgiving = claims(false);
+    issue(&claim(&forgiving, &token)).await;
+    assert!(begun.elapsed() < Duration::from_secs(1));
+    let strict = claims(true);
+    let refused = claim(&strict, &token).turn(wall).await.err();
+    assert!(matches!(refused, Some(ClaimError::Unavailable(_))));
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server: tests/run"]
+async fn a_key_of_the_wrong_type_a_flushed_script_and_a_full_store_cost_no_session() {
+    let server = RedisServer::start().await;
+    let store = server.store().await;
+    let claims = Claims::over(Records::shared(store.clone(), Terms::default()), false);
+    issue(&claim(&claims, &ClientRequestToken::random())).await;
+    server.command(&["SCRIPT", "FLUSH"]).await;
+    issue(&claim(&claims, &ClientRequestToken::random())).await;
+    let token = ClientRequestToken::random();
+    let record = super::Record::of(&token, &SessionSettings::default());
+    let key = store.key("claim", &record.name);
+    server.command(&["SET", &key, "nonsense"]).await;
+    issue(&claim(&claims, &token)).await;
+    server.command(&["CONFIG", "SET", "maxmemory", "1"]).await;
+    issue(&claim(&claims, &ClientRequestToken::random())).await;
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server: tests/run"]
+async fn the_store_holds_neither_the_token_nor_the_session_and_forgets_in_a_day() {
+    let server = RedisServer::start().await;
+    let store = server.store().await;
+    let claims = Claims::over(Records::shared(store.clone(), Terms::default()), false);
+    let token = ClientRequestToken::random();
+    issue(&claim(&claims, &token)).await;
+    let record = super::Record::of(&token, &SessionSettings::default());
+    let key = store.key("claim", &record.name);
+    let kept = server.command(&["HGETALL", &key]).await;
+    assert!(!kept.contains(token.expose()) && !kept.contains(&session().expose()));
+    let seconds = server.command(&["TTL", &key]).await;
+    let seconds: u64 = seconds.trim().parse().expect("a number");
+    let day = 24 * 60 * 60 + SESSION_LIFE.as_secs();
+    assert!(seconds > day - 10 && seconds <= day);
+    assert_eq!(server.command(&["KEYS", "*"]).await.trim(), key);
+}

@@ -1,0 +1,154 @@
+//! The processes of a fleet: a redis-server, and replicas of Livegate. Each is
+//! ended by its own id, and comes back on its own port.
+
+use std::net::TcpListener;
+use std::process::Stdio;
+use std::time::Duration;
+
+use livegate::simulator::SimulatorHandle;
+use livegate::store::StoreSettings;
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::{Child, Command};
+use tokio::time::{sleep, timeout};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("it is bound").port()
+}
+
+/// A redis-server that keeps nothing.
+pub(crate) struct Store {
+    child: Child,
+    port: u16,
+}
+
+impl Store {
+    pub(crate) async fn start() -> Self {
+        let port = free_port();
+        let mut store = Self {
+            child: Self::spawn(port),
+            port,
+        };
+        store.answers().await;
+        store
+    }
+
+    fn spawn(port: u16) -> Child {
+        Command::new("redis-server")
+            .args(["--port", &port.to_string(), "--bind", "127.0.0.1"])
+            .args(["--save", "", "--appendonly", "no"])
+            .stdout(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("redis-server is on the PATH")
+    }
+
+    async fn answers(&mut self) {
+        let settings = StoreSettings {
+            url: Some(self.url()),
+            user: None,
+            password: None,
+            password_file: None,
+            timeout: Duration::from_millis(100),
+            prefix: "test".to_owned(),
+            max_replicas: std::num::NonZeroU32::MIN,
+        };
+        let answers = async {
+            while livegate::store::Store::try_once(&settings).await.is_err() {
+                sleep(Duration::from_millis(20)).await;
+            }
+        };
+        timeout(PATIENCE, answers)
+            .await
+            .expect("redis-server answers");
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// SIGKILL.
+    pub(crate) fn kill(&mut self) {
+        self.child.start_kill().expect("it runs");
+    }
+
+    /// Comes back, empty.
+    pub(crate) async fn restart(&mut self) {
+        let _ = self.child.wait().await;
+        self.child = Self::spawn(self.port);
+        self.answers().await;
+    }
+}
+
+/// A `livegate serve`.
+pub(crate) struct Replica {
+    child: Child,
+    port: u16,
+    settings: Vec<String>,
+}
+
+impl Replica {
+    /// Starts one and waits until it is ready.
+    pub(crate) async fn serve(store: &Store, simulator: &SimulatorHandle, more: &[&str]) -> Self {
+        let port = free_port();
+        let mut settings = vec![
+            format!("grpc.listen=127.0.0.1:{port}"),
+            "admin.listen=127.0.0.1:0".to_owned(),
+            "auth.mode=trusted-header".to_owned(),
+            format!("store.url={}", store.url()),
+            format!("upstream.endpoint_url=http://{}", simulator.local_addr()),
+        ];
+        settings.extend(more.iter().map(ToString::to_string));
+        let child = Self::spawn(&settings).await;
+        Self {
+            child,
+            port,
+            settings,
+        }
+    }
+
+    async fn spawn(settings: &[String]) -> Child {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_livegate"))
+            .args(["serve", "--log-format", "json"])
+            .args(settings.iter().flat_map(|one| ["--set", one]))
+            .env("AWS_ACCESS_KEY_ID", "test")
+            .env("AWS_SECRET_ACCESS_KEY", "test")
+            .env("LIVEGATE_LOG", "info,livegate::grpc=warn")
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("the binary starts");
+        let stderr = child.stderr.take().expect("it is piped");
+        let mut lines = BufReader::new(stderr).lines();
+        let ready = async {
+            while let Some(line) = lines.next_line().await.expect("text") {
+                let line: Value = serde_json::from_str(&line).expect("a JSON line");
+                if line["message"] == "ready" {
+                    return;
+                }
+            }
+            panic!("a replica ended before it was ready");
+        };
+        timeout(PATIENCE, ready).await.expect("it gets ready");
+        // Somebody has to read on, or the replica would stop at a full pipe.
+        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+        child
+    }
+
+    pub(crate) fn endpoint(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// SIGKILL.
+    pub(crate) async fn kill(&mut self) {
+        self.child.kill().await.expect("it runs");
+    }
+
+    /// Comes back on its port.
+    pub(crate) async fn restart(&mut self) {
+        self.child = Self::spawn(&self.settings).await;
+    }
+}
