@@ -47,7 +47,7 @@ struct Admin {
 /// as it should be though the service is ready.
 ///
 /// # Errors
-/// Where `listener` fails for good.
+/// Where `listener` fails permanently.
 pub async fn serve(
     listener: TcpListener,
     registry: Arc<Registry>,

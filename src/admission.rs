@@ -17,8 +17,8 @@
 //! # An example
 //!
 //! 25 calls a second, one caller with 200 requests at once, each with a deadline of
-//! 5 s; an attempt typically takes 0.3 s. Place 118 is predicted to wait
-//! 118 / 24.5 = 4.8 s, which leaves less than an attempt needs: it and all behind
+//! 5 s; an attempt typically takes 0.3 s. Place 116 is predicted to wait
+//! 116 / 24.5 = 4.73 s, which leaves less than an attempt needs: it and all behind
 //! it are refused at once, each told to come back one slot later than the one
 //! before. A second caller's first request finds its own line empty and gets the
 //! next slot but one.
@@ -174,6 +174,12 @@ impl Admission {
         let _ = self.mailbox.send(Event::Apply(Box::new(settings)));
     }
 
+    /// Turns away whoever waits, and whoever comes from now on, with
+    /// [`Refusal::Closed`]. There is no opening it again.
+    pub fn close(&self) {
+        let _ = self.mailbox.send(Event::Close);
+    }
+
     /// What the door looks like now; `None` once the gate is gone.
     pub async fn state(&self) -> Option<AdmissionState> {
         let (reply, answer) = oneshot::channel();
@@ -280,6 +286,9 @@ pub enum Refusal {
     /// The caller's own ceiling, or the bound on its waiting requests.
     #[error("the caller's own limit is reached")]
     CallerQuota,
+    /// The deadline leaves no time for any attempt.
+    #[error("the deadline leaves no time for an attempt")]
+    NoTime,
     /// The door is closed: the process is leaving.
     #[error("the service is leaving")]
     Closed,

@@ -4,6 +4,7 @@
 //! order of starting (bind, serve, warm up, ready) and of leaving.
 
 mod doors;
+mod metrics;
 mod reload;
 mod service;
 
@@ -18,19 +19,21 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::{error, field, info, warn};
 
 use self::doors::Doors;
+use self::metrics::Metrics;
 use self::reload::Reload;
 use self::service::{open_store, service};
 use crate::admin::{self, Readiness};
-use crate::admission::AdmissionMetrics;
 use crate::auth::AuthMode;
 use crate::config::{Config, Loaded, Sources};
-use crate::grpc::{self, GrpcMetrics, Health, Server, Tls, TlsError};
-use crate::session::AttemptMetrics;
+use crate::grpc::{self, Health, Server, Tls, TlsError};
 use crate::shutdown::ShutdownSettings;
 use crate::upstream::aws::{Credentials, Rekognition};
 
 /// How long to wait before asking for credentials again: at first, and at most.
 const WARM_UP_EACH: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
+
+/// The last tenth of the grace period is for answers alone.
+const LAST_PART: u32 = 10;
 
 /// Why the service did not start, or did not go on.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +51,9 @@ pub enum AppError {
     /// The files of TLS cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// The task that admits requests is gone: nothing can be served any more.
+    #[error("admission has ended: a bug, told before this line")]
+    AdmissionGone,
     /// The gRPC server failed.
     #[error("the grpc server failed: {0}")]
     Grpc(std::io::Error),
@@ -113,7 +119,7 @@ impl Livegate {
     /// everything at once.
     ///
     /// # Errors
-    /// Where the gRPC server fails for good.
+    /// Where the gRPC server fails permanently.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), AppError> {
         let config = &self.config;
         log_start(config, &self.grpc, &self.admin);
@@ -144,11 +150,11 @@ impl Livegate {
         };
         tokio::select! {
             served = serving => served.map_err(AppError::Grpc)?,
-            () = live(&api, &state, stop, config.shutdown) => {
+            () = live(&api, &state, &doors, stop, config.shutdown) => {
                 warn!("the grace period is over: calls under way are cut off");
             }
             () = reload_for_ever(self.reload, &doors) => {}
-            () = doors.watch(&metrics.admission, &notes) => {}
+            () = doors.watch(&metrics.admission, &notes) => return Err(AppError::AdmissionGone),
             () = Tls::watch(self.tls.as_ref(), &metrics.grpc) => {}
         }
         info!("gone");
@@ -169,23 +175,6 @@ fn open_admin(
     let registry = Arc::new(registry);
     tokio::spawn(admin::serve(listener, registry, ready, noted, until_ended));
     (readiness, notes, ended.drop_guard())
-}
-
-/// What all components count.
-struct Metrics {
-    grpc: GrpcMetrics,
-    attempts: AttemptMetrics,
-    admission: AdmissionMetrics,
-}
-
-impl Metrics {
-    fn register(registry: &mut Registry) -> Self {
-        Self {
-            grpc: GrpcMetrics::register(registry),
-            attempts: AttemptMetrics::register(registry),
-            admission: AdmissionMetrics::register(registry),
-        }
-    }
 }
 
 /// What the outside is told of the service's state.
@@ -212,6 +201,7 @@ impl State {
 async fn live(
     api: &Rekognition,
     state: &State,
+    doors: &Doors,
     stop: impl Future<Output = ()>,
     shutdown: ShutdownSettings,
 ) {
@@ -227,7 +217,11 @@ async fn live(
     state.leaving().await;
     tokio::time::sleep(shutdown.lameduck).await;
     state.closing.cancel();
-    tokio::time::sleep(shutdown.grace).await;
+    // Those who still wait near the end are told while they can be.
+    let to_answer = shutdown.grace / LAST_PART;
+    tokio::time::sleep(shutdown.grace - to_answer).await;
+    doors.close();
+    tokio::time::sleep(to_answer).await;
 }
 
 /// Returns once there are credentials.

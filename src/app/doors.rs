@@ -43,18 +43,26 @@ impl Doors {
         }
     }
 
+    /// Turns away whoever waits: they still have the time to ask elsewhere.
+    pub(super) fn close(&self) {
+        self.create.close();
+        self.results.close();
+    }
+
     /// Looks each second how the doors are: `metrics` have all of it, `notes` what
-    /// is not as it should be.
+    /// is not as it should be. Returns where a door is gone, which only a bug can
+    /// bring about.
     pub(super) async fn watch(&self, metrics: &AdmissionMetrics, notes: &watch::Sender<String>) {
         let mut each = interval(LOOK_EACH);
         loop {
             each.tick().await;
             let mut lines = String::new();
             for (operation, door) in [("create", &self.create), ("results", &self.results)] {
-                if let Some(state) = door.state().await {
-                    metrics.record(operation, &state);
-                    lines.push_str(&note(operation, &state));
-                }
+                let Some(state) = door.state().await else {
+                    return;
+                };
+                metrics.record(operation, &state);
+                lines.push_str(&note(operation, &state));
             }
             notes.send_replace(lines);
         }

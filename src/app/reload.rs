@@ -1,7 +1,7 @@
 //! Reload: other rates, weights and ceilings without a restart.
 //!
-//! On SIGHUP, and when the content of the file has changed (it is read again each
-//! second: a Kubernetes `ConfigMap` is a symlink that is swapped, which no watch on
+//! On SIGHUP, and when the content of the file has changed and then stayed (it is
+//! read again each second: a Kubernetes `ConfigMap` is a symlink that is swapped, which no watch on
 //! the file would see), all sources are merged again. A file with mistakes is
 //! refused whole, with its mistakes in the log, and the settings stay as they are.
 //! Keys that need a restart are named and left for it.
@@ -32,6 +32,9 @@ pub(super) struct Reload {
     /// What was loaded last: of all other keys, what runs.
     latest: Loaded,
     hangup: Signal,
+    /// Whether somebody waits to read what came of a reload: it was asked for, or
+    /// the one before was refused.
+    awaited: bool,
 }
 
 impl Reload {
@@ -43,6 +46,7 @@ impl Reload {
             started,
             latest,
             hangup,
+            awaited: false,
         })
     }
 
@@ -53,13 +57,18 @@ impl Reload {
         // What the file held when it was loaded nobody knows by now: it may have
         // changed since, so the first look loads it again.
         let mut content = None;
+        let mut seen = None;
         loop {
             let asked = tokio::select! {
                 _ = self.hangup.recv() => true,
                 _ = poll.tick() => false,
             };
+            self.awaited |= asked;
             let now = self.read().await;
-            if asked || now != content {
+            // A writer may be half way: what changed must be the same twice.
+            let settled = now == seen;
+            seen = now.clone();
+            if asked || (settled && now != content) {
                 content = now;
                 self.reload(doors);
             }
@@ -68,23 +77,31 @@ impl Reload {
 
     async fn read(&self) -> Option<Vec<u8>> {
         let path: &Path = self.sources.file.as_deref()?;
-        tokio::fs::read(path).await.ok()
+        tokio::fs::read(path)
+            .await
+            .ok()
+            .filter(|content| !content.is_empty())
     }
 
     fn reload(&mut self, doors: &Doors) {
         match Config::load(&self.sources) {
             Ok(loaded) => self.apply(loaded, doors),
-            Err(mistakes) => log_refused(&mistakes),
+            Err(mistakes) => {
+                log_refused(&mistakes);
+                self.awaited = true;
+            }
         }
     }
 
     fn apply(&mut self, loaded: Loaded, doors: &Doors) {
-        if loaded.config == self.latest.config {
-            return;
-        }
         let changed = self.latest.changed_keys(&loaded);
-        let live = changed.iter().filter(|key| is_live(key));
-        info!(config.changed = listed(live), "configuration loaded again");
+        let mut live = changed.iter().filter(|key| is_live(key)).peekable();
+        if live.peek().is_some() {
+            info!(config.changed = listed(live), "configuration loaded again");
+        } else if self.awaited {
+            info!("configuration read again: nothing changes by it");
+        }
+        self.awaited = false;
         let pending = self.started.changed_keys(&loaded);
         let mut pending = pending.iter().filter(|key| !is_live(key)).peekable();
         if pending.peek().is_some() {
