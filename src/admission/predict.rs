@@ -22,6 +22,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::ceiling::Ceiling;
+use super::clock::wait_of;
 use super::line::Line;
 
 /// Going round is over after so many times; each adds less than the one before.
@@ -160,7 +161,7 @@ fn wait_for(place: usize, rivals: &[Rival<'_>], supply: Supply, wait: Duration) 
 
 /// How long it takes until there have been so many slots.
 pub(super) fn time_for(slots: f64, supply: Supply) -> Duration {
-    Duration::from_secs_f64(((slots - supply.level) / supply.rate).max(0.0))
+    wait_of((slots - supply.level) / supply.rate)
 }
 
 #[cfg(test)]

@@ -23,6 +23,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::clock::wait_of;
 use super::line::LONGEST_HINT;
 use super::lines::Lines;
 use super::policy::CallerPolicies;
@@ -275,7 +276,7 @@ impl<T> Queue<T> {
                 round += line.weight();
             }
         }
-        let slots = |count: f64| Duration::from_secs_f64(count / supply.rate);
+        let slots = |count: f64| wait_of(count / supply.rate);
         let line = self.lines.get_mut(key);
         let gap = slots(round / line.weight());
         let hint = line.hint(now, earliest, gap) + slots(before);

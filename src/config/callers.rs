@@ -10,6 +10,7 @@ use std::collections::HashMap;
 use super::key::Key;
 use super::reader::Reader;
 use super::section::Section;
+use super::sections::{HIGHEST_RATE, LEAST_RATE};
 use crate::admission::{CallerPolicies, CallerPolicy, Weight};
 use crate::session::words::CallerId;
 
@@ -66,7 +67,7 @@ fn policy(at: &mut Section<'_>) -> CallerPolicy {
     );
     CallerPolicy {
         weight: Weight::new(weight.get()).unwrap_or(unset.weight),
-        max_rate_per_second: at.optional_number("max_rate_per_second", 10_000.0),
+        max_rate_per_second: at.optional_number("max_rate_per_second", LEAST_RATE, HIGHEST_RATE),
         max_waiting: at.count("max_waiting", unset.max_waiting, 100_000),
     }
 }
