@@ -159,6 +159,7 @@ fn the_first_value_beyond_a_bound_is_refused_and_the_bound_is_not() {
         ("callers.\"a.b\".max_rate_per_second", "10000", "0"),
         ("callers.default.max_rate_per_second", "0.001", "1e-20"),
         ("admission.max_waiting", "1000000", "1000001"),
+        ("admission.max_callers", "10000", "10001"),
     ] {
         assert!(
             Config::from_text(&format!("{key} = {inside}")).is_ok(),

@@ -13,7 +13,8 @@
 //!
 //! [`push`](Queue::push), [`pop`](Queue::pop) and [`remove`](Queue::remove) cost
 //! the same with 100 and with 100,000 waiting requests, and so does
-//! [`predict`](Queue::predict), which looks at each *caller* of late.
+//! [`predict`](Queue::predict), which looks at each *caller* of late, as does
+//! [`hint`](Queue::hint).
 
 mod overtaken;
 

@@ -17,11 +17,14 @@ use crate::session::words::CallerId;
 /// The most callers with a section of their own.
 const MOST_NAMED: usize = 1000;
 
+/// The most callers kept apart. Each arrival looks at every caller of late.
+const MOST_CALLERS: u32 = 10_000;
+
 /// Reads `[admission]` and everything below `[callers]`.
 pub(super) fn policies(reader: &mut Reader) -> CallerPolicies {
     let unset = CallerPolicies::default();
     let mut admission = Section::new(reader, Key::dotted("admission"));
-    let max_callers = admission.count("max_callers", unset.max_callers, 100_000);
+    let max_callers = admission.count("max_callers", unset.max_callers, MOST_CALLERS);
     let max_waiting = admission.count("max_waiting", unset.max_waiting, 1_000_000);
     let default = policy(&mut Section::new(reader, Key::dotted("callers.default")));
     CallerPolicies {
