@@ -23,7 +23,7 @@ use tokio::time::Instant;
 static ALLOC: AllocProfiler = AllocProfiler::system();
 
 const WAITING: [usize; 4] = [1, 100, 10_000, 100_000];
-const CALLERS: [usize; 4] = [1, 10, 100, 1000];
+const CALLERS: [usize; 5] = [1, 10, 100, 1000, 10_000];
 const MANY: NonZeroU32 = NonZeroU32::new(1_000_000).expect("not zero");
 const SUPPLY: Supply = Supply {
     level: 0.0,
@@ -137,6 +137,16 @@ mod queue {
         let line = crowd.line(0);
         let now = crowd.now;
         bencher.bench_local(|| crowd.queue.predict(line, Entry::Arrival, SUPPLY, now));
+    }
+
+    /// The look for those who were overtaken, where each of so many callers waits
+    /// with ten requests: nobody is too late, or half of each line.
+    #[divan::bench(args = CALLERS, consts = [0, 5])]
+    fn overtaken_by_callers<const LATE: usize>(bencher: Bencher<'_, '_>, callers: usize) {
+        let crowd = Crowd::of(10 * callers, callers);
+        let in_time = (10 - LATE) * callers;
+        let latest = crowd.now + Duration::from_secs_f64(in_time as f64 / SUPPLY.rate);
+        bencher.bench_local(|| crowd.queue.overtaken(SUPPLY, crowd.now, |_| latest));
     }
 
     /// So many requests come to an empty queue: its memory is `alloc` + `grow`.

@@ -36,7 +36,9 @@ const HEAD: &str = "\
 fn the_bar_is_held_in_every_cell() {
     let cells = cells();
     let results = run_all(&cells);
-    println!("{HEAD}");
+    let mut described: Vec<String> = cells.iter().map(Cell::described).collect();
+    described.dedup();
+    println!("{}\n{HEAD}", described.join("\n"));
     let mut missed = Vec::new();
     for (cell, figures) in cells.iter().zip(&results) {
         let name = format!(

@@ -149,14 +149,17 @@ fn the_first_value_beyond_a_bound_is_refused_and_the_bound_is_not() {
         ("grpc.max_connection_age", "\"7days\"", "\"7days 1s\""),
         ("upstream.attempt_timeout", "\"60s\"", "\"61s\""),
         ("quota.create.rate_per_second", "10000", "10000.1"),
-        ("quota.create.rate_per_second", "0.001", "0"),
+        ("quota.create.rate_per_second", "0.001", "0.000999"),
         ("quota.results.headroom", "1", "1.01"),
         ("quota.results.max_wait", "\"0s\"", "\"181s\""),
         ("retry.budget_ratio", "0", "-0.1"),
         ("shutdown.grace", "\"10m\"", "\"601s\""),
         ("callers.default.weight", "100", "101"),
+        ("quota.results.rate_per_second", "0.001", "1e-20"),
         ("callers.\"a.b\".max_rate_per_second", "10000", "0"),
+        ("callers.default.max_rate_per_second", "0.001", "1e-20"),
         ("admission.max_waiting", "1000000", "1000001"),
+        ("admission.max_callers", "10000", "10001"),
     ] {
         assert!(
             Config::from_text(&format!("{key} = {inside}")).is_ok(),
@@ -360,7 +363,7 @@ fn callers_are_at_most_1000_and_have_printable_names() {
 fn what_is_printed_reads_back_as_the_same_configuration() {
     let loaded = from(
         "upstream.endpoint_url = \"http://h:1\"\nshutdown.grace = \"61500ms\"\n\
-         quota.create.rate_per_second = 1e-7\nauth.mode = \"trusted-header\"\n\
+         quota.create.rate_per_second = 1e-3\nauth.mode = \"trusted-header\"\n\
          callers.\"say-\\\"hi\\\"#=\".weight = 3\ncallers.default.max_rate_per_second = 2",
     );
     assert_eq!(from(&loaded.to_toml()).config, loaded.config);
@@ -486,7 +489,7 @@ proptest! {
 
     #[test]
     fn every_configuration_that_loads_prints_and_reads_back(
-        rate in 1e-9..10_000.0_f64, burst in 1..=10_000_u32, wait in 0..=180_000_000_u64,
+        rate in 0.001..10_000.0_f64, burst in 1..=10_000_u32, wait in 0..=180_000_000_u64,
         name in "[!-~]{1,128}", weight in 1..=100_u32,
     ) {
         let given = sources(&[], &[

@@ -1,11 +1,10 @@
 //! How often a caller comes: arrivals a second, of late.
 //!
 //! A running mean that forgets by a factor of e each 10 s. A shorter memory takes
-//! chance for a trend: with 2 s, at twice the quota, twice as many requests waited
-//! in vain, and a few that would have fitted were refused at 0.8 of it.
+//! chance for a trend, and lets in who then waits in vain.
 //!
 //! An example: a caller comes once a second. Its rate nears 1; 10 s after it
-//! stopped coming 0.37 is left of that, after 30 s 0.05.
+//! stopped coming 0.37 is left of that, and from 30 s on nothing.
 
 use std::time::Duration;
 

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::clock::wait_of;
+
 /// Rounding must not hold a call back that is due.
 const EPSILON: f64 = 1e-6;
 
@@ -45,7 +47,7 @@ impl Ceiling {
     /// How long until it has let `calls` more through.
     pub(super) fn wait_for(&self, now: Instant, calls: usize) -> Duration {
         let missing = calls as f64 - self.level(now) - EPSILON;
-        Duration::from_secs_f64((missing / self.rate).max(0.0))
+        wait_of(missing / self.rate)
     }
 
     /// Takes a call; one that [`wait_for`](Self::wait_for) says is there.

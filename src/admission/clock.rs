@@ -18,6 +18,21 @@ use std::time::Duration;
 use governor::clock::Clock;
 use tokio::time::Instant;
 
+/// No wait is computed to be longer: whoever waits so long looks again.
+const LONGEST: Duration = Duration::from_secs(24 * 3600);
+
+/// Governor adds to its reading, in nanoseconds: half of them is three centuries.
+const END_OF_TIME: Duration = Duration::from_nanos(u64::MAX / 2);
+
+/// A wait of so many seconds: none where they are not above 0, at most a day,
+/// and that too where they are no number.
+pub(super) fn wait_of(seconds: f64) -> Duration {
+    if seconds <= 0.0 {
+        return Duration::ZERO;
+    }
+    Duration::try_from_secs_f64(seconds).map_or(LONGEST, |wait| wait.min(LONGEST))
+}
+
 /// What one call costs, in virtual time.
 pub(super) const CELL: Duration = Duration::from_millis(1);
 
@@ -61,7 +76,8 @@ impl VirtualTime {
     pub(super) fn advance(&self, now: Instant) -> Duration {
         let (since, base) = self.anchor;
         let cells = now.saturating_duration_since(since).as_secs_f64() * self.cells_per_second;
-        let reading = base + CELL.mul_f64(cells);
+        let passed = virtual_span(cells * CELL.as_secs_f64());
+        let reading = base.saturating_add(passed).min(END_OF_TIME);
         self.clock.0.store(as_nanos(reading), Ordering::Relaxed);
         reading
     }
@@ -80,7 +96,16 @@ impl VirtualTime {
     /// How much real time passes while virtual time does `span`, rounded up.
     pub(super) fn real(&self, span: Duration) -> Duration {
         let cells = span.as_secs_f64() / CELL.as_secs_f64();
-        Duration::from_secs_f64(cells / self.cells_per_second) + Duration::from_nanos(1)
+        wait_of(cells / self.cells_per_second) + Duration::from_nanos(1)
+    }
+}
+
+/// Virtual time goes forward or stands; it does not end before its end.
+fn virtual_span(seconds: f64) -> Duration {
+    if seconds > 0.0 {
+        Duration::try_from_secs_f64(seconds).unwrap_or(END_OF_TIME)
+    } else {
+        Duration::ZERO
     }
 }
 
@@ -90,7 +115,50 @@ fn as_nanos(span: Duration) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::admission::ceiling::Ceiling;
+    use crate::admission::predict::{Supply, time_for};
+
+    #[test]
+    fn a_wait_is_from_none_to_a_day() {
+        assert_eq!(wait_of(1.5), Duration::from_millis(1500));
+        for none in [0.0, -0.0, -1.0, f64::NEG_INFINITY] {
+            assert_eq!(wait_of(none), Duration::ZERO);
+        }
+        for longest in [1e20, f64::MAX, f64::INFINITY, f64::NAN] {
+            assert_eq!(wait_of(longest), LONGEST);
+        }
+    }
+
+    proptest! {
+        /// Whatever the rate and the count are, there is a wait, and no panic.
+        #[test]
+        fn no_number_makes_the_arithmetic_panic(
+            rate in any::<f64>(),
+            count in any::<f64>(),
+            level in any::<f64>(),
+            calls in any::<usize>(),
+            seconds in 0_u64..1_000_000_000,
+        ) {
+            let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+            let start = runtime.block_on(async { Instant::now() });
+            let now = start + Duration::from_secs(seconds);
+            prop_assert!(wait_of(count) <= LONGEST);
+            let supply = Supply { level, rate };
+            prop_assert!(time_for(count, supply) <= LONGEST);
+            let mut ceiling = Ceiling::starting(start, rate);
+            prop_assert!(ceiling.wait_for(now, calls) <= LONGEST);
+            ceiling.spend(now);
+            prop_assert!(ceiling.at_rate(now, count).wait_for(now, calls) <= LONGEST);
+            let mut time = VirtualTime::starting(start, rate);
+            let before = time.advance(now);
+            time.set_rate(now, count);
+            prop_assert!(time.advance(now + Duration::from_secs(seconds)) >= before);
+            prop_assert!(time.real(CELL) <= LONGEST + Duration::from_nanos(1));
+        }
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_new_rate_changes_the_speed_and_loses_no_part_of_a_cell() {

@@ -1,12 +1,14 @@
 //! Which line is whose.
 //!
-//! A caller that is named in the policies always has a line of its own. Anyone
-//! else has one up to a bound on distinct callers; beyond it they share one. A
-//! caller that is gone is forgotten, so nobody eats memory by inventing names.
+//! A caller that is named in the policies always has a line of its own, beside
+//! the bound on distinct callers. Anyone else has one up to that bound; beyond it
+//! they share one, which has no name and which no caller can name. A caller that
+//! is gone is forgotten, so nobody eats memory by inventing names.
 //!
 //! An example, with at most 2 callers: `a` and `b` come, then `x`, `y` and `z`
-//! share a line. Half a minute after `b` came last its line is given up, and the
-//! next new name gets one of its own.
+//! share a line, and `n`, which is named, has its own. When nobody of `b` waits
+//! and it came last 31 s ago, its line is given up, and the next new name gets one
+//! of its own, though `x`, `y` and `z` come still.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -27,8 +29,10 @@ pub(super) struct Lines {
     policies: CallerPolicies,
     lines: Slab<Line>,
     by_caller: HashMap<CallerId, usize>,
-    /// Callers beyond the bound share this name's line.
-    others: CallerId,
+    /// How many of `by_caller` are not named: those that the bound counts.
+    unnamed: usize,
+    /// The line of all callers beyond the bound.
+    shared: Option<usize>,
     swept_at: Option<Instant>,
 }
 
@@ -38,7 +42,8 @@ impl Lines {
             policies,
             lines: Slab::new(),
             by_caller: HashMap::new(),
-            others: CallerId::new("(others)").expect("a printable name"),
+            unnamed: 0,
+            shared: None,
             swept_at: None,
         }
     }
@@ -53,6 +58,10 @@ impl Lines {
         for (caller, line) in &self.by_caller {
             self.lines[*line].apply(self.policies.of(caller), now);
         }
+        if let Some(line) = self.shared {
+            self.lines[line].apply(&self.policies.default, now);
+        }
+        self.unnamed = self.count_unnamed();
     }
 
     /// How many there are.
@@ -88,14 +97,31 @@ impl Lines {
         if let Some(line) = self.by_caller.get(caller) {
             return *line;
         }
-        let own = self.policies.named.contains_key(caller)
-            || self.by_caller.len() < self.policies.max_callers.get() as usize;
-        let caller = if own { caller } else { &self.others };
-        let policy = self.policies.of(caller);
+        let named = self.policies.named.contains_key(caller);
+        if !named && self.unnamed >= self.policies.max_callers.get() as usize {
+            return self.shared_line(now);
+        }
+        let line = Line::new(self.policies.of(caller), now);
+        let key = self.lines.insert(line);
+        self.by_caller.insert(caller.clone(), key);
+        self.unnamed += usize::from(!named);
+        key
+    }
+
+    fn shared_line(&mut self, now: Instant) -> usize {
+        let (lines, policy) = (&mut self.lines, &self.policies.default);
         *self
+            .shared
+            .get_or_insert_with(|| lines.insert(Line::new(policy, now)))
+    }
+
+    fn count_unnamed(&self) -> usize {
+        let named = &self.policies.named;
+        let unnamed = self
             .by_caller
-            .entry(caller.clone())
-            .or_insert_with(|| self.lines.insert(Line::new(policy, now)))
+            .keys()
+            .filter(|one| !named.contains_key(*one));
+        unnamed.count()
     }
 
     /// Gives up the lines of callers that are gone.
@@ -106,12 +132,15 @@ impl Lines {
         }
         self.swept_at = Some(now);
         let lines = &mut self.lines;
-        self.by_caller.retain(|_, key| {
-            let gone = lines[*key].is_idle(now);
+        let mut stays = |key: usize| {
+            let gone = lines[key].is_idle(now);
             if gone {
-                lines.remove(*key);
+                lines.remove(key);
             }
             !gone
-        });
+        };
+        self.by_caller.retain(|_, key| stays(*key));
+        self.shared = self.shared.filter(|key| stays(*key));
+        self.unnamed = self.count_unnamed();
     }
 }

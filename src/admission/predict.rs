@@ -22,14 +22,16 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::ceiling::Ceiling;
+use super::clock::wait_of;
 use super::line::Line;
 
 /// Going round is over after so many times; each adds less than the one before.
 const ROUNDS: usize = 16;
 
-/// How many standard deviations of what chance brings are allowed for. At twice
-/// the quota none lets 3 in 100 requests wait in vain, this 3 in 1000; two would
-/// refuse 1 in 1000 that fits at 0.8 of a quota of 5.
+/// How many standard deviations of what chance brings are allowed for. Fewer let
+/// more requests wait in vain where there are too many, more refuse some that fit.
+/// What it comes to is printed by
+/// `cargo test --release --test admission_simulation -- --nocapture`.
 const ALLOWANCE: f64 = 1.8;
 
 /// What slots there are, and will be.
@@ -160,7 +162,7 @@ fn wait_for(place: usize, rivals: &[Rival<'_>], supply: Supply, wait: Duration) 
 
 /// How long it takes until there have been so many slots.
 pub(super) fn time_for(slots: f64, supply: Supply) -> Duration {
-    Duration::from_secs_f64(((slots - supply.level) / supply.rate).max(0.0))
+    wait_of((slots - supply.level) / supply.rate)
 }
 
 #[cfg(test)]

@@ -13,7 +13,8 @@
 //!
 //! [`push`](Queue::push), [`pop`](Queue::pop) and [`remove`](Queue::remove) cost
 //! the same with 100 and with 100,000 waiting requests, and so does
-//! [`predict`](Queue::predict), which looks at each *caller* of late.
+//! [`predict`](Queue::predict), which looks at each *caller* of late, as does
+//! [`hint`](Queue::hint).
 
 mod overtaken;
 
@@ -23,6 +24,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::clock::wait_of;
 use super::line::LONGEST_HINT;
 use super::lines::Lines;
 use super::policy::CallerPolicies;
@@ -280,7 +282,7 @@ impl<T> Queue<T> {
                 round += line.weight();
             }
         }
-        let slots = |count: f64| Duration::from_secs_f64(count / supply.rate);
+        let slots = |count: f64| wait_of(count / supply.rate);
         let line = self.lines.get_mut(key);
         let gap = slots(round / line.weight());
         let hint = line.hint(now, earliest, gap) + slots(before);

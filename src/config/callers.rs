@@ -10,17 +10,21 @@ use std::collections::HashMap;
 use super::key::Key;
 use super::reader::Reader;
 use super::section::Section;
+use super::sections::{HIGHEST_RATE, LEAST_RATE};
 use crate::admission::{CallerPolicies, CallerPolicy, Weight};
 use crate::session::words::CallerId;
 
 /// The most callers with a section of their own.
 const MOST_NAMED: usize = 1000;
 
+/// The most callers kept apart. Each arrival looks at every caller of late.
+const MOST_CALLERS: u32 = 10_000;
+
 /// Reads `[admission]` and everything below `[callers]`.
 pub(super) fn policies(reader: &mut Reader) -> CallerPolicies {
     let unset = CallerPolicies::default();
     let mut admission = Section::new(reader, Key::dotted("admission"));
-    let max_callers = admission.count("max_callers", unset.max_callers, 100_000);
+    let max_callers = admission.count("max_callers", unset.max_callers, MOST_CALLERS);
     let max_waiting = admission.count("max_waiting", unset.max_waiting, 1_000_000);
     let default = policy(&mut Section::new(reader, Key::dotted("callers.default")));
     CallerPolicies {
@@ -66,7 +70,7 @@ fn policy(at: &mut Section<'_>) -> CallerPolicy {
     );
     CallerPolicy {
         weight: Weight::new(weight.get()).unwrap_or(unset.weight),
-        max_rate_per_second: at.optional_number("max_rate_per_second", 10_000.0),
+        max_rate_per_second: at.optional_number("max_rate_per_second", LEAST_RATE, HIGHEST_RATE),
         max_waiting: at.count("max_waiting", unset.max_waiting, 100_000),
     }
 }

@@ -41,12 +41,10 @@ impl<'r> Section<'r> {
         self.read(name, &Number { low, high }, default)
     }
 
-    /// A number above 0 that may be left unset.
-    pub(super) fn optional_number(&mut self, name: &str, high: f64) -> Option<f64> {
-        let kind = Number {
-            low: Bound::Excluded(0.0),
-            high,
-        };
+    /// A number from `low` that may be left unset.
+    pub(super) fn optional_number(&mut self, name: &str, low: f64, high: f64) -> Option<f64> {
+        let low = Bound::Included(low);
+        let kind = Number { low, high };
         self.reader.optional(self.key.child(name), &kind)
     }
 

@@ -25,6 +25,13 @@ use crate::session::words::SESSION_LIFE;
 use crate::shutdown::ShutdownSettings;
 use crate::upstream::aws;
 
+/// The least rate, in calls a second: one in 1000 s. Below it a wait is longer
+/// than anybody would wait.
+pub(super) const LEAST_RATE: f64 = 0.001;
+
+/// The highest rate, in calls a second.
+pub(super) const HIGHEST_RATE: f64 = 10_000.0;
+
 /// What the simulator can play.
 const PROFILES: &[&str] = &[
     "default",
@@ -85,7 +92,7 @@ fn upstream(at: &mut Section<'_>) -> aws::Settings {
 
 fn quota(at: &mut Section<'_>) -> QuotaSettings {
     QuotaSettings {
-        rate_per_second: at.number("rate_per_second", 25.0, Excluded(0.0), 10_000.0),
+        rate_per_second: at.number("rate_per_second", 25.0, Included(LEAST_RATE), HIGHEST_RATE),
         burst: at.count("burst", count(5), 10_000),
         headroom: at.number("headroom", 0.98, Excluded(0.0), 1.0),
         // One who waited for a session's whole life could wait for nothing else.

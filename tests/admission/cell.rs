@@ -117,6 +117,23 @@ impl Cell {
         }
     }
 
+    /// What it runs with, to be printed beside its figures.
+    pub(crate) fn described(&self) -> String {
+        let (quota, depth) = (self.settings().quota, self.depth());
+        format!(
+            "{:?}, Q {}: AWS's bucket holds {depth}; burst {}, headroom {}, max_wait {:?}, \
+             deadline {DEADLINE:?}, {:?} after {:?}, seed {}",
+            self.tenancy,
+            self.quota,
+            quota.burst,
+            quota.headroom,
+            quota.max_wait,
+            self.counted,
+            self.warm_up,
+            self.seed,
+        )
+    }
+
     fn creator(&self, upstream: &Arc<Upstream>) -> Arc<Creator<Upstream>> {
         let retry = Retry::new(&RetrySettings {
             max_attempts: NonZeroU32::new(4).expect("not zero"),

@@ -85,15 +85,18 @@ impl Figures {
         }
     }
 
-    /// Sessions a second, against what there was for us of the quota.
+    /// Callers served a second, against what there was for us of the quota. A
+    /// session whose caller had left before it was answered is not among them.
     pub(crate) fn goodput(&self) -> f64 {
-        let sessions = self.after.sessions - self.before.sessions;
-        sessions as f64 / (self.left * self.counted.as_secs_f64())
+        self.served_in_all() / (self.left * self.counted.as_secs_f64())
     }
 
     pub(crate) fn throttles_for_each_success(&self) -> f64 {
-        let sessions = self.after.sessions - self.before.sessions;
-        (self.after.throttled - self.before.throttled) as f64 / sessions as f64
+        (self.after.throttled - self.before.throttled) as f64 / self.served_in_all()
+    }
+
+    fn served_in_all(&self) -> f64 {
+        self.served.iter().sum::<u64>() as f64
     }
 
     /// Jain's index of what each caller was served over its max-min fair share.
@@ -124,9 +127,11 @@ impl Figures {
         percentile(&self.refusals, share)
     }
 
-    /// Answers that named a session that another answer had named.
-    pub(crate) fn duplicates(&self) -> usize {
-        self.waits.len() - self.sessions.len()
+    /// Calls that AWS let through for a request that had its session already, and
+    /// answers that named a session that another answer had named.
+    pub(crate) fn duplicates(&self) -> u64 {
+        let named_twice = self.waits.len() - self.sessions.len();
+        self.after.repeated - self.before.repeated + named_twice as u64
     }
 
     fn of_arrivals(&self, count: u64) -> f64 {

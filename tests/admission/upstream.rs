@@ -2,8 +2,9 @@
 //! world that draws on it.
 //!
 //! A call takes its token as it arrives: one that finds none is throttled 10 ms
-//! later, one that finds one is answered after 50-300 ms, evenly spread. The same
-//! token of ours always gets the same session.
+//! later, one that finds one is answered after 50-300 ms, evenly spread. The
+//! session is made as the call arrives, whether or not the answer is awaited, and
+//! the same token of ours always gets the same one.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -21,6 +22,8 @@ const SERVICE_MS: std::ops::Range<u64> = 50..300;
 pub(crate) struct Counts {
     /// Our calls that got a session.
     pub(crate) sessions: u64,
+    /// Those of them whose token had a session already: slots spent for nothing.
+    pub(crate) repeated: u64,
     /// Our calls that were throttled.
     pub(crate) throttled: u64,
 }
@@ -105,18 +108,20 @@ impl LivenessApi for Upstream {
             let mut state = self.state();
             if state.take() {
                 state.counts.sessions += 1;
-                Some(Duration::from_millis(state.random.u64(SERVICE_MS)))
+                state.counts.repeated += u64::from(state.sessions.contains_key(token));
+                let session = state.session_of(token);
+                Some((session, Duration::from_millis(state.random.u64(SERVICE_MS))))
             } else {
                 state.counts.throttled += 1;
                 None
             }
         };
-        let Some(service) = service else {
+        let Some((session, service)) = service else {
             sleep(THROTTLED_AFTER).await;
             return Err(UpstreamError::bare(UpstreamErrorKind::Throttled));
         };
         sleep(service).await;
-        Ok(self.state().session_of(token))
+        Ok(session)
     }
 
     async fn result(&self, _: &SessionId) -> Result<LivenessResult, UpstreamError> {
