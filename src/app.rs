@@ -5,6 +5,8 @@
 
 mod doors;
 mod reload;
+mod service;
+mod token_keys;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -18,14 +20,15 @@ use tracing::{error, field, info, warn};
 
 use self::doors::Doors;
 use self::reload::Reload;
+use self::service::service;
+pub use self::token_keys::TokenKeyError;
 use crate::admin::{self, Readiness};
-use crate::admission::{Admission, AdmissionMetrics};
+use crate::admission::AdmissionMetrics;
 use crate::auth::AuthMode;
 use crate::config::{Config, Loaded, Sources};
-use crate::grpc::{self, GrpcMetrics, Health, Server, SessionService, Tls, TlsError};
-use crate::idempotency::Claims;
-use crate::retry::Retry;
-use crate::session::{AttemptMetrics, Attempts, Creator, Results};
+use crate::grpc::{self, GrpcMetrics, Health, Server, Tls, TlsError};
+use crate::result_token::TokenKeys;
+use crate::session::{AttemptMetrics, Ownership};
 use crate::shutdown::ShutdownSettings;
 use crate::upstream::aws::{Credentials, Rekognition};
 
@@ -48,6 +51,9 @@ pub enum AppError {
     /// The files of TLS cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// The keys of result tokens cannot be had.
+    #[error(transparent)]
+    TokenKeys(#[from] TokenKeyError),
     /// The gRPC server failed.
     #[error("the grpc server failed: {0}")]
     Grpc(std::io::Error),
@@ -57,6 +63,7 @@ pub enum AppError {
 pub struct Livegate {
     config: Config,
     credentials: Credentials,
+    token_keys: TokenKeys,
     grpc: TcpListener,
     tls: Option<Arc<Tls>>,
     admin: TcpListener,
@@ -64,17 +71,19 @@ pub struct Livegate {
 }
 
 impl Livegate {
-    /// Binds the ports that `config` names.
+    /// Binds the ports that `config` names, and reads the keys.
     ///
     /// # Errors
     /// Where one cannot be had.
     pub async fn bind(config: Config, credentials: Credentials) -> Result<Self, AppError> {
+        let token_keys = token_keys::load(&config.results)?;
         let grpc = bind("grpc.listen", config.grpc.listen).await?;
         let admin = bind("admin.listen", config.admin.listen).await?;
         let tls = config.grpc.tls.clone().map(Tls::load).transpose()?;
         Ok(Self {
             config,
             credentials,
+            token_keys,
             grpc,
             tls: tls.map(Arc::new),
             admin,
@@ -124,8 +133,9 @@ impl Livegate {
         let api = Arc::new(Rekognition::new(&config.upstream, &self.credentials).await);
         let health = Health::starting().await;
         let doors = Doors::open(config);
+        let ownership = Ownership::new(self.token_keys, &config.upstream.region);
         let server = Server {
-            service: service(config, &api, &doors, &metrics.attempts),
+            service: service(config, &api, &doors, ownership, &metrics.attempts),
             health: health.clone(),
             auth: config.auth,
             default_deadline: config.grpc.default_deadline,
@@ -245,29 +255,6 @@ async fn bind(key: &'static str, address: SocketAddr) -> Result<TcpListener, App
         address,
         source,
     })
-}
-
-fn service(
-    config: &Config,
-    api: &Arc<Rekognition>,
-    doors: &Doors,
-    metrics: &AttemptMetrics,
-) -> SessionService<Rekognition> {
-    let retry = Arc::new(Retry::new(&config.retry));
-    let attempts = |door: &Admission, operation| {
-        Attempts::new(door.clone(), retry.clone()).counted(metrics, operation)
-    };
-    let region = &config.upstream.region;
-    let claims = Claims::default();
-    let creator = Creator::new(
-        api.clone(),
-        attempts(&doors.create, "create"),
-        claims,
-        region,
-    );
-    let results = config.results.enabled;
-    let results = results.then(|| Results::new(api.clone(), attempts(&doors.results, "results")));
-    SessionService::new(creator, results)
 }
 
 async fn reload_for_ever(reload: Option<Reload>, doors: &Doors) {

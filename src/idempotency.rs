@@ -20,7 +20,7 @@ use moka::sync::Cache;
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
-use crate::session::words::{CallerId, RequestId, SessionId, SessionSettings};
+use crate::session::words::{ClientRequestToken, SessionId, SessionSettings};
 
 const MOST: u64 = 100_000;
 const KEPT: Duration = Duration::from_secs(600);
@@ -28,7 +28,7 @@ const KEPT: Duration = Duration::from_secs(600);
 /// The claims of this process. Clones share them.
 #[derive(Clone, Debug)]
 pub struct Claims {
-    kept: Cache<(CallerId, RequestId), Arc<Claim>>,
+    kept: Cache<ClientRequestToken, Arc<Claim>>,
     hasher: RandomState,
 }
 
@@ -67,25 +67,24 @@ impl Default for Claims {
 }
 
 impl Claims {
-    /// The claim of `caller`'s `request_id`, made now where there is none.
+    /// The claim of the request that `token` is derived from, made now where there
+    /// is none.
     ///
     /// # Errors
     /// [`Conflict`] where it was made with other settings.
     pub fn claim(
         &self,
-        caller: &CallerId,
-        request_id: &RequestId,
+        token: &ClientRequestToken,
         settings: &SessionSettings,
     ) -> Result<Arc<Claim>, Conflict> {
         let parameters = self.hasher.hash_one(settings);
-        let key = (caller.clone(), *request_id);
         let make = || {
             Arc::new(Claim {
                 parameters,
                 ..Claim::default()
             })
         };
-        let claim = self.kept.get_with(key, make);
+        let claim = self.kept.get_with(token.clone(), make);
         if claim.parameters == parameters {
             Ok(claim)
         } else {

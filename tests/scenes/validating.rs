@@ -166,7 +166,7 @@ async fn a_challenge_is_one_of_those_that_are_known() {
 }
 
 /// What is wrong with the request below, in order.
-const ALL_FIELDS: [&str; 10] = [
+const ALL_FIELDS: [&str; 11] = [
     "kms_key_id",
     "request_id",
     "settings.audit_images_limit",
@@ -177,6 +177,7 @@ const ALL_FIELDS: [&str; 10] = [
     "settings.challenge_preferences[2].versions",
     "settings.output_config.s3_bucket",
     "settings.output_config.s3_key_prefix",
+    "subject",
 ];
 
 #[tokio::test(start_paused = true)]
@@ -206,6 +207,7 @@ async fn all_that_is_wrong_is_told_at_once_by_path() {
                 preference(9, Some(wrong_range)),
             ],
         }),
+        subject: "jane\n".to_owned(),
     };
     let told = asked(&livegate, request).await.unwrap();
     let mut fields = told.fields();
@@ -226,11 +228,26 @@ async fn a_result_is_asked_for_by_a_lower_case_uuid() {
     ] {
         let request = v1::GetSessionResultRequest {
             session_id: wrong.to_owned(),
-            include_images: false,
+            result_token: "any".to_owned(),
+            ..Default::default()
         };
         let told = livegate.caller().result(request).await.unwrap_err();
         assert_eq!(told.what(), (Code::InvalidArgument, "INVALID_REQUEST"));
         assert_eq!(told.fields(), ["session_id"], "{wrong:?}");
     }
     assert!(livegate.aws.reads().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_that_is_wrong_with_a_reading_is_told_at_once_and_no_subject_is_repeated() {
+    let livegate = Livegate::up().await;
+    let request = v1::GetSessionResultRequest {
+        session_id: "x".to_owned(),
+        subject: times("jane", 33),
+        ..Default::default()
+    };
+    let told = livegate.caller().result(request).await.unwrap_err();
+    assert_eq!(told.what(), (Code::InvalidArgument, "INVALID_REQUEST"));
+    assert_eq!(told.fields(), ["session_id", "subject", "result_token"]);
+    assert!(!format!("{told:?}").contains("jane"), "{told:?}");
 }
