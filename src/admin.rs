@@ -45,7 +45,7 @@ struct Admin {
 /// Serves until `stop`.
 ///
 /// # Errors
-/// Where `listener` fails for good.
+/// Where `listener` fails permanently.
 pub async fn serve(
     listener: TcpListener,
     registry: Arc<Registry>,

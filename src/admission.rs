@@ -17,8 +17,8 @@
 //! # An example
 //!
 //! 25 calls a second, one caller with 200 requests at once, each with a deadline of
-//! 5 s; an attempt typically takes 0.3 s. Place 118 is predicted to wait
-//! 118 / 24.5 = 4.8 s, which leaves less than an attempt needs: it and all behind
+//! 5 s; an attempt typically takes 0.3 s. Place 116 is predicted to wait
+//! 116 / 24.5 = 4.73 s, which leaves less than an attempt needs: it and all behind
 //! it are refused at once, each told to come back one slot later than the one
 //! before. A second caller's first request finds its own line empty and gets the
 //! next slot but one.

@@ -54,6 +54,9 @@ pub enum AppError {
     /// The keys of result tokens cannot be had.
     #[error(transparent)]
     TokenKeys(#[from] TokenKeyError),
+    /// The task that admits requests is gone: nothing can be served any more.
+    #[error("admission has ended: a bug, told before this line")]
+    AdmissionGone,
     /// The gRPC server failed.
     #[error("the grpc server failed: {0}")]
     Grpc(std::io::Error),
@@ -122,7 +125,7 @@ impl Livegate {
     /// everything at once.
     ///
     /// # Errors
-    /// Where the gRPC server fails for good.
+    /// Where the gRPC server fails permanently.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), AppError> {
         let config = &self.config;
         log_start(config, &self.grpc, &self.admin);
@@ -157,7 +160,7 @@ impl Livegate {
                 warn!("the grace period is over: calls under way are cut off");
             }
             () = reload_for_ever(self.reload, &doors) => {}
-            () = doors.watch(&metrics.admission) => {}
+            () = doors.watch(&metrics.admission) => return Err(AppError::AdmissionGone),
             () = Tls::watch(self.tls.as_ref(), &metrics.grpc) => {}
         }
         info!("gone");

@@ -22,7 +22,7 @@ pub enum AuthMode {
     OptionalHeader,
 }
 
-/// Why nobody knows who calls.
+/// Why the caller is not known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotAuthenticated {
     /// The key that names the caller is not there.

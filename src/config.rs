@@ -106,7 +106,7 @@ pub struct AdaptiveSettings {
     pub enabled: bool,
 }
 
-/// The embedded Rekognition of `demo` and `simulate`.
+/// The embedded Rekognition of `demo`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SimulatorSettings {
     /// Where it listens.

@@ -12,12 +12,6 @@ use tokio::time::Instant;
 pub struct Deadline(Instant);
 
 impl Deadline {
-    /// A deadline at `instant`.
-    #[must_use]
-    pub fn at(instant: Instant) -> Self {
-        Self(instant)
-    }
-
     /// A deadline `wait` after `now`; one too far to be counted is a day off.
     #[must_use]
     pub fn after(now: Instant, wait: Duration) -> Self {

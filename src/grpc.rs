@@ -20,6 +20,7 @@ mod health;
 mod in_flight;
 mod limits;
 mod metrics;
+mod pieces;
 mod resets;
 mod seats;
 mod server;

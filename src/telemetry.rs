@@ -33,7 +33,8 @@ const SDK_AT_MOST: &str = "aws_=info";
 /// # Errors
 /// Where the filter cannot be read, or logs were installed before.
 pub fn install(format: LogFormat) -> Result<(), String> {
-    let filter = filter(std::env::var(FILTER).ok().as_deref())?;
+    let text = std::env::var_os(FILTER).map(|text| text.to_string_lossy().into_owned());
+    let filter = filter(text.as_deref())?;
     let logs = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(std::io::stderr().is_terminal())

@@ -35,7 +35,7 @@ pub trait LivenessApi: Send + Sync + 'static {
     ) -> impl Future<Output = Result<LivenessResult, UpstreamError>> + Send;
 }
 
-/// What an attempt failed of.
+/// Why an attempt failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum UpstreamErrorKind {
     /// AWS says that the quota is spent.
@@ -107,7 +107,7 @@ impl UpstreamErrorKind {
 /// Why an attempt failed, with everything AWS said about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UpstreamError {
-    /// What it failed of.
+    /// Why it failed.
     pub kind: UpstreamErrorKind,
     /// AWS's own code, without its namespace.
     pub code: Option<String>,

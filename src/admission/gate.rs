@@ -37,6 +37,8 @@ const LONG: Duration = Duration::from_secs(3600);
 struct Waiter {
     reply: oneshot::Sender<Result<Slot, Refused>>,
     arrived: Instant,
+    /// The longest wait, as it was configured when the request came.
+    waits_until: Instant,
     deadline: Deadline,
     expiry: delay_queue::Key,
 }
@@ -98,6 +100,7 @@ impl Gate {
     }
 
     fn apply(&mut self, woken: Woken, now: Instant) {
+        self.pace.adapt(now);
         match woken {
             Woken::Event(event) => self.happen(event, now),
             Woken::Expired(ticket) => self.expire(ticket, now),
@@ -113,11 +116,11 @@ impl Gate {
     /// Refuses who has been overtaken, rather than when their time is over.
     fn review(&mut self, now: Instant) {
         self.review_at = None;
-        let (supply, max_wait) = (self.pace.supply(now), self.max_wait);
+        let supply = self.pace.supply(now);
         let hopeful = self.latencies.percentile(now, HOPEFUL);
         let latest = |waiter: &Waiter| {
             let useful = waiter.deadline.left(now).saturating_sub(hopeful);
-            (now + useful).min(waiter.arrived + max_wait)
+            (now + useful).min(waiter.waits_until)
         };
         for ticket in self.queue.overtaken(supply, now, latest) {
             if let Some((line, waiter)) = self.take_out(ticket) {
@@ -149,6 +152,7 @@ impl Gate {
                 self.max_wait = settings.quota.max_wait;
                 self.pace.apply(now, &settings);
                 self.queue.apply(settings.callers, now);
+                self.review_soon(now);
             }
             Event::Look(reply) => {
                 let (waiting, callers) = (self.queue.len(), self.queue.callers());
@@ -179,6 +183,7 @@ impl Gate {
         let waiter = Waiter {
             reply,
             arrived: now,
+            waits_until: now + self.max_wait,
             deadline,
             expiry,
         };

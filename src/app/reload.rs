@@ -32,6 +32,9 @@ pub(super) struct Reload {
     /// What was loaded last: of all other keys, what runs.
     latest: Loaded,
     hangup: Signal,
+    /// Whether somebody waits to read what came of a reload: it was asked for, or
+    /// the one before was refused.
+    awaited: bool,
 }
 
 impl Reload {
@@ -43,6 +46,7 @@ impl Reload {
             started,
             latest,
             hangup,
+            awaited: false,
         })
     }
 
@@ -58,6 +62,7 @@ impl Reload {
                 _ = self.hangup.recv() => true,
                 _ = poll.tick() => false,
             };
+            self.awaited |= asked;
             let now = self.read().await;
             if asked || now != content {
                 content = now;
@@ -74,17 +79,22 @@ impl Reload {
     fn reload(&mut self, doors: &Doors) {
         match Config::load(&self.sources) {
             Ok(loaded) => self.apply(loaded, doors),
-            Err(mistakes) => log_refused(&mistakes),
+            Err(mistakes) => {
+                log_refused(&mistakes);
+                self.awaited = true;
+            }
         }
     }
 
     fn apply(&mut self, loaded: Loaded, doors: &Doors) {
-        if loaded.config == self.latest.config {
-            return;
-        }
         let changed = self.latest.changed_keys(&loaded);
-        let live = changed.iter().filter(|key| is_live(key));
-        info!(config.changed = listed(live), "configuration loaded again");
+        let mut live = changed.iter().filter(|key| is_live(key)).peekable();
+        if live.peek().is_some() {
+            info!(config.changed = listed(live), "configuration loaded again");
+        } else if self.awaited {
+            info!("configuration read again: nothing changes by it");
+        }
+        self.awaited = false;
         let pending = self.started.changed_keys(&loaded);
         let mut pending = pending.iter().filter(|key| !is_live(key)).peekable();
         if pending.peek().is_some() {

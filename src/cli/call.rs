@@ -12,7 +12,7 @@ use crate::grpc::v1;
 
 /// How to reach a Livegate.
 #[derive(Clone, Debug, clap::Args)]
-struct Reach {
+struct Target {
     /// Where Livegate serves gRPC
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:50051", value_parser = endpoint)]
     endpoint: String,
@@ -20,23 +20,24 @@ struct Reach {
     #[arg(long, value_name = "NAME")]
     caller: Option<String>,
     /// The deadline of the call
-    #[arg(long, value_name = "DURATION", default_value = "15s", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "DURATION", default_value = "15s", value_parser = super::simulate::duration)]
     timeout: Duration,
     /// Print one JSON object instead of lines
     #[arg(long)]
     json: bool,
 }
 
-/// An `http` URL with a host; a path would never be used.
+/// An `http` URL with a host and nothing more, for nothing more is used.
 fn endpoint(text: &str) -> Result<String, String> {
     let url: http::Uri = text.parse().map_err(|error| format!("{error}"))?;
+    let bare = url.path() == "/" && url.query().is_none();
     match (url.scheme_str(), url.host()) {
-        (Some("http"), Some(_)) => Ok(text.to_owned()),
+        (Some("http"), Some(_)) if bare => Ok(text.to_owned()),
         _ => Err("must be a URL as in http://127.0.0.1:50051".to_owned()),
     }
 }
 
-impl Reach {
+impl Target {
     fn client(&self) -> anyhow::Result<Client> {
         let client = Client::new(&self.endpoint, self.timeout)
             .with_context(|| format!("--endpoint {:?} is no URL", self.endpoint))?;
@@ -51,7 +52,7 @@ impl Reach {
 #[derive(Clone, Debug, clap::Args)]
 pub struct CreateArgs {
     #[command(flatten)]
-    reach: Reach,
+    target: Target,
     /// A UUID that makes a repeat of this call safe; best a version 7
     #[arg(long, value_name = "UUID", default_value = "")]
     request_id: String,
@@ -101,9 +102,9 @@ pub async fn create(args: CreateArgs) -> anyhow::Result<ExitCode> {
             challenge_preferences: Vec::new(),
         }),
     };
-    let answer = args.reach.client()?.create(request).await;
+    let answer = args.target.client()?.create(request).await;
     Ok(print(
-        args.reach.json,
+        &args.target,
         answer.map(|answer| describe_session(&answer)),
     ))
 }
@@ -128,7 +129,7 @@ fn describe_session(answer: &Answer<v1::CreateSessionResponse>) -> Value {
 #[derive(Clone, Debug, clap::Args)]
 pub struct ResultArgs {
     #[command(flatten)]
-    reach: Reach,
+    target: Target,
     /// The session: a lower-case UUID
     #[arg(long, value_name = "UUID")]
     session_id: String,
@@ -151,9 +152,9 @@ pub async fn result(args: ResultArgs) -> anyhow::Result<ExitCode> {
         subject: args.subject,
         result_token: args.result_token,
     };
-    let answer = args.reach.client()?.result(request).await;
+    let answer = args.target.client()?.result(request).await;
     Ok(print(
-        args.reach.json,
+        &args.target,
         answer.map(|answer| describe_result(&answer.message)),
     ))
 }
@@ -170,12 +171,13 @@ fn describe_result(result: &v1::GetSessionResultResponse) -> Value {
     })
 }
 
-fn print(as_json: bool, outcome: Result<Value, Failure>) -> ExitCode {
-    match outcome {
-        Ok(answer) if as_json => println!("{answer}"),
-        Ok(answer) => print_lines(&answer),
-        Err(failure) => {
-            if as_json {
+/// Prints an answer or a failure; the exit code is the number of its gRPC code.
+fn print(target: &Target, outcome: Result<Value, Failure>) -> ExitCode {
+    match (outcome, target.json) {
+        (Ok(answer), true) => println!("{answer}"),
+        (Ok(answer), false) => print_lines(&answer),
+        (Err(failure), json) => {
+            if json {
                 println!("{}", describe_failure(&failure));
             } else {
                 print_failure(&failure);

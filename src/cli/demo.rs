@@ -26,7 +26,7 @@ use crate::shutdown::LeaveSignals;
 use crate::simulator::{self, Limit, Simulator};
 use crate::upstream::aws::Credentials;
 
-/// What the demonstration calls at once, in calls a second.
+/// The quota of the demonstration, in calls a second, and its burst.
 const QUOTA: f64 = 5.0;
 const BURST: u32 = 2;
 const CALL_TIMEOUT: Duration = Duration::from_secs(5);

@@ -167,7 +167,7 @@ fn latency(text: &str) -> Result<RangeInclusive<Duration>, String> {
     Ok(least..=most)
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let parsed = humantime::parse_duration(text);
     parsed
         .ok()

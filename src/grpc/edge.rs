@@ -19,17 +19,18 @@ use tonic::body::Body;
 use tonic::{Code, Status};
 use tonic_types::FieldViolation;
 use tower::{Layer, Service};
-use tracing::{Instrument as _, field, info_span};
+use tracing::{Instrument as _, debug, field, info_span};
 use uuid::Uuid;
 
 use super::body::TimelyBody;
 use super::call::{Call, Patience};
 use super::in_flight::{NoPlace, OURS};
 use super::metrics::{self, GrpcMetrics};
+use super::pieces::Pieces;
 use super::status::{ComeBack, Explained};
 use super::streams::{Answered, Answering};
 use super::{MAX_REQUEST_BYTES, deadline};
-use crate::auth::{AuthMode, CALLER_KEY};
+use crate::auth::{AuthMode, CALLER_KEY, NotAuthenticated};
 use crate::deadline::Deadline;
 
 /// The header under which a caller learns the id of its call.
@@ -114,7 +115,12 @@ impl EdgeLayer {
         }
         let code = code_of(&response);
         span.record("rpc.grpc.status", metrics::name(code));
+        let duration_ms = now.elapsed().as_millis() as u64;
+        span.in_scope(|| debug!(duration_ms, "call answered"));
         guard.finish(code);
+        if answered == Answered::Whole {
+            response = response.map(Pieces::of);
+        }
         if let Some(answering) = answering {
             answering.say(answered);
         }
@@ -151,11 +157,13 @@ impl EdgeLayer {
         now: Instant,
     ) -> Result<Call, Explained> {
         let headers = request.headers();
-        let named = headers.get(CALLER_KEY).map(HeaderValue::as_bytes);
-        let caller = self
-            .auth
-            .identify(named)
-            .map_err(Explained::unauthenticated)?;
+        // Where a proxy appends its word to the peer's own, neither is believed.
+        let mut named = headers.get_all(CALLER_KEY).iter();
+        let caller = match (named.next(), named.next()) {
+            (_, Some(_)) => Err(NotAuthenticated::CallerMalformed),
+            (named, None) => self.auth.identify(named.map(HeaderValue::as_bytes)),
+        };
+        let caller = caller.map_err(Explained::unauthenticated)?;
         let (patience, left) = match headers.get(TIMEOUT_HEADER) {
             Some(timeout) => {
                 let timeout = deadline::parse(timeout.as_bytes()).ok_or_else(timeout_unreadable)?;

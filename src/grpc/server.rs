@@ -67,7 +67,7 @@ impl<A: LivenessApi> Server<A> {
     /// every connection.
     ///
     /// # Errors
-    /// Where `incoming` fails for good.
+    /// Where `incoming` fails permanently.
     pub async fn serve<IO>(
         self,
         incoming: impl Stream<Item = io::Result<IO>>,

@@ -39,6 +39,11 @@ const TRANSIENT_DELAY: Duration = Duration::from_secs(1);
 /// When to come back to another replica.
 const ELSEWHERE_DELAY: Duration = Duration::from_millis(100);
 
+/// How many field violations are told, and how many characters of all of them
+/// together.
+const MOST_VIOLATIONS: usize = 16;
+const LONGEST_MESSAGE: usize = 1000;
+
 /// A status in the making.
 #[derive(Debug)]
 pub(super) struct Explained {
@@ -59,7 +64,7 @@ pub(super) enum ComeBack {
     /// No: stock clients are told so.
     Never,
     /// The code says enough.
-    Unsaid,
+    Unspecified,
 }
 
 impl Explained {
@@ -68,7 +73,7 @@ impl Explained {
             code,
             reason,
             message: message.into(),
-            come_back: ComeBack::Unsaid,
+            come_back: ComeBack::Unspecified,
             metadata: HashMap::new(),
             violations: Vec::new(),
             quota: None,
@@ -85,10 +90,17 @@ impl Explained {
         self
     }
 
-    /// All that is wrong with a request.
-    pub(super) fn invalid(violations: Vec<FieldViolation>) -> Self {
+    /// All that is wrong with a request, as far as it fits: the details leave as
+    /// headers, and clients read 8 KiB of those.
+    pub(super) fn invalid(mut violations: Vec<FieldViolation>) -> Self {
+        let beyond = violations.len().saturating_sub(MOST_VIOLATIONS);
+        violations.truncate(MOST_VIOLATIONS);
         let text = |v: &FieldViolation| format!("{}: {}", v.field, v.description);
-        let message = violations.iter().map(text).collect::<Vec<_>>().join("; ");
+        let told = violations.iter().map(text).collect::<Vec<_>>().join("; ");
+        let mut message: String = told.chars().take(LONGEST_MESSAGE).collect();
+        if beyond > 0 {
+            message.push_str(&format!("; and {beyond} more"));
+        }
         let mut explained = Self::new(Code::InvalidArgument, "INVALID_REQUEST", message);
         explained.violations = violations;
         explained
@@ -166,22 +178,19 @@ impl Explained {
     }
 
     fn of_refusal(refused: Refused, call: &Call) -> Self {
-        let wait = ComeBack::After(refused.retry_after);
-        let reason = match refused.reason {
+        let (reason, quota) = match refused.reason {
+            Refusal::Quota => ("QUOTA_EXHAUSTED", "quota:shared".to_owned()),
+            Refusal::CallerQuota => ("CALLER_QUOTA_EXHAUSTED", format!("caller:{}", call.caller)),
             Refusal::Closed => {
                 return Self::new(Code::Unavailable, "SHUTTING_DOWN", refused.to_string())
                     .come_back(ComeBack::After(ELSEWHERE_DELAY));
             }
-            Refusal::Quota => "QUOTA_EXHAUSTED",
-            Refusal::CallerQuota => "CALLER_QUOTA_EXHAUSTED",
         };
         let millis = refused.retry_after.as_millis();
         let message = format!("{refused}: come back in {millis} ms");
-        let mut explained = Self::new(Code::ResourceExhausted, reason, message).come_back(wait);
-        explained.quota = Some(match refused.reason {
-            Refusal::CallerQuota => format!("caller:{}", call.caller),
-            Refusal::Quota | Refusal::Closed => "quota:shared".to_owned(),
-        });
+        let mut explained = Self::new(Code::ResourceExhausted, reason, message);
+        explained.come_back = ComeBack::After(refused.retry_after);
+        explained.quota = Some(quota);
         explained.with("retry_after_ms", &millis)
     }
 
@@ -192,7 +201,7 @@ impl Explained {
         } else if error.kind == Kind::QuotaExceeded {
             ComeBack::Never
         } else {
-            ComeBack::Unsaid
+            ComeBack::Unspecified
         };
         let explained = Self::new(code, reason, error.to_string()).come_back(come_back);
         let told = [
@@ -224,7 +233,7 @@ impl Explained {
         }
         let mut trailers = MetadataMap::new();
         let pushback = match self.come_back {
-            ComeBack::Unsaid => None,
+            ComeBack::Unspecified => None,
             ComeBack::Never => Some(-1),
             ComeBack::After(wait) => {
                 details.set_retry_info(Some(wait));

@@ -62,14 +62,13 @@ impl Violations {
     }
 }
 
+/// A value in ASCII, cut short: it leaves as a header.
 fn show(value: &str) -> String {
-    let mut shown = value.chars().take(SHOWN).collect::<String>();
-    if shown.len() < value.len() {
-        shown.push('…');
-    }
+    let shown: String = value.chars().take(SHOWN).collect();
+    let shown = shown.escape_default();
     match value.chars().count() {
-        length if length > SHOWN => format!("{shown:?} ({length} characters)"),
-        _ => format!("{shown:?}"),
+        length if length > SHOWN => format!("\"{shown}...\" ({length} characters)"),
+        _ => format!("\"{shown}\""),
     }
 }
 

@@ -10,11 +10,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
-use tracing::{Instrument as _, field, info_span};
+use tracing::{Instrument as _, debug, field, info_span};
 
 use super::SessionError;
 use super::metrics::{AttemptMetrics, OperationMetrics};
-use crate::admission::{Admission, Entry, Outcome, Permit, Refusal, Refused};
+use crate::admission::{Admission, Entry, Outcome, Permit, Refusal};
 use crate::deadline::Deadline;
 use crate::retry::{Advice, Retry};
 use crate::session::words::CallerId;
@@ -107,7 +107,7 @@ impl Attempts {
         let attempts = note().effort.attempts;
         let permit = match self.admit(caller, attempts, deadline).await {
             Ok(permit) => permit,
-            Err(refused) => return Err(Ended::before_leaving(note().last.take(), refused)),
+            Err(why) => return Err(Ended::without_a_slot(note().last.take(), why)),
         };
         note().effort.waited += permit.waited();
         note().effort.attempts += 1;
@@ -185,31 +185,40 @@ impl Attempts {
         };
         span.record("outcome", outcome);
         span.record("aws.code", code);
+        span.in_scope(|| debug!("attempt ended"));
         counted.finish(outcome);
         match &answer {
+            Some(Ok(_)) => permit.finish(Outcome::Answered),
+            Some(Err(error)) => teach(permit, error),
+            // Cut off: nobody knows how long it would have taken.
             None => drop(permit),
-            Some(Err(error)) if error.kind == UpstreamErrorKind::Throttled => {
-                permit.finish(Outcome::Throttled);
-            }
-            Some(_) => permit.finish(Outcome::Answered),
         }
         answer
     }
 }
 
+/// An attempt that never reached AWS says nothing of how long attempts take.
+fn teach(permit: Permit, error: &UpstreamError) {
+    let reached = error.http_status.is_some() || error.kind == UpstreamErrorKind::Timeout;
+    match error.kind {
+        UpstreamErrorKind::Throttled => permit.finish(Outcome::Throttled),
+        _ if reached => permit.finish(Outcome::Answered),
+        _ => drop(permit),
+    }
+}
+
 impl Ended {
-    /// A request that was refused its next slot ends with what AWS said last.
-    fn before_leaving(last: Option<UpstreamError>, refused: SessionError) -> Self {
-        let leaving = matches!(
-            refused,
-            SessionError::Refused(Refused {
-                reason: Refusal::Closed,
-                ..
-            })
-        );
-        match last {
-            Some(error) if !leaving => Self::With(SessionError::Upstream(error)),
-            _ => Self::With(refused),
+    /// A retry that got no slot ends with what AWS said last; one whose deadline
+    /// was over meanwhile, with that: an attempt may have made a session.
+    fn without_a_slot(last: Option<UpstreamError>, why: SessionError) -> Self {
+        match (last, why) {
+            (Some(error), SessionError::Refused(refused)) if refused.reason != Refusal::Closed => {
+                Self::With(SessionError::Upstream(error))
+            }
+            (Some(_), SessionError::DeadlineExceeded) => {
+                Self::With(SessionError::DeadlineExceededUpstream)
+            }
+            (_, why) => Self::With(why),
         }
     }
 

@@ -1,4 +1,4 @@
-//! What asking for a session, or for its result, can fail of.
+//! Why there is no session, or no result.
 
 use crate::admission::Refused;
 use crate::upstream::UpstreamError;

@@ -11,7 +11,7 @@ use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::time::sleep;
 
-use crate::harness::aws::{answers, never_answers};
+use crate::harness::aws::never_answers;
 use crate::harness::pipes::Livegate;
 
 /// An empty message in its frame.
@@ -63,18 +63,13 @@ async fn a_deadline_however_short_is_exceeded_and_never_cancelled() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_timeout_that_cannot_be_read_is_none() {
+async fn a_timeout_that_cannot_be_read_is_refused() {
     let livegate = Livegate::up().await;
     for timeout in ["", "soon", "1", "123456789S", "-1S"] {
-        livegate
-            .aws
-            .will([answers().after(Duration::from_secs(10))]);
         let answer = post(&livegate, EMPTY, &[("grpc-timeout", timeout)]).await;
-        assert!(
-            answer.headers().get("grpc-status").is_none(),
-            "it is answered: {timeout}"
-        );
+        assert_eq!(header(answer.headers(), "grpc-status"), "3", "{timeout}");
     }
+    assert!(livegate.aws.attempts().is_empty());
 }
 
 #[tokio::test(start_paused = true)]

@@ -100,7 +100,7 @@ fn line(outcome: &CallOutcome) -> String {
             let waited = answer.waited.as_secs_f64();
             let retried = match answer.attempts {
                 0 | 1 => String::new(),
-                more => format!(", throttled and retried ({more} attempts)"),
+                more => format!(", retried ({more} attempts)"),
             };
             format!("{caller:<11} issued    waited {waited:.2} s{retried}")
         }

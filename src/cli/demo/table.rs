@@ -38,9 +38,26 @@ pub(super) fn print(outcomes: &[CallOutcome], stats: &Stats) {
     println!(
         "\nAWS saw {} calls, throttled {}, and made {} sessions.",
         stats.create.calls,
-        stats.create.throttled + stats.create.faults_played,
+        throttled(stats),
         stats.sessions_made
     );
+}
+
+/// Throttles by quota, by chance and by script.
+fn throttled(stats: &Stats) -> u64 {
+    let is_throttling = |code: &str| {
+        [
+            "ThrottlingException",
+            "ProvisionedThroughputExceededException",
+        ]
+        .contains(&code)
+    };
+    let by_code = stats
+        .create
+        .errors
+        .iter()
+        .filter(|(code, _)| is_throttling(code));
+    by_code.map(|(_, count)| count).sum()
 }
 
 fn print_refusals(outcomes: &[CallOutcome]) {
