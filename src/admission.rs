@@ -158,6 +158,12 @@ impl Admission {
         let _ = self.mailbox.send(Event::Apply(Box::new(settings)));
     }
 
+    /// Turns away whoever waits, and whoever comes from now on, with
+    /// [`Refusal::Closed`]. There is no opening it again.
+    pub fn close(&self) {
+        let _ = self.mailbox.send(Event::Close);
+    }
+
     /// What the door looks like now; `None` once the gate is gone.
     pub async fn state(&self) -> Option<AdmissionState> {
         let (reply, answer) = oneshot::channel();
@@ -279,6 +285,9 @@ pub enum Refusal {
     /// The caller's own ceiling, or the bound on its waiting requests.
     #[error("the caller's own limit is reached")]
     CallerQuota,
+    /// The deadline leaves no time for any attempt.
+    #[error("the deadline leaves no time for an attempt")]
+    NoTime,
     /// The door is closed: the process is leaving.
     #[error("the service is leaving")]
     Closed,

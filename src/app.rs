@@ -4,6 +4,7 @@
 //! order of starting (bind, serve, warm up, ready) and of leaving.
 
 mod doors;
+mod metrics;
 mod reload;
 mod service;
 mod token_keys;
@@ -19,21 +20,24 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::{error, field, info, warn};
 
 use self::doors::Doors;
+use self::metrics::Metrics;
 use self::reload::Reload;
 use self::service::service;
 pub use self::token_keys::TokenKeyError;
 use crate::admin::{self, Readiness};
-use crate::admission::AdmissionMetrics;
 use crate::auth::AuthMode;
 use crate::config::{Config, Loaded, Sources};
-use crate::grpc::{self, GrpcMetrics, Health, Server, Tls, TlsError};
+use crate::grpc::{self, Health, Server, Tls, TlsError};
 use crate::result_token::TokenKeys;
-use crate::session::{AttemptMetrics, Ownership};
+use crate::session::Ownership;
 use crate::shutdown::ShutdownSettings;
 use crate::upstream::aws::{Credentials, Rekognition};
 
 /// How long to wait before asking for credentials again: at first, and at most.
 const WARM_UP_EACH: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
+
+/// The last tenth of the grace period is for answers alone.
+const LAST_PART: u32 = 10;
 
 /// Why the service did not start, or did not go on.
 #[derive(Debug, thiserror::Error)]
@@ -156,7 +160,7 @@ impl Livegate {
         };
         tokio::select! {
             served = serving => served.map_err(AppError::Grpc)?,
-            () = live(&api, &state, stop, config.shutdown) => {
+            () = live(&api, &state, &doors, stop, config.shutdown) => {
                 warn!("the grace period is over: calls under way are cut off");
             }
             () = reload_for_ever(self.reload, &doors) => {}
@@ -180,23 +184,6 @@ fn open_admin(listener: TcpListener, registry: Registry) -> (watch::Sender<Readi
         until_ended,
     ));
     (readiness, ended.drop_guard())
-}
-
-/// What all components count.
-struct Metrics {
-    grpc: GrpcMetrics,
-    attempts: AttemptMetrics,
-    admission: AdmissionMetrics,
-}
-
-impl Metrics {
-    fn register(registry: &mut Registry) -> Self {
-        Self {
-            grpc: GrpcMetrics::register(registry),
-            attempts: AttemptMetrics::register(registry),
-            admission: AdmissionMetrics::register(registry),
-        }
-    }
 }
 
 /// What the outside is told of the service's state.
@@ -223,6 +210,7 @@ impl State {
 async fn live(
     api: &Rekognition,
     state: &State,
+    doors: &Doors,
     stop: impl Future<Output = ()>,
     shutdown: ShutdownSettings,
 ) {
@@ -238,7 +226,11 @@ async fn live(
     state.leaving().await;
     tokio::time::sleep(shutdown.lameduck).await;
     state.closing.cancel();
-    tokio::time::sleep(shutdown.grace).await;
+    // Those who still wait near the end are told while they can be.
+    let to_answer = shutdown.grace / LAST_PART;
+    tokio::time::sleep(shutdown.grace - to_answer).await;
+    doors.close();
+    tokio::time::sleep(to_answer).await;
 }
 
 /// Returns once there are credentials.

@@ -106,3 +106,37 @@ async fn sigterm_ends_the_process_within_its_time_whatever_its_clients_do() {
     );
     drop(idle);
 }
+
+#[tokio::test]
+async fn whoever_still_waits_as_the_process_leaves_is_told_so() {
+    let shutdown = "[shutdown]\nlameduck = \"100ms\"\ngrace = \"1s\"\n";
+    let map = ConfigMap::holding(&format!("{shutdown}{SLOW}"));
+    let mut service = Process::serve(&map).await;
+    let client = Client::new(&service.endpoint(), Duration::from_secs(60)).expect("a URL");
+    let mut calls = JoinSet::new();
+    for _ in 0..20 {
+        let client = client.clone();
+        calls.spawn(async move { client.create(CreateSessionRequest::default()).await });
+    }
+    calls
+        .join_next()
+        .await
+        .expect("a call")
+        .expect("no panic")
+        .expect("a session");
+    service.terminate();
+    let mut told = 0;
+    while let Some(call) = calls.join_next().await {
+        if let Err(failure) = call.expect("no panic") {
+            assert_eq!(
+                (failure.code, &*failure.reason),
+                ("UNAVAILABLE", "SHUTTING_DOWN")
+            );
+            told += 1;
+        }
+    }
+    assert!(told >= 15, "{told} were told");
+    timeout(Duration::from_secs(10), service.ended())
+        .await
+        .expect("it ends");
+}

@@ -22,6 +22,8 @@ pub(super) enum Event {
     Finish { outcome: Outcome, took: Duration },
     /// Other settings.
     Apply(Box<AdmissionSettings>),
+    /// The process is about to be gone: nobody is let in, nobody waits on.
+    Close,
     /// Somebody wants to know how things stand.
     Look(oneshot::Sender<AdmissionState>),
 }

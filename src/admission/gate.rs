@@ -4,6 +4,8 @@
 //! touch them, so none of them needs a lock. Everything that happens is an
 //! [`Event`]; after each, every slot that is there is given to whoever is first.
 
+mod refusing;
+
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
@@ -14,7 +16,7 @@ use tokio_util::time::{DelayQueue, delay_queue};
 use super::event::{Arrival, Event, Slot};
 use super::latency::Latencies;
 use super::pace::Pace;
-use super::queue::{Cause, Entry, Full, LineKey, Prediction, Queue, Ticket};
+use super::queue::{Cause, Full, LineKey, Prediction, Queue, Ticket};
 use super::{AdmissionSettings, Outcome, Refusal, Refused};
 use crate::deadline::Deadline;
 
@@ -24,6 +26,9 @@ const TYPICAL: f64 = 0.99;
 /// The share that a hopeful one is as quick as: a slot that leaves less than
 /// this would most likely be wasted.
 const HOPEFUL: f64 = 0.5;
+
+/// No attempt at AWS is quicker: its way there and back takes longer.
+const LEAST_ATTEMPT: Duration = Duration::from_millis(10);
 
 /// How long after a caller joins the others' lines are looked over: callers come
 /// in crowds, and one look is enough for all of them.
@@ -59,6 +64,8 @@ pub(super) struct Gate {
     latencies: Latencies,
     /// When to look for those who were overtaken since they were let in.
     review_at: Option<Instant>,
+    /// Whether the process is about to be gone.
+    closed: bool,
 }
 
 impl Gate {
@@ -70,6 +77,7 @@ impl Gate {
             expiries: DelayQueue::new(),
             latencies: Latencies::starting(now),
             review_at: None,
+            closed: false,
         }
     }
 
@@ -113,26 +121,6 @@ impl Gate {
         }
     }
 
-    /// Refuses who has been overtaken, rather than when their time is over.
-    fn review(&mut self, now: Instant) {
-        self.review_at = None;
-        let supply = self.pace.supply(now);
-        let hopeful = self.latencies.percentile(now, HOPEFUL);
-        let latest = |waiter: &Waiter| {
-            let useful = waiter.deadline.left(now).saturating_sub(hopeful);
-            (now + useful).min(waiter.waits_until)
-        };
-        for ticket in self.queue.overtaken(supply, now, latest) {
-            if let Some((line, waiter)) = self.take_out(ticket) {
-                self.refuse_late(line, waiter, now);
-            }
-        }
-    }
-
-    fn review_soon(&mut self, now: Instant) {
-        self.review_at.get_or_insert(now + REVIEW_AFTER);
-    }
-
     fn happen(&mut self, event: Event, now: Instant) {
         match event {
             Event::Arrive(arrival) => self.arrive(arrival, now),
@@ -154,6 +142,7 @@ impl Gate {
                 self.queue.apply(settings.callers, now);
                 self.review_soon(now);
             }
+            Event::Close => self.close(),
             Event::Look(reply) => {
                 let (waiting, callers) = (self.queue.len(), self.queue.callers());
                 let _ = reply.send(self.pace.state(now, waiting, callers));
@@ -162,22 +151,36 @@ impl Gate {
     }
 
     fn arrive(&mut self, arrival: Arrival, now: Instant) {
-        let Arrival {
-            ticket,
-            caller,
-            entry,
-            deadline,
-            reply,
-        } = arrival;
-        let line = self.queue.arrive(&caller, entry, now);
+        let deadline = arrival.deadline;
+        if let Some(reason) = self.turned_away(deadline, now) {
+            let retry_after = Duration::ZERO;
+            let _ = arrival.reply.send(Err(Refused {
+                reason,
+                retry_after,
+            }));
+            return;
+        }
+        let line = self.queue.arrive(&arrival.caller, arrival.entry, now);
         let supply = self.pace.supply(now);
-        let prediction = self.queue.predict(line, entry, supply, now);
+        let prediction = self.queue.predict(line, arrival.entry, supply, now);
         let room = self.room(deadline, TYPICAL, now);
         if prediction.wait > room && !prediction.wait.is_zero() {
             let refused = self.refusal(line, prediction, room, now);
-            let _ = reply.send(Err(refused));
+            let _ = arrival.reply.send(Err(refused));
             return;
         }
+        self.enter(line, prediction, arrival, now);
+    }
+
+    /// Puts a request into its line.
+    fn enter(&mut self, line: LineKey, prediction: Prediction, arrival: Arrival, now: Instant) {
+        let Arrival {
+            ticket,
+            entry,
+            deadline,
+            reply,
+            ..
+        } = arrival;
         let useful = self.room(deadline, HOPEFUL, now);
         let expiry = self.expiries.insert_at(ticket, now + useful);
         let waiter = Waiter {
@@ -197,10 +200,22 @@ impl Gate {
                 cause,
                 ..prediction
             };
+            let room = self.room(deadline, TYPICAL, now);
             let refused = self.refusal(line, prediction, room, now);
             let _ = waiter.reply.send(Err(refused));
         } else if self.queue.len_of(line) == 1 {
             self.review_soon(now);
+        }
+    }
+
+    /// Why a request is not even looked at: it takes no part in any forecast.
+    fn turned_away(&self, deadline: Deadline, now: Instant) -> Option<Refusal> {
+        if self.closed {
+            Some(Refusal::Closed)
+        } else if deadline.left(now) < LEAST_ATTEMPT {
+            Some(Refusal::NoTime)
+        } else {
+            None
         }
     }
 
@@ -215,39 +230,6 @@ impl Gate {
         let (line, waiter) = self.queue.remove(ticket)?;
         self.expiries.remove(&waiter.expiry);
         Some((line, waiter))
-    }
-
-    /// The expiry of `ticket` has come, and is gone.
-    fn expire(&mut self, ticket: Ticket, now: Instant) {
-        if let Some((line, waiter)) = self.queue.remove(ticket) {
-            self.refuse_late(line, waiter, now);
-        }
-    }
-
-    fn refuse_late(&mut self, line: LineKey, waiter: Waiter, now: Instant) {
-        let supply = self.pace.supply(now);
-        let prediction = self.queue.predict(line, Entry::Arrival, supply, now);
-        let refused = self.refusal(line, prediction, self.max_wait, now);
-        let _ = waiter.reply.send(Err(refused));
-    }
-
-    fn refusal(
-        &mut self,
-        line: LineKey,
-        prediction: Prediction,
-        room: Duration,
-        now: Instant,
-    ) -> Refused {
-        let reason = match prediction.cause {
-            Cause::Quota => Refusal::Quota,
-            Cause::CallerCeiling => Refusal::CallerQuota,
-        };
-        let earliest = prediction.wait.saturating_sub(room);
-        let supply = self.pace.supply(now);
-        Refused {
-            reason,
-            retry_after: self.queue.hint(line, supply, now, earliest),
-        }
     }
 
     /// Gives every slot that is there to whoever is first and can use it.

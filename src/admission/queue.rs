@@ -180,6 +180,11 @@ impl<T> Queue<T> {
         Some((ticket, &waiting.get(&ticket)?.payload))
     }
 
+    /// Every ticket that waits, in no order.
+    pub fn tickets(&self) -> impl Iterator<Item = Ticket> {
+        self.waiting.keys().copied()
+    }
+
     /// Gives a slot to whoever is next.
     pub fn pop(&mut self, now: Instant) -> Option<T> {
         let (ticket, _) = self.peek(now)?;

@@ -24,6 +24,12 @@ impl Doors {
         }
     }
 
+    /// Turns away whoever waits: they still have the time to ask elsewhere.
+    pub(super) fn close(&self) {
+        self.create.close();
+        self.results.close();
+    }
+
     /// Notes each second how the doors look; returns where one is gone, which only
     /// a bug can bring about.
     pub(super) async fn watch(&self, metrics: &AdmissionMetrics) {

@@ -1,7 +1,7 @@
 //! Reload: other rates, weights and ceilings without a restart.
 //!
-//! On SIGHUP, and when the content of the file has changed (it is read again each
-//! second: a Kubernetes `ConfigMap` is a symlink that is swapped, which no watch on
+//! On SIGHUP, and when the content of the file has changed and then stayed (it is
+//! read again each second: a Kubernetes `ConfigMap` is a symlink that is swapped, which no watch on
 //! the file would see), all sources are merged again. A file with mistakes is
 //! refused whole, with its mistakes in the log, and the settings stay as they are.
 //! Keys that need a restart are named and left for it.
@@ -57,6 +57,7 @@ impl Reload {
         // What the file held when it was loaded nobody knows by now: it may have
         // changed since, so the first look loads it again.
         let mut content = None;
+        let mut seen = None;
         loop {
             let asked = tokio::select! {
                 _ = self.hangup.recv() => true,
@@ -64,7 +65,10 @@ impl Reload {
             };
             self.awaited |= asked;
             let now = self.read().await;
-            if asked || now != content {
+            // A writer may be half way: what changed must be the same twice.
+            let settled = now == seen;
+            seen = now.clone();
+            if asked || (settled && now != content) {
                 content = now;
                 self.reload(doors);
             }
@@ -73,7 +77,10 @@ impl Reload {
 
     async fn read(&self) -> Option<Vec<u8>> {
         let path: &Path = self.sources.file.as_deref()?;
-        tokio::fs::read(path).await.ok()
+        tokio::fs::read(path)
+            .await
+            .ok()
+            .filter(|content| !content.is_empty())
     }
 
     fn reload(&mut self, doors: &Doors) {

@@ -181,6 +181,7 @@ impl Explained {
         let (reason, quota) = match refused.reason {
             Refusal::Quota => ("QUOTA_EXHAUSTED", "quota:shared".to_owned()),
             Refusal::CallerQuota => ("CALLER_QUOTA_EXHAUSTED", format!("caller:{}", call.caller)),
+            Refusal::NoTime => return Self::too_late(),
             Refusal::Closed => {
                 return Self::new(Code::Unavailable, "SHUTTING_DOWN", refused.to_string())
                     .come_back(ComeBack::After(ELSEWHERE_DELAY));

@@ -15,7 +15,7 @@ use crate::session::words::{
 use crate::session::{Order, Proof, Reading};
 
 /// How much of a wrong value is shown, in characters.
-const SHOWN: usize = 60;
+const SHOWN: usize = 40;
 
 /// Everything that is wrong so far.
 #[derive(Default)]

@@ -152,7 +152,12 @@ impl Attempts {
             }
             Ok(Err(refused)) => {
                 self.metrics.refused(refused.reason);
-                Err(SessionError::Refused(refused))
+                Err(match refused.reason {
+                    Refusal::NoTime => SessionError::DeadlineExceeded,
+                    Refusal::Quota | Refusal::CallerQuota | Refusal::Closed => {
+                        SessionError::Refused(refused)
+                    }
+                })
             }
             Err(_) => Err(SessionError::DeadlineExceeded),
         }

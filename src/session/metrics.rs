@@ -125,6 +125,7 @@ impl OperationMetrics {
         let reason = match reason {
             Refusal::Quota => "quota",
             Refusal::CallerQuota => "caller_quota",
+            Refusal::NoTime => "no_time",
             Refusal::Closed => "closed",
         };
         let labels = RefusalLabels {

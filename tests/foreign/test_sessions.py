@@ -129,3 +129,10 @@ def test_lost_answers_cost_no_second_session(simulate, serve, connect):
     assert len({session.session_id for session in sessions}) == calls
     assert simulator.sessions_made() == calls
     assert simulator.creates() > calls, "answers were lost"
+
+
+def test_a_caller_with_two_names_is_believed_neither(serve, connect):
+    client = connect(serve({"auth.mode": "trusted-header"}), caller="evil")
+    client.metadata.append(("livegate-caller", "honest"))
+
+    assert refused(client.create).reason == "CALLER_NOT_AUTHENTICATED"

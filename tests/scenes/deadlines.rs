@@ -98,3 +98,17 @@ async fn whoever_joined_a_slow_call_is_told_that_aws_was_being_asked() {
     assert!(patient.await.unwrap().is_ok());
     assert_eq!(livegate.aws.attempts().len(), 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_deadline_too_short_for_any_attempt_costs_nobody_a_slot() {
+    let livegate = Livegate::with_quota(quota(1.0, 1)).await;
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    for _ in 0..50 {
+        let told = livegate.caller().within(8 * MS).create().await.unwrap_err();
+        assert_eq!(told.what(), (Code::DeadlineExceeded, "DEADLINE_EXCEEDED"));
+    }
+    assert!(livegate.aws.attempts().is_empty());
+    let begun = Instant::now();
+    assert!(livegate.caller().within(1000 * MS).create().await.is_ok());
+    assert!(begun.elapsed() < 100 * MS, "the slot is still there");
+}

@@ -51,7 +51,7 @@ impl fmt::Display for CallerId {
 
 /// A text that is no UUID of 36 characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("must be a UUID of 36 characters")]
+#[error("must be a UUID of 36 characters, neither nil nor max")]
 pub struct MalformedUuid;
 
 /// A session's name at AWS: a lower-case UUID. Whoever holds it can stream a
@@ -92,9 +92,14 @@ impl RequestId {
     /// Reads a request id, in upper or lower case.
     ///
     /// # Errors
-    /// Where `text` is not a UUID of 36 characters.
+    /// Where `text` is not a UUID of 36 characters, or is the nil or the max
+    /// UUID: a caller that forgets to fill its id in must not share a session.
     pub fn parse(text: &str) -> Result<Self, MalformedUuid> {
-        hyphenated(text).map(Self)
+        let id = hyphenated(text)?;
+        if id.is_nil() || id.is_max() {
+            return Err(MalformedUuid);
+        }
+        Ok(Self(id))
     }
 
     /// When the id was made, since the Unix epoch, where it says so (version 7).

@@ -18,6 +18,12 @@ use crate::upstream::{UpstreamError, UpstreamErrorKind as Kind};
 /// AWS's words are kept up to this many characters.
 const LONGEST_MESSAGE: usize = 500;
 
+/// AWS's codes and request ids are kept up to this many.
+const LONGEST_CODE: usize = 100;
+
+/// Nobody is sent away for longer, whatever AWS asks.
+const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(30);
+
 pub(super) fn translate<E>(error: &SdkError<E, HttpResponse>) -> UpstreamError
 where
     E: ProvideErrorMetadata + Error + Send + Sync + 'static,
@@ -41,9 +47,9 @@ where
     let message = error.message().filter(|_| kind != Kind::SessionNotFound);
     UpstreamError {
         kind,
-        code: code.map(str::to_owned),
-        message: message.map(clean),
-        aws_request_id: error.request_id().map(str::to_owned),
+        code: code.map(|code| shorten(code, LONGEST_CODE)),
+        message: message.map(|message| shorten(message, LONGEST_MESSAGE)),
+        aws_request_id: error.request_id().map(|id| shorten(id, LONGEST_CODE)),
         http_status,
         retry_after: error.raw_response().and_then(retry_after),
     }
@@ -134,13 +140,13 @@ fn retry_after(response: &HttpResponse) -> Option<Duration> {
         .trim()
         .parse()
         .ok()?;
-    Some(Duration::from_millis(millis))
+    Some(Duration::from_millis(millis).min(LONGEST_RETRY_AFTER))
 }
 
-/// One line of bounded length, whatever came.
-fn clean(message: &str) -> String {
+/// One line of bounded length, whatever came: it goes into logs and headers.
+fn shorten(text: &str, most: usize) -> String {
     let visible = |c: char| if c.is_control() { ' ' } else { c };
-    message.chars().take(LONGEST_MESSAGE).map(visible).collect()
+    text.chars().take(most).map(visible).collect()
 }
 
 #[cfg(test)]
@@ -179,7 +185,7 @@ mod tests {
 
     #[test]
     fn a_message_is_one_line_of_bounded_length() {
-        assert_eq!(clean("a\nb\0c"), "a b c");
-        assert_eq!(clean(&"é".repeat(9999)).chars().count(), LONGEST_MESSAGE);
+        assert_eq!(shorten("a\nb\0c", 9), "a b c");
+        assert_eq!(shorten(&"é".repeat(9999), 500).chars().count(), 500);
     }
 }

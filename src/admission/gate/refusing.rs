@@ -1,0 +1,76 @@
+//! How a gate turns requests away after they were let in: overtaken, expired, or
+//! because the process leaves; and what it tells them.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::{Gate, HOPEFUL, REVIEW_AFTER, Waiter};
+use crate::admission::queue::{Cause, Entry, LineKey, Prediction, Ticket};
+use crate::admission::{Refusal, Refused};
+
+impl Gate {
+    /// Refuses who has been overtaken, rather than when their time is over.
+    pub(super) fn review(&mut self, now: Instant) {
+        self.review_at = None;
+        let supply = self.pace.supply(now);
+        let hopeful = self.latencies.percentile(now, HOPEFUL);
+        let latest = |waiter: &Waiter| {
+            let useful = waiter.deadline.left(now).saturating_sub(hopeful);
+            (now + useful).min(waiter.waits_until)
+        };
+        for ticket in self.queue.overtaken(supply, now, latest) {
+            if let Some((line, waiter)) = self.take_out(ticket) {
+                self.refuse_late(line, waiter, now);
+            }
+        }
+    }
+
+    pub(super) fn review_soon(&mut self, now: Instant) {
+        self.review_at.get_or_insert(now + REVIEW_AFTER);
+    }
+
+    /// Turns away whoever waits, and whoever comes from now on.
+    pub(super) fn close(&mut self) {
+        self.closed = true;
+        let waiting: Vec<Ticket> = self.queue.tickets().collect();
+        for ticket in waiting {
+            if let Some((_, waiter)) = self.take_out(ticket) {
+                let _ = waiter.reply.send(Err(Refused::closed()));
+            }
+        }
+    }
+
+    /// The expiry of `ticket` has come, and is gone.
+    pub(super) fn expire(&mut self, ticket: Ticket, now: Instant) {
+        if let Some((line, waiter)) = self.queue.remove(ticket) {
+            self.refuse_late(line, waiter, now);
+        }
+    }
+
+    pub(super) fn refuse_late(&mut self, line: LineKey, waiter: Waiter, now: Instant) {
+        let supply = self.pace.supply(now);
+        let prediction = self.queue.predict(line, Entry::Arrival, supply, now);
+        let refused = self.refusal(line, prediction, self.max_wait, now);
+        let _ = waiter.reply.send(Err(refused));
+    }
+
+    pub(super) fn refusal(
+        &mut self,
+        line: LineKey,
+        prediction: Prediction,
+        room: Duration,
+        now: Instant,
+    ) -> Refused {
+        let reason = match prediction.cause {
+            Cause::Quota => Refusal::Quota,
+            Cause::CallerCeiling => Refusal::CallerQuota,
+        };
+        let earliest = prediction.wait.saturating_sub(room);
+        let supply = self.pace.supply(now);
+        Refused {
+            reason,
+            retry_after: self.queue.hint(line, supply, now, earliest),
+        }
+    }
+}
