@@ -7,6 +7,7 @@ mod doors;
 mod metrics;
 mod reload;
 mod service;
+mod token_keys;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -22,10 +23,13 @@ use self::doors::Doors;
 use self::metrics::Metrics;
 use self::reload::Reload;
 use self::service::{open_store, service};
+pub use self::token_keys::TokenKeyError;
 use crate::admin::{self, Readiness};
 use crate::auth::AuthMode;
 use crate::config::{Config, Loaded, Sources};
 use crate::grpc::{self, Health, Server, Tls, TlsError};
+use crate::result_token::TokenKeys;
+use crate::session::Ownership;
 use crate::shutdown::ShutdownSettings;
 use crate::upstream::aws::{Credentials, Rekognition};
 
@@ -51,6 +55,9 @@ pub enum AppError {
     /// The files of TLS cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// The keys of result tokens cannot be had.
+    #[error(transparent)]
+    TokenKeys(#[from] TokenKeyError),
     /// The task that admits requests is gone: nothing can be served any more.
     #[error("admission has ended: a bug, told before this line")]
     AdmissionGone,
@@ -63,6 +70,7 @@ pub enum AppError {
 pub struct Livegate {
     config: Config,
     credentials: Credentials,
+    token_keys: TokenKeys,
     grpc: TcpListener,
     tls: Option<Arc<Tls>>,
     admin: TcpListener,
@@ -70,17 +78,19 @@ pub struct Livegate {
 }
 
 impl Livegate {
-    /// Binds the ports that `config` names.
+    /// Binds the ports that `config` names, and reads the keys.
     ///
     /// # Errors
     /// Where one cannot be had.
     pub async fn bind(config: Config, credentials: Credentials) -> Result<Self, AppError> {
+        let token_keys = token_keys::load(&config.results)?;
         let grpc = bind("grpc.listen", config.grpc.listen).await?;
         let admin = bind("admin.listen", config.admin.listen).await?;
         let tls = config.grpc.tls.clone().map(Tls::load).transpose()?;
         Ok(Self {
             config,
             credentials,
+            token_keys,
             grpc,
             tls: tls.map(Arc::new),
             admin,
@@ -131,8 +141,9 @@ impl Livegate {
         let health = Health::starting().await;
         let store = open_store(config).await;
         let doors = Doors::open(config, store.as_ref());
+        let ownership = Ownership::new(self.token_keys, &config.upstream.region);
         let server = Server {
-            service: service(config, &api, &doors, store, &metrics.attempts),
+            service: service(config, &api, &doors, (store, ownership), &metrics.attempts),
             health: health.clone(),
             auth: config.auth,
             default_deadline: config.grpc.default_deadline,

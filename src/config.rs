@@ -20,6 +20,7 @@
 //! duration from 0s to 3m; add a unit, as in "5s"`. With `5s` there it loads,
 //! with 7, 5 s, and defaults for the rest.
 
+mod address;
 mod callers;
 mod crosschecks;
 mod effective;
@@ -29,6 +30,7 @@ mod kind;
 mod layers;
 mod mistake;
 mod nearest;
+mod paths;
 mod reader;
 mod secret;
 mod section;
@@ -36,6 +38,7 @@ mod sections;
 mod store;
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 pub use effective::Effective;
 pub use key::Key;
@@ -91,12 +94,17 @@ pub struct Config {
 }
 
 /// Who may read the results of sessions, which hold face images.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ResultsSettings {
     /// Whether results are served at all.
     pub enabled: bool,
     /// Whether they are served beyond loopback to callers nobody proved.
     pub allow_unauthenticated: bool,
+    /// Whether a result is read only with the token of its session.
+    pub require_token: bool,
+    /// The files of the keys of tokens, the one that signs first. None: a key that
+    /// is made at the start.
+    pub token_key_files: Vec<PathBuf>,
 }
 
 /// Whether the rate follows what AWS grants.

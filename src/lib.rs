@@ -19,8 +19,9 @@
 //!   and each component owns its own settings type.
 //! - [`grpc`] and [`admin`] know `session`, `auth` and `deadline`; `tonic` and
 //!   `prost` stop there.
-//! - [`session`] knows `admission`, `retry` and the ports of `upstream` and
-//!   `idempotency`.
+//! - [`session`] knows `admission`, `retry`, `result_token` and the ports of
+//!   `upstream` and `idempotency`.
+//! - [`result_token`] is pure: bytes and keys, no wire and no file.
 //! - An adapter knows its own port and its own library, nothing else.
 //! - [`store`] is the connection that the stores' adapters share.
 //! - [`simulator`] and [`telemetry`] import nothing of ours.
@@ -36,6 +37,7 @@ pub mod config;
 pub mod deadline;
 pub mod grpc;
 pub mod idempotency;
+pub mod result_token;
 pub mod retry;
 pub mod session;
 pub mod shutdown;

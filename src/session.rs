@@ -8,6 +8,7 @@ mod attempts;
 mod creator;
 mod error;
 mod metrics;
+mod ownership;
 mod results;
 pub mod words;
 
@@ -17,7 +18,8 @@ pub use attempts::{Attempts, Effort};
 pub use creator::{Creator, Order, Session};
 pub use error::SessionError;
 pub use metrics::AttemptMetrics;
-pub use results::Results;
+pub use ownership::{Ownership, Proof};
+pub use results::{Reading, Results};
 
 #[expect(
     clippy::disallowed_methods,

@@ -271,6 +271,34 @@ fn plain_text_beyond_loopback_needs_a_word_of_consent() {
 }
 
 #[test]
+fn the_keys_of_tokens_are_files_of_which_only_the_paths_show() {
+    assert!(from("").config.results.require_token);
+    let loaded = from("results.token_key_files = [\"/keys/new\", \"/keys/old\"]");
+    let files: Vec<&Path> = loaded
+        .config
+        .results
+        .token_key_files
+        .iter()
+        .map(|one| one.as_path())
+        .collect();
+    assert_eq!(files, [Path::new("/keys/new"), Path::new("/keys/old")]);
+    assert_eq!(from(&loaded.to_toml()).config, loaded.config);
+    let given = sources(
+        &[("LIVEGATE_RESULTS__TOKEN_KEY_FILES", "/keys/new, /keys/old")],
+        &[],
+    );
+    let by_variable = Config::load(&given).expect("a list with a comma");
+    assert_eq!(by_variable.config, loaded.config);
+    for wrong in ["[1]", "[[]]", "\"/keys/new\"", "[\"\"]", "[\"a,b\"]"] {
+        let mistakes = mistakes_in(&format!("results.token_key_files = {wrong}"));
+        assert!(
+            mistakes[0].contains("must be a list of 1 to 8 paths"),
+            "{mistakes:?}"
+        );
+    }
+}
+
+#[test]
 fn a_value_that_is_wrong_by_itself_is_not_compared_with_others() {
     assert_eq!(
         mistakes_in("retry.base_delay = \"x\"\nretry.max_delay = \"1ms\"").len(),

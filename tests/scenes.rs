@@ -10,6 +10,7 @@ mod harness {
     pub(crate) mod fields;
     pub(crate) mod logs;
     pub(crate) mod pipes;
+    pub(crate) mod tokens;
     pub(crate) mod told;
 }
 
@@ -19,6 +20,7 @@ mod scenes {
     mod deadlines;
     mod edges;
     mod issuing;
+    mod owning;
     mod reading;
     mod refusing;
     mod repeating;

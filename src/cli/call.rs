@@ -56,6 +56,9 @@ pub struct CreateArgs {
     /// A UUID that makes a repeat of this call safe; best a version 7
     #[arg(long, value_name = "UUID", default_value = "")]
     request_id: String,
+    /// The end user whom the session is for: up to 128 characters
+    #[arg(long, value_name = "NAME", default_value = "")]
+    subject: String,
     /// The KMS key that encrypts the images in S3
     #[arg(long, value_name = "KEY", default_value = "")]
     kms_key_id: String,
@@ -91,6 +94,7 @@ pub async fn create(args: CreateArgs) -> anyhow::Result<ExitCode> {
     });
     let request = v1::CreateSessionRequest {
         request_id: args.request_id,
+        subject: args.subject,
         kms_key_id: args.kms_key_id,
         settings: Some(v1::SessionSettings {
             output_config,
@@ -111,6 +115,7 @@ fn describe_session(answer: &Answer<v1::CreateSessionResponse>) -> Value {
     json!({
         "session_id": session.session_id,
         "region": session.region,
+        "result_token": session.result_token,
         "create_time": session.create_time.map(|time| time.to_string()),
         "expire_time": session.expire_time.map(|time| time.to_string()),
         "time_to_live_seconds": left.seconds as f64 + f64::from(left.nanos) / 1e9,
@@ -128,6 +133,12 @@ pub struct ResultArgs {
     /// The session: a lower-case UUID
     #[arg(long, value_name = "UUID")]
     session_id: String,
+    /// What CreateSession gave with the session
+    #[arg(long, value_name = "TOKEN", default_value = "")]
+    result_token: String,
+    /// The end user whom the session is for, as CreateSession was told
+    #[arg(long, value_name = "NAME", default_value = "")]
+    subject: String,
 }
 
 /// Asks for a result and prints it, without the images.
@@ -138,6 +149,8 @@ pub async fn result(args: ResultArgs) -> anyhow::Result<ExitCode> {
     let request = v1::GetSessionResultRequest {
         session_id: args.session_id,
         include_images: false,
+        subject: args.subject,
+        result_token: args.result_token,
     };
     let answer = args.target.client()?.result(request).await;
     Ok(print(

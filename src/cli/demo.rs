@@ -15,6 +15,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use tokio_util::sync::CancellationToken;
 
+use self::burst::CallOutcome;
 use super::check_config::tell;
 use super::sources::SourceArgs;
 use crate::app::Livegate;
@@ -64,7 +65,7 @@ pub async fn run(args: &DemoArgs) -> anyhow::Result<ExitCode> {
     let client = Client::new(&format!("http://{address}"), CALL_TIMEOUT)?;
     let outcomes = burst::send(&client).await?;
     table::print(&outcomes, &handle.stats());
-    print_next(address);
+    print_next(address, &outcomes);
     if !args.once {
         println!("\nLivegate stays up; Ctrl-C ends it.");
         LeaveSignals::listen()?.next().await;
@@ -123,10 +124,24 @@ fn any_port(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(address.ip(), 0)
 }
 
-fn print_next(address: SocketAddr) {
+fn print_next(address: SocketAddr, outcomes: &[CallOutcome]) {
     println!(
         "\nFrom another terminal:\n  cargo run -q -- create --endpoint http://{address}\n  \
          buf curl --protocol grpc --http2-prior-knowledge -d '{{}}' \
          http://{address}/livegate.v1.SessionService/CreateSession"
+    );
+    let session = |outcome: &CallOutcome| outcome.answer.as_ref().ok()?.message.session.clone();
+    let issued = outcomes.iter().rev();
+    let Some((caller, session)) = issued
+        .filter_map(|outcome| Some((outcome.caller, session(outcome)?)))
+        .next()
+    else {
+        return;
+    };
+    println!(
+        "Within the three minutes that a session lives, its result:\n  \
+         cargo run -q -- result --endpoint http://{address} --caller {caller} \
+         --session-id {} --result-token {}",
+        session.session_id, session.result_token
     );
 }

@@ -6,8 +6,6 @@
 //! 60s reads `"3s"` of a file and `3s` of a variable, writes `"3s"`, and refuses
 //! `3` with `must be a duration from 10ms to 1m; add a unit, as in "3s"`.
 
-use std::fmt::Display;
-use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::ops::{Bound, RangeBounds, RangeInclusive};
 use std::time::Duration;
@@ -57,9 +55,12 @@ impl Kind for Time {
                     quote(&format!("{}s", number.trim()))
                 )
             }
-            Raw::Text(_) | Raw::Untyped(_) | Raw::Flag(_) | Raw::Other | Raw::Section => {
-                String::new()
-            }
+            Raw::Text(_)
+            | Raw::Untyped(_)
+            | Raw::Flag(_)
+            | Raw::Texts(_)
+            | Raw::Other
+            | Raw::Section => String::new(),
         };
         format!("a duration from {low} to {high}{hint}")
     }
@@ -91,7 +92,7 @@ impl Kind for Number {
             // Integers past 2^53 lose digits, and are out of every bound.
             Raw::Integer(number) => *number as f64,
             Raw::Untyped(text) => text.parse().ok()?,
-            Raw::Text(_) | Raw::Flag(_) | Raw::Other | Raw::Section => return None,
+            Raw::Text(_) | Raw::Flag(_) | Raw::Texts(_) | Raw::Other | Raw::Section => return None,
         };
         (self.low, Bound::Included(self.high))
             .contains(&number)
@@ -124,7 +125,12 @@ impl Kind for Count {
         let number = match raw {
             Raw::Integer(number) => u32::try_from(*number).ok()?,
             Raw::Untyped(text) => text.parse().ok()?,
-            Raw::Text(_) | Raw::Float(_) | Raw::Flag(_) | Raw::Other | Raw::Section => return None,
+            Raw::Text(_)
+            | Raw::Float(_)
+            | Raw::Flag(_)
+            | Raw::Texts(_)
+            | Raw::Other
+            | Raw::Section => return None,
         };
         NonZeroU32::new(number).filter(|number| number.get() <= self.high)
     }
@@ -148,7 +154,12 @@ impl Kind for Flag {
         match raw {
             Raw::Flag(flag) => Some(*flag),
             Raw::Untyped(text) => text.parse().ok(),
-            Raw::Text(_) | Raw::Integer(_) | Raw::Float(_) | Raw::Other | Raw::Section => None,
+            Raw::Text(_)
+            | Raw::Integer(_)
+            | Raw::Float(_)
+            | Raw::Texts(_)
+            | Raw::Other
+            | Raw::Section => None,
         }
     }
 
@@ -207,29 +218,6 @@ impl Kind for Text {
     fn write(&self, value: &String) -> String {
         quote(value)
     }
-}
-
-/// An address to listen on.
-pub(super) struct Address;
-
-impl Kind for Address {
-    type Value = SocketAddr;
-
-    fn read(&self, raw: &Raw) -> Option<SocketAddr> {
-        raw.text()?.parse().ok()
-    }
-
-    fn expected(&self, _: &Raw) -> String {
-        "an IP address and a port, as in \"127.0.0.1:50051\" or \"[::]:50051\"".to_owned()
-    }
-
-    fn write(&self, value: &SocketAddr) -> String {
-        quoted(value)
-    }
-}
-
-fn quoted(value: &impl Display) -> String {
-    quote(&value.to_string())
 }
 
 #[cfg(test)]

@@ -44,7 +44,9 @@ pub(super) enum Raw {
     Float(f64),
     /// A TOML boolean.
     Flag(bool),
-    /// An array, a date, an integer of more than 64 bits: nothing that a setting
+    /// A TOML array of strings.
+    Texts(Vec<String>),
+    /// Another array, a date, an integer of more than 64 bits: nothing that a setting
     /// could be.
     Other,
     /// A table.
@@ -56,7 +58,12 @@ impl Raw {
     pub(super) fn text(&self) -> Option<&str> {
         match self {
             Self::Untyped(text) | Self::Text(text) => Some(text),
-            Self::Integer(_) | Self::Float(_) | Self::Flag(_) | Self::Other | Self::Section => None,
+            Self::Integer(_)
+            | Self::Float(_)
+            | Self::Flag(_)
+            | Self::Texts(_)
+            | Self::Other
+            | Self::Section => None,
         }
     }
 }

@@ -8,10 +8,13 @@
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::ops::{Bound, RangeInclusive};
+use std::path::PathBuf;
 use std::time::Duration;
 
+use super::address::Address;
 use super::key::Key;
-use super::kind::{Address, Choice, Count, Flag, Kind, Number, Text, Time};
+use super::kind::{Choice, Count, Flag, Kind, Number, Text, Time};
+use super::paths::Paths;
 use super::reader::Reader;
 use super::secret::Secret;
 use crate::store::Password;
@@ -82,6 +85,12 @@ impl<'r> Section<'r> {
     /// A secret that may be left unset.
     pub(super) fn optional_secret(&mut self, name: &str) -> Option<Password> {
         self.reader.optional(self.key.child(name), &Secret)
+    }
+
+    /// The paths of files; none where that is unset.
+    pub(super) fn optional_paths(&mut self, name: &str) -> Vec<PathBuf> {
+        let paths = self.reader.optional(self.key.child(name), &Paths);
+        paths.unwrap_or_default()
     }
 
     fn read<K: Kind>(&mut self, name: &str, kind: &K, default: K::Value) -> K::Value {

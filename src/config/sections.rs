@@ -104,6 +104,8 @@ fn results(at: &mut Section<'_>) -> ResultsSettings {
     ResultsSettings {
         enabled: at.flag("enabled", false),
         allow_unauthenticated: at.flag("allow_unauthenticated", false),
+        require_token: at.flag("require_token", true),
+        token_key_files: at.optional_paths("token_key_files"),
     }
 }
 

@@ -11,7 +11,7 @@ use super::call::Call;
 use super::status::Explained;
 use super::translate::{self, ImageBytes};
 use super::{v1, validation};
-use crate::session::{Creator, Effort, Order, Results, SessionError};
+use crate::session::{Creator, Effort, Results, SessionError};
 use crate::upstream::{LivenessApi, UpstreamErrorKind};
 
 /// Answers with the attempts that a call took.
@@ -45,9 +45,10 @@ impl<A: LivenessApi> SessionService<A> {
                 message,
             ));
         };
-        let session = validation::result(request).map_err(Explained::invalid)?;
-        let reading = results.read(&call.caller, &session, call.deadline);
-        let (result, effort) = reading.await.map_err(|error| failed(&error, call))?;
+        let reading = validation::result(request, results.proof(), call);
+        let reading = reading.map_err(Explained::invalid)?;
+        let read = results.read(&reading).await;
+        let (result, effort) = read.map_err(|error| failed(&error, call))?;
         let image_bytes = if request.include_images {
             ImageBytes::Included
         } else {
@@ -61,14 +62,7 @@ impl<A: LivenessApi> SessionService<A> {
         request: &v1::CreateSessionRequest,
         call: &Call,
     ) -> Result<Response<v1::CreateSessionResponse>, Explained> {
-        let (request_id, settings) = validation::create(request).map_err(Explained::invalid)?;
-        let (caller, deadline) = (call.caller.clone(), call.deadline);
-        let order = Order {
-            caller,
-            request_id,
-            settings,
-            deadline,
-        };
+        let order = validation::create(request, call).map_err(Explained::invalid)?;
         let session = self.creator.create(&order).await;
         let session = session.map_err(|error| failed(&error, call))?;
         let message = v1::CreateSessionResponse {

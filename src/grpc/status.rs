@@ -156,6 +156,11 @@ impl Explained {
                 "REQUEST_ID_CONFLICT",
                 error.to_string(),
             ),
+            SessionError::SessionNotYours => Self::new(
+                Code::PermissionDenied,
+                "SESSION_NOT_YOURS",
+                error.to_string(),
+            ),
             SessionError::DeadlineExceeded => Self::new(
                 Code::DeadlineExceeded,
                 "DEADLINE_EXCEEDED",

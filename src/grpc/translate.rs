@@ -24,6 +24,7 @@ pub(super) fn session(session: &Session) -> v1::Session {
         expire_time: Some(timestamp(session.expire_time)),
         time_to_live: prost_types::Duration::try_from(time_to_live).ok(),
         replayed: session.replayed,
+        result_token: session.result_token.expose().to_owned(),
     }
 }
 

@@ -5,11 +5,14 @@
 
 use tonic_types::FieldViolation;
 
+use super::call::Call;
 use super::v1;
+use crate::result_token::ResultToken;
 use crate::session::words::{
     AuditImagesLimit, ChallengePreference, ChallengeType, ChallengeVersions, KmsKeyId,
-    OutputConfig, RequestId, S3Bucket, S3KeyPrefix, SessionId, SessionSettings, Version,
+    OutputConfig, RequestId, S3Bucket, S3KeyPrefix, SessionId, SessionSettings, Subject, Version,
 };
+use crate::session::{Order, Proof, Reading};
 
 /// How much of a wrong value is shown, in characters.
 const SHOWN: usize = 40;
@@ -42,6 +45,21 @@ impl Violations {
             self.check(field, value, read(value))
         }
     }
+
+    /// As [`optional`](Self::optional), for a value that is nobody's to see.
+    fn hidden<T, E: ToString>(
+        &mut self,
+        field: &str,
+        value: &str,
+        read: fn(&str) -> Result<T, E>,
+    ) -> Option<T> {
+        if value.is_empty() {
+            return None;
+        }
+        read(value)
+            .map_err(|error| self.add(field, error.to_string()))
+            .ok()
+    }
 }
 
 /// A value in ASCII, cut short: it leaves as a header.
@@ -54,33 +72,32 @@ fn show(value: &str) -> String {
     }
 }
 
-/// What a `CreateSessionRequest` asks for.
+/// What a `CreateSessionRequest` of `call` asks for.
 pub(super) fn create(
     request: &v1::CreateSessionRequest,
-) -> Result<(Option<RequestId>, SessionSettings), Vec<FieldViolation>> {
+    call: &Call,
+) -> Result<Order, Vec<FieldViolation>> {
     let mut wrong = Violations::default();
-    let request_id = match request.request_id.as_str() {
-        "" => None,
-        id => RequestId::parse(id)
-            .map_err(|e| wrong.add("request_id", e.to_string()))
-            .ok(),
-    };
+    let request_id = wrong.hidden("request_id", &request.request_id, RequestId::parse);
+    let subject = wrong.hidden("subject", &request.subject, Subject::parse);
     let kms_key_id = wrong.optional("kms_key_id", &request.kms_key_id, KmsKeyId::parse);
     let settings = match &request.settings {
         Some(settings) => session_settings(&mut wrong, settings),
         None => SessionSettings::default(),
     };
-    if wrong.0.is_empty() {
-        Ok((
-            request_id,
-            SessionSettings {
-                kms_key_id,
-                ..settings
-            },
-        ))
-    } else {
-        Err(wrong.0)
+    if !wrong.0.is_empty() {
+        return Err(wrong.0);
     }
+    Ok(Order {
+        caller: call.caller.clone(),
+        subject,
+        request_id,
+        settings: SessionSettings {
+            kms_key_id,
+            ..settings
+        },
+        deadline: call.deadline,
+    })
 }
 
 fn session_settings(wrong: &mut Violations, settings: &v1::SessionSettings) -> SessionSettings {
@@ -162,11 +179,33 @@ fn challenge_versions(
         .unwrap_or_default()
 }
 
-/// The session that a `GetSessionResultRequest` asks for.
+/// Which result a `GetSessionResultRequest` of `call` asks for, where `proof` must
+/// be shown.
 pub(super) fn result(
     request: &v1::GetSessionResultRequest,
-) -> Result<SessionId, Vec<FieldViolation>> {
-    let problem = "must be a lower-case UUID of 36 characters";
-    SessionId::parse(&request.session_id)
-        .map_err(|_| vec![FieldViolation::new("session_id", problem)])
+    proof: Proof,
+    call: &Call,
+) -> Result<Reading, Vec<FieldViolation>> {
+    let mut wrong = Violations::default();
+    let session = SessionId::parse(&request.session_id)
+        .map_err(|_| wrong.add("session_id", "must be a lower-case UUID of 36 characters"));
+    let subject = wrong.hidden("subject", &request.subject, Subject::parse);
+    let token = match request.result_token.as_str() {
+        "" => None,
+        token => Some(ResultToken::presented(token)),
+    };
+    if token.is_none() && proof == Proof::Token {
+        let problem = "must be set: to the session's result_token, as CreateSession gave it";
+        wrong.add("result_token", problem);
+    }
+    match session {
+        Ok(session) if wrong.0.is_empty() => Ok(Reading {
+            caller: call.caller.clone(),
+            subject,
+            session,
+            token,
+            deadline: call.deadline,
+        }),
+        _ => Err(wrong.0),
+    }
 }

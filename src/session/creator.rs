@@ -15,11 +15,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::time::{Instant, timeout_at};
 
 use super::attempts::{Attempts, Effort};
-use super::{SessionError, wall_clock};
+use super::{Ownership, SessionError, wall_clock};
 use crate::deadline::Deadline;
 use crate::idempotency::{Claim, ClaimError, Claims, Turn};
+use crate::result_token::ResultToken;
 use crate::session::words::{
-    CallerId, ClientRequestToken, RequestId, SESSION_LIFE, SessionId, SessionSettings,
+    CallerId, ClientRequestToken, RequestId, SESSION_LIFE, SessionId, SessionSettings, Subject,
 };
 use crate::upstream::LivenessApi;
 
@@ -28,6 +29,8 @@ use crate::upstream::LivenessApi;
 pub struct Order {
     /// Who asks.
     pub caller: CallerId,
+    /// The end user whom it is for; AWS is not told.
+    pub subject: Option<Subject>,
     /// The caller's name for the session; `None`: another one at each call.
     pub request_id: Option<RequestId>,
     /// What the session shall be like.
@@ -47,6 +50,8 @@ pub struct Session {
     pub create_time: SystemTime,
     /// When it is gone.
     pub expire_time: SystemTime,
+    /// What its result is read with.
+    pub result_token: ResultToken,
     /// What is left of its life now.
     pub time_to_live: Duration,
     /// Whether this repeats the answer to an earlier call.
@@ -60,17 +65,17 @@ pub struct Creator<A> {
     api: Arc<A>,
     attempts: Attempts,
     claims: Claims,
-    region: Arc<str>,
+    ownership: Ownership,
 }
 
 impl<A: LivenessApi> Creator<A> {
-    /// Issues sessions of `region`, which is where `api` asks for them.
-    pub fn new(api: Arc<A>, attempts: Attempts, claims: Claims, region: &str) -> Self {
+    /// Issues sessions by `api`, in the region of `ownership`.
+    pub fn new(api: Arc<A>, attempts: Attempts, claims: Claims, ownership: Ownership) -> Self {
         Self {
             api,
             attempts,
             claims,
-            region: Arc::from(region),
+            ownership,
         }
     }
 
@@ -86,10 +91,11 @@ impl<A: LivenessApi> Creator<A> {
             let token = ClientRequestToken::random();
             let claim = Claim::unshared();
             let (effort, issued) = self.issue(order, &token, &claim).await;
-            return self.answer(issued?, &claim, effort, Replay::No);
+            return self.answer(order, issued?, &claim, effort, Replay::No);
         };
         refuse_past_life(request_id)?;
-        let token = ClientRequestToken::derive(&order.caller, request_id);
+        let subject = order.subject.as_ref();
+        let token = ClientRequestToken::derive(&order.caller, request_id, subject);
         let claim = self.claims.claim(&token, &order.settings)?;
         // Whoever joins another call has this told, and settles nothing.
         let mut told = (Effort::default(), Replay::Yes);
@@ -97,7 +103,7 @@ impl<A: LivenessApi> Creator<A> {
         let session = session.get_or_try_init(|| self.settle(order, &token, &claim, &mut told));
         let id = joined(order.deadline, &claim, session).await?;
         let (effort, replay) = told;
-        self.answer(id, &claim, effort, replay)
+        self.answer(order, id, &claim, effort, replay)
     }
 
     /// The session of `claim`: another replica's, or one that is issued now, of
@@ -138,6 +144,7 @@ impl<A: LivenessApi> Creator<A> {
 
     fn answer(
         &self,
+        order: &Order,
         id: SessionId,
         claim: &Claim,
         effort: Effort,
@@ -150,11 +157,17 @@ impl<A: LivenessApi> Creator<A> {
         if time_to_live.is_zero() {
             return Err(SessionError::RequestIdExpired);
         }
+        let expire_time = sent.at + SESSION_LIFE;
+        let subject = order.subject.as_ref();
+        let token = self
+            .ownership
+            .token(&order.caller, subject, &id, expire_time);
         Ok(Session {
             id,
-            region: self.region.clone(),
+            region: self.ownership.region(),
             create_time: sent.at,
-            expire_time: sent.at + SESSION_LIFE,
+            expire_time,
+            result_token: token,
             time_to_live,
             replayed: replay == Replay::Yes,
             effort,

@@ -12,6 +12,10 @@ pub enum SessionError {
     /// The request id was used before, with other parameters.
     #[error("this request_id was used before, with other parameters")]
     RequestIdConflict,
+    /// The result is not for this caller, subject and session, or it was too long
+    /// ago. It does not say which, nor whether there is such a session.
+    #[error("the result_token is not for this caller, subject and session_id, or has expired")]
+    SessionNotYours,
     /// Admission refused it: nothing was sent.
     #[error(transparent)]
     Refused(#[from] Refused),

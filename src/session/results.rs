@@ -1,41 +1,66 @@
-//! Reads what came of a session: admission, attempt, retry, answer.
+//! Reads what came of a session: ownership, admission, attempt, retry, answer.
 
 use std::sync::Arc;
 
-use super::SessionError;
 use super::attempts::{Attempts, Effort};
+use super::{Ownership, Proof, SessionError};
 use crate::deadline::Deadline;
-use crate::session::words::{CallerId, LivenessResult, SessionId};
+use crate::result_token::ResultToken;
+use crate::session::words::{CallerId, LivenessResult, SessionId, Subject};
 use crate::upstream::LivenessApi;
+
+/// Which result is asked for, and by whom.
+#[derive(Clone, Debug)]
+pub struct Reading {
+    /// Who asks.
+    pub caller: CallerId,
+    /// The end user for whom the session was asked for.
+    pub subject: Option<Subject>,
+    /// The session.
+    pub session: SessionId,
+    /// What shows that it is theirs.
+    pub token: Option<ResultToken>,
+    /// When the answer is of no use any more.
+    pub deadline: Deadline,
+}
 
 /// Reads results, within a quota of its own.
 pub struct Results<A> {
     api: Arc<A>,
     attempts: Attempts,
+    ownership: Ownership,
+    proof: Proof,
 }
 
 impl<A: LivenessApi> Results<A> {
-    /// Reads by `api`.
-    pub fn new(api: Arc<A>, attempts: Attempts) -> Self {
-        Self { api, attempts }
+    /// Reads by `api` what belongs, by `ownership`, to those who ask.
+    pub fn new(api: Arc<A>, attempts: Attempts, ownership: Ownership, proof: Proof) -> Self {
+        Self {
+            api,
+            attempts,
+            ownership,
+            proof,
+        }
     }
 
-    /// Reads what came of `session`, and says what it took. Reading changes
-    /// nothing: it can be dropped anywhere.
+    /// What a reader must show.
+    pub fn proof(&self) -> Proof {
+        self.proof
+    }
+
+    /// Reads the result that `reading` names, and says what it took. Reading
+    /// changes nothing: it can be dropped anywhere.
     ///
     /// # Errors
     /// As [`SessionError`] says.
-    pub async fn read(
-        &self,
-        caller: &CallerId,
-        session: &SessionId,
-        deadline: Deadline,
-    ) -> Result<(LivenessResult, Effort), SessionError> {
+    pub async fn read(&self, reading: &Reading) -> Result<(LivenessResult, Effort), SessionError> {
+        self.ownership.check(reading, self.proof)?;
         let call = async || {
-            let answer = self.api.result(session).await;
+            let answer = self.api.result(&reading.session).await;
             answer.map_err(SessionError::Upstream)
         };
-        let (effort, result) = self.attempts.run(caller, deadline, call).await;
+        let run = self.attempts.run(&reading.caller, reading.deadline, call);
+        let (effort, result) = run.await;
         Ok((result?, effort))
     }
 }

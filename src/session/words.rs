@@ -5,11 +5,12 @@
 //! service model refuses, so nothing that AWS would refuse can be sent. This
 //! module knows no wire format and no other module of the crate.
 //!
-//! Ids, tokens and images never show in `Debug`: what prints is `SessionId(..)`.
+//! Ids, tokens, subjects and images never show in `Debug`: what prints is `SessionId(..)`.
 
 mod identity;
 mod request;
 mod result;
+mod subject;
 
 pub use identity::{
     CallerId, ClientRequestToken, MalformedUuid, RequestId, SESSION_LIFE, SessionId,
@@ -21,3 +22,4 @@ pub use request::{
 pub use result::{
     BoundingBox, Challenge, Feedback, Image, LivenessResult, S3Object, SessionStatus,
 };
+pub use subject::{MalformedSubject, Subject};

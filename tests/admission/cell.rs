@@ -11,9 +11,10 @@ use std::time::Duration;
 use livegate::admission::{Admission, AdmissionSettings, CallerPolicies, QuotaSettings};
 use livegate::deadline::Deadline;
 use livegate::idempotency::Claims;
+use livegate::result_token::{Key, TokenKeys};
 use livegate::retry::{Retry, RetrySettings};
 use livegate::session::words::{CallerId, SessionSettings};
-use livegate::session::{Attempts, Creator, Order, SessionError};
+use livegate::session::{Attempts, Creator, Order, Ownership, SessionError};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
@@ -144,12 +145,10 @@ impl Cell {
         });
         let attempts = Attempts::new(Admission::open(self.settings()), Arc::new(retry));
         let claims = Claims::default();
-        Arc::new(Creator::new(
-            upstream.clone(),
-            attempts,
-            claims,
-            "us-east-1",
-        ))
+        let key = Key::new(&[1; 32]).expect("32 bytes");
+        let keys = TokenKeys::new(key, Vec::new()).expect("one key");
+        let ownership = Ownership::new(keys, "us-east-1");
+        Arc::new(Creator::new(upstream.clone(), attempts, claims, ownership))
     }
 
     async fn send_requests(
@@ -195,6 +194,7 @@ async fn request(creator: Arc<Creator<Upstream>>, id: CallerId, caller: usize) -
     let order = Order {
         caller: id,
         request_id: None,
+        subject: None,
         settings: SessionSettings::default(),
         deadline: Deadline::after(start, DEADLINE),
     };

@@ -20,7 +20,7 @@ const LEAVES: [&str; 2] = ["session::words", "deadline"];
 /// The one room that names every other.
 const ROOT: &str = "app";
 
-const ROOMS: [Room; 22] = [
+const ROOMS: [Room; 23] = [
     room("main", &["cli"]),
     room("lib", &[]),
     // The commands start the parts that a person asks for by name. `auth` and
@@ -62,16 +62,33 @@ const ROOMS: [Room; 22] = [
     // Beside its own rooms: the status table matches exhaustively on what
     // admission and the port of AWS can say, and the service is generic over
     // that port.
+    // And what a reader presents is a token by its type.
     room(
         "grpc",
-        &["grpc::v1", "session", "auth", "admission", "upstream"],
+        &[
+            "grpc::v1",
+            "session",
+            "auth",
+            "admission",
+            "upstream",
+            "result_token",
+        ],
     ),
     room("grpc::client", &["grpc", "grpc::v1", "auth"]),
     room("grpc::v1", &[]),
+    // Whose a session is, is the domain's to say: it hands out the tokens, and
+    // asks for them before it asks for a slot.
     room(
         "session",
-        &["admission", "retry", "upstream", "idempotency"],
+        &[
+            "admission",
+            "retry",
+            "upstream",
+            "idempotency",
+            "result_token",
+        ],
     ),
+    room("result_token", &[]),
     room("session::words", &[]),
     room("deadline", &[]),
     // Replicas meet in the store: for the quota, and for request ids.

@@ -127,6 +127,10 @@ class Simulator(Process):
         """How many calls to create a session it has had."""
         return self._stats()["create"]["calls"]
 
+    def results(self) -> int:
+        """How many calls to read a result it has had."""
+        return self._stats()["results"]["calls"]
+
     def sessions_made(self) -> int:
         """How many sessions those calls have made."""
         return self._stats()["sessions_made"]

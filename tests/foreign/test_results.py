@@ -1,11 +1,14 @@
 """A result is read where that is allowed, and nowhere else."""
 
+import json
+import secrets
 import uuid
 
 import grpc
 import pytest
 
 from contract import messages
+from processes import run, write_config
 from refusals import refused
 
 RESULTS = {"results.enabled": True}
@@ -22,7 +25,9 @@ def test_results_are_off_unless_turned_on(serve, connect):
 def test_a_finished_session_has_a_confidence_and_images_only_on_request(include_images, serve, connect):
     client = connect(serve(RESULTS))
     session = client.create(settings=messages.SessionSettings(audit_images_limit=2))
-    result = client.result(session_id=session.session_id, include_images=include_images)
+    result = client.result(
+        session_id=session.session_id, result_token=session.result_token, include_images=include_images
+    )
 
     assert result.session_id == session.session_id
     assert result.status == messages.SESSION_STATUS_SUCCEEDED
@@ -34,15 +39,96 @@ def test_a_finished_session_has_a_confidence_and_images_only_on_request(include_
 
 
 def test_an_unknown_session_is_not_found(serve, connect):
-    refusal = refused(lambda: connect(serve(RESULTS)).result(session_id=str(uuid.uuid4())))
+    everyone = RESULTS | {"results.require_token": False}
+    refusal = refused(lambda: connect(serve(everyone)).result(session_id=str(uuid.uuid4())))
 
     assert refusal.code == grpc.StatusCode.NOT_FOUND
     assert refusal.reason == "SESSION_NOT_FOUND"
 
 
 def test_a_session_id_that_is_no_uuid_is_a_violation(serve, connect):
+    client = connect(serve(RESULTS))
     for wrong in ("", "x", str(uuid.uuid4()).upper()):
-        refusal = refused(lambda wrong=wrong: connect(serve(RESULTS)).result(session_id=wrong))
+        refusal = refused(lambda wrong=wrong: client.result(session_id=wrong, result_token="any"))
 
         assert refusal.reason == "INVALID_REQUEST"
         assert set(refusal.violations) == {"session_id"}
+
+
+def test_a_result_is_for_the_caller_and_the_subject_who_asked(serve, connect, simulator):
+    server = serve(RESULTS | {"auth.mode": "trusted-header"})
+    payments, onboarding = (connect(server, caller=name) for name in ("payments", "onboarding"))
+    session = payments.create(subject="jane")
+    other = payments.create(subject="joan")
+    right = {"session_id": session.session_id, "subject": "jane", "result_token": session.result_token}
+    forgeries = [
+        (onboarding, right),
+        (payments, right | {"subject": "joan"}),
+        (payments, right | {"subject": ""}),
+        (payments, right | {"session_id": other.session_id}),
+        (payments, right | {"session_id": str(uuid.uuid4())}),
+        (payments, right | {"result_token": other.result_token}),
+        (payments, right | {"result_token": session.result_token[:-1]}),
+        (payments, right | {"result_token": "x"}),
+    ]
+    refusals = [refused(lambda client=client, fields=fields: client.result(**fields)) for client, fields in forgeries]
+
+    assert {refusal.code for refusal in refusals} == {grpc.StatusCode.PERMISSION_DENIED}
+    assert {refusal.reason for refusal in refusals} == {"SESSION_NOT_YOURS"}
+    assert len({refusal.message for refusal in refusals}) == 1
+    assert simulator.results() == 0
+    assert payments.result(**right).session_id == session.session_id
+    assert simulator.results() == 1
+
+
+def test_a_missing_token_is_a_violation(serve, connect, simulator):
+    client = connect(serve(RESULTS))
+    session = client.create()
+    refusal = refused(lambda: client.result(session_id=session.session_id))
+
+    assert (refusal.code, refusal.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_REQUEST")
+    assert set(refusal.violations) == {"result_token"}
+    assert simulator.results() == 0
+
+
+def test_a_token_survives_a_restart_and_a_rotation_with_keys_and_not_without(serve, connect, tmp_path):
+    for name in ("old", "new"):
+        (tmp_path / name).write_bytes(secrets.token_bytes(32))
+    old, new = (str(tmp_path / name) for name in ("old", "new"))
+    keys = "results.token_key_files"
+    first = serve(RESULTS | {keys: [old]})
+    session = connect(first).create()
+    right = {"session_id": session.session_id, "result_token": session.result_token}
+    rotated, dropped, unset = (serve(RESULTS | more) for more in ({keys: [new, old]}, {keys: [new]}, {}))
+
+    assert connect(rotated).result(**right).session_id == session.session_id
+    for server in (dropped, unset):
+        refusal = refused(lambda server=server: connect(server).result(**right))
+        assert refusal.reason == "SESSION_NOT_YOURS"
+    assert "results.token_key_files is not set" in unset.log.read_text()
+    assert "token_key_files" not in rotated.log.read_text()
+
+
+def test_a_key_that_is_too_short_keeps_the_service_from_starting(tmp_path):
+    key = tmp_path / "key"
+    key.write_text("hunter2")
+    settings = {"grpc.listen": "127.0.0.1:0", "admin.listen": "127.0.0.1:0", "results.token_key_files": [str(key)]}
+    config = write_config(tmp_path / "short.toml", settings)
+    refusal = run("serve", "--config", str(config))
+    shown = run("check-config", "--config", str(config))
+
+    assert refusal.returncode != 0
+    assert f"results.token_key_files: {key}: must be 32 to 4096 bytes, not 7" in refusal.stderr
+    assert str(key) in shown.stdout
+    assert "hunter2" not in refusal.stderr + refusal.stdout + shown.stdout + shown.stderr
+
+
+def test_the_commands_for_people_hand_the_token_on(serve):
+    endpoint = f"http://{serve(RESULTS).address}"
+    session = json.loads(run("create", "--endpoint", endpoint, "--subject", "jane", "--json").stdout)
+    result = ["result", "--endpoint", endpoint, "--session-id", session["session_id"]]
+    result += ["--result-token", session["result_token"], "--json"]
+
+    read = run(*result, "--subject", "jane")
+    assert json.loads(read.stdout)["session_id"] == session["session_id"]
+    assert run(*result, "--subject", "joan").returncode == grpc.StatusCode.PERMISSION_DENIED.value[0]

@@ -146,6 +146,6 @@ def test_a_result_that_aws_does_not_know_is_not_found(serve, connect, simulator)
     client = connect(serve(IMPATIENT | {"results.enabled": True}))
     session = client.create()
     simulator.script("results:SessionNotFoundException/400")
-    refusal = refused(lambda: client.result(session_id=session.session_id))
+    refusal = refused(lambda: client.result(session_id=session.session_id, result_token=session.result_token))
 
     assert (refusal.code, refusal.reason) == (CODES.NOT_FOUND, "SESSION_NOT_FOUND")

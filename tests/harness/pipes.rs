@@ -11,8 +11,9 @@ use livegate::admission::{Admission, AdmissionSettings, CallerPolicies, QuotaSet
 use livegate::auth::AuthMode;
 use livegate::grpc::{EdgeLimits, GrpcMetrics, Health, Server, SessionService};
 use livegate::idempotency::Claims;
+use livegate::result_token::TokenKeys;
 use livegate::retry::{Retry, RetrySettings};
-use livegate::session::{Attempts, Creator, Results};
+use livegate::session::{Attempts, Creator, Ownership, Proof, Results};
 use prometheus_client::registry::Registry;
 use tokio::io::{DuplexStream, duplex};
 use tokio::sync::mpsc;
@@ -23,7 +24,7 @@ use tonic::transport::Endpoint;
 
 use super::aws::Aws;
 use super::caller::Caller;
-use super::logs;
+use super::{logs, tokens};
 
 pub(crate) const REGION: &str = "eu-west-1";
 
@@ -41,6 +42,8 @@ pub(crate) struct Setup {
     pub(crate) auth: AuthMode,
     pub(crate) default_deadline: Duration,
     pub(crate) results: bool,
+    pub(crate) proof: Proof,
+    pub(crate) token_keys: TokenKeys,
 }
 
 impl Default for Setup {
@@ -58,6 +61,8 @@ impl Default for Setup {
             auth: AuthMode::None,
             default_deadline: Duration::from_secs(15),
             results: true,
+            proof: Proof::Token,
+            token_keys: tokens::keys(),
         }
     }
 }
@@ -153,7 +158,10 @@ fn service(aws: &Arc<Aws>, setup: &Setup) -> SessionService<Aws> {
         });
         Attempts::new(admission, retry.clone())
     };
-    let creator = Creator::new(aws.clone(), attempts(), Claims::default(), REGION);
-    let results = setup.results.then(|| Results::new(aws.clone(), attempts()));
+    let ownership = Ownership::new(setup.token_keys.clone(), REGION);
+    let claims = Claims::default();
+    let creator = Creator::new(aws.clone(), attempts(), claims, ownership.clone());
+    let reader = || Results::new(aws.clone(), attempts(), ownership, setup.proof);
+    let results = setup.results.then(reader);
     SessionService::new(creator, results)
 }

@@ -116,6 +116,7 @@ fn everything() -> v1::CreateSessionRequest {
             audit_images_limit: 4,
             challenge_preferences: vec![movement, light],
         }),
+        subject: "jane".to_owned(),
     }
 }
 

@@ -14,6 +14,7 @@ use tonic::Code;
 
 use crate::harness::aws::{fails, never_answers, reads};
 use crate::harness::pipes::{Livegate, Setup, quota};
+use crate::harness::tokens::Owner;
 
 const ID: &str = "0b5e3a4c-7d57-4f0e-9a51-6b5c1f7f3a10";
 
@@ -72,6 +73,8 @@ fn request(include_images: bool) -> v1::GetSessionResultRequest {
     v1::GetSessionResultRequest {
         session_id: ID.to_owned(),
         include_images,
+        result_token: Owner::of(ID).token(),
+        ..Default::default()
     }
 }
 

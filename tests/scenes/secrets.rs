@@ -15,6 +15,7 @@ use crate::harness::logs::Logs;
 use crate::harness::pipes::Livegate;
 
 const PICTURE: &[u8] = b"the picture of somebody's face";
+const SUBJECT: &str = "jane@example.org";
 const CONFIDENCE: f32 = 93.71828;
 
 fn result(session: &str) -> LivenessResult {
@@ -34,15 +35,26 @@ fn result(session: &str) -> LivenessResult {
     }
 }
 
-async fn read(livegate: &Livegate, caller: &Caller, session: &str) {
+async fn read(livegate: &Livegate, caller: &Caller, owned: &v1::Session) {
+    let session = &owned.session_id;
     let request = v1::GetSessionResultRequest {
         session_id: session.to_owned(),
         include_images: true,
+        subject: SUBJECT.to_owned(),
+        result_token: owned.result_token.clone(),
     };
     livegate.aws.will([reads(result(session))]);
     caller.result(request.clone()).await.unwrap();
-    let told = caller.result(request).await.unwrap_err();
+    let told = caller.result(request.clone()).await.unwrap_err();
     assert!(!format!("{told:?}").contains(session), "{told:?}");
+    let stranger = v1::GetSessionResultRequest {
+        subject: "a stranger".to_owned(),
+        ..request
+    };
+    let told = format!("{:?}", caller.result(stranger).await.unwrap_err());
+    for secret in [session, &owned.result_token, "a stranger"] {
+        assert!(!told.contains(secret), "{told}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -52,14 +64,19 @@ async fn nothing_that_a_session_could_be_taken_over_with_is_logged() {
     let caller = livegate.caller();
     let request_id = uuid::Uuid::new_v4().to_string();
     livegate.aws.will([fails(Kind::Throttled)]);
-    let session = caller.repeat(&request_id).await.unwrap().session;
-    caller.repeat(&request_id).await.unwrap();
+    let request = v1::CreateSessionRequest {
+        request_id: request_id.clone(),
+        subject: SUBJECT.to_owned(),
+        ..Default::default()
+    };
+    let session = caller.ask(request.clone()).await.unwrap().session;
+    caller.ask(request).await.unwrap();
     livegate
         .aws
         .will([never_answers(), fails(Kind::RequestConflict)]);
     let late = caller.within(Duration::from_secs(1)).create().await;
     assert!(late.is_err() && caller.create().await.is_err());
-    read(&livegate, &caller, &session.session_id).await;
+    read(&livegate, &caller, &session).await;
     let logged = logs.text();
     for attempt in livegate.aws.attempts() {
         assert!(!logged.contains(&attempt.token));
@@ -69,7 +86,9 @@ async fn nothing_that_a_session_could_be_taken_over_with_is_logged() {
         BASE64_STANDARD.encode(PICTURE),
         format!("{PICTURE:?}"),
     ];
-    for secret in [request_id, session.session_id].into_iter().chain(picture) {
+    let owner = [SUBJECT, "a stranger", &session.result_token].map(str::to_owned);
+    let ids = [request_id, session.session_id].into_iter();
+    for secret in ids.chain(owner).chain(picture) {
         assert!(!logged.contains(&secret), "{secret} was logged");
     }
     assert!(!logged.contains("93.71"));

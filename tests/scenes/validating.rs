@@ -206,6 +206,7 @@ async fn all_that_is_wrong_is_told_at_once_by_path() {
                 preference(9, Some(wrong_range)),
             ],
         }),
+        ..Default::default()
     };
     let told = asked(&livegate, request).await.unwrap();
     let mut fields = told.fields();
@@ -226,13 +227,35 @@ async fn a_result_is_asked_for_by_a_lower_case_uuid() {
     ] {
         let request = v1::GetSessionResultRequest {
             session_id: wrong.to_owned(),
-            include_images: false,
+            result_token: "any".to_owned(),
+            ..Default::default()
         };
         let told = livegate.caller().result(request).await.unwrap_err();
         assert_eq!(told.what(), (Code::InvalidArgument, "INVALID_REQUEST"));
         assert_eq!(told.fields(), ["session_id"], "{wrong:?}");
     }
     assert!(livegate.aws.reads().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_that_is_wrong_with_a_reading_is_told_at_once_and_no_subject_is_repeated() {
+    let livegate = Livegate::up().await;
+    let request = v1::GetSessionResultRequest {
+        session_id: "x".to_owned(),
+        subject: times("jane", 33),
+        ..Default::default()
+    };
+    let told = livegate.caller().result(request).await.unwrap_err();
+    assert_eq!(told.what(), (Code::InvalidArgument, "INVALID_REQUEST"));
+    assert_eq!(told.fields(), ["session_id", "subject", "result_token"]);
+    assert!(!format!("{told:?}").contains("jane"), "{told:?}");
+    let request = v1::CreateSessionRequest {
+        subject: "jane\n".to_owned(),
+        ..Default::default()
+    };
+    let told = asked(&livegate, request).await.unwrap();
+    assert_eq!(told.fields(), ["subject"]);
+    assert!(!format!("{told:?}").contains("jane"), "{told:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -66,12 +66,14 @@ fn request() -> impl Strategy<Value = v1::CreateSessionRequest> {
         text(uuid),
         text("[a-z/:-]{1,4}"),
         prop::option::of(settings()),
+        text("[a-z]{1,9}"),
     )
         .prop_map(
-            |(request_id, kms_key_id, settings)| v1::CreateSessionRequest {
+            |(request_id, kms_key_id, settings, subject)| v1::CreateSessionRequest {
                 request_id,
                 kms_key_id,
                 settings,
+                subject,
             },
         )
 }

@@ -78,6 +78,8 @@ async fn a_result_is_read_with_pictures_for_whoever_asks() {
         caller.result(v1::GetSessionResultRequest {
             session_id: session.session_id.clone(),
             include_images,
+            result_token: session.result_token.clone(),
+            ..Default::default()
         })
     };
     let full = read(true).await.unwrap();
@@ -99,11 +101,11 @@ async fn a_result_is_read_with_pictures_for_whoever_asks() {
 
 #[tokio::test]
 async fn a_session_that_is_not_there_is_not_named_in_the_refusal() {
-    let process = Process::up(at_once(), &[]).await;
+    let process = Process::up(at_once(), &["results.require_token=false"]).await;
     let session_id = uuid::Uuid::new_v4().to_string();
     let request = v1::GetSessionResultRequest {
         session_id: session_id.clone(),
-        include_images: false,
+        ..Default::default()
     };
     let told = process.caller().result(request).await.unwrap_err();
     assert_eq!(told.what(), (Code::NotFound, "SESSION_NOT_FOUND"));

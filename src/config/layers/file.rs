@@ -112,7 +112,17 @@ fn raw(value: &DeValue<'_>) -> Raw {
         }
         DeValue::Float(digits) => digits.as_str().parse().map_or(Raw::Other, Raw::Float),
         DeValue::Boolean(flag) => Raw::Flag(*flag),
-        DeValue::Datetime(_) | DeValue::Array(_) => Raw::Other,
+        DeValue::Array(values) => texts(values.iter().map(|value| value.get_ref())),
+        DeValue::Datetime(_) => Raw::Other,
         DeValue::Table(_) => Raw::Section,
     }
+}
+
+fn texts<'v>(values: impl Iterator<Item = &'v DeValue<'v>>) -> Raw {
+    let text = |value: &DeValue<'_>| match value {
+        DeValue::String(text) => Some(text.to_string()),
+        _ => None,
+    };
+    let texts = values.map(text).collect::<Option<_>>();
+    texts.map_or(Raw::Other, Raw::Texts)
 }

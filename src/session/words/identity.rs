@@ -9,6 +9,8 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
+use super::Subject;
+
 /// How long a session lives after it was issued, and its result with it.
 /// Source: the Amazon Rekognition developer guide, "Face Liveness".
 pub const SESSION_LIFE: Duration = Duration::from_secs(180);
@@ -135,17 +137,25 @@ fn hyphenated(text: &str) -> Result<Uuid, MalformedUuid> {
 pub struct ClientRequestToken(String);
 
 impl ClientRequestToken {
-    /// The token of `caller`'s request `id`: SHA-256 over both, each with its
-    /// length before it.
+    /// The token of `caller`'s request `id` for `subject`: SHA-256 over all three,
+    /// each with its length before it. With the same id, another subject has
+    /// another session. Of the subject it tells nothing to whoever does not know
+    /// the id.
     #[must_use]
-    pub fn derive(caller: &CallerId, id: &RequestId) -> Self {
-        Self::digest(caller.as_str().as_bytes(), id.0.as_bytes())
+    pub fn derive(caller: &CallerId, id: &RequestId, subject: Option<&Subject>) -> Self {
+        let subject = subject.map(|subject| subject.expose().as_bytes());
+        let parts = [
+            Some(caller.as_str().as_bytes()),
+            Some(id.0.as_bytes()),
+            subject,
+        ];
+        Self::digest(parts.into_iter().flatten())
     }
 
     /// A token that nobody else has, for a caller that sent no request id.
     #[must_use]
     pub fn random() -> Self {
-        Self::digest(b"", Uuid::new_v4().as_bytes())
+        Self::digest([&b""[..], Uuid::new_v4().as_bytes()])
     }
 
     /// The 43 characters, to send.
@@ -154,9 +164,9 @@ impl ClientRequestToken {
         &self.0
     }
 
-    fn digest(caller: &[u8], id: &[u8]) -> Self {
+    fn digest<'p>(parts: impl IntoIterator<Item = &'p [u8]>) -> Self {
         let mut hash = Sha256::new();
-        for part in [caller, id] {
+        for part in parts {
             hash.update((part.len() as u64).to_be_bytes());
             hash.update(part);
         }
@@ -184,10 +194,10 @@ mod tests {
     fn a_token_is_the_same_for_the_same_caller_and_id_whatever_the_case() {
         let lower = RequestId::parse(ID).expect("a UUID");
         let upper = RequestId::parse(&ID.to_uppercase()).expect("a UUID");
-        let token = ClientRequestToken::derive(&caller("payments"), &lower);
+        let token = ClientRequestToken::derive(&caller("payments"), &lower, None);
         assert_eq!(
             token,
-            ClientRequestToken::derive(&caller("payments"), &upper)
+            ClientRequestToken::derive(&caller("payments"), &upper, None)
         );
         assert_eq!(token.expose().len(), 43);
         assert!(
@@ -201,11 +211,15 @@ mod tests {
     #[test]
     fn a_token_differs_by_caller_and_a_random_one_from_every_other() {
         let id = RequestId::parse(ID).expect("a UUID");
-        let first = ClientRequestToken::derive(&caller("payments"), &id);
+        let first = ClientRequestToken::derive(&caller("payments"), &id, None);
         assert_ne!(
             first,
-            ClientRequestToken::derive(&caller("onboarding"), &id)
+            ClientRequestToken::derive(&caller("onboarding"), &id, None)
         );
+        let subject = |name| Subject::parse(name).ok();
+        let jane = ClientRequestToken::derive(&caller("payments"), &id, subject("jane").as_ref());
+        let joan = ClientRequestToken::derive(&caller("payments"), &id, subject("joan").as_ref());
+        assert!(first != jane && first != joan && jane != joan);
         assert_ne!(ClientRequestToken::random(), ClientRequestToken::random());
     }
 
