@@ -85,16 +85,18 @@ def test_the_services_lead_to_the_pods(manifests: Manifests) -> None:
 
 
 def test_the_pod_asks_for_no_privilege(manifests: Manifests) -> None:
-    pod = manifests.pod
-    assert pod["securityContext"]["runAsNonRoot"] is True
-    assert pod["securityContext"]["runAsUser"] > 0
-    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
-    assert manifests.container["securityContext"] == {
-        "allowPrivilegeEscalation": False,
-        "readOnlyRootFilesystem": True,
-        "capabilities": {"drop": ["ALL"]},
-    }
-    assert not pod.keys() & {"hostNetwork", "hostPID", "hostIPC", "initContainers"}
+    for deployment in manifests.of_kind("Deployment"):
+        pod = deployment["spec"]["template"]["spec"]
+        assert pod["securityContext"]["runAsNonRoot"] is True
+        assert pod["securityContext"]["runAsUser"] > 0
+        assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        [container] = pod["containers"]
+        assert container["securityContext"] == {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        }
+        assert not pod.keys() & {"hostNetwork", "hostPID", "hostIPC", "initContainers"}
     labels = manifests.only("Namespace", manifests.only("Deployment")["metadata"]["namespace"])["metadata"]["labels"]
     assert labels["pod-security.kubernetes.io/enforce"] == "restricted"
 
@@ -128,8 +130,24 @@ def test_the_memory_bears_a_full_line(manifests: Manifests) -> None:
 
 def test_replicas_are_fixed_and_share_one_quota(manifests: Manifests) -> None:
     assert manifests.of_kind("HorizontalPodAutoscaler") == []
+    replicas = manifests.deployment["replicas"]
     if "store" not in manifests.config:
-        assert manifests.deployment["replicas"] == 1, "without a store each would spend the whole quota"
+        assert replicas == 1, "without a store each would spend the whole quota"
+        return
+    surge = manifests.deployment["strategy"]["rollingUpdate"]["maxSurge"]
+    assert manifests.config["store"]["max_replicas"] == replicas + surge
+
+
+def test_the_store_lets_livegate_in_alone() -> None:
+    manifests = overlay("three-replicas")
+    [rule] = manifests.only("NetworkPolicy", "livegate-valkey")["spec"]["ingress"]
+    assert rule["from"] == [{"podSelector": manifests.deployment["selector"]}]
+    service = manifests.only("Service", "livegate-valkey")["spec"]
+    store = manifests.only("Deployment", "livegate-valkey")["spec"]["template"]
+    assert service["selector"] == store["metadata"]["labels"]
+    [way] = [rule for rule in manifests.only("NetworkPolicy")["spec"]["egress"] if rule["ports"][0]["port"] == 6379]
+    assert way["to"] == [{"podSelector": {"matchLabels": store["metadata"]["labels"]}}]
+    assert manifests.config["store"]["url"] == f"redis://livegate-valkey:{service['ports'][0]['port']}/0"
 
 
 def test_a_budget_keeps_replicas_only_where_there_are_several(manifests: Manifests) -> None:

@@ -10,7 +10,7 @@ from rendered import COMPONENTS, OVERLAYS, REPOSITORY
 
 README = (REPOSITORY / "deploy/README.md").read_text()
 SOURCE = "\n".join(path.read_text() for path in (REPOSITORY / "src").rglob("*.rs"))
-SECTIONS = "grpc|admin|upstream|quota|results|auth|retry|adaptive|shutdown|admission|callers"
+SECTIONS = "grpc|admin|upstream|quota|results|auth|retry|adaptive|shutdown|admission|callers|store"
 
 
 def named(pattern: str) -> list[str]:
