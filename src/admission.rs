@@ -70,7 +70,7 @@ pub use self::shared::{SEEN_FOR, SharedQuota};
 /// The quota of one operation, and how long a request may wait for it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct QuotaSettings {
-    /// AWS's quota, in calls a second; above 0, at most 10,000.
+    /// AWS's quota, in calls a second; 0.001 to 10,000.
     pub rate_per_second: f64,
     /// How many calls may be released at once after idleness.
     pub burst: NonZeroU32,

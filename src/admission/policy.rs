@@ -43,8 +43,8 @@ impl Default for Weight {
 pub struct CallerPolicy {
     /// Its share of the quota while others wait too.
     pub weight: Weight,
-    /// The most calls a second it is given even where quota is left over: above
-    /// 0, at most 10,000. `None`: whatever is left over.
+    /// The most calls a second it is given even where quota is left over: 0.001
+    /// to 10,000. `None`: whatever is left over.
     pub max_rate_per_second: Option<f64>,
     /// The most of its requests that wait at once, 1 to 100,000.
     pub max_waiting: NonZeroU32,
@@ -68,7 +68,7 @@ pub struct CallerPolicies {
     pub default: CallerPolicy,
     /// For those that are.
     pub named: HashMap<CallerId, CallerPolicy>,
-    /// The most distinct callers that are kept apart at once, 1 to 100,000.
+    /// The most distinct callers that are kept apart at once, 1 to 10,000.
     pub max_callers: NonZeroU32,
     /// The most requests that wait at once, of all callers, 1 to 1,000,000.
     pub max_waiting: NonZeroU32,
