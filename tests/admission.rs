@@ -198,6 +198,31 @@ async fn whoever_waits_in_vain_is_told_while_there_is_time_to_hear_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn whoever_is_overtaken_by_other_callers_is_told_at_once() {
+    let door = Admission::open(settings_with(|settings| {
+        settings.quota.rate_per_second = 5.0;
+        settings.quota.headroom = 1.0;
+    }));
+    let begun = Instant::now();
+    let crowd = |name: &'static str, count: usize| {
+        let door = &door;
+        (0..count).map(move |_| async move {
+            let admitted = admit(door, name, 5 * SECOND).await;
+            (name, admitted.is_ok(), begun.elapsed())
+        })
+    };
+    // `a` fits while it is alone; then `b` and `c` take their shares.
+    let calls = crowd("a", 18).chain(crowd("b", 7)).chain(crowd("c", 5));
+    let ended = join_all(calls).await;
+    let refused: Vec<_> = ended.iter().filter(|(_, served, _)| !served).collect();
+    assert!(refused.len() >= 5, "{refused:?}");
+    for (name, _, took) in refused {
+        assert_eq!(*name, "a", "the others keep their share");
+        assert!(*took <= 30 * MS, "told after {took:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_reload_under_load_loses_nobody_and_brings_no_second_burst() {
     let door = Admission::open(settings_with(|s| {
         s.quota.burst = NonZeroU32::new(5).expect("not zero");

@@ -6,12 +6,15 @@ mod process;
 
 use std::time::Duration;
 
-use livegate::grpc::client::Client;
-use livegate::grpc::v1::CreateSessionRequest;
+use livegate::grpc::client::{Answer, Client, Failure};
+use livegate::grpc::v1::{CreateSessionRequest, CreateSessionResponse};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
 use process::{ConfigMap, Process};
+
+/// What came of one call.
+type Call = Result<Answer<CreateSessionResponse>, Failure>;
 
 const SLOW: &str = "[quota.create]\nrate_per_second = 1.0\nburst = 1\nmax_wait = \"60s\"\n";
 const FAST: &str = "[quota.create]\nrate_per_second = 40.0\nburst = 1\nmax_wait = \"60s\"\n";
@@ -20,19 +23,7 @@ const FAST: &str = "[quota.create]\nrate_per_second = 40.0\nburst = 1\nmax_wait 
 async fn a_reload_under_load_loses_nobody_and_brings_no_second_burst() {
     let map = ConfigMap::holding(SLOW);
     let service = Process::serve(&map).await;
-    let client = Client::new(&service.endpoint(), Duration::from_secs(60)).expect("a URL");
-    let mut calls = JoinSet::new();
-    for _ in 0..40 {
-        let client = client.clone();
-        calls.spawn(async move { client.create(CreateSessionRequest::default()).await });
-    }
-    // One served at the old rate says that all others stand in the line.
-    calls
-        .join_next()
-        .await
-        .expect("a call")
-        .expect("no panic")
-        .expect("a session");
+    let mut calls = crowd(&service, 40).await;
     map.swap(FAST);
     service.logs("configuration loaded again").await;
     let begun = Instant::now();
@@ -112,18 +103,7 @@ async fn whoever_still_waits_as_the_process_leaves_is_told_so() {
     let shutdown = "[shutdown]\nlameduck = \"100ms\"\ngrace = \"1s\"\n";
     let map = ConfigMap::holding(&format!("{shutdown}{SLOW}"));
     let mut service = Process::serve(&map).await;
-    let client = Client::new(&service.endpoint(), Duration::from_secs(60)).expect("a URL");
-    let mut calls = JoinSet::new();
-    for _ in 0..20 {
-        let client = client.clone();
-        calls.spawn(async move { client.create(CreateSessionRequest::default()).await });
-    }
-    calls
-        .join_next()
-        .await
-        .expect("a call")
-        .expect("no panic")
-        .expect("a session");
+    let mut calls = crowd(&service, 20).await;
     service.terminate();
     let mut told = 0;
     while let Some(call) = calls.join_next().await {
@@ -139,4 +119,17 @@ async fn whoever_still_waits_as_the_process_leaves_is_told_so() {
     timeout(Duration::from_secs(10), service.ended())
         .await
         .expect("it ends");
+}
+
+/// Calls at once, of which one has been served: so all others stand in the line.
+async fn crowd(service: &Process, count: usize) -> JoinSet<Call> {
+    let client = Client::new(&service.endpoint(), Duration::from_secs(60)).expect("a URL");
+    let mut calls = JoinSet::new();
+    for _ in 0..count {
+        let client = client.clone();
+        calls.spawn(async move { client.create(CreateSessionRequest::default()).await });
+    }
+    let first = calls.join_next().await.expect("a call");
+    first.expect("no panic").expect("a session");
+    calls
 }
