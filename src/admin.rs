@@ -6,17 +6,21 @@
 //! An example: from SIGTERM on `/readyz` answers 503 `leaving`, `/livez` 200, until
 //! the process is gone.
 
+mod page;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{RawQuery, State};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+
+use self::page::Form;
 
 /// The door of the operators: plain HTTP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,20 +88,17 @@ async fn readyz(State(admin): State<Admin>, RawQuery(query): RawQuery) -> impl I
     (code, word.to_owned() + &notes)
 }
 
-async fn metrics(State(admin): State<Admin>) -> impl IntoResponse {
-    let mut text = String::new();
-    match prometheus_client::encoding::text::encode(&mut text, &admin.registry) {
-        Ok(()) => {
-            let form = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-            (StatusCode::OK, [(header::CONTENT_TYPE, form)], text)
-        }
-        Err(error) => {
-            let form = "text/plain; charset=utf-8";
-            (
-                StatusCode::INTERNAL_SERVER_ERROR,
-                [(header::CONTENT_TYPE, form)],
-                error.to_string(),
-            )
-        }
-    }
+async fn metrics(State(admin): State<Admin>, headers: HeaderMap) -> impl IntoResponse {
+    let accepted = headers.get_all(header::ACCEPT).iter();
+    let accepted: Vec<&str> = accepted.filter_map(|value| value.to_str().ok()).collect();
+    let form = Form::accepted_by(&accepted.join(","));
+    let (code, content_type, text) = match form.page(&admin.registry) {
+        Ok(page) => (StatusCode::OK, form.content_type(), page),
+        Err(error) => (
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "text/plain; charset=utf-8",
+            error.to_string(),
+        ),
+    };
+    (code, [(header::CONTENT_TYPE, content_type)], text)
 }
