@@ -1,0 +1,230 @@
+//! Callers as their tokens name them.
+
+use std::time::Duration;
+
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use livegate::auth::{AuthMode, AuthSettings, JwksSource, JwtSettings, TokenAlgorithm};
+use serde_json::{Value, json};
+use sha2::Sha256;
+use tonic::Code;
+
+use super::issuer::{AUDIENCE, ISSUER, Key, SUBJECT, claims, encode, now, set, signed_part};
+use super::stack::{Stack, health, print, whoami};
+
+const MALFORMED: &str =
+    "the metadata key authorization must hold \"Bearer \" and a signed JSON Web Token";
+const ALGORITHM: &str = "the token is signed by an algorithm that is not accepted here";
+const UNKNOWN: &str = "the token is not signed by a key that is known";
+const INCOMPLETE: &str = "the token must have the claims exp, nbf, iss, aud and sub";
+const SUBJECT_UNFIT: &str = "the token's subject must be 1 to 128 printable ASCII characters";
+
+/// Tokens of the issuer, with its keys from `source`.
+pub(crate) fn settings(mode: AuthMode, source: JwksSource) -> AuthSettings {
+    AuthSettings {
+        mode,
+        trusted_peers: Vec::new(),
+        jwt: Some(JwtSettings {
+            issuer: ISSUER.to_owned(),
+            audience: AUDIENCE.to_owned(),
+            source,
+            algorithms: vec![TokenAlgorithm::Rs256],
+            leeway: Duration::from_secs(30),
+            refresh_interval: Duration::from_secs(600),
+        }),
+    }
+}
+
+/// A set of keys in a file.
+pub(crate) fn file(keys: &[&Key]) -> (tempfile::NamedTempFile, JwksSource) {
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(file.path(), set(keys)).expect("a file");
+    let source = JwksSource::File(file.path().to_owned());
+    (file, source)
+}
+
+/// What `authorization` holds, or several of them, and what comes of it.
+type Case = (
+    &'static str,
+    Vec<String>,
+    Result<&'static str, &'static str>,
+);
+
+fn bearer(what: &'static str, token: &str, expected: Result<&'static str, &'static str>) -> Case {
+    (what, vec![format!("Bearer {token}")], expected)
+}
+
+fn of_claims(key: &Key) -> Vec<Case> {
+    let change = |what, change: &dyn Fn(&mut Value), expected| {
+        bearer(what, &key.token(|claims| change(claims)), expected)
+    };
+    let (now, without) = (now(), |claims: &mut Value, name: &str| {
+        claims.as_object_mut().expect("claims").remove(name);
+    });
+    vec![
+        change("a token of the issuer", &|_| {}, Ok(SUBJECT)),
+        change(
+            "one audience as a text",
+            &|c| c["aud"] = json!(AUDIENCE),
+            Ok(SUBJECT),
+        ),
+        change(
+            "several audiences",
+            &|c| c["aud"] = json!(["x", AUDIENCE]),
+            Ok(SUBJECT),
+        ),
+        change(
+            "expired within the leeway",
+            &|c| c["exp"] = json!(now - 20),
+            Ok(SUBJECT),
+        ),
+        change(
+            "not yet valid within the leeway",
+            &|c| c["nbf"] = json!(now + 20),
+            Ok(SUBJECT),
+        ),
+        change(
+            "expired",
+            &|c| c["exp"] = json!(now - 31),
+            Err("the token has expired"),
+        ),
+        change(
+            "not yet valid",
+            &|c| c["nbf"] = json!(now + 60),
+            Err("the token is not valid yet"),
+        ),
+        change(
+            "wrong issuer",
+            &|c| c["iss"] = json!("https://x"),
+            Err("the token is not of this issuer"),
+        ),
+        change(
+            "wrong audience",
+            &|c| c["aud"] = json!(["x"]),
+            Err("the token is not for this audience"),
+        ),
+        change("no exp", &|c| without(c, "exp"), Err(INCOMPLETE)),
+        change("no nbf", &|c| without(c, "nbf"), Err(INCOMPLETE)),
+        change("no iss", &|c| without(c, "iss"), Err(INCOMPLETE)),
+        change("no aud", &|c| without(c, "aud"), Err(INCOMPLETE)),
+        change("no sub", &|c| without(c, "sub"), Err(INCOMPLETE)),
+        change("sub is a number", &|c| c["sub"] = json!(7), Err(INCOMPLETE)),
+        change(
+            "exp is a text",
+            &|c| c["exp"] = json!("never"),
+            Err(INCOMPLETE),
+        ),
+        change(
+            "sub has a space",
+            &|c| c["sub"] = json!("a b"),
+            Err(SUBJECT_UNFIT),
+        ),
+        change(
+            "sub is empty",
+            &|c| c["sub"] = json!(""),
+            Err(SUBJECT_UNFIT),
+        ),
+        change(
+            "sub has 129 characters",
+            &|c| c["sub"] = json!("x".repeat(129)),
+            Err(SUBJECT_UNFIT),
+        ),
+    ]
+}
+
+fn of_signatures(key: &Key) -> Vec<Case> {
+    let stranger = Key::new("a");
+    let good = key.token(|_| {});
+    let signed = |header: Value| key.sign(&header, &claims());
+    let (head, rest) = good.split_once('.').expect("three parts");
+    let (_, signature) = rest.split_once('.').expect("three parts");
+    let mut other = claims();
+    other["sub"] = json!("system:serviceaccount:kube-system:admin");
+    let tampered = format!(
+        "{head}.{}.{signature}",
+        encode(other.to_string().as_bytes())
+    );
+    let none = signed_part(&json!({"alg": "none", "kid": "a"}), &claims());
+    let symmetric = signed_part(&json!({"alg": "HS256", "kid": "a"}), &claims());
+    let mut mac = Hmac::<Sha256>::new_from_slice(key.public()).expect("any length");
+    mac.update(symmetric.as_bytes());
+    let mac = encode(&mac.finalize().into_bytes());
+    vec![
+        bearer("alg none, no signature", &format!("{none}."), Err(ALGORITHM)),
+        bearer("alg none, a signature", &format!("{none}.{signature}"), Err(ALGORITHM)),
+        bearer("HS256 with the public key", &format!("{symmetric}.{mac}"), Err(ALGORITHM)),
+        bearer("RS512, which is not pinned", &signed(json!({"alg": "RS512", "kid": "a"})), Err(ALGORITHM)),
+        bearer("unknown kid", &signed(json!({"alg": "RS256", "kid": "z"})), Err(UNKNOWN)),
+        bearer("no kid", &signed(json!({"alg": "RS256"})), Err(UNKNOWN)),
+        bearer("the kid of another's key", &stranger.token(|_| {}), Err(UNKNOWN)),
+        bearer("tampered claims", &tampered, Err(UNKNOWN)),
+        bearer("no signature", &format!("{}.", &good[..good.len() - signature.len() - 1]), Err(UNKNOWN)),
+        bearer("an extension that must be understood", &signed(json!({"alg": "RS256", "kid": "a", "crit": ["b64"]})), Err(MALFORMED)),
+        bearer("a key of its own in the header", &stranger.sign(&json!({"alg": "RS256", "kid": "z", "jwk": serde_json::from_str::<Value>(&set(&[&stranger])).expect("JSON")["keys"][0]}), &claims()), Err(UNKNOWN)),
+    ]
+}
+
+fn of_metadata(key: &Key) -> Vec<Case> {
+    let good = key.token(|_| {});
+    let missing = "the metadata key authorization is missing: it must hold a bearer token";
+    let long = key.token(|claims| claims["padding"] = json!("x".repeat(7000)));
+    vec![
+        ("no authorization", vec![], Err(missing)),
+        (
+            "two of them",
+            vec![format!("Bearer {good}"); 2],
+            Err("the metadata key authorization must be there once"),
+        ),
+        bearer(
+            "more than 8192 bytes",
+            &long,
+            Err("the token is too long: at most 8192 bytes"),
+        ),
+        (
+            "a small bearer",
+            vec![format!("bearer {good}")],
+            Ok(SUBJECT),
+        ),
+        ("no bearer", vec![good.clone()], Err(MALFORMED)),
+        (
+            "a password",
+            vec!["Basic dXNlcjpwYXNz".to_owned()],
+            Err(MALFORMED),
+        ),
+        bearer("no token", "", Err(MALFORMED)),
+        bearer("a text", "let-me-in", Err(MALFORMED)),
+        bearer("two parts", "e30.e30", Err(MALFORMED)),
+        bearer("four parts", &format!("{good}.e30"), Err(MALFORMED)),
+        bearer(
+            "two tokens in one",
+            &format!("{good}, Bearer {good}"),
+            Err(MALFORMED),
+        ),
+    ]
+}
+
+#[tokio::test]
+async fn a_token_is_one_caller_or_nobody() {
+    let key = Key::new("a");
+    let (_file, source) = file(&[&key]);
+    let stack = Stack::up(settings(AuthMode::Jwt, source), None).await;
+    let channel = stack.plain();
+    let cases = [of_claims(&key), of_signatures(&key), of_metadata(&key)];
+    for (what, authorizations, expected) in cases.into_iter().flatten() {
+        let values: Vec<&str> = authorizations.iter().map(String::as_str).collect();
+        let told = whoami(channel.clone(), &values).await;
+        print(what, &told);
+        let expected = expected.map(str::to_owned);
+        let expected = expected.map_err(|told| (Code::Unauthenticated, told.to_owned()));
+        assert_eq!(told, expected, "{what}");
+    }
+    let metrics = stack.metrics().await;
+    for counted in [
+        "token_algorithm\"} 4",
+        "token_expired\"} 1",
+        "token_signature\"} 4",
+    ] {
+        let line = format!("livegate_auth_failures_total{{reason=\"{counted}");
+        assert!(metrics.contains(&line), "{line}: {metrics}");
+    }
+    assert!(health(channel).await, "health is told to anyone");
+}
