@@ -6,6 +6,8 @@ pub mod demo;
 pub mod serve;
 pub mod simulate;
 pub mod sources;
+mod target;
+mod target;
 
 use std::process::ExitCode;
 
