@@ -155,11 +155,7 @@ impl Livegate {
         let closing = CancellationToken::new();
         let until_closing = closing.clone().cancelled_owned();
         let serving = server.serve(grpc::connections(self.grpc), until_closing);
-        let state = State {
-            health,
-            readiness,
-            closing,
-        };
+        let state = State::new(health, readiness, closing);
         tokio::select! {
             served = serving => served.map_err(AppError::Grpc)?,
             () = live(&api, &state, &doors, stop, config.shutdown) => {
@@ -198,6 +194,18 @@ struct State {
 }
 
 impl State {
+    fn new(
+        health: Health,
+        readiness: watch::Sender<Readiness>,
+        closing: CancellationToken,
+    ) -> Self {
+        Self {
+            health,
+            readiness,
+            closing,
+        }
+    }
+
     async fn ready(&self) {
         self.health.ready().await;
         self.readiness.send_replace(Readiness::Ready);

@@ -7,7 +7,6 @@ pub mod serve;
 pub mod simulate;
 pub mod sources;
 mod target;
-mod target;
 
 use std::process::ExitCode;
 

@@ -13,17 +13,21 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
 use super::failure::NotAuthenticated;
+use super::settings::JwksSource;
 
 /// The metrics of identity. Clones are the same ones.
 #[derive(Clone, Debug, Default)]
 pub struct AuthMetrics {
     failures: Family<Reason, Counter>,
     /// Nothing is there before the first reading: a 0 would alarm everyone.
-    read: Family<NoLabels, Gauge<i64, AtomicI64>>,
+    read: Family<Source, Gauge<i64, AtomicI64>>,
     fetches: Family<Outcome, Counter>,
 }
 
-type NoLabels = [(&'static str, &'static str); 0];
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Source {
+    source: &'static str,
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Reason {
@@ -63,14 +67,14 @@ impl AuthMetrics {
         self.failures.get_or_create(&Reason { reason }).inc();
     }
 
-    pub(super) fn keys_changed(&self) {
+    pub(super) fn keys_changed(&self, source: &JwksSource) {
         self.fetched("changed");
-        self.keys_are_fresh();
+        self.keys_are_fresh(source);
     }
 
-    pub(super) fn keys_stayed(&self) {
+    pub(super) fn keys_stayed(&self, source: &JwksSource) {
         self.fetched("same");
-        self.keys_are_fresh();
+        self.keys_are_fresh(source);
     }
 
     pub(super) fn keys_failed(&self) {
@@ -81,11 +85,15 @@ impl AuthMetrics {
         self.fetches.get_or_create(&Outcome { outcome }).inc();
     }
 
-    fn keys_are_fresh(&self) {
+    fn keys_are_fresh(&self, source: &JwksSource) {
         let since_epoch = wall_clock().duration_since(UNIX_EPOCH);
         let seconds = since_epoch.unwrap_or_default().as_secs();
         let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
-        self.read.get_or_create(&[]).set(seconds);
+        let source = match source {
+            JwksSource::File(_) => "file",
+            JwksSource::Url { .. } => "url",
+        };
+        self.read.get_or_create(&Source { source }).set(seconds);
     }
 }
 

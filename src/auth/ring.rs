@@ -141,13 +141,13 @@ impl KeyRing {
     fn take(&self, read: Result<Vec<u8>, ReadError>, memory: &mut Memory) -> Result<(), ReadError> {
         let content = read?;
         if content == memory.content {
-            self.metrics.keys_stayed();
+            self.metrics.keys_stayed(&self.source);
         } else {
             let keys = KeySet::parse(&content)?;
             info!(auth.jwks = %self.source, auth.keys = keys.len(), "keys of tokens read");
             self.current.store(Some(Arc::new(keys)));
             memory.content = content;
-            self.metrics.keys_changed();
+            self.metrics.keys_changed(&self.source);
         }
         if memory.told.take().is_some() {
             info!(auth.jwks = %self.source, "keys of tokens can be read again");

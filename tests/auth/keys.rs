@@ -93,7 +93,7 @@ async fn keys_that_are_late_are_asked_for_until_they_come_and_then_stay() {
     assert_eq!(told, refused("the keys that sign tokens are not known yet"));
     let metrics = stack.metrics().await;
     assert!(metrics.contains("livegate_auth_jwks_fetches_total{outcome=\"failed\"} 1"));
-    let age = "livegate_auth_jwks_read_timestamp_seconds ";
+    let age = "livegate_auth_jwks_read_timestamp_seconds{source=\"url\"} ";
     assert!(!metrics.contains(&format!("\n{age}")), "{metrics}");
 
     server.says(ok(set(&[&key])));
