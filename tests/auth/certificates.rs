@@ -19,18 +19,81 @@ const NO_ID: &str =
     "the client certificate's SPIFFE ID must be a trust domain and a path, by the standard";
 const NO_NAME: &str = "the client certificate's name must be 1 to 128 characters, and no wildcard";
 
-fn dns(name: &str) -> SanType {
-    SanType::DnsName(name.try_into().expect("ASCII"))
-}
+/// What it is, its names, and who that is.
+const CASES: [(&str, &str, Result<&str, &str>); 17] = [
+    ("a SPIFFE ID", "uri:ID", Ok(ID)),
+    ("a SPIFFE ID beside DNS names", "dns:a uri:ID dns:b", Ok(ID)),
+    (
+        "a DNS name",
+        "dns:Payments.shop.svc",
+        Ok("payments.shop.svc"),
+    ),
+    (
+        "a DNS name among others",
+        "dns:a uri:https://b ip:10.0.0.7",
+        Ok("a"),
+    ),
+    (
+        "two SPIFFE IDs",
+        "uri:ID uri:spiffe://shop.example/other",
+        Err(SEVERAL),
+    ),
+    ("the same SPIFFE ID twice", "uri:ID uri:ID", Err(SEVERAL)),
+    (
+        "a SPIFFE ID and another URI",
+        "uri:https://b uri:ID",
+        Err(SEVERAL),
+    ),
+    ("two DNS names", "dns:a dns:b", Err(SEVERAL)),
+    ("a common name alone", "", Err(NOBODY)),
+    ("an address alone", "ip:10.0.0.7", Err(NOBODY)),
+    (
+        "another URI alone",
+        "uri:https://shop.example/payments",
+        Err(NOBODY),
+    ),
+    (
+        "a trust domain without a path",
+        "uri:spiffe://shop.example",
+        Err(NO_ID),
+    ),
+    (
+        "a SPIFFE ID with a query",
+        "uri:spiffe://shop.example/a?b",
+        Err(NO_ID),
+    ),
+    (
+        "a SPIFFE ID that climbs",
+        "uri:spiffe://shop.example/a/../b",
+        Err(NO_ID),
+    ),
+    (
+        "a SPIFFE ID with a user, a DNS name",
+        "uri:spiffe://a@b/c dns:a",
+        Err(NO_ID),
+    ),
+    ("a SPIFFE ID of 129 characters", "uri:LONG", Err(NO_NAME)),
+    ("a wildcard", "dns:*.shop.svc", Err(NO_NAME)),
+];
 
-fn uri(name: &str) -> SanType {
-    SanType::URI(name.try_into().expect("ASCII"))
+fn names(text: &str) -> Vec<SanType> {
+    let long = format!("spiffe://shop.example/{}", "x".repeat(107));
+    let name = |text: &str| {
+        let (kind, name) = text.split_once(':').expect("a kind");
+        let name = name.replace("ID", ID).replace("LONG", &long);
+        match kind {
+            "dns" => SanType::DnsName(name.try_into().expect("ASCII")),
+            "uri" => SanType::URI(name.try_into().expect("ASCII")),
+            _ => SanType::IpAddress(name.parse().expect("an address")),
+        }
+    };
+    text.split_whitespace().map(name).collect()
 }
 
 /// Also a common name, which never counts.
-fn params(names: Vec<SanType>) -> CertificateParams {
+fn params(text: &str) -> CertificateParams {
     let mut params = CertificateParams::new(Vec::new()).expect("no names");
-    params.subject_alt_names = names;
+    params.subject_alt_names = names(text);
     params.distinguished_name = DistinguishedName::new();
     params.distinguished_name.push(DnType::CommonName, "root");
     params
@@ -45,77 +108,8 @@ async fn stack(authority: &Authority) -> Stack {
 async fn a_certificate_is_one_caller_or_nobody() {
     let authority = Authority::new();
     let stack = stack(&authority).await;
-    let address = SanType::IpAddress("10.0.0.7".parse().expect("an address"));
-    let long = format!("spiffe://shop.example/{}", "x".repeat(107));
-    let cases = [
-        ("a SPIFFE ID", vec![uri(ID)], Ok(ID)),
-        (
-            "a SPIFFE ID beside DNS names",
-            vec![dns("a"), uri(ID), dns("b")],
-            Ok(ID),
-        ),
-        (
-            "a DNS name",
-            vec![dns("Payments.shop.svc")],
-            Ok("payments.shop.svc"),
-        ),
-        (
-            "a DNS name, another URI, an address",
-            vec![dns("a"), uri("https://b"), address.clone()],
-            Ok("a"),
-        ),
-        (
-            "two SPIFFE IDs",
-            vec![uri(ID), uri("spiffe://shop.example/other")],
-            Err(SEVERAL),
-        ),
-        (
-            "the same SPIFFE ID twice",
-            vec![uri(ID), uri(ID)],
-            Err(SEVERAL),
-        ),
-        (
-            "a SPIFFE ID and another URI",
-            vec![uri("https://b"), uri(ID)],
-            Err(SEVERAL),
-        ),
-        ("two DNS names", vec![dns("a"), dns("b")], Err(SEVERAL)),
-        ("a common name alone", vec![], Err(NOBODY)),
-        ("an address alone", vec![address], Err(NOBODY)),
-        (
-            "another URI alone",
-            vec![uri("https://shop.example/payments")],
-            Err(NOBODY),
-        ),
-        (
-            "a trust domain without a path",
-            vec![uri("spiffe://shop.example")],
-            Err(NO_ID),
-        ),
-        (
-            "a SPIFFE ID with a query",
-            vec![uri("spiffe://shop.example/a?b")],
-            Err(NO_ID),
-        ),
-        (
-            "a SPIFFE ID that climbs",
-            vec![uri("spiffe://shop.example/a/../b")],
-            Err(NO_ID),
-        ),
-        (
-            "a SPIFFE ID with a user, and a DNS name",
-            vec![uri("spiffe://a@b/c"), dns("a")],
-            Err(NO_ID),
-        ),
-        (
-            "a SPIFFE ID of 129 characters",
-            vec![uri(&long)],
-            Err(NO_NAME),
-        ),
-        ("a wildcard", vec![dns("*.shop.svc")], Err(NO_NAME)),
-    ];
-    for (what, names, expected) in cases {
-        let pair = authority.sign(params(names));
+    for (what, names, expected) in CASES {
+        let pair = authority.sign(&params(names));
         let told = whoami(stack.tls(&authority, Some(&pair)), &[]).await;
         print(what, &told);
         let expected = expected.map(str::to_owned);
@@ -133,15 +127,15 @@ async fn a_certificate_is_one_caller_or_nobody() {
 async fn without_a_certificate_of_the_authority_there_is_no_connection() {
     let (authority, other) = (Authority::new(), Authority::new());
     let stack = stack(&authority).await;
-    let mut expired = params(vec![uri(ID)]);
+    let mut expired = params("uri:ID");
     expired.not_after = rcgen::date_time_ymd(2020, 1, 1);
     let cases = [
         ("no certificate", None),
         (
             "another authority's certificate",
-            Some(other.sign(params(vec![uri(ID)]))),
+            Some(other.sign(&params("uri:ID"))),
         ),
-        ("an expired certificate", Some(authority.sign(expired))),
+        ("an expired certificate", Some(authority.sign(&expired))),
     ];
     for (what, pair) in cases {
         let told = whoami(stack.tls(&authority, pair.as_ref()), &[]).await;
@@ -158,9 +152,9 @@ async fn without_a_certificate_of_the_authority_there_is_no_connection() {
 async fn a_certificate_that_expires_under_a_connection_counts_no_more() {
     let authority = Authority::new();
     let stack = stack(&authority).await;
-    let mut brief = params(vec![uri(ID)]);
+    let mut brief = params("uri:ID");
     brief.not_after = OffsetDateTime::now_utc() + Duration::from_secs(4);
-    let channel = stack.tls(&authority, Some(&authority.sign(brief)));
+    let channel = stack.tls(&authority, Some(&authority.sign(&brief)));
     assert_eq!(whoami(channel.clone(), &[]).await, Ok(ID.to_owned()));
     let refused = async {
         loop {

@@ -17,7 +17,7 @@ async fn a_person_calls_with_a_token_and_a_certificate_in_files() {
     let mut names = rcgen::CertificateParams::new(vec![NAME.to_owned(), "localhost".to_owned()])
         .expect("names");
     names.not_after = rcgen::date_time_ymd(2099, 1, 1);
-    let server = Files::holding(&authority.sign(names), &authority.pem());
+    let server = Files::holding(&authority.sign(&names), &authority.pem());
     let stack = Stack::up(settings(AuthMode::MtlsJwt, source), Some(&server)).await;
     let person = Files::holding(&authority.issue("someone", 2099), &authority.pem());
     let token = tempfile::NamedTempFile::new().expect("a file");

@@ -53,82 +53,78 @@ fn bearer(what: &'static str, token: &str, expected: Result<&'static str, &'stat
     (what, vec![format!("Bearer {token}")], expected)
 }
 
+/// What it is, a claim, what stands there in the place of the right value (`now` is
+/// now, nothing is nothing), and whom that names.
+const CLAIMS: [(&str, &str, &str, Result<&str, &str>); 19] = [
+    ("a token of the issuer", "jti", "7", Ok(SUBJECT)),
+    (
+        "one audience as a text",
+        "aud",
+        "\"livegate.example\"",
+        Ok(SUBJECT),
+    ),
+    (
+        "several audiences",
+        "aud",
+        "[\"x\", \"livegate.example\"]",
+        Ok(SUBJECT),
+    ),
+    ("expired within the leeway", "exp", "now -20", Ok(SUBJECT)),
+    (
+        "not yet valid within the leeway",
+        "nbf",
+        "now +20",
+        Ok(SUBJECT),
+    ),
+    ("expired", "exp", "now -31", Err("the token has expired")),
+    (
+        "not yet valid",
+        "nbf",
+        "now +60",
+        Err("the token is not valid yet"),
+    ),
+    (
+        "wrong issuer",
+        "iss",
+        "\"https://x\"",
+        Err("the token is not of this issuer"),
+    ),
+    (
+        "wrong audience",
+        "aud",
+        "[\"x\"]",
+        Err("the token is not for this audience"),
+    ),
+    ("no exp", "exp", "", Err(INCOMPLETE)),
+    ("no nbf", "nbf", "", Err(INCOMPLETE)),
+    ("no iss", "iss", "", Err(INCOMPLETE)),
+    ("no aud", "aud", "", Err(INCOMPLETE)),
+    ("no sub", "sub", "", Err(INCOMPLETE)),
+    ("sub is a number", "sub", "7", Err(INCOMPLETE)),
+    ("exp is a text", "exp", "\"never\"", Err(INCOMPLETE)),
+    ("sub has a space", "sub", "\"a b\"", Err(SUBJECT_UNFIT)),
+    ("sub is empty", "sub", "\"\"", Err(SUBJECT_UNFIT)),
+    ("sub has 129 characters", "sub", "long", Err(SUBJECT_UNFIT)),
+];
+
 fn of_claims(key: &Key) -> Vec<Case> {
-    let change = |what, change: &dyn Fn(&mut Value), expected| {
-        bearer(what, &key.token(|claims| change(claims)), expected)
+    let case = |(what, claim, value, expected): (_, &str, &str, _)| {
+        let token = key.token(|claims| {
+            let claims = claims.as_object_mut().expect("claims");
+            let value = match value.strip_prefix("now ") {
+                Some(seconds) => {
+                    let seconds: i64 = seconds.parse().expect("seconds");
+                    json!(now().checked_add_signed(seconds))
+                }
+                None if value.is_empty() => return drop(claims.remove(claim)),
+                None if value == "long" => json!("x".repeat(129)),
+                None => serde_json::from_str(value).expect("JSON"),
+            };
+            claims.insert(claim.to_owned(), value);
+        });
+        bearer(what, &token, expected)
     };
-    let (now, without) = (now(), |claims: &mut Value, name: &str| {
-        claims.as_object_mut().expect("claims").remove(name);
-    });
-    vec![
-        change("a token of the issuer", &|_| {}, Ok(SUBJECT)),
-        change(
-            "one audience as a text",
-            &|c| c["aud"] = json!(AUDIENCE),
-            Ok(SUBJECT),
-        ),
-        change(
-            "several audiences",
-            &|c| c["aud"] = json!(["x", AUDIENCE]),
-            Ok(SUBJECT),
-        ),
-        change(
-            "expired within the leeway",
-            &|c| c["exp"] = json!(now - 20),
-            Ok(SUBJECT),
-        ),
-        change(
-            "not yet valid within the leeway",
-            &|c| c["nbf"] = json!(now + 20),
-            Ok(SUBJECT),
-        ),
-        change(
-            "expired",
-            &|c| c["exp"] = json!(now - 31),
-            Err("the token has expired"),
-        ),
-        change(
-            "not yet valid",
-            &|c| c["nbf"] = json!(now + 60),
-            Err("the token is not valid yet"),
-        ),
-        change(
-            "wrong issuer",
-            &|c| c["iss"] = json!("https://x"),
-            Err("the token is not of this issuer"),
-        ),
-        change(
-            "wrong audience",
-            &|c| c["aud"] = json!(["x"]),
-            Err("the token is not for this audience"),
-        ),
-        change("no exp", &|c| without(c, "exp"), Err(INCOMPLETE)),
-        change("no nbf", &|c| without(c, "nbf"), Err(INCOMPLETE)),
-        change("no iss", &|c| without(c, "iss"), Err(INCOMPLETE)),
-        change("no aud", &|c| without(c, "aud"), Err(INCOMPLETE)),
-        change("no sub", &|c| without(c, "sub"), Err(INCOMPLETE)),
-        change("sub is a number", &|c| c["sub"] = json!(7), Err(INCOMPLETE)),
-        change(
-            "exp is a text",
-            &|c| c["exp"] = json!("never"),
-            Err(INCOMPLETE),
-        ),
-        change(
-            "sub has a space",
-            &|c| c["sub"] = json!("a b"),
-            Err(SUBJECT_UNFIT),
-        ),
-        change(
-            "sub is empty",
-            &|c| c["sub"] = json!(""),
-            Err(SUBJECT_UNFIT),
-        ),
-        change(
-            "sub has 129 characters",
-            &|c| c["sub"] = json!("x".repeat(129)),
-            Err(SUBJECT_UNFIT),
-        ),
-    ]
+    CLAIMS.into_iter().map(case).collect()
 }
 
 fn of_signatures(key: &Key) -> Vec<Case> {
@@ -159,7 +155,7 @@ fn of_signatures(key: &Key) -> Vec<Case> {
         bearer("tampered claims", &tampered, Err(UNKNOWN)),
         bearer("no signature", &format!("{}.", &good[..good.len() - signature.len() - 1]), Err(UNKNOWN)),
         bearer("an extension that must be understood", &signed(json!({"alg": "RS256", "kid": "a", "crit": ["b64"]})), Err(MALFORMED)),
-        bearer("a key of its own in the header", &stranger.sign(&json!({"alg": "RS256", "kid": "z", "jwk": serde_json::from_str::<Value>(&set(&[&stranger])).expect("JSON")["keys"][0]}), &claims()), Err(UNKNOWN)),
+        bearer("its own key", &stranger.sign(&json!({"alg": "RS256", "kid": "z", "jwk": serde_json::from_str::<Value>(&set(&[&stranger])).expect("JSON")["keys"][0]}), &claims()), Err(UNKNOWN)),
     ]
 }
 

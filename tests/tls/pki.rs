@@ -30,11 +30,11 @@ impl Authority {
     pub(crate) fn issue(&self, name: &str, year: i32) -> Pair {
         let mut params = CertificateParams::new(vec![name.to_owned()]).expect("a name");
         params.not_after = rcgen::date_time_ymd(year, 12, 31);
-        self.sign(params)
+        self.sign(&params)
     }
 
     /// A new certificate as `params` have it.
-    pub(crate) fn sign(&self, params: CertificateParams) -> Pair {
+    pub(crate) fn sign(&self, params: &CertificateParams) -> Pair {
         let key = KeyPair::generate().expect("a key");
         let certificate = params.signed_by(&key, &self.0).expect("a certificate");
         Pair {
