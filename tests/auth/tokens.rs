@@ -127,12 +127,36 @@ fn of_claims(key: &Key) -> Vec<Case> {
     CLAIMS.into_iter().map(case).collect()
 }
 
-fn of_signatures(key: &Key) -> Vec<Case> {
+/// What the header says, over the right claims and signed by the right key.
+const HEADERS: [(&str, &str, &str); 5] = [
+    (
+        "RS512, which is not pinned",
+        r#"{"alg": "RS512", "kid": "a"}"#,
+        ALGORITHM,
+    ),
+    ("unknown kid", r#"{"alg": "RS256", "kid": "z"}"#, UNKNOWN),
+    ("no kid", r#"{"alg": "RS256"}"#, UNKNOWN),
+    ("no alg", r#"{"kid": "a"}"#, MALFORMED),
+    (
+        "an extension that must be understood",
+        r#"{"alg": "RS256", "kid": "a", "crit": ["b64"]}"#,
+        MALFORMED,
+    ),
+];
+
+fn of_headers(key: &Key) -> Vec<Case> {
+    let case = |(what, header, expected)| {
+        let header = serde_json::from_str(header).expect("JSON");
+        bearer(what, &key.sign(&header, &claims()), Err(expected))
+    };
+    HEADERS.into_iter().map(case).collect()
+}
+
+fn of_forgeries(key: &Key) -> Vec<Case> {
     let stranger = Key::new("a");
     let good = key.token(|_| {});
-    let signed = |header: Value| key.sign(&header, &claims());
     let (head, rest) = good.split_once('.').expect("three parts");
-    let (_, signature) = rest.split_once('.').expect("three parts");
+    let (payload, signature) = rest.split_once('.').expect("three parts");
     let mut other = claims();
     other["sub"] = json!("system:serviceaccount:kube-system:admin");
     let tampered = format!(
@@ -143,19 +167,24 @@ fn of_signatures(key: &Key) -> Vec<Case> {
     let symmetric = signed_part(&json!({"alg": "HS256", "kid": "a"}), &claims());
     let mut mac = Hmac::<Sha256>::new_from_slice(key.public()).expect("any length");
     mac.update(symmetric.as_bytes());
-    let mac = encode(&mac.finalize().into_bytes());
+    let hs256 = format!("{symmetric}.{}", encode(&mac.finalize().into_bytes()));
+    let own_key: Value = serde_json::from_str(&set(&[&stranger])).expect("JSON");
+    let header = json!({"alg": "RS256", "kid": "z", "jwk": own_key["keys"][0]});
+    let own_key = stranger.sign(&header, &claims());
+    let unsigned = format!("{head}.{payload}.");
+    let refused = |what, token: &str, told| bearer(what, token, Err(told));
     vec![
-        bearer("alg none, no signature", &format!("{none}."), Err(ALGORITHM)),
-        bearer("alg none, a signature", &format!("{none}.{signature}"), Err(ALGORITHM)),
-        bearer("HS256 with the public key", &format!("{symmetric}.{mac}"), Err(ALGORITHM)),
-        bearer("RS512, which is not pinned", &signed(json!({"alg": "RS512", "kid": "a"})), Err(ALGORITHM)),
-        bearer("unknown kid", &signed(json!({"alg": "RS256", "kid": "z"})), Err(UNKNOWN)),
-        bearer("no kid", &signed(json!({"alg": "RS256"})), Err(UNKNOWN)),
-        bearer("the kid of another's key", &stranger.token(|_| {}), Err(UNKNOWN)),
-        bearer("tampered claims", &tampered, Err(UNKNOWN)),
-        bearer("no signature", &format!("{}.", &good[..good.len() - signature.len() - 1]), Err(UNKNOWN)),
-        bearer("an extension that must be understood", &signed(json!({"alg": "RS256", "kid": "a", "crit": ["b64"]})), Err(MALFORMED)),
-        bearer("its own key", &stranger.sign(&json!({"alg": "RS256", "kid": "z", "jwk": serde_json::from_str::<Value>(&set(&[&stranger])).expect("JSON")["keys"][0]}), &claims()), Err(UNKNOWN)),
+        refused("alg none, no signature", &format!("{none}."), ALGORITHM),
+        refused(
+            "alg none, a signature",
+            &format!("{none}.{signature}"),
+            ALGORITHM,
+        ),
+        refused("HS256 with the public key", &hs256, ALGORITHM),
+        refused("the kid of another's key", &stranger.token(|_| {}), UNKNOWN),
+        refused("tampered claims", &tampered, UNKNOWN),
+        refused("no signature", &unsigned, UNKNOWN),
+        refused("a key of its own in the header", &own_key, UNKNOWN),
     ]
 }
 
@@ -204,7 +233,12 @@ async fn a_token_is_one_caller_or_nobody() {
     let (_file, source) = file(&[&key]);
     let stack = Stack::up(settings(AuthMode::Jwt, source), None).await;
     let channel = stack.plain();
-    let cases = [of_claims(&key), of_signatures(&key), of_metadata(&key)];
+    let cases = [
+        of_claims(&key),
+        of_headers(&key),
+        of_forgeries(&key),
+        of_metadata(&key),
+    ];
     for (what, authorizations, expected) in cases.into_iter().flatten() {
         let values: Vec<&str> = authorizations.iter().map(String::as_str).collect();
         let told = whoami(channel.clone(), &values).await;
