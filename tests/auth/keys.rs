@@ -103,7 +103,8 @@ async fn keys_that_are_late_are_asked_for_until_they_come_and_then_stay() {
     assert!(stack.metrics().await.contains(&format!("\n{age}")));
 
     // More than a set can be: it is not read to its end, and the keys stay.
-    server.says(ok("x".repeat(2 * 1024 * 1024)));
+    let padding = " ".repeat(2 * 1024 * 1024);
+    server.says(ok(format!("{}{padding}", set(&[&stranger]))));
     let fetches = server.asked().len();
     let asked_again = async {
         while server.asked().len() == fetches {
@@ -113,6 +114,7 @@ async fn keys_that_are_late_are_asked_for_until_they_come_and_then_stay() {
     };
     let asked_again = timeout(Duration::from_secs(20), asked_again).await;
     asked_again.expect("a stranger's token makes it ask");
+    assert!(present(&stack, &stranger).await.is_err(), "it is too large");
     assert_eq!(present(&stack, &key).await, Ok(SUBJECT.to_owned()));
 }
 
