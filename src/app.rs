@@ -25,7 +25,7 @@ use self::reload::Reload;
 use self::service::{open_store, service};
 pub use self::token_keys::TokenKeyError;
 use crate::admin::{self, Readiness};
-use crate::auth::AuthMode;
+use crate::auth::{Auth, AuthMode};
 use crate::config::{Config, Loaded, Sources};
 use crate::grpc::{self, Health, Server, Tls, TlsError};
 use crate::result_token::TokenKeys;
@@ -142,10 +142,11 @@ impl Livegate {
         let store = open_store(config).await;
         let doors = Doors::open(config, store.as_ref());
         let ownership = Ownership::new(self.token_keys, &config.upstream.region);
+        let auth = Arc::new(Auth::new(&config.auth, metrics.auth.clone()));
         let server = Server {
             service: service(config, &api, &doors, (store, ownership), &metrics.attempts),
             health: health.clone(),
-            auth: config.auth,
+            auth: auth.clone(),
             default_deadline: config.grpc.default_deadline,
             limits: config.grpc.limits,
             tls: self.tls.clone(),
@@ -154,11 +155,7 @@ impl Livegate {
         let closing = CancellationToken::new();
         let until_closing = closing.clone().cancelled_owned();
         let serving = server.serve(grpc::connections(self.grpc), until_closing);
-        let state = State {
-            health,
-            readiness,
-            closing,
-        };
+        let state = State::new(health, readiness, closing);
         tokio::select! {
             served = serving => served.map_err(AppError::Grpc)?,
             () = live(&api, &state, &doors, stop, config.shutdown) => {
@@ -167,6 +164,7 @@ impl Livegate {
             () = reload_for_ever(self.reload, &doors) => {}
             () = doors.watch(&metrics.admission, &notes) => return Err(AppError::AdmissionGone),
             () = Tls::watch(self.tls.as_ref(), &metrics.grpc) => {}
+            () = auth.watch() => {}
         }
         info!("gone");
         Ok(())
@@ -196,6 +194,18 @@ struct State {
 }
 
 impl State {
+    fn new(
+        health: Health,
+        readiness: watch::Sender<Readiness>,
+        closing: CancellationToken,
+    ) -> Self {
+        Self {
+            health,
+            readiness,
+            closing,
+        }
+    }
+
     async fn ready(&self) {
         self.health.ready().await;
         self.readiness.send_replace(Readiness::Ready);
@@ -277,7 +287,7 @@ fn log_start(config: &Config, grpc: &TcpListener, admin: &TcpListener) {
         results.enabled = config.results.enabled,
         "starting"
     );
-    if config.auth == AuthMode::None {
+    if config.auth.mode == AuthMode::None {
         warn!("auth.mode is none: every caller is one and the same");
     }
 }

@@ -21,6 +21,7 @@
 //! with 7, 5 s, and defaults for the rest.
 
 mod address;
+mod auth;
 mod callers;
 mod crosschecks;
 mod effective;
@@ -35,6 +36,7 @@ mod reader;
 mod secret;
 mod section;
 mod sections;
+mod several;
 mod store;
 
 use std::net::SocketAddr;
@@ -47,7 +49,7 @@ pub use mistake::{Mistake, Mistakes, Source};
 
 use crate::admin::AdminSettings;
 use crate::admission::{CallerPolicies, QuotaSettings};
-use crate::auth::AuthMode;
+use crate::auth::AuthSettings;
 use crate::grpc::GrpcSettings;
 use crate::idempotency::IdempotencySettings;
 use crate::retry::RetrySettings;
@@ -75,8 +77,8 @@ pub struct Config {
     pub results_quota: QuotaSettings,
     /// `[results]`
     pub results: ResultsSettings,
-    /// `[auth]`
-    pub auth: AuthMode,
+    /// `[auth]` and `[auth.jwt]`
+    pub auth: AuthSettings,
     /// `[retry]`
     pub retry: RetrySettings,
     /// `[store]`

@@ -21,6 +21,7 @@ mod in_flight;
 mod limits;
 mod metrics;
 mod pieces;
+mod presented;
 mod resets;
 mod seats;
 mod server;

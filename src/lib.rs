@@ -22,6 +22,8 @@
 //! - [`session`] knows `admission`, `retry`, `result_token` and the ports of
 //!   `upstream` and `idempotency`.
 //! - [`result_token`] is pure: bytes and keys, no wire and no file.
+//! - [`auth`] makes callers of certificates, tokens and addresses: no `tonic`, and no
+//!   wire but that of the issuer's keys.
 //! - An adapter knows its own port and its own library, nothing else.
 //! - [`store`] is the connection that the stores' adapters share.
 //! - [`simulator`] and [`telemetry`] import nothing of ours.

@@ -3,12 +3,14 @@
 use prometheus_client::registry::Registry;
 
 use crate::admission::AdmissionMetrics;
+use crate::auth::AuthMetrics;
 use crate::grpc::GrpcMetrics;
 use crate::session::AttemptMetrics;
 
 /// What all components count.
 pub(super) struct Metrics {
     pub(super) grpc: GrpcMetrics,
+    pub(super) auth: AuthMetrics,
     pub(super) attempts: AttemptMetrics,
     pub(super) admission: AdmissionMetrics,
 }
@@ -17,6 +19,7 @@ impl Metrics {
     pub(super) fn register(registry: &mut Registry) -> Self {
         Self {
             grpc: GrpcMetrics::register(registry),
+            auth: AuthMetrics::register(registry),
             attempts: AttemptMetrics::register(registry),
             admission: AdmissionMetrics::register(registry),
         }

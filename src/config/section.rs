@@ -17,6 +17,7 @@ use super::kind::{Choice, Count, Flag, Kind, Number, Text, Time};
 use super::paths::Paths;
 use super::reader::Reader;
 use super::secret::Secret;
+use super::several::Several;
 use crate::store::Password;
 
 /// The getters of one section.
@@ -91,6 +92,25 @@ impl<'r> Section<'r> {
     pub(super) fn optional_paths(&mut self, name: &str) -> Vec<PathBuf> {
         let paths = self.reader.optional(self.key.child(name), &Paths);
         paths.unwrap_or_default()
+    }
+
+    /// A list that may be left unset.
+    pub(super) fn optional_several<T>(
+        &mut self,
+        name: &str,
+        kind: &Several<'_, T>,
+    ) -> Option<Vec<T>> {
+        self.reader.optional(self.key.child(name), kind)
+    }
+
+    /// A list.
+    pub(super) fn several<T>(
+        &mut self,
+        name: &str,
+        default: Vec<T>,
+        kind: &Several<'_, T>,
+    ) -> Vec<T> {
+        self.read(name, kind, default)
     }
 
     fn read<K: Kind>(&mut self, name: &str, kind: &K, default: K::Value) -> K::Value {

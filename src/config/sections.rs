@@ -10,6 +10,7 @@ use std::num::NonZeroU32;
 use std::ops::Bound::{Excluded, Included};
 use std::time::Duration;
 
+use super::auth::auth;
 use super::grpc::grpc;
 use super::key::Key;
 use super::kind::Text;
@@ -19,7 +20,6 @@ use super::{
     AdaptiveSettings, AdminSettings, Config, ResultsSettings, SimulatorSettings, callers, store,
 };
 use crate::admission::QuotaSettings;
-use crate::auth::AuthMode;
 use crate::retry::RetrySettings;
 use crate::session::words::SESSION_LIFE;
 use crate::shutdown::ShutdownSettings;
@@ -54,7 +54,7 @@ pub(super) fn config(reader: &mut Reader) -> Config {
         create_quota: quota(&mut at(reader, "quota.create")),
         results_quota: quota(&mut at(reader, "quota.results")),
         results: results(&mut at(reader, "results")),
-        auth: auth(&mut at(reader, "auth")),
+        auth: auth(reader),
         retry: retry(&mut at(reader, "retry")),
         store: store::store(&mut at(reader, "store")),
         idempotency: store::idempotency(&mut at(reader, "idempotency")),
@@ -115,14 +115,6 @@ fn results(at: &mut Section<'_>) -> ResultsSettings {
         require_token: at.flag("require_token", true),
         token_key_files: at.optional_paths("token_key_files"),
     }
-}
-
-fn auth(at: &mut Section<'_>) -> AuthMode {
-    let modes = [
-        ("none", AuthMode::None),
-        ("trusted-header", AuthMode::TrustedHeader),
-    ];
-    at.choice("mode", AuthMode::None, &modes)
 }
 
 fn retry(at: &mut Section<'_>) -> RetrySettings {

@@ -27,10 +27,11 @@ use super::call::{Call, Patience};
 use super::in_flight::{NoPlace, OURS};
 use super::metrics::{self, GrpcMetrics};
 use super::pieces::Pieces;
+use super::presented;
 use super::status::{ComeBack, Explained};
 use super::streams::{Answered, Answering};
 use super::{MAX_REQUEST_BYTES, deadline};
-use crate::auth::{AuthMode, CALLER_KEY, NotAuthenticated};
+use crate::auth::Auth;
 use crate::deadline::Deadline;
 
 /// The header under which a caller learns the id of its call.
@@ -42,7 +43,7 @@ const DETAILS_HEADER: &str = "grpc-status-details-bin";
 /// What the edge goes by.
 #[derive(Clone, Debug)]
 pub(super) struct EdgeLayer {
-    pub(super) auth: AuthMode,
+    pub(super) auth: Arc<Auth>,
     pub(super) default_deadline: Duration,
     pub(super) body_timeout: Duration,
     pub(super) metrics: GrpcMetrics,
@@ -103,10 +104,11 @@ impl EdgeLayer {
             rpc.method = path,
             call_id = &*id,
             caller = field::Empty,
+            caller.proven_by = field::Empty,
             rpc.grpc.status = field::Empty
         );
         let answering = request.extensions().get::<Answering>().cloned();
-        let mut response = match self.enter(&mut request, &id, now) {
+        let mut response = match self.enter(&mut request, &id, now).await {
             Ok(()) => answer(inner, request, &id).instrument(span.clone()).await,
             Err(refused) => refused.into_status(&id, None, now).into_http(),
         };
@@ -128,7 +130,7 @@ impl EdgeLayer {
     }
 
     /// Makes the call known to the handlers.
-    fn enter(
+    async fn enter(
         &self,
         request: &mut Request<Body>,
         id: &Arc<str>,
@@ -143,28 +145,22 @@ impl EdgeLayer {
             *request.body_mut() = TimelyBody::within(self.body_timeout, body, answering);
         }
         if request.uri().path().starts_with(OURS) {
-            let call = self.call(request, id, now)?;
+            let call = self.call(request, id, now).await?;
             request.extensions_mut().insert(call);
         }
         Ok(())
     }
 
     /// Who calls, and until when.
-    fn call(
+    async fn call(
         &self,
-        request: &Request<Body>,
+        request: &mut Request<Body>,
         id: &Arc<str>,
         now: Instant,
     ) -> Result<Call, Explained> {
-        let headers = request.headers();
-        // Where a proxy appends its word to the peer's own, neither is believed.
-        let mut named = headers.get_all(CALLER_KEY).iter();
-        let caller = match (named.next(), named.next()) {
-            (_, Some(_)) => Err(NotAuthenticated::CallerMalformed),
-            (named, None) => self.auth.identify(named.map(HeaderValue::as_bytes)),
-        };
-        let caller = caller.map_err(Explained::unauthenticated)?;
-        let (patience, left) = match headers.get(TIMEOUT_HEADER) {
+        let identity = presented::identify(&self.auth, request).await;
+        let identity = identity.map_err(Explained::unauthenticated)?;
+        let (patience, left) = match request.headers().get(TIMEOUT_HEADER) {
             Some(timeout) => {
                 let timeout = deadline::parse(timeout.as_bytes()).ok_or_else(timeout_unreadable)?;
                 (Patience::Bounded, deadline::usable(timeout))
@@ -177,7 +173,8 @@ impl EdgeLayer {
         }
         Ok(Call {
             id: id.clone(),
-            caller,
+            caller: identity.caller,
+            proven_by: identity.proven_by,
             deadline,
             patience,
         })
@@ -190,7 +187,9 @@ where
     S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
 {
     let left = request.extensions().get::<Call>().map(|call| {
-        tracing::Span::current().record("caller", call.caller.as_str());
+        let span = tracing::Span::current();
+        span.record("caller", call.caller.as_str());
+        span.record("caller.proven_by", call.proven_by.as_str());
         call.deadline.left(Instant::now())
     });
     let in_time = async {

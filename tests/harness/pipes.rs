@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use hyper_util::rt::TokioIo;
 use livegate::admission::{Admission, AdmissionSettings, CallerPolicies, QuotaSettings};
-use livegate::auth::AuthMode;
+use livegate::auth::{Auth, AuthMetrics, AuthMode};
 use livegate::grpc::{EdgeLimits, GrpcMetrics, Health, Server, SessionService};
 use livegate::idempotency::Claims;
 use livegate::result_token::TokenKeys;
@@ -108,7 +108,7 @@ impl Livegate {
         let server = Server {
             service: service(&aws, &setup),
             health: Health::starting().await,
-            auth: setup.auth,
+            auth: Arc::new(Auth::new(&setup.auth.into(), AuthMetrics::default())),
             default_deadline: setup.default_deadline,
             limits: EdgeLimits::default(),
             tls: None,
