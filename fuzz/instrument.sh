@@ -14,4 +14,4 @@ exec "$@" \
   -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
   -Cllvm-args=-sanitizer-coverage-pc-table \
   -Cllvm-args=-sanitizer-coverage-trace-compares \
-  -Copt-level=1 -Cdebug-assertions=on -Coverflow-checks=on -Ccodegen-units=16
+  -Cdebug-assertions=on -Coverflow-checks=on -Ccodegen-units=16
