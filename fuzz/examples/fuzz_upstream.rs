@@ -41,12 +41,16 @@ fn play(stage: &Stage, bytes: &[u8]) {
     let token = ClientRequestToken::random();
     let settings = SessionSettings::default();
     answer(&stage.answers, bytes);
-    let created = stage.runtime.block_on(stage.rekognition.create(&token, &settings));
+    let created = stage
+        .runtime
+        .block_on(stage.rekognition.create(&token, &settings));
     if let Err(error) = created {
         judge(error);
     }
     answer(&stage.answers, bytes);
-    let result = stage.runtime.block_on(stage.rekognition.result(&stage.session));
+    let result = stage
+        .runtime
+        .block_on(stage.rekognition.result(&stage.session));
     if let Err(error) = result {
         judge(error);
     }

@@ -38,7 +38,8 @@ impl Stage {
     fn new() -> Self {
         let key = Ed25519KeyPair::from_seed_unchecked(&[7; 32]).expect("32 bytes are a key");
         let public = BASE64_URL_SAFE_NO_PAD.encode(key.public_key().as_ref());
-        let keys = format!(r#"{{"keys":[{{"kty":"OKP","crv":"Ed25519","kid":"a","x":"{public}"}}]}}"#);
+        let keys =
+            format!(r#"{{"keys":[{{"kty":"OKP","crv":"Ed25519","kid":"a","x":"{public}"}}]}}"#);
         let file = tempfile::NamedTempFile::new().expect("a file");
         std::fs::write(file.path(), keys).expect("a file of keys");
         let settings = AuthSettings {
@@ -54,9 +55,14 @@ impl Stage {
             }),
         };
         let mut builder = Builder::new_current_thread();
-        let runtime = builder.enable_time().start_paused(true).build().expect("a runtime");
+        let runtime = builder
+            .enable_time()
+            .start_paused(true)
+            .build()
+            .expect("a runtime");
         let auth = Auth::new(&settings, AuthMetrics::default());
-        let reading = async { tokio::time::timeout(Duration::from_millis(500), auth.watch()).await };
+        let reading =
+            async { tokio::time::timeout(Duration::from_millis(500), auth.watch()).await };
         assert!(runtime.block_on(reading).is_err(), "it watches for ever");
         let stage = Self { runtime, auth, key };
         assert!(stage.lets_in(&stage.signed(HEADER.as_bytes(), CLAIMS.as_bytes())));
@@ -84,7 +90,9 @@ impl Stage {
             ..Evidence::default()
         };
         let now = SystemTime::UNIX_EPOCH + NOW;
-        self.runtime.block_on(self.auth.identify(evidence, now)).is_ok()
+        self.runtime
+            .block_on(self.auth.identify(evidence, now))
+            .is_ok()
     }
 
     fn signed(&self, header: &[u8], claims: &[u8]) -> Vec<u8> {

@@ -71,7 +71,8 @@ fn refused(violations: Vec<FieldViolation>) {
     assert!(!violations.is_empty(), "refused for no reason");
     for FieldViolation {
         field, description, ..
-    } in &violations {
+    } in &violations
+    {
         let plain = |text: &str| text.bytes().all(|byte| (b' '..=b'~').contains(&byte));
         assert!(plain(field), "{field:?}");
         assert!(plain(description), "{description:?}");
@@ -85,7 +86,9 @@ fn fits(explained: Explained) {
     let status = explained.into_status(&call.id, Some(&call), Instant::now());
     let response = status.into_http::<()>();
     let headers = response.headers();
-    let sizes = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 32);
+    let sizes = headers
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len() + 32);
     let size: usize = sizes.sum();
     assert!(
         size + EDGE_HEADER_BYTES <= MOST_HEADER_BYTES,

@@ -297,6 +297,9 @@ async fn values_that_grow_as_they_are_shown_are_told_as_far_as_they_fit() {
     };
     let told = asked(&livegate, request).await.unwrap();
     let details: usize = told.violations.iter().map(|(f, d)| f.len() + d.len()).sum();
-    assert!((1000..2400).contains(&details), "clients read 8 KiB: {details}");
+    assert!(
+        (1000..2400).contains(&details),
+        "clients read 8 KiB: {details}"
+    );
     assert!(told.message.ends_with(" more"), "{told:?}");
 }
