@@ -16,6 +16,9 @@ mod connection;
 mod connection_metrics;
 mod deadline;
 mod edge;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod health;
 mod in_flight;
 mod limits;

@@ -7,6 +7,9 @@
 
 mod credentials;
 mod error;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod translate;
 mod warm_up;
 

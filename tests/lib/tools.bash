@@ -33,6 +33,19 @@ rust_tools() {
   command -v cc >/dev/null || die "missing: cc, a C compiler. On Debian: apt-get install gcc libc6-dev"
 }
 
+cxx_tools() {
+  debian g++ c++ --version
+}
+
+# Whether cargo-deny is at hand. Cargo would build it for several minutes: who does
+# not have it goes without, but for CI.
+has_cargo_deny() {
+  if cargo deny --version >/dev/null 2>&1; then return; fi
+  if [[ -n ${CI:-} ]]; then die "missing: cargo-deny, which CI must have: cargo install cargo-deny --locked"; fi
+  echo 'SKIPPED for want of cargo-deny: cargo install cargo-deny --locked'
+  return 1
+}
+
 python_tools() {
   python_packages python tests/foreign/requirements.txt
 }
