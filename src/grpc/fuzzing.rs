@@ -15,6 +15,7 @@ use tonic_types::FieldViolation;
 use super::call::{Call, Patience};
 use super::status::Explained;
 use super::{deadline, v1, validation};
+use crate::auth::ProvenBy;
 use crate::deadline::Deadline;
 use crate::session::words::CallerId;
 use crate::session::{Proof, SessionError};
@@ -101,6 +102,7 @@ fn call() -> Call {
     Call {
         id: Arc::from("01890a5d-ac96-774b-bcce-b302099a8057"),
         caller: CallerId::new(&"c".repeat(128)).expect("128 characters are a name"),
+        proven_by: ProvenBy::Token,
         deadline: Deadline::after(Instant::now(), Duration::from_secs(10)),
         patience: Patience::Bounded,
     }
