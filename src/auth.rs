@@ -34,6 +34,14 @@ pub enum NotAuthenticated {
 }
 
 impl AuthMode {
+    /// Whether it proves who calls, rather than believing it.
+    #[must_use]
+    pub fn is_proven(self) -> bool {
+        match self {
+            Self::None | Self::TrustedHeader | Self::OptionalHeader => false,
+        }
+    }
+
     /// Who calls, given the raw value of [`CALLER_KEY`].
     ///
     /// # Errors
