@@ -16,6 +16,7 @@ mod harness {
 
 #[path = "scenes"]
 mod scenes {
+    mod allowing;
     mod callers;
     mod deadlines;
     mod edges;

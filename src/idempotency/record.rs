@@ -169,7 +169,7 @@ mod tests {
         assert_ne!(parameters(&Wanted::Settings(key)), none);
         let profile = |name| Wanted::Profile(ProfileName::parse(name).expect("a name"));
         let one = parameters(&profile("kyc"));
-        assert_eq!(one, "");
+        assert_eq!(one, "vQTzSt0Gmvc8eAzyR-21F8ZyMmdhUobGClLb9Ik2gcw");
         assert!(one != none && one != parameters(&profile("kyb")));
     }
 

@@ -6,7 +6,7 @@
 //! the one with more characters that stand for themselves, then the one with fewer
 //! `**`, then the one that comes first by its text.
 //!
-//! An example: `spiffe://a.org/ns/*/sa/web` has 24 such characters and
+//! An example: `spiffe://a.org/ns/*/sa/web` has 25 such characters and
 //! `spiffe://a.org/**` has 15, so `spiffe://a.org/ns/pay/sa/web` has what the former
 //! says, and `spiffe://a.org/ns/pay/web` what the latter does.
 

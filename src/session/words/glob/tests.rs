@@ -79,15 +79,21 @@ fn the_most_specific_form_counts_wherever_it_stands() {
         "**",
         "spiffe://a.org/**",
         "spiffe://a.org/ns/*/sa/web",
-        "spiffe://a.org/ns/pay/sa/*",
-        "spiffe://a.org/ns/pay/**",
+        "spiffe://a.org/ns/payments/sa/*",
+        "spiffe://a.org/ns/payments/**",
     ];
     for _ in 0..forms.len() {
         forms.rotate_left(1);
         for (name, form) in [
-            ("spiffe://a.org/ns/pay/sa/web", "spiffe://a.org/ns/pay/sa/*"),
+            (
+                "spiffe://a.org/ns/payments/sa/web",
+                "spiffe://a.org/ns/payments/sa/*",
+            ),
             ("spiffe://a.org/ns/get/sa/web", "spiffe://a.org/ns/*/sa/web"),
-            ("spiffe://a.org/ns/pay/web", "spiffe://a.org/ns/pay/**"),
+            (
+                "spiffe://a.org/ns/payments/web",
+                "spiffe://a.org/ns/payments/**",
+            ),
             ("spiffe://a.org/web", "spiffe://a.org/**"),
             ("web", "**"),
         ] {
