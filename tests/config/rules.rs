@@ -129,60 +129,63 @@ fn a_list_of_none_is_not_a_list_that_is_unset_in_the_file_and_elsewhere() {
     );
 }
 
+/// A setting, and what is said of it.
+const MISTAKES: &[(&str, &str)] = &[
+    (
+        "callers.web.allow = [\"create\", \"delete\"]",
+        "callers.web.allow = [\"create\", \"delete\"]: must be a list of 0 to 100 operations, \
+             each one of \"create\", \"result\"",
+    ),
+    (
+        "callers.web.buckets = [\"no bucket\"]",
+        "callers.web.buckets = [\"no bucket\"]: must be a list of 0 to 100 buckets, \
+             each 3 to 255 characters of A-Z a-z 0-9 . - _",
+    ),
+    (
+        "callers.web.prefixes = [\"a b\"]",
+        "callers.web.prefixes = [\"a b\"]: must be a list of 0 to 100 prefixes, \
+             each up to 950 characters without white space or control characters",
+    ),
+    (
+        "callers.web.challenge_types = [\"Blink\"]",
+        "callers.web.challenge_types = [\"Blink\"]: must be a list of 0 to 100 challenges, \
+             each \"FaceMovementAndLightChallenge\" or \"FaceMovementChallenge\"",
+    ),
+    (
+        "callers.web.max_audit_images = 5",
+        "callers.web.max_audit_images = 5: must be a whole number from 0 to 4",
+    ),
+    (
+        "callers.web.profiles = [\"kyc\"]",
+        "callers.web.profiles = [\"kyc\"]: must be a list of 0 to 100 profiles, \
+             each the name of a section [profiles.NAME], of which there is none",
+    ),
+    (
+        "callers.\"web**\".weight = 1",
+        "[callers.\"web**\"]: ** must stand between slashes, in the place of a whole segment",
+    ),
+    (
+        "profiles.Kyc.s3_bucket = \"abc\"",
+        "[profiles.Kyc]: a profile's name must be 1 to 64 characters of a-z 0-9 - _",
+    ),
+    (
+        "profiles.kyc.s3_key_prefix = \"a\"",
+        "profiles.kyc.s3_key_prefix = \"a\": s3_key_prefix needs an s3_bucket beside it",
+    ),
+    (
+        "profiles.kyc.kms_key_id = \"/a\"",
+        "profiles.kyc.kms_key_id = \"/a\": must be 1 to 2048 characters of \
+             A-Z a-z 0-9 : _ / + = , @ . - with a letter or digit first",
+    ),
+    (
+        "profiles.kyc.buckets = []",
+        "profiles.kyc.buckets: no such key; did you mean profiles.kyc.s3_bucket?",
+    ),
+];
+
 #[test]
 fn a_mistake_in_a_rule_names_key_value_and_bound() {
-    for (text, expected) in [
-        (
-            "callers.web.allow = [\"create\", \"delete\"]",
-            "callers.web.allow = [\"create\", \"delete\"]: must be a list of 0 to 100 operations, \
-             each one of \"create\", \"result\"",
-        ),
-        (
-            "callers.web.buckets = [\"no bucket\"]",
-            "callers.web.buckets = [\"no bucket\"]: must be a list of 0 to 100 buckets, \
-             each 3 to 255 characters of A-Z a-z 0-9 . - _",
-        ),
-        (
-            "callers.web.prefixes = [\"a b\"]",
-            "callers.web.prefixes = [\"a b\"]: must be a list of 0 to 100 prefixes, \
-             each up to 950 characters without white space or control characters",
-        ),
-        (
-            "callers.web.challenge_types = [\"Blink\"]",
-            "callers.web.challenge_types = [\"Blink\"]: must be a list of 0 to 100 challenges, \
-             each \"FaceMovementAndLightChallenge\" or \"FaceMovementChallenge\"",
-        ),
-        (
-            "callers.web.max_audit_images = 5",
-            "callers.web.max_audit_images = 5: must be a whole number from 0 to 4",
-        ),
-        (
-            "callers.web.profiles = [\"kyc\"]",
-            "callers.web.profiles = [\"kyc\"]: must be a list of 0 to 100 profiles, \
-             each the name of a section [profiles.NAME], of which there is none",
-        ),
-        (
-            "callers.\"web**\".weight = 1",
-            "[callers.\"web**\"]: ** must stand between slashes, in the place of a whole segment",
-        ),
-        (
-            "profiles.Kyc.s3_bucket = \"abc\"",
-            "[profiles.Kyc]: a profile's name must be 1 to 64 characters of a-z 0-9 - _",
-        ),
-        (
-            "profiles.kyc.s3_key_prefix = \"a\"",
-            "profiles.kyc.s3_key_prefix = \"a\": s3_key_prefix needs an s3_bucket beside it",
-        ),
-        (
-            "profiles.kyc.kms_key_id = \"/a\"",
-            "profiles.kyc.kms_key_id = \"/a\": must be 1 to 2048 characters of \
-             A-Z a-z 0-9 : _ / + = , @ . - with a letter or digit first",
-        ),
-        (
-            "profiles.kyc.buckets = []",
-            "profiles.kyc.buckets: no such key; did you mean profiles.kyc.s3_bucket?",
-        ),
-    ] {
+    for (text, expected) in MISTAKES {
         assert_eq!(
             mistakes_in(text),
             [format!("<text>:1: {expected}")],
