@@ -22,6 +22,7 @@ mod scenes {
     mod edges;
     mod issuing;
     mod owning;
+    mod picking;
     mod reading;
     mod refusing;
     mod repeating;
