@@ -25,19 +25,23 @@ mod auth;
 mod callers;
 mod crosschecks;
 mod effective;
+mod grants;
 mod grpc;
 mod key;
 mod kind;
 mod layers;
+mod list;
 mod mistake;
 mod nearest;
+mod parsed;
 mod paths;
+mod profiles;
 mod reader;
 mod secret;
 mod section;
 mod sections;
-mod several;
 mod store;
+mod word;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -52,6 +56,7 @@ use crate::admission::{CallerPolicies, QuotaSettings};
 use crate::auth::AuthSettings;
 use crate::grpc::GrpcSettings;
 use crate::idempotency::IdempotencySettings;
+use crate::policy::Rules;
 use crate::retry::RetrySettings;
 use crate::shutdown::ShutdownSettings;
 use crate::store::StoreSettings;
@@ -87,8 +92,10 @@ pub struct Config {
     pub idempotency: IdempotencySettings,
     /// `[adaptive]`
     pub adaptive: AdaptiveSettings,
-    /// `[admission]` and `[callers]`
+    /// `[admission]`, and what `[callers]` says of the quota
     pub callers: CallerPolicies,
+    /// `[profiles]`, and what `[callers]` says of what each may do
+    pub rules: Rules,
     /// `[shutdown]`
     pub shutdown: ShutdownSettings,
     /// `[simulator]`

@@ -55,6 +55,7 @@ pub(super) fn service(
         attempts(&doors.create, "create"),
         claims(config, store),
         ownership.clone(),
+        doors.policy.clone(),
     );
     let proof = if config.results.require_token {
         Proof::Token
@@ -63,6 +64,7 @@ pub(super) fn service(
     };
     let attempts = attempts(&doors.results, "results");
     let results = config.results.enabled;
-    let results = results.then(|| Results::new(api.clone(), attempts, ownership, proof));
+    let policy = doors.policy.clone();
+    let results = results.then(|| Results::new(api.clone(), attempts, (ownership, proof), policy));
     SessionService::new(creator, results)
 }

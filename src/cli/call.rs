@@ -20,6 +20,9 @@ pub struct CreateArgs {
     /// The end user whom the session is for: up to 128 characters
     #[arg(long, value_name = "NAME", default_value = "")]
     subject: String,
+    /// Settings of the operators', in the place of those below
+    #[arg(long, value_name = "NAME", default_value = "")]
+    profile: String,
     /// The KMS key that encrypts the images in S3
     #[arg(long, value_name = "KEY", default_value = "")]
     kms_key_id: String,
@@ -53,15 +56,19 @@ pub async fn create(args: CreateArgs) -> anyhow::Result<ExitCode> {
         s3_bucket,
         s3_key_prefix: args.s3_key_prefix,
     });
+    let settings = v1::SessionSettings {
+        output_config,
+        audit_images_limit: args.audit_images_limit,
+        challenge_preferences: Vec::new(),
+    };
+    // Settings that say nothing would still stand beside a profile.
+    let is_said = settings != v1::SessionSettings::default();
     let request = v1::CreateSessionRequest {
         request_id: args.request_id,
         subject: args.subject,
+        profile: args.profile,
         kms_key_id: args.kms_key_id,
-        settings: Some(v1::SessionSettings {
-            output_config,
-            audit_images_limit: args.audit_images_limit,
-            challenge_preferences: Vec::new(),
-        }),
+        settings: is_said.then_some(settings),
     };
     let answer = args.target.client()?.create(request).await;
     Ok(print(

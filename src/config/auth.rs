@@ -11,10 +11,11 @@ use http::Uri;
 use ipnet::IpNet;
 
 use super::kind::Text;
+use super::list::List;
+use super::parsed::Parsed;
 use super::reader::Reader;
 use super::section::Section;
 use super::sections::{at, seconds};
-use super::several::Several;
 use crate::auth::{AuthMode, AuthSettings, JwksSource, JwtSettings, TokenAlgorithm};
 
 const MODES: [(&str, AuthMode); 5] = [
@@ -25,18 +26,24 @@ const MODES: [(&str, AuthMode); 5] = [
     ("mtls+jwt", AuthMode::MtlsJwt),
 ];
 
-const NETWORKS: Several<'_, IpNet> = Several {
-    most: 64,
-    read: network,
-    write: ToString::to_string,
-    expected: "IP addresses or networks, as in \"10.0.0.7\" or \"10.0.0.0/8\"",
+const NETWORKS: List<Parsed<IpNet>> = List {
+    each: Parsed {
+        read: network,
+        write: ToString::to_string,
+        expected: "an IP address or a network, as in \"10.0.0.7\" or \"10.0.0.0/8\"",
+    },
+    sizes: 1..=64,
+    plural: "networks",
 };
 
-const ALGORITHMS: Several<'_, TokenAlgorithm> = Several {
-    most: 9,
-    read: TokenAlgorithm::named,
-    write: |algorithm| algorithm.name().to_owned(),
-    expected: "of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, EdDSA",
+const ALGORITHMS: List<Parsed<TokenAlgorithm>> = List {
+    each: Parsed {
+        read: TokenAlgorithm::named,
+        write: |algorithm| algorithm.name().to_owned(),
+        expected: "one of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, EdDSA",
+    },
+    sizes: 1..=9,
+    plural: "algorithms",
 };
 
 const WORD: Text = Text {
@@ -59,7 +66,7 @@ const URL: Text = Text {
 pub(super) fn auth(reader: &mut Reader) -> AuthSettings {
     let section = &mut at(reader, "auth");
     let mode = section.choice("mode", AuthMode::None, &MODES);
-    let trusted_peers = section.optional_several("trusted_peers", &NETWORKS);
+    let trusted_peers = section.optional("trusted_peers", &NETWORKS);
     let jwt = jwt(reader, mode);
     AuthSettings {
         mode,
@@ -125,7 +132,7 @@ fn given(at: &mut Section<'_>) -> Given {
         token_file: at
             .optional_text("jwks_token_file", &PATH)
             .map(PathBuf::from),
-        algorithms: at.several("algorithms", vec![TokenAlgorithm::Rs256], &ALGORITHMS),
+        algorithms: at.read("algorithms", &ALGORITHMS, vec![TokenAlgorithm::Rs256]),
         leeway: at.time("leeway", seconds(30), Duration::ZERO..=seconds(300)),
         refresh_interval: at.time(
             "refresh_interval",

@@ -19,7 +19,8 @@ use super::section::Section;
 use super::{
     AdaptiveSettings, AdminSettings, Config, ResultsSettings, SimulatorSettings, callers, store,
 };
-use crate::admission::QuotaSettings;
+use crate::admission::{CallerPolicies, QuotaSettings};
+use crate::policy::Rules;
 use crate::retry::RetrySettings;
 use crate::session::words::SESSION_LIFE;
 use crate::shutdown::ShutdownSettings;
@@ -45,7 +46,7 @@ const PROFILES: &[&str] = &[
 
 /// Reads every section.
 pub(super) fn config(reader: &mut Reader) -> Config {
-    Config {
+    let config = Config {
         grpc: grpc(reader),
         admin: AdminSettings {
             listen: at(reader, "admin").address("listen", loopback(9464)),
@@ -63,7 +64,14 @@ pub(super) fn config(reader: &mut Reader) -> Config {
         },
         shutdown: shutdown(&mut at(reader, "shutdown")),
         simulator: simulator(&mut at(reader, "simulator")),
-        callers: callers::policies(reader),
+        callers: CallerPolicies::default(),
+        rules: Rules::default(),
+    };
+    let (callers, rules) = callers::callers(reader);
+    Config {
+        callers,
+        rules,
+        ..config
     }
 }
 

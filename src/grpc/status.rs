@@ -158,6 +158,12 @@ impl Explained {
                 "REQUEST_ID_CONFLICT",
                 error.to_string(),
             ),
+            SessionError::NotAllowed(refused) => Self::new(
+                Code::PermissionDenied,
+                "CALLER_NOT_ALLOWED",
+                error.to_string(),
+            )
+            .with("field", &refused.field()),
             SessionError::SessionNotYours => Self::new(
                 Code::PermissionDenied,
                 "SESSION_NOT_YOURS",

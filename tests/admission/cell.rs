@@ -12,9 +12,10 @@ use std::time::Duration;
 use livegate::admission::{Admission, AdmissionSettings, CallerPolicies, QuotaSettings};
 use livegate::deadline::Deadline;
 use livegate::idempotency::Claims;
+use livegate::policy::{Policy, Rules, Unsaid};
 use livegate::result_token::{Key, TokenKeys};
 use livegate::retry::{Retry, RetrySettings};
-use livegate::session::words::{CallerId, SessionSettings};
+use livegate::session::words::{CallerId, Wanted};
 use livegate::session::{Attempts, Creator, Order, Ownership, SessionError};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
@@ -160,7 +161,14 @@ impl Cell {
         let key = Key::new(&[1; 32]).expect("32 bytes");
         let keys = TokenKeys::new(key, Vec::new()).expect("one key");
         let ownership = Ownership::new(keys, "us-east-1");
-        Arc::new(Creator::new(upstream.clone(), attempts, claims, ownership))
+        let policy = Policy::new(Rules::default(), Unsaid::Everything);
+        Arc::new(Creator::new(
+            upstream.clone(),
+            attempts,
+            claims,
+            ownership,
+            policy,
+        ))
     }
 
     async fn send_requests(
@@ -208,7 +216,7 @@ async fn request(creator: Arc<Creator<Upstream>>, id: CallerId, caller: usize) -
         caller: id,
         request_id: None,
         subject: None,
-        settings: SessionSettings::default(),
+        wanted: Wanted::default(),
         deadline: Deadline::after(start, DEADLINE),
     };
     let outcome = match creator.create(&order).await {

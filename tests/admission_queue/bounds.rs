@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use livegate::admission::queue::{Entry, Full};
 use livegate::admission::{CallerPolicies, CallerPolicy};
+use livegate::session::words::{CallerGlob, CallerGlobs};
 
-use super::scene::{Scene, count, named};
+use super::scene::{Scene, count, named, weighing};
 
 #[test]
 fn whoever_gives_up_frees_the_place_at_once() {
@@ -47,6 +48,28 @@ fn callers_beyond_the_bound_share_one_line_and_those_that_are_named_do_not() {
     }
     assert_eq!(scene.queue.callers(), 4, "a, b, the others, n");
     assert_eq!(scene.pops(12), "abxnabxnyyzz");
+}
+
+#[test]
+fn callers_of_a_form_have_lines_and_weights_of_their_own_up_to_the_bound() {
+    let heavy = weighing(2);
+    let glob = CallerGlob::parse("g*").expect("a form");
+    let mut scene = Scene::new(CallerPolicies {
+        max_callers: count(2),
+        globs: CallerGlobs::new([(glob, heavy)]).expect("one"),
+        ..named(&[("n", CallerPolicy::default())])
+    });
+    for name in ["g1", "a", "g2", "n"] {
+        for _ in 0..4 {
+            scene.arrive(name);
+        }
+    }
+    assert_eq!(scene.queue.callers(), 4, "g1, a, the others, n");
+    let served = (0..10).map_while(|_| scene.pop()).map(|(name, _)| name);
+    let served: Vec<String> = served.collect();
+    let of = |name: &str| served.iter().filter(|one| *one == name).count();
+    // g2 came too late for a line of its own, and has the weight of the others.
+    assert_eq!(["g1", "a", "g2", "n"].map(of), [4, 2, 2, 2]);
 }
 
 #[test]

@@ -20,7 +20,7 @@ const LEAVES: [&str; 2] = ["session::words", "deadline"];
 /// The one room that names every other.
 const ROOT: &str = "app";
 
-const ROOMS: [Room; 23] = [
+const ROOMS: [Room; 24] = [
     room("main", &["cli"]),
     room("lib", &[]),
     // The commands start the parts that a person asks for by name. `auth` and
@@ -52,6 +52,7 @@ const ROOMS: [Room; 23] = [
             "auth",
             "grpc",
             "idempotency",
+            "policy",
             "retry",
             "shutdown",
             "store",
@@ -86,8 +87,11 @@ const ROOMS: [Room; 23] = [
             "upstream",
             "idempotency",
             "result_token",
+            // Who may not is turned away before anything is spent.
+            "policy",
         ],
     ),
+    room("policy", &[]),
     room("result_token", &[]),
     room("session::words", &[]),
     room("deadline", &[]),
