@@ -5,6 +5,7 @@
 
 mod doors;
 mod metrics;
+mod process;
 mod reload;
 mod service;
 mod token_keys;
@@ -29,6 +30,7 @@ use crate::auth::AuthMode;
 use crate::config::{Config, Loaded, Sources};
 use crate::grpc::{self, Health, Server, Tls, TlsError};
 use crate::result_token::TokenKeys;
+use crate::retry::Retry;
 use crate::session::Ownership;
 use crate::shutdown::ShutdownSettings;
 use crate::upstream::aws::{Credentials, Rekognition};
@@ -134,16 +136,24 @@ impl Livegate {
         let config = &self.config;
         log_start(config, &self.grpc, &self.admin);
         let mut registry = Registry::default();
-        let metrics = Metrics::register(&mut registry);
+        let retry = Arc::new(Retry::new(&config.retry));
+        let metrics = Metrics::register(&mut registry, config, &retry);
         let (readiness, notes, _end_admin) = open_admin(self.admin, registry);
 
-        let api = Arc::new(Rekognition::new(&config.upstream, &self.credentials).await);
+        let api = Rekognition::new(&config.upstream, &self.credentials, metrics.credentials);
+        let api = Arc::new(api.await);
         let health = Health::starting().await;
-        let store = open_store(config).await;
+        let store = open_store(config, &metrics.store).await;
         let doors = Doors::open(config, store.as_ref());
         let ownership = Ownership::new(self.token_keys, &config.upstream.region);
         let server = Server {
-            service: service(config, &api, &doors, (store, ownership), &metrics.attempts),
+            service: service(
+                config,
+                &api,
+                &doors,
+                (store, ownership),
+                (&retry, &metrics.attempts),
+            ),
             health: health.clone(),
             auth: config.auth,
             default_deadline: config.grpc.default_deadline,
