@@ -16,6 +16,7 @@ use crate::upstream::aws::CredentialsMetrics;
 
 /// What all components count.
 pub(super) struct Metrics {
+    pub(super) retry: Arc<Retry>,
     pub(super) grpc: GrpcMetrics,
     pub(super) attempts: AttemptMetrics,
     pub(super) admission: AdmissionMetrics,
@@ -24,7 +25,15 @@ pub(super) struct Metrics {
 }
 
 impl Metrics {
-    pub(super) fn register(registry: &mut Registry, config: &Config, retry: &Arc<Retry>) -> Self {
+    /// A registry, and what counts in it.
+    pub(super) fn of(config: &Config) -> (Registry, Self) {
+        let mut registry = Registry::default();
+        let metrics = Self::register(&mut registry, config);
+        (registry, metrics)
+    }
+
+    fn register(registry: &mut Registry, config: &Config) -> Self {
+        let retry = Arc::new(Retry::new(&config.retry));
         let build = [
             ("version", env!("CARGO_PKG_VERSION")),
             ("architecture", std::env::consts::ARCH),
@@ -38,6 +47,7 @@ impl Metrics {
         RetryMetrics::register(registry, retry.clone());
         let named = config.callers.named.keys().cloned().collect();
         Self {
+            retry,
             grpc: GrpcMetrics::register(registry),
             attempts: AttemptMetrics::register(registry, named),
             admission: AdmissionMetrics::register(registry),

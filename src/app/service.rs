@@ -10,12 +10,12 @@ use tokio::time::timeout;
 use tracing::warn;
 
 use super::doors::Doors;
+use super::metrics::Metrics;
 use crate::admission::Admission;
 use crate::config::Config;
 use crate::grpc::SessionService;
 use crate::idempotency::Claims;
-use crate::retry::Retry;
-use crate::session::{AttemptMetrics, Attempts, Creator, Ownership, Proof, Results};
+use crate::session::{Attempts, Creator, Ownership, Proof, Results};
 use crate::store::{Store, StoreMetrics};
 use crate::upstream::aws::Rekognition;
 
@@ -44,10 +44,10 @@ pub(super) fn service(
     api: &Arc<Rekognition>,
     doors: &Doors,
     (store, ownership): (Option<Store>, Ownership),
-    (retry, metrics): (&Arc<Retry>, &AttemptMetrics),
+    metrics: &Metrics,
 ) -> SessionService<Rekognition> {
     let attempts = |door: &Admission, operation| {
-        Attempts::new(door.clone(), retry.clone()).counted(metrics, operation)
+        Attempts::new(door.clone(), metrics.retry.clone()).counted(&metrics.attempts, operation)
     };
     let creator = Creator::new(
         api.clone(),

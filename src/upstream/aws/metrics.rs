@@ -34,8 +34,8 @@ impl CredentialsMetrics {
         let metrics = Self::default();
         registry.register(
             "livegate_aws_credentials_expiry_timestamp_seconds",
-            "When Livegate's AWS credentials expire, in seconds since 1970; new ones are asked \
-             for minutes before. Not there for those that do not expire",
+            "When Livegate's AWS credentials expire, in seconds since 1970; the first \
+             call after that asks for new ones. Not there for those that do not expire",
             metrics.expiry.clone(),
         );
         registry.register(

@@ -14,8 +14,8 @@ use crate::admission::{
 };
 use crate::deadline::Deadline;
 use crate::session::words::CallerId;
-use crate::store::Store;
 use crate::store::test_server::{self, RedisServer};
+use crate::store::{Store, StoreMetrics};
 
 fn settings(rate: f64) -> AdmissionSettings {
     AdmissionSettings {
