@@ -1,4 +1,4 @@
-"""What deploy/README.md names exists: at three in the morning nothing else will do."""
+"""What deploy/README.md and the runbook name exists: at three in the morning nothing else will do."""
 
 import os
 import re
@@ -8,7 +8,7 @@ import pytest
 
 from rendered import COMPONENTS, OVERLAYS, REPOSITORY
 
-README = (REPOSITORY / "deploy/README.md").read_text()
+README = "\n".join((REPOSITORY / "deploy" / page).read_text() for page in ("README.md", "runbook.md"))
 SOURCE = "\n".join(path.read_text() for path in (REPOSITORY / "src").rglob("*.rs"))
 SECTIONS = "grpc|admin|upstream|quota|results|auth|retry|adaptive|shutdown|admission|callers|store"
 
