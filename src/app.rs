@@ -139,9 +139,8 @@ impl Livegate {
         let (registry, metrics) = Metrics::of(config);
         let (readiness, notes, _end_admin) = open_admin(self.admin, registry);
 
-        let counted = metrics.credentials.clone();
-        let api = Rekognition::new(&config.upstream, &self.credentials, counted).await;
-        let api = Arc::new(api);
+        let api = Rekognition::new(&config.upstream, &self.credentials, &metrics.credentials);
+        let api = Arc::new(api.await);
         let health = Health::starting().await;
         let store = open_store(config, &metrics.store).await;
         let doors = Doors::open(config, store.as_ref());

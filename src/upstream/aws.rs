@@ -69,7 +69,7 @@ impl Rekognition {
     pub async fn new(
         settings: &Settings,
         credentials: &Credentials,
-        metrics: CredentialsMetrics,
+        metrics: &CredentialsMetrics,
     ) -> Self {
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
             .region(Region::new(settings.region.clone()))
@@ -80,7 +80,7 @@ impl Rekognition {
             loader = loader.credentials_provider(test);
         }
         let shared = loader.load().await;
-        let identities = RefreshableIdentityCache::new(CREDENTIALS_TIMEOUT, metrics);
+        let identities = RefreshableIdentityCache::new(CREDENTIALS_TIMEOUT, metrics.clone());
         let timeouts = TimeoutConfig::builder()
             .operation_attempt_timeout(settings.attempt_timeout)
             .build();
