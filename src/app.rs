@@ -5,6 +5,8 @@
 
 mod doors;
 mod metrics;
+mod process;
+mod ready;
 mod reload;
 mod service;
 mod token_keys;
@@ -21,6 +23,7 @@ use tracing::{error, field, info, warn};
 
 use self::doors::Doors;
 use self::metrics::Metrics;
+use self::ready::ReadyCollector;
 use self::reload::Reload;
 use self::service::{open_store, service};
 pub use self::token_keys::TokenKeyError;
@@ -133,18 +136,18 @@ impl Livegate {
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), AppError> {
         let config = &self.config;
         log_start(config, &self.grpc, &self.admin);
-        let mut registry = Registry::default();
-        let metrics = Metrics::register(&mut registry);
+        let (registry, metrics) = Metrics::of(config);
         let (readiness, notes, _end_admin) = open_admin(self.admin, registry);
 
-        let api = Arc::new(Rekognition::new(&config.upstream, &self.credentials).await);
+        let api = Rekognition::new(&config.upstream, &self.credentials, &metrics.credentials);
+        let api = Arc::new(api.await);
         let health = Health::starting().await;
-        let store = open_store(config).await;
+        let store = open_store(config, &metrics.store).await;
         let doors = Doors::open(config, store.as_ref());
         let ownership = Ownership::new(self.token_keys, &config.upstream.region);
         let auth = Arc::new(Auth::new(&config.auth, metrics.auth.clone()));
         let server = Server {
-            service: service(config, &api, &doors, (store, ownership), &metrics.attempts),
+            service: service(config, &api, &doors, (store, ownership), &metrics),
             health: health.clone(),
             auth: auth.clone(),
             default_deadline: config.grpc.default_deadline,
@@ -175,12 +178,13 @@ impl Livegate {
 /// the other two.
 fn open_admin(
     listener: TcpListener,
-    registry: Registry,
+    mut registry: Registry,
 ) -> (watch::Sender<Readiness>, watch::Sender<String>, DropGuard) {
     let (readiness, ready) = watch::channel(Readiness::Starting);
     let (notes, noted) = watch::channel(String::new());
     let ended = CancellationToken::new();
     let until_ended = ended.clone().cancelled_owned();
+    registry.register_collector(Box::new(ReadyCollector(ready.clone())));
     let registry = Arc::new(registry);
     tokio::spawn(admin::serve(listener, registry, ready, noted, until_ended));
     (readiness, notes, ended.drop_guard())

@@ -5,6 +5,7 @@
 //! AWS and the stores stand, and nothing of gRPC, TOML or HTTP.
 
 mod attempts;
+mod caller_metrics;
 mod creator;
 mod error;
 mod metrics;

@@ -93,6 +93,11 @@ impl Attempts {
         (trail.effort, outcome.map_err(Ended::into_error))
     }
 
+    /// An answer repeats an earlier one.
+    pub(super) fn replayed(&self) {
+        self.metrics.replayed();
+    }
+
     async fn attempt<T, F>(
         &self,
         caller: &CallerId,
@@ -111,7 +116,10 @@ impl Attempts {
         };
         note().effort.waited += permit.waited();
         note().effort.attempts += 1;
-        let error = match self.send(permit, attempts + 1, deadline, call()).await {
+        let error = match self
+            .send(permit, (caller, attempts + 1), deadline, call())
+            .await
+        {
             Some(Ok(answer)) => return Ok(answer),
             Some(Err(SessionError::Upstream(error))) => error,
             Some(Err(other)) => return Err(Ended::With(other)),
@@ -148,11 +156,11 @@ impl Attempts {
             .await;
         match waited {
             Ok(Ok(permit)) => {
-                self.metrics.waited(permit.waited());
+                self.metrics.waited(&permit);
                 Ok(permit)
             }
             Ok(Err(refused)) => {
-                self.metrics.refused(refused.reason);
+                self.metrics.refused(caller, refused.reason);
                 Err(match refused.reason {
                     Refusal::NoTime => SessionError::DeadlineExceeded,
                     Refusal::Quota | Refusal::CallerQuota | Refusal::Closed => {
@@ -169,7 +177,7 @@ impl Attempts {
     async fn send<T>(
         &self,
         permit: Permit,
-        number: u32,
+        (caller, number): (&CallerId, u32),
         deadline: Deadline,
         call: impl Future<Output = Result<T, SessionError>>,
     ) -> Option<Result<T, SessionError>> {
@@ -179,23 +187,21 @@ impl Attempts {
             outcome = field::Empty,
             aws.code = field::Empty
         );
-        let counted = self.metrics.leaves(number);
+        let counted = self.metrics.leaves(caller, number);
         let answer = timeout_at(deadline.instant(), call)
             .instrument(span.clone())
             .await
             .ok();
-        let (outcome, code) = match &answer {
+        let (outcome, error) = match &answer {
             None => ("deadline", None),
             Some(Ok(_)) => ("ok", None),
-            Some(Err(SessionError::Upstream(error))) => {
-                (error.kind.as_str(), error.code.as_deref())
-            }
+            Some(Err(SessionError::Upstream(error))) => (error.kind.as_str(), Some(error)),
             Some(Err(_)) => ("not sent", None),
         };
         span.record("outcome", outcome);
-        span.record("aws.code", code);
+        span.record("aws.code", error.and_then(|error| error.code.as_deref()));
         span.in_scope(|| debug!("attempt ended"));
-        counted.finish(outcome);
+        counted.finish(outcome, error);
         match &answer {
             Some(Ok(_)) => permit.finish(Outcome::Answered),
             Some(Err(SessionError::Upstream(error))) => teach(permit, error),

@@ -177,6 +177,9 @@ impl<A: LivenessApi> Creator<A> {
         if time_to_live.is_zero() {
             return Err(SessionError::RequestIdExpired);
         }
+        if replay == Replay::Yes {
+            self.attempts.replayed();
+        }
         let expire_time = sent.at + SESSION_LIFE;
         let subject = order.subject.as_ref();
         let token = self

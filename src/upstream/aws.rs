@@ -10,6 +10,7 @@ mod error;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
+mod metrics;
 mod translate;
 mod warm_up;
 
@@ -22,6 +23,7 @@ use aws_sdk_rekognition::config::timeout::TimeoutConfig;
 use aws_sdk_rekognition::config::{Config, Credentials as AwsCredentials, Region};
 
 use self::credentials::RefreshableIdentityCache;
+pub use self::metrics::CredentialsMetrics;
 use super::{LivenessApi, UpstreamError, UpstreamErrorKind};
 use crate::session::words::{ClientRequestToken, LivenessResult, SessionId, SessionSettings};
 
@@ -67,7 +69,11 @@ pub struct Rekognition {
 
 impl Rekognition {
     /// A client for `settings`. Nothing is sent yet.
-    pub async fn new(settings: &Settings, credentials: &Credentials) -> Self {
+    pub async fn new(
+        settings: &Settings,
+        credentials: &Credentials,
+        metrics: &CredentialsMetrics,
+    ) -> Self {
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
             .region(Region::new(settings.region.clone()))
             .use_fips(settings.use_fips)
@@ -77,7 +83,7 @@ impl Rekognition {
             loader = loader.credentials_provider(test);
         }
         let shared = loader.load().await;
-        let identities = RefreshableIdentityCache::new(CREDENTIALS_TIMEOUT);
+        let identities = RefreshableIdentityCache::new(CREDENTIALS_TIMEOUT, metrics.clone());
         let timeouts = TimeoutConfig::builder()
             .operation_attempt_timeout(settings.attempt_timeout)
             .build();

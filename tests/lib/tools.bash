@@ -111,9 +111,9 @@ redis_server() {
   ln -sf /usr/bin/redis-check-rdb "$tools/bin/redis-server"
 }
 
-# Unpacked, not installed: the package prometheus would start a service.
+# Prometheus and promtool. Unpacked, not installed: the package would start a service.
 promtool_tools() {
-  if command -v promtool >/dev/null; then return; fi
+  if command -v promtool >/dev/null && command -v prometheus >/dev/null; then return; fi
   command -v apt-get >/dev/null || die "missing: promtool, which comes with Prometheus: put it on the PATH"
   mkdir -p "$tools/prometheus"
   (
@@ -122,5 +122,5 @@ promtool_tools() {
     dpkg -x prometheus_*.deb .
     rm prometheus_*.deb
   )
-  ln -sf "$tools/prometheus/usr/bin/promtool" "$tools/bin/promtool"
+  ln -sf "$tools/prometheus/usr/bin/prometheus" "$tools/prometheus/usr/bin/promtool" "$tools/bin"
 }
