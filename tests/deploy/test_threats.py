@@ -8,7 +8,7 @@ from rendered import REPOSITORY
 
 PAGE = (REPOSITORY / "deploy/THREATS.md").read_text()
 HELD_BY = [row.split("|")[4] for row in PAGE.splitlines() if row.startswith("| ")][2:]
-ROOMS = ("", "src/", "tests/", "deploy/")
+ROOMS = ("", "src/", "deploy/")
 
 
 STEPS = re.findall(r"^step_(\w+)\(\)", (REPOSITORY / "tests/run").read_text(), re.MULTILINE)
