@@ -3,7 +3,9 @@
 //! It makes the parts from the configuration, ties them together, and sees to the
 //! order of starting (bind, serve, warm up, ready) and of leaving.
 
+mod audit;
 mod doors;
+mod key_file;
 mod metrics;
 mod process;
 mod ready;
@@ -22,12 +24,14 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::{error, field, info, warn};
 
 use self::doors::Doors;
+pub use self::key_file::KeyFileError;
 use self::metrics::Metrics;
 use self::ready::ReadyCollector;
 use self::reload::Reload;
 use self::service::{open_store, service};
 pub use self::token_keys::TokenKeyError;
 use crate::admin::{self, Readiness};
+use crate::audit::AuditError;
 use crate::auth::{Auth, AuthMode};
 use crate::config::{Config, Loaded, Sources};
 use crate::grpc::{self, Health, Server, Tls, TlsError};
@@ -61,6 +65,15 @@ pub enum AppError {
     /// The keys of result tokens cannot be had.
     #[error(transparent)]
     TokenKeys(#[from] TokenKeyError),
+    /// The file of the audit cannot be had.
+    #[error(transparent)]
+    Audit(#[from] AuditError),
+    /// The file of a key is of no use.
+    #[error(transparent)]
+    KeyFile(#[from] KeyFileError),
+    /// There is no randomness to make a key of.
+    #[error("a key for the audit cannot be made: {0}")]
+    NoRandomness(getrandom::Error),
     /// The task that admits requests is gone: nothing can be served any more.
     #[error("admission has ended: a bug, told before this line")]
     AdmissionGone,
@@ -137,6 +150,7 @@ impl Livegate {
         let config = &self.config;
         log_start(config, &self.grpc, &self.admin);
         let (registry, metrics) = Metrics::of(config);
+        let audit = audit::open(&config.audit, &metrics.audit)?;
         let (readiness, notes, _end_admin) = open_admin(self.admin, registry);
 
         let api = Rekognition::new(&config.upstream, &self.credentials, &metrics.credentials);
@@ -147,7 +161,8 @@ impl Livegate {
         let ownership = Ownership::new(self.token_keys, &config.upstream.region);
         let auth = Arc::new(Auth::new(&config.auth, metrics.auth.clone()));
         let server = Server {
-            service: service(config, &api, &doors, (store, ownership), &metrics),
+            service: service(config, &api, &doors, (store, ownership), &metrics)
+                .audited(audit.clone()),
             health: health.clone(),
             auth: auth.clone(),
             default_deadline: config.grpc.default_deadline,
@@ -169,6 +184,7 @@ impl Livegate {
             () = Tls::watch(self.tls.as_ref(), &metrics.grpc) => {}
             () = auth.watch() => {}
         }
+        audit.flush().await;
         info!("gone");
         Ok(())
     }

@@ -19,6 +19,7 @@ use self::burst::CallOutcome;
 use super::check_config::tell;
 use super::sources::SourceArgs;
 use crate::app::Livegate;
+use crate::audit::Output;
 use crate::auth::AuthMode;
 use crate::config::Config;
 use crate::grpc::client::Client;
@@ -105,6 +106,7 @@ fn demonstration(mut config: Config, upstream: SocketAddr) -> Config {
     config.create_quota.burst = NonZeroU32::MIN.saturating_add(BURST - 1);
     config.grpc.tls = None;
     config.auth = AuthMode::OptionalHeader.into();
+    config.audit.output = Output::Nowhere;
     config.results.enabled = config.grpc.listen.ip().is_loopback();
     config.shutdown.lameduck = Duration::ZERO;
     config.shutdown.grace = Duration::from_secs(2);
