@@ -5,6 +5,7 @@
 
 mod audit;
 mod doors;
+mod error;
 mod key_file;
 mod metrics;
 mod process;
@@ -24,6 +25,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::{error, field, info, warn};
 
 use self::doors::Doors;
+pub use self::error::AppError;
 pub use self::key_file::KeyFileError;
 use self::metrics::Metrics;
 use self::ready::ReadyCollector;
@@ -31,10 +33,9 @@ use self::reload::Reload;
 use self::service::{open_store, service};
 pub use self::token_keys::TokenKeyError;
 use crate::admin::{self, Readiness};
-use crate::audit::AuditError;
 use crate::auth::{Auth, AuthMode};
 use crate::config::{Config, Loaded, Sources};
-use crate::grpc::{self, Health, Server, Tls, TlsError};
+use crate::grpc::{self, Health, Server, Tls};
 use crate::result_token::TokenKeys;
 use crate::session::Ownership;
 use crate::shutdown::ShutdownSettings;
@@ -45,42 +46,6 @@ const WARM_UP_EACH: (Duration, Duration) = (Duration::from_secs(1), Duration::fr
 
 /// The last tenth of the grace period is for answers alone.
 const LAST_PART: u32 = 10;
-
-/// Why the service did not start, or did not go on.
-#[derive(Debug, thiserror::Error)]
-pub enum AppError {
-    /// A port cannot be had.
-    #[error("{key} = \"{address}\": cannot listen there: {source}")]
-    Bind {
-        /// The key that names the address.
-        key: &'static str,
-        /// The address.
-        address: SocketAddr,
-        /// What the system says.
-        source: std::io::Error,
-    },
-    /// The files of TLS cannot be used.
-    #[error(transparent)]
-    Tls(#[from] TlsError),
-    /// The keys of result tokens cannot be had.
-    #[error(transparent)]
-    TokenKeys(#[from] TokenKeyError),
-    /// The file of the audit cannot be had.
-    #[error(transparent)]
-    Audit(#[from] AuditError),
-    /// The file of a key is of no use.
-    #[error(transparent)]
-    KeyFile(#[from] KeyFileError),
-    /// There is no randomness to make a key of.
-    #[error("a key for the audit cannot be made: {0}")]
-    NoRandomness(getrandom::Error),
-    /// The task that admits requests is gone: nothing can be served any more.
-    #[error("admission has ended: a bug, told before this line")]
-    AdmissionGone,
-    /// The gRPC server failed.
-    #[error("the grpc server failed: {0}")]
-    Grpc(std::io::Error),
-}
 
 /// The service, with its ports bound and nothing served yet.
 pub struct Livegate {
@@ -161,8 +126,7 @@ impl Livegate {
         let ownership = Ownership::new(self.token_keys, &config.upstream.region);
         let auth = Arc::new(Auth::new(&config.auth, metrics.auth.clone()));
         let server = Server {
-            service: service(config, &api, &doors, (store, ownership), &metrics)
-                .audited(audit.clone()),
+            service: service(config, &api, &doors, (store, ownership, &audit), &metrics),
             health: health.clone(),
             auth: auth.clone(),
             default_deadline: config.grpc.default_deadline,
@@ -171,8 +135,8 @@ impl Livegate {
             metrics: metrics.grpc.clone(),
         };
         let closing = CancellationToken::new();
-        let until_closing = closing.clone().cancelled_owned();
-        let serving = server.serve(grpc::connections(self.grpc), until_closing);
+        let connections = grpc::connections(self.grpc);
+        let serving = server.serve(connections, closing.clone().cancelled_owned());
         let state = State::new(health, readiness, closing);
         tokio::select! {
             served = serving => served.map_err(AppError::Grpc)?,
