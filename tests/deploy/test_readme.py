@@ -10,7 +10,7 @@ from rendered import COMPONENTS, OVERLAYS, REPOSITORY
 
 README = "\n".join((REPOSITORY / "deploy" / page).read_text() for page in ("README.md", "runbook.md"))
 SOURCE = "\n".join(path.read_text() for path in (REPOSITORY / "src").rglob("*.rs"))
-NOT_YET = ("livegate_audit_lines_total", "livegate_auth_failures_total")
+NOT_YET = ("livegate_audit_lines_total",)
 SECTIONS = "grpc|admin|upstream|quota|results|auth|retry|adaptive|shutdown|admission|callers|store|idempotency"
 
 
