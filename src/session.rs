@@ -11,6 +11,7 @@ mod error;
 mod metrics;
 mod ownership;
 mod results;
+mod witness;
 pub mod words;
 
 use std::time::SystemTime;
@@ -21,6 +22,7 @@ pub use error::SessionError;
 pub use metrics::AttemptMetrics;
 pub use ownership::{Ownership, Proof};
 pub use results::{Reading, Results};
+pub use witness::{Seen, Witness};
 
 #[expect(
     clippy::disallowed_methods,

@@ -38,6 +38,9 @@ pub fn install(format: LogFormat) -> Result<(), String> {
     let logs = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(std::io::stderr().is_terminal())
+        // Where a line cannot be written, it is lost: to say so on the same stream
+        // would panic, and the process end for its log.
+        .log_internal_errors(false)
         .with_writer(std::io::stderr);
     let installed = match format {
         LogFormat::Json => logs

@@ -21,10 +21,11 @@ use aws_sdk_rekognition::Client;
 use aws_sdk_rekognition::config::retry::RetryConfig;
 use aws_sdk_rekognition::config::timeout::TimeoutConfig;
 use aws_sdk_rekognition::config::{Config, Credentials as AwsCredentials, Region};
+use aws_sdk_rekognition::operation::RequestId as _;
 
 use self::credentials::RefreshableIdentityCache;
 pub use self::metrics::CredentialsMetrics;
-use super::{LivenessApi, UpstreamError, UpstreamErrorKind};
+use super::{Answer, LivenessApi, UpstreamError, UpstreamErrorKind};
 use crate::session::words::{ClientRequestToken, LivenessResult, SessionId, SessionSettings};
 
 /// How long the credentials may take to load. Left to itself, the SDK would
@@ -123,7 +124,7 @@ impl LivenessApi for Rekognition {
         &self,
         token: &ClientRequestToken,
         settings: &SessionSettings,
-    ) -> Result<SessionId, UpstreamError> {
+    ) -> Result<Answer<SessionId>, UpstreamError> {
         let call = self
             .client
             .create_face_liveness_session()
@@ -139,10 +140,11 @@ impl LivenessApi for Rekognition {
             .send()
             .await
             .map_err(|error| self.note(error::translate(&error)))?;
-        translate::session_id(output.session_id())
+        let value = translate::session_id(output.session_id())?;
+        Ok(answer(value, output.request_id()))
     }
 
-    async fn result(&self, session: &SessionId) -> Result<LivenessResult, UpstreamError> {
+    async fn result(&self, session: &SessionId) -> Result<Answer<LivenessResult>, UpstreamError> {
         let call = self
             .client
             .get_face_liveness_session_results()
@@ -151,6 +153,16 @@ impl LivenessApi for Rekognition {
             .send()
             .await
             .map_err(|error| self.note(error::translate(&error)))?;
-        translate::result(output)
+        let aws_request_id = output.request_id().map(str::to_owned);
+        let value = translate::result(output)?;
+        Ok(answer(value, aws_request_id.as_deref()))
+    }
+}
+
+fn answer<T>(value: T, request_id: Option<&str>) -> Answer<T> {
+    let aws_request_id = request_id.map(|id| error::shorten(id, error::LONGEST_CODE));
+    Answer {
+        value,
+        aws_request_id,
     }
 }

@@ -20,7 +20,7 @@ use crate::upstream::{UpstreamError, UpstreamErrorKind as Kind};
 const LONGEST_MESSAGE: usize = 500;
 
 /// AWS's codes and request ids are kept up to this many.
-const LONGEST_CODE: usize = 100;
+pub(super) const LONGEST_CODE: usize = 100;
 
 /// Nobody is sent away for longer, whatever AWS asks.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(30);
@@ -145,7 +145,7 @@ fn retry_after(response: &HttpResponse) -> Option<Duration> {
 }
 
 /// One line of bounded length, whatever came: it goes into logs and headers.
-fn shorten(text: &str, most_bytes: usize) -> String {
+pub(super) fn shorten(text: &str, most_bytes: usize) -> String {
     let visible = |c: char| if c.is_control() { ' ' } else { c };
     let kept = &text[..text.floor_char_boundary(most_bytes)];
     kept.chars().map(visible).collect()
