@@ -31,6 +31,7 @@ use crate::grpc::{self, Health, Server, Tls, TlsError};
 use crate::result_token::TokenKeys;
 use crate::session::Ownership;
 use crate::shutdown::ShutdownSettings;
+use crate::telemetry::LogFilter;
 use crate::upstream::aws::{Credentials, Rekognition};
 
 /// How long to wait before asking for credentials again: at first, and at most.
@@ -104,8 +105,13 @@ impl Livegate {
     ///
     /// # Errors
     /// Where the process may not listen to signals.
-    pub fn reloading(self, sources: Sources, loaded: Loaded) -> std::io::Result<Self> {
-        let reload = Some(Reload::new(sources, loaded)?);
+    pub fn reloading(
+        self,
+        sources: Sources,
+        loaded: Loaded,
+        filter: LogFilter,
+    ) -> std::io::Result<Self> {
+        let reload = Some(Reload::new(sources, loaded, filter)?);
         Ok(Self { reload, ..self })
     }
 

@@ -36,6 +36,7 @@ mod secret;
 mod section;
 mod sections;
 mod store;
+mod telemetry;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -53,6 +54,7 @@ use crate::idempotency::IdempotencySettings;
 use crate::retry::RetrySettings;
 use crate::shutdown::ShutdownSettings;
 use crate::store::StoreSettings;
+use crate::telemetry::TracesSettings;
 use crate::upstream::aws;
 use layers::Layers;
 use reader::Reader;
@@ -89,6 +91,10 @@ pub struct Config {
     pub callers: CallerPolicies,
     /// `[shutdown]`
     pub shutdown: ShutdownSettings,
+    /// `[log]`
+    pub log: LogSettings,
+    /// `[traces]`
+    pub traces: TracesSettings,
     /// `[simulator]`
     pub simulator: SimulatorSettings,
 }
@@ -112,6 +118,13 @@ pub struct ResultsSettings {
 pub struct AdaptiveSettings {
     /// Whether it does.
     pub enabled: bool,
+}
+
+/// What is logged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogSettings {
+    /// Levels and modules, as in `info,livegate=debug`.
+    pub filter: String,
 }
 
 /// The embedded Rekognition of `demo`.

@@ -19,6 +19,7 @@ use tracing::{error, info, warn};
 
 use super::doors::Doors;
 use crate::config::{Config, Key, Loaded, Mistakes, Sources};
+use crate::telemetry::LogFilter;
 
 /// How often the file is read.
 const POLL_EACH: Duration = Duration::from_secs(1);
@@ -31,6 +32,8 @@ pub(super) struct Reload {
     started: Loaded,
     /// What was loaded last: of all other keys, what runs.
     latest: Loaded,
+    /// Which lines are logged.
+    filter: LogFilter,
     hangup: Signal,
     /// Whether somebody waits to read what came of a reload: it was asked for, or
     /// the one before was refused.
@@ -38,13 +41,18 @@ pub(super) struct Reload {
 }
 
 impl Reload {
-    pub(super) fn new(sources: Sources, started: Loaded) -> std::io::Result<Self> {
+    pub(super) fn new(
+        sources: Sources,
+        started: Loaded,
+        filter: LogFilter,
+    ) -> std::io::Result<Self> {
         let latest = started.clone();
         let hangup = signal(SignalKind::hangup())?;
         Ok(Self {
             sources,
             started,
             latest,
+            filter,
             hangup,
             awaited: false,
         })
@@ -111,6 +119,7 @@ impl Reload {
             );
         }
         doors.apply(&loaded.config);
+        self.filter.set(&loaded.config.log.filter);
         self.latest = loaded;
     }
 }
@@ -118,7 +127,7 @@ impl Reload {
 /// Whether a key takes effect while requests wait.
 fn is_live(key: &Key) -> bool {
     let key = key.to_string();
-    ["quota.", "callers.", "admission.", "adaptive."]
+    ["quota.", "callers.", "admission.", "adaptive.", "log."]
         .iter()
         .any(|section| key.starts_with(section))
 }

@@ -19,7 +19,7 @@ use tonic::body::Body;
 use tonic::{Code, Status};
 use tonic_types::FieldViolation;
 use tower::{Layer, Service};
-use tracing::{Instrument as _, debug, field, info_span};
+use tracing::{Instrument as _, Span, debug, field, info_span};
 use uuid::Uuid;
 
 use super::body::TimelyBody;
@@ -32,6 +32,7 @@ use super::streams::{Answered, Answering};
 use super::{MAX_REQUEST_BYTES, deadline};
 use crate::auth::{AuthMode, CALLER_KEY, NotAuthenticated};
 use crate::deadline::Deadline;
+use crate::telemetry;
 
 /// The header under which a caller learns the id of its call.
 const CALL_ID_HEADER: &str = "x-request-id";
@@ -98,13 +99,7 @@ impl EdgeLayer {
         let path = request.uri().path();
         let guard = self.metrics.begin(method_label(path));
         let answered = kind_of_answer(path);
-        let span = info_span!(
-            "call",
-            rpc.method = path,
-            call_id = &*id,
-            caller = field::Empty,
-            rpc.grpc.status = field::Empty
-        );
+        let span = span_of(&request, &id);
         let answering = request.extensions().get::<Answering>().cloned();
         let mut response = match self.enter(&mut request, &id, now) {
             Ok(()) => answer(inner, request, &id).instrument(span.clone()).await,
@@ -114,7 +109,7 @@ impl EdgeLayer {
             response.headers_mut().insert(CALL_ID_HEADER, id);
         }
         let code = code_of(&response);
-        span.record("rpc.grpc.status", metrics::name(code));
+        record(&span, code);
         let duration_ms = now.elapsed().as_millis() as u64;
         span.in_scope(|| debug!(duration_ms, "call answered"));
         guard.finish(code);
@@ -184,13 +179,54 @@ impl EdgeLayer {
     }
 }
 
+/// The call's span, within the trace of its caller.
+fn span_of(request: &Request<Body>, id: &str) -> Span {
+    let path = request.uri().path();
+    let (service, method) = path
+        .trim_start_matches('/')
+        .rsplit_once('/')
+        .unwrap_or(("", path));
+    let span = info_span!(
+        "call",
+        otel.kind = "server",
+        rpc.system = "grpc",
+        rpc.service = service,
+        rpc.method = method,
+        call_id = id,
+        trace_id = field::Empty,
+        caller = field::Empty,
+        rpc.grpc.status = field::Empty,
+        rpc.grpc.status_code = field::Empty,
+        otel.status_code = field::Empty
+    );
+    telemetry::follow(&span, request.headers());
+    span
+}
+
+/// Records what came of a call. Only what is ours to mend is an error of its span.
+fn record(span: &Span, code: Code) {
+    span.record("rpc.grpc.status", metrics::name(code));
+    span.record("rpc.grpc.status_code", code as i32);
+    if matches!(
+        code,
+        Code::Unknown
+            | Code::DeadlineExceeded
+            | Code::Unimplemented
+            | Code::Internal
+            | Code::Unavailable
+            | Code::DataLoss
+    ) {
+        span.record("otel.status_code", "ERROR");
+    }
+}
+
 /// The handler's answer, in time, or why there is none.
 async fn answer<S>(mut inner: S, request: Request<Body>, id: &str) -> Response<Body>
 where
     S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
 {
     let left = request.extensions().get::<Call>().map(|call| {
-        tracing::Span::current().record("caller", call.caller.as_str());
+        Span::current().record("caller", call.caller.as_str());
         call.deadline.left(Instant::now())
     });
     let in_time = async {

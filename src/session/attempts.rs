@@ -14,7 +14,7 @@ use tracing::{Instrument as _, debug, field, info_span};
 
 use super::SessionError;
 use super::metrics::{AttemptMetrics, OperationMetrics};
-use crate::admission::{Admission, Entry, Outcome, Permit, Refusal};
+use crate::admission::{Admission, Entry, Outcome, Permit, Refusal, Refused};
 use crate::deadline::Deadline;
 use crate::retry::{Advice, Retry};
 use crate::session::words::CallerId;
@@ -143,9 +143,11 @@ impl Attempts {
             Entry::Retry
         };
         let slot = self.admission.admit(caller, entry, deadline);
+        let span = info_span!("admission", outcome = field::Empty);
         let waited = timeout_at(deadline.instant(), slot)
-            .instrument(info_span!("admission"))
+            .instrument(span.clone())
             .await;
+        span.record("outcome", told(&waited));
         match waited {
             Ok(Ok(permit)) => {
                 self.metrics.waited(permit.waited());
@@ -175,9 +177,16 @@ impl Attempts {
     ) -> Option<Result<T, SessionError>> {
         let span = info_span!(
             "attempt",
+            otel.kind = "client",
+            rpc.system = "aws-api",
+            rpc.service = "Rekognition",
+            rpc.method = self.metrics.method(),
             number,
             outcome = field::Empty,
-            aws.code = field::Empty
+            error.type = field::Empty,
+            aws.code = field::Empty,
+            aws.request_id = field::Empty,
+            otel.status_code = field::Empty
         );
         let counted = self.metrics.leaves(number);
         let answer = timeout_at(deadline.instant(), call)
@@ -193,6 +202,13 @@ impl Attempts {
             Some(Err(_)) => ("not sent", None),
         };
         span.record("outcome", outcome);
+        if outcome != "ok" {
+            span.record("error.type", outcome);
+            span.record("otel.status_code", "ERROR");
+        }
+        if let Some(Err(SessionError::Upstream(error))) = &answer {
+            span.record("aws.request_id", error.aws_request_id.as_deref());
+        }
         span.record("aws.code", code);
         span.in_scope(|| debug!("attempt ended"));
         counted.finish(outcome);
@@ -203,6 +219,20 @@ impl Attempts {
             None | Some(Err(_)) => drop(permit),
         }
         answer
+    }
+}
+
+/// What came of waiting for a slot, in a word.
+fn told<E>(waited: &Result<Result<Permit, Refused>, E>) -> &'static str {
+    match waited {
+        Ok(Ok(_)) => "admitted",
+        Ok(Err(refused)) => match refused.reason {
+            Refusal::Quota => "quota",
+            Refusal::CallerQuota => "caller_quota",
+            Refusal::NoTime => "no_time",
+            Refusal::Closed => "closed",
+        },
+        Err(_) => "deadline",
     }
 }
 

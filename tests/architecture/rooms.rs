@@ -55,6 +55,7 @@ const ROOMS: [Room; 23] = [
             "retry",
             "shutdown",
             "store",
+            "telemetry",
             "upstream::aws",
         ],
     ),
@@ -72,6 +73,8 @@ const ROOMS: [Room; 23] = [
             "admission",
             "upstream",
             "result_token",
+            // A call's span is a child of whoever its headers name.
+            "telemetry",
         ],
     ),
     room("grpc::client", &["grpc", "grpc::v1", "auth"]),
@@ -123,7 +126,11 @@ struct Library {
     homes: &'static [&'static str],
 }
 
-const LIBRARIES: [Library; 7] = [
+const LIBRARIES: [Library; 8] = [
+    Library {
+        crates: &["opentelemetry", "tracing_opentelemetry"],
+        homes: &["telemetry"],
+    },
     // Cryptography, not AWS: it seals what lies in the store.
     Library {
         crates: &["aws_lc_rs"],
