@@ -1,9 +1,22 @@
 //! What the waiting line costs, by how many wait and by how many callers.
 //!
-//! `cargo bench --bench admission` prints nanoseconds for each operation, which
-//! are to be flat from 100 to 100,000 waiting requests, and for `memory_of_all` the
-//! bytes that so many take. `queue` is the line alone; `door` is what a caller of
-//! [`Admission`] pays, with the task behind it.
+//! `cargo bench --bench admission` prints nanoseconds for each operation, and for
+//! `memory_of_all` the bytes that so many take. `queue` is the line alone; `door` is
+//! what a caller of [`Admission`] pays, with the task behind it.
+//!
+//! The work is flat from 100 to 100,000 waiting requests, and so are forecast and
+//! refusal. To enter and to leave takes two to three times as long all the same,
+//! as 100,000 requests are more than the caches of a core hold. Of 40,000
+//! operations, as cachegrind counts them (caches of 32 and 512 KiB), each had:
+//!
+//! | operation          | waiting | instructions | misses of L1 | of L2 |
+//! | ------------------ | ------- | ------------ | ------------ | ----- |
+//! | `push_then_pop`    |     100 |         1060 |          0.0 |   0.0 |
+//! |                    |  10,000 |         1091 |          4.3 |   1.0 |
+//! |                    | 100,000 |         1107 |          5.8 |   3.0 |
+//! | `push_then_cancel` |     100 |          666 |          0.0 |   0.0 |
+//! |                    |  10,000 |          748 |          3.3 |   0.0 |
+//! |                    | 100,000 |          699 |          5.2 |   2.2 |
 
 use std::hint::black_box;
 use std::num::NonZeroU32;

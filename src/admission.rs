@@ -164,7 +164,11 @@ impl Admission {
             answer,
         };
         let slot = place.answer().await?;
-        Ok(Permit::new(self.mailbox.clone(), slot.waited))
+        Ok(Permit {
+            mailbox: self.mailbox.clone(),
+            granted: Instant::now(),
+            slot,
+        })
     }
 
     /// Goes by other settings from now on. Nobody who waits loses the place, and
@@ -224,22 +228,20 @@ impl Drop for Place<'_> {
 pub struct Permit {
     mailbox: mpsc::UnboundedSender<Event>,
     granted: Instant,
-    waited: Duration,
+    slot: Slot,
 }
 
 impl Permit {
-    fn new(mailbox: mpsc::UnboundedSender<Event>, waited: Duration) -> Self {
-        Self {
-            mailbox,
-            granted: Instant::now(),
-            waited,
-        }
-    }
-
     /// How long it took to come.
     #[must_use]
     pub fn waited(&self) -> Duration {
-        self.waited
+        self.slot.waited
+    }
+
+    /// How long it was predicted to take when its request came.
+    #[must_use]
+    pub fn predicted(&self) -> Duration {
+        self.slot.predicted
     }
 
     /// Says what came of the attempt, so that rate and forecast can learn.

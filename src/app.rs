@@ -5,6 +5,8 @@
 
 mod doors;
 mod metrics;
+mod process;
+mod ready;
 mod reload;
 mod service;
 mod token_keys;
@@ -21,11 +23,12 @@ use tracing::{error, field, info, warn};
 
 use self::doors::Doors;
 use self::metrics::Metrics;
+use self::ready::ReadyCollector;
 use self::reload::Reload;
 use self::service::{open_store, service};
 pub use self::token_keys::TokenKeyError;
 use crate::admin::{self, Readiness};
-use crate::auth::AuthMode;
+use crate::auth::{Auth, AuthMode};
 use crate::config::{Config, Loaded, Sources};
 use crate::grpc::{self, Health, Server, Tls, TlsError};
 use crate::result_token::TokenKeys;
@@ -139,19 +142,20 @@ impl Livegate {
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), AppError> {
         let config = &self.config;
         log_start(config, &self.grpc, &self.admin);
-        let mut registry = Registry::default();
-        let metrics = Metrics::register(&mut registry);
+        let (registry, metrics) = Metrics::of(config);
         let (readiness, notes, _end_admin) = open_admin(self.admin, registry);
 
-        let api = Arc::new(Rekognition::new(&config.upstream, &self.credentials).await);
+        let api = Rekognition::new(&config.upstream, &self.credentials, &metrics.credentials);
+        let api = Arc::new(api.await);
         let health = Health::starting().await;
-        let store = open_store(config).await;
+        let store = open_store(config, &metrics.store).await;
         let doors = Doors::open(config, store.as_ref());
         let ownership = Ownership::new(self.token_keys, &config.upstream.region);
+        let auth = Arc::new(Auth::new(&config.auth, metrics.auth.clone()));
         let server = Server {
-            service: service(config, &api, &doors, (store, ownership), &metrics.attempts),
+            service: service(config, &api, &doors, (store, ownership), &metrics),
             health: health.clone(),
-            auth: config.auth,
+            auth: auth.clone(),
             default_deadline: config.grpc.default_deadline,
             limits: config.grpc.limits,
             tls: self.tls.clone(),
@@ -160,11 +164,7 @@ impl Livegate {
         let closing = CancellationToken::new();
         let until_closing = closing.clone().cancelled_owned();
         let serving = server.serve(grpc::connections(self.grpc), until_closing);
-        let state = State {
-            health,
-            readiness,
-            closing,
-        };
+        let state = State::new(health, readiness, closing);
         tokio::select! {
             served = serving => served.map_err(AppError::Grpc)?,
             () = live(&api, &state, &doors, stop, config.shutdown) => {
@@ -173,6 +173,7 @@ impl Livegate {
             () = reload_for_ever(self.reload, &doors) => {}
             () = doors.watch(&metrics.admission, &notes) => return Err(AppError::AdmissionGone),
             () = Tls::watch(self.tls.as_ref(), &metrics.grpc) => {}
+            () = auth.watch() => {}
         }
         info!("gone");
         Ok(())
@@ -183,12 +184,13 @@ impl Livegate {
 /// the other two.
 fn open_admin(
     listener: TcpListener,
-    registry: Registry,
+    mut registry: Registry,
 ) -> (watch::Sender<Readiness>, watch::Sender<String>, DropGuard) {
     let (readiness, ready) = watch::channel(Readiness::Starting);
     let (notes, noted) = watch::channel(String::new());
     let ended = CancellationToken::new();
     let until_ended = ended.clone().cancelled_owned();
+    registry.register_collector(Box::new(ReadyCollector(ready.clone())));
     let registry = Arc::new(registry);
     tokio::spawn(admin::serve(listener, registry, ready, noted, until_ended));
     (readiness, notes, ended.drop_guard())
@@ -202,6 +204,18 @@ struct State {
 }
 
 impl State {
+    fn new(
+        health: Health,
+        readiness: watch::Sender<Readiness>,
+        closing: CancellationToken,
+    ) -> Self {
+        Self {
+            health,
+            readiness,
+            closing,
+        }
+    }
+
     async fn ready(&self) {
         self.health.ready().await;
         self.readiness.send_replace(Readiness::Ready);
@@ -283,7 +297,7 @@ fn log_start(config: &Config, grpc: &TcpListener, admin: &TcpListener) {
         results.enabled = config.results.enabled,
         "starting"
     );
-    if config.auth == AuthMode::None {
+    if config.auth.mode == AuthMode::None {
         warn!("auth.mode is none: every caller is one and the same");
     }
 }

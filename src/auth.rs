@@ -1,80 +1,168 @@
-//! How a peer becomes a [`CallerId`]. It decides from what the transport knows,
-//! and knows no transport itself.
+//! How a peer becomes a caller, and how sure of it we are. It decides from bytes,
+//! certificates and addresses, and knows no transport.
 //!
-//! An example: in the mode `trusted-header` a call with `livegate-caller: payments`
-//! is `payments`, one without that key is nobody, and is turned away.
+//! The mode says what counts. A `livegate-caller` is a claim, believed of peers on
+//! loopback and of those that are listed; a certificate and a token are proofs. Keys
+//! that sign tokens come and go, so the ring of them is read again and again, and
+//! once more for a token whose key nobody knows. What failed is told in fixed words:
+//! nothing of a token, a certificate or a claim is repeated.
+//!
+//! An example, in the mode `jwt` with a leeway of 30 s: at 12:00:20 a call presents a
+//! token that expired at 12:00:00, signed with the key `b`. The ring holds `a`. It
+//! is read again, has `b` after 40 ms, the signature fits, and the caller is
+//! `system:serviceaccount:shop:payments`. At 12:00:30 the same token is refused with
+//! `the token has expired`, and counted under `token_expired`.
 
+mod algorithm;
+mod certificate;
+mod evidence;
+mod failure;
+mod fetch;
+mod header;
+mod identity;
+mod keys;
+mod metrics;
+mod mode;
+mod ring;
+mod settings;
+mod source;
+mod token;
+
+use std::time::SystemTime;
+
+use ipnet::IpNet;
+use tracing::debug;
+
+pub use self::algorithm::TokenAlgorithm;
+pub use self::evidence::{Evidence, Given};
+pub use self::failure::NotAuthenticated;
+pub use self::identity::{Identity, ProvenBy};
+pub use self::metrics::AuthMetrics;
+pub use self::mode::AuthMode;
+pub use self::settings::{AuthSettings, JwksSource, JwtSettings};
+
+use self::ring::KeyRing;
+use self::token::Rules;
 use crate::session::words::CallerId;
 
 /// The metadata key that names the caller in the mode `trusted-header`.
 pub const CALLER_KEY: &str = "livegate-caller";
 
-/// How Livegate knows who calls.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum AuthMode {
-    /// It does not ask: everyone is one anonymous caller.
-    #[default]
-    None,
-    /// The metadata key `livegate-caller` says so, and is believed.
-    TrustedHeader,
-    /// As `TrustedHeader`, but whoever does not say so is anonymous: for a
-    /// demonstration on loopback. No configuration can name it.
-    OptionalHeader,
+/// The metadata key that holds the token in the modes with `jwt`.
+pub const AUTHORIZATION_KEY: &str = "authorization";
+
+/// Knows callers by what they present.
+#[derive(Debug)]
+pub struct Auth {
+    mode: AuthMode,
+    trusted_peers: Vec<IpNet>,
+    tokens: Option<Tokens>,
+    metrics: AuthMetrics,
 }
 
-/// Why the caller is not known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NotAuthenticated {
-    /// The key that names the caller is not there.
-    #[error("the metadata key livegate-caller is missing")]
-    CallerMissing,
-    /// What is there is no name.
-    #[error("the metadata key livegate-caller must be 1 to 128 printable ASCII characters")]
-    CallerMalformed,
+/// What tokens are judged by.
+#[derive(Debug)]
+struct Tokens {
+    rules: Rules,
+    ring: KeyRing,
 }
 
-impl AuthMode {
-    /// Who calls, given the raw value of [`CALLER_KEY`].
+impl Auth {
+    /// As `settings` have it. Keys of tokens are read by [`Auth::watch`].
+    #[must_use]
+    pub fn new(settings: &AuthSettings, metrics: AuthMetrics) -> Self {
+        let tokens = |jwt: &JwtSettings| Tokens {
+            rules: Rules::new(jwt),
+            ring: KeyRing::new(jwt, metrics.clone()),
+        };
+        let jwt = settings.jwt.as_ref();
+        Self {
+            mode: settings.mode,
+            trusted_peers: settings.trusted_peers.clone(),
+            tokens: jwt.filter(|_| settings.mode.takes_tokens()).map(tokens),
+            metrics,
+        }
+    }
+
+    /// Whether every caller has proved who it is.
+    #[must_use]
+    pub fn is_proven(&self) -> bool {
+        self.mode.is_proven()
+    }
+
+    /// Keeps the keys of tokens fresh for as long as it is polled; it never returns.
+    pub async fn watch(&self) {
+        match &self.tokens {
+            Some(tokens) => tokens.ring.follow().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Who calls, by what the call presents at `now`. It waits two seconds at most,
+    /// for a key that is not known yet. Dropped half way, it leaves nothing behind.
     ///
     /// # Errors
-    /// Where the mode asks for a name and there is none.
-    pub fn identify(self, named: Option<&[u8]>) -> Result<CallerId, NotAuthenticated> {
-        match (self, named) {
-            (Self::None, _) | (Self::OptionalHeader, None) => Ok(CallerId::anonymous()),
-            (Self::TrustedHeader, None) => Err(NotAuthenticated::CallerMissing),
-            (Self::TrustedHeader | Self::OptionalHeader, Some(name)) => {
-                let name = std::str::from_utf8(name).ok();
-                name.and_then(CallerId::new)
-                    .ok_or(NotAuthenticated::CallerMalformed)
+    /// Where the mode asks for more than was presented, or for something else.
+    pub async fn identify(
+        &self,
+        evidence: Evidence<'_>,
+        now: SystemTime,
+    ) -> Result<Identity, NotAuthenticated> {
+        let identity = self.judge(evidence, now).await;
+        if let Err(failure) = identity {
+            self.metrics.failed(failure);
+            debug!(auth.failure = failure.label(), "caller not authenticated");
+        }
+        identity
+    }
+
+    async fn judge(
+        &self,
+        evidence: Evidence<'_>,
+        now: SystemTime,
+    ) -> Result<Identity, NotAuthenticated> {
+        match self.mode {
+            AuthMode::None => Ok(Identity::anonymous()),
+            AuthMode::OptionalHeader => header::claimed_or_anonymous(evidence.named),
+            AuthMode::TrustedHeader => {
+                header::claimed(evidence.named, evidence.peer, &self.trusted_peers)
             }
+            AuthMode::Mtls => {
+                let caller = certificate::caller(evidence.certificate, now)?;
+                Ok(Identity::new(caller, ProvenBy::Certificate))
+            }
+            AuthMode::Jwt => {
+                let caller = self.by_token(evidence.authorization, now).await?;
+                Ok(Identity::new(caller, ProvenBy::Token))
+            }
+            AuthMode::MtlsJwt => {
+                // Whoever has no certificate makes nobody read keys.
+                certificate::caller(evidence.certificate, now)?;
+                let caller = self.by_token(evidence.authorization, now).await?;
+                Ok(Identity::new(caller, ProvenBy::CertificateAndToken))
+            }
+        }
+    }
+
+    async fn by_token(
+        &self,
+        authorization: Given<'_>,
+        now: SystemTime,
+    ) -> Result<CallerId, NotAuthenticated> {
+        let token = token::presented(authorization)?;
+        // Without rules nobody is let in.
+        let tokens = self.tokens.as_ref().ok_or(NotAuthenticated::KeysMissing)?;
+        let keys = tokens.ring.keys();
+        let judged = tokens.rules.judge(token, keys.as_deref(), now);
+        if !judged.as_ref().is_err_and(|failure| failure.may_pass()) {
+            return judged;
+        }
+        match tokens.ring.newer_than(keys.as_ref()).await {
+            Some(newer) => tokens.rules.judge(token, Some(&newer), now),
+            None => judged,
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn nobody_is_asked_unless_the_mode_says_so() {
-        assert_eq!(
-            AuthMode::None.identify(Some(b"payments")),
-            Ok(CallerId::anonymous())
-        );
-    }
-
-    #[test]
-    fn a_trusted_header_names_the_caller_and_must_be_there() {
-        let named = AuthMode::TrustedHeader.identify(Some(b"payments"));
-        assert_eq!(
-            named.map(|caller| caller.to_string()),
-            Ok("payments".to_owned())
-        );
-        let missing = AuthMode::TrustedHeader.identify(None);
-        assert_eq!(missing, Err(NotAuthenticated::CallerMissing));
-        for wrong in [&b""[..], b"a b", b"\xff"] {
-            let named = AuthMode::TrustedHeader.identify(Some(wrong));
-            assert_eq!(named, Err(NotAuthenticated::CallerMalformed), "{wrong:?}");
-        }
-    }
-}
+mod tests;

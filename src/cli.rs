@@ -6,6 +6,7 @@ pub mod demo;
 pub mod serve;
 pub mod simulate;
 pub mod sources;
+mod target;
 
 use std::process::ExitCode;
 

@@ -21,22 +21,28 @@
 //! with 7, 5 s, and defaults for the rest.
 
 mod address;
+mod auth;
 mod callers;
 mod crosschecks;
 mod effective;
+mod grants;
 mod grpc;
 mod key;
 mod kind;
 mod layers;
+mod list;
 mod mistake;
 mod nearest;
+mod parsed;
 mod paths;
+mod profiles;
 mod reader;
 mod secret;
 mod section;
 mod sections;
 mod store;
 mod telemetry;
+mod word;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -48,9 +54,10 @@ pub use mistake::{Mistake, Mistakes, Source};
 
 use crate::admin::AdminSettings;
 use crate::admission::{CallerPolicies, QuotaSettings};
-use crate::auth::AuthMode;
+use crate::auth::AuthSettings;
 use crate::grpc::GrpcSettings;
 use crate::idempotency::IdempotencySettings;
+use crate::policy::Rules;
 use crate::retry::RetrySettings;
 use crate::shutdown::ShutdownSettings;
 use crate::store::StoreSettings;
@@ -77,8 +84,8 @@ pub struct Config {
     pub results_quota: QuotaSettings,
     /// `[results]`
     pub results: ResultsSettings,
-    /// `[auth]`
-    pub auth: AuthMode,
+    /// `[auth]` and `[auth.jwt]`
+    pub auth: AuthSettings,
     /// `[retry]`
     pub retry: RetrySettings,
     /// `[store]`
@@ -87,8 +94,10 @@ pub struct Config {
     pub idempotency: IdempotencySettings,
     /// `[adaptive]`
     pub adaptive: AdaptiveSettings,
-    /// `[admission]` and `[callers]`
+    /// `[admission]`, and what `[callers]` says of the quota
     pub callers: CallerPolicies,
+    /// `[profiles]`, and what `[callers]` says of what each may do
+    pub rules: Rules,
     /// `[shutdown]`
     pub shutdown: ShutdownSettings,
     /// `[log]`

@@ -16,15 +16,20 @@ mod connection;
 mod connection_metrics;
 mod deadline;
 mod edge;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod health;
 mod in_flight;
 mod limits;
 mod metrics;
 mod pieces;
+mod presented;
 mod resets;
 mod seats;
 mod server;
 mod session_service;
+mod span;
 mod status;
 mod streams;
 mod tls;

@@ -49,7 +49,7 @@ use tracing::warn;
 
 use self::record::{Owner, Record};
 use self::records::Records;
-use crate::session::words::{ClientRequestToken, SESSION_LIFE, SessionSettings};
+use crate::session::words::{ClientRequestToken, SESSION_LIFE, Wanted};
 use crate::store::{Store, StoreError};
 
 pub use self::claim::{Claim, Lease, Turn};
@@ -141,13 +141,13 @@ impl Claims {
     /// The claim that has `token`, made now where this process has none.
     ///
     /// # Errors
-    /// [`ClaimError::Conflict`] where it was made with other settings.
+    /// [`ClaimError::Conflict`] where it was made for something else.
     pub fn claim(
         &self,
         token: &ClientRequestToken,
-        settings: &SessionSettings,
+        wanted: &Wanted,
     ) -> Result<Arc<Claim>, ClaimError> {
-        let record = Record::of(token, settings);
+        let record = Record::of(token, wanted);
         let parameters = record.parameters.clone();
         let claim = self.joined.get_with_by_ref(token, || {
             Arc::new(Claim::new(Some((record, self.book.clone()))))

@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! bytes -> grpc: caller identity, deadline, validation (all violations at once)
-//!       -> session::creator: idempotency -> admission -> attempt -> (retry: admission again) -> answer
+//!       -> session::creator: policy -> idempotency -> admission -> attempt -> (retry: admission again) -> answer
 //!       -> upstream::aws: the SDK, its own retries off, one attempt, one timeout
 //!       -> grpc::status: one exhaustive match from the domain error to code + details
 //! ```
@@ -19,9 +19,12 @@
 //!   and each component owns its own settings type.
 //! - [`grpc`] and [`admin`] know `session`, `auth` and `deadline`; `tonic` and
 //!   `prost` stop there.
-//! - [`session`] knows `admission`, `retry`, `result_token` and the ports of
-//!   `upstream` and `idempotency`.
+//! - [`session`] knows `policy`, `admission`, `retry`, `result_token` and the ports
+//!   of `upstream` and `idempotency`.
+//! - [`policy`] judges who may do what: it knows callers by name, and no wire.
 //! - [`result_token`] is pure: bytes and keys, no wire and no file.
+//! - [`auth`] makes callers of certificates, tokens and addresses: no `tonic`, and no
+//!   wire but that of the issuer's keys.
 //! - An adapter knows its own port and its own library, nothing else.
 //! - [`store`] is the connection that the stores' adapters share.
 //! - [`simulator`] and [`telemetry`] import nothing of ours.
@@ -37,6 +40,7 @@ pub mod config;
 pub mod deadline;
 pub mod grpc;
 pub mod idempotency;
+pub mod policy;
 pub mod result_token;
 pub mod retry;
 pub mod session;

@@ -11,6 +11,7 @@
 //! a drawn delay of 180 ms ends it: the caller gets the error now, not later.
 
 mod budget;
+mod metrics;
 
 use std::future::Future;
 use std::num::NonZeroU32;
@@ -21,6 +22,7 @@ use backon::{BackoffBuilder as _, ExponentialBuilder, Retryable as _};
 use tokio::time::Instant;
 
 use self::budget::RetryBudget;
+pub use self::metrics::RetryMetrics;
 use crate::deadline::Deadline;
 
 /// When an attempt is repeated, and when no more.
@@ -94,6 +96,11 @@ impl Retry {
             .await?;
         self.budget().deposit(Instant::now());
         Ok(success)
+    }
+
+    /// Retries that the budget would allow at `now`.
+    pub fn left(&self, now: Instant) -> f64 {
+        self.budget().left(now)
     }
 
     fn delay(&self, deadline: Deadline, bound: Duration, advice: Advice) -> Option<Duration> {

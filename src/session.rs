@@ -5,11 +5,13 @@
 //! AWS and the stores stand, and nothing of gRPC, TOML or HTTP.
 
 mod attempts;
+mod caller_metrics;
 mod creator;
 mod error;
 mod metrics;
 mod ownership;
 mod results;
+mod spans;
 pub mod words;
 
 use std::time::SystemTime;

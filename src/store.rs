@@ -18,6 +18,7 @@
 //! ```
 
 mod connect;
+mod metrics;
 #[cfg(test)]
 pub(crate) mod test_server;
 
@@ -33,6 +34,8 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::{info, warn};
+
+pub use self::metrics::StoreMetrics;
 
 const SHORTEST_PAUSE: Duration = Duration::from_millis(25);
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
@@ -104,6 +107,7 @@ struct Inner {
     /// Since when calls have been slow, and none was answered.
     silent_since: Mutex<Option<Instant>>,
     settings: StoreSettings,
+    metrics: StoreMetrics,
     _keeping: DropGuard,
 }
 
@@ -117,17 +121,19 @@ impl Store {
     /// Starts to connect to the store that `settings` name, and keeps at it until
     /// the last clone is gone. `None` where they name none.
     #[must_use]
-    pub fn open(settings: &StoreSettings) -> Option<Self> {
+    pub fn open(settings: &StoreSettings, metrics: &StoreMetrics) -> Option<Self> {
         settings.url.as_ref()?;
+        metrics.is_up(false);
         let (publish, connection) = watch::channel(None);
         let (lost, gone) = (Arc::new(Notify::new()), CancellationToken::new());
-        let keeper = keep(settings.clone(), publish, lost.clone());
+        let keeper = keep(settings.clone(), publish, lost.clone(), metrics.clone());
         tokio::spawn(gone.clone().run_until_cancelled_owned(keeper));
         Some(Self(Arc::new(Inner {
             connection,
             lost,
             silent_since: Mutex::new(None),
             settings: settings.clone(),
+            metrics: metrics.clone(),
             _keeping: gone.drop_guard(),
         })))
     }
@@ -160,11 +166,24 @@ impl Store {
         let _ = connection.wait_for(Option::is_some).await;
     }
 
-    /// Runs a script, once at most. Dropped half way, it may have run.
+    /// Runs a script, once at most, and counts it as `operation`. Dropped half way,
+    /// it may have run.
     ///
     /// # Errors
     /// Where it did not run, or nobody knows.
     pub async fn run<T: FromRedisValue>(
+        &self,
+        operation: &'static str,
+        script: &ScriptInvocation<'_>,
+    ) -> Result<T, StoreError> {
+        let begun = Instant::now();
+        let answer = self.invoke(script).await;
+        let metrics = &self.0.metrics;
+        metrics.called(operation, begun.elapsed(), &answer);
+        answer
+    }
+
+    async fn invoke<T: FromRedisValue>(
         &self,
         script: &ScriptInvocation<'_>,
     ) -> Result<T, StoreError> {
@@ -217,6 +236,7 @@ async fn keep(
     settings: StoreSettings,
     publish: watch::Sender<Option<MultiplexedConnection>>,
     lost: Arc<Notify>,
+    metrics: StoreMetrics,
 ) {
     let mut pause = Duration::ZERO;
     let mut told = None;
@@ -228,8 +248,10 @@ async fn keep(
                 info!(store.url = settings.url, "the store is there");
                 told = None;
                 publish.send_replace(Some(connection));
+                metrics.is_up(true);
                 lost.notified().await;
                 publish.send_replace(None);
+                metrics.is_up(false);
                 warn!(store.url = settings.url, "the store's connection is lost");
             }
             Err(error) if told.as_ref() == Some(&error) => {}

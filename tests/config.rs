@@ -1,6 +1,9 @@
 //! The configuration as its users meet it: files, variables and `--set` in, and
 //! settings or mistakes out.
 
+#[path = "config/rules.rs"]
+mod rules;
+
 use std::path::Path;
 use std::time::Duration;
 
@@ -9,6 +12,15 @@ use livegate::session::words::CallerId;
 use proptest::prelude::*;
 
 const EXAMPLE: &str = include_str!("../deploy/livegate.example.toml");
+
+const LISTS_OF_ANY_SIZE: [&str; 6] = [
+    "callers.default.allow",
+    "callers.default.buckets",
+    "callers.default.prefixes",
+    "callers.default.kms_keys",
+    "callers.default.challenge_types",
+    "callers.default.profiles",
+];
 
 fn sources(environment: &[(&str, &str)], set: &[&str]) -> Sources {
     let variables = environment
@@ -112,7 +124,8 @@ fn every_mistake_of_every_source_is_told_at_once_in_the_order_of_the_places() {
                 "--set: \"nonsense\": must be KEY=VALUE, as in quota.create.burst=9; \
              a name with dots or slashes stands in quotes"
                     .to_owned(),
-                "--set: auth.mode = \"magic\": must be one of \"none\", \"trusted-header\""
+                "--set: auth.mode = \"magic\": must be one of \"none\", \"trusted-header\", \"mtls\", \
+             \"jwt\", \"mtls+jwt\""
                     .to_owned(),
             ];
             assert_eq!(mistakes_of(&given), expected);
@@ -134,7 +147,13 @@ fn a_value_out_of_bounds_or_of_the_wrong_type_is_refused_for_every_setting() {
             "\"\u{e9}\"",
         ] {
             let text = format!("{} = {wrong}", setting.key);
-            assert_eq!(mistakes_in(&text).len(), 1, "{text}");
+            // A list of none is what lets nothing be sent.
+            let is_list = LISTS_OF_ANY_SIZE.contains(&setting.key.to_string().as_str());
+            if is_list && wrong == "[]" {
+                assert!(Config::from_text(&text).is_ok(), "{text}");
+            } else {
+                assert_eq!(mistakes_in(&text).len(), 1, "{text}");
+            }
         }
     }
 }
@@ -158,6 +177,10 @@ fn the_first_value_beyond_a_bound_is_refused_and_the_bound_is_not() {
         ("quota.results.rate_per_second", "0.001", "1e-20"),
         ("callers.\"a.b\".max_rate_per_second", "10000", "0"),
         ("callers.default.max_rate_per_second", "0.001", "1e-20"),
+        ("callers.default.max_audit_images", "0", "5"),
+        ("callers.default.max_audit_images", "4", "-1"),
+        ("profiles.p.audit_images_limit", "4", "5"),
+        ("profiles.p.s3_bucket", "\"abc\"", "\"ab\""),
         ("admission.max_waiting", "1000000", "1000001"),
         ("admission.max_callers", "10000", "10001"),
     ] {
@@ -245,6 +268,8 @@ fn results_beyond_loopback_need_a_word_of_consent() {
     assert!(Config::from_text(&text("127.0.0.1:1", false)).is_ok());
     assert!(Config::from_text(&text("[::1]:1", false)).is_ok());
     assert!(Config::from_text(&text("0.0.0.0:1", true)).is_ok());
+    let proven = format!("{}\n{JWT}\nauth.mode = \"jwt\"", text("0.0.0.0:1", false));
+    assert!(Config::from_text(&proven).is_ok());
     let mistakes = mistakes_in(&text("0.0.0.0:1", false));
     assert!(
         mistakes[0].contains("results hold face images"),
@@ -252,22 +277,98 @@ fn results_beyond_loopback_need_a_word_of_consent() {
     );
 }
 
+/// What a mode with tokens needs besides.
+const JWT: &str = "auth.jwt.issuer = \"i\"\nauth.jwt.audience = \"a\"\nauth.jwt.jwks_file = \"/j\"";
+const TLS: &str =
+    "grpc.tls.certificate = \"/c\"\ngrpc.tls.key = \"/k\"\ngrpc.tls.client_ca = \"/r\"";
+
 #[test]
-fn plain_text_beyond_loopback_needs_a_word_of_consent() {
+fn beyond_loopback_it_encrypts_and_knows_who_calls_or_has_a_word_of_consent() {
     let mistakes = mistakes_in("grpc.listen = \"[::]:1\"");
-    assert_eq!(mistakes.len(), 1);
+    assert_eq!(mistakes.len(), 2);
     for named in ["grpc.listen", "grpc.tls.certificate", "allow_insecure"] {
         assert!(mistakes[0].contains(named), "{mistakes:?}");
     }
-    let tls = "grpc.tls.certificate = \"/c\"\ngrpc.tls.key = \"/k\"";
-    for consent in ["grpc.allow_insecure = true", tls] {
-        let text = format!("grpc.listen = \"[::]:1\"\n{consent}");
-        assert!(Config::from_text(&text).is_ok(), "{text}");
+    for named in ["grpc.listen", "auth.mode", "allow_insecure"] {
+        assert!(mistakes[1].contains(named), "{mistakes:?}");
+    }
+    let told = |text: &str| {
+        let text = format!("grpc.listen = \"[::]:1\"\n{text}");
+        Config::from_text(&text).map_or_else(|told| told.iter().count(), |_| 0)
+    };
+    assert_eq!(told("grpc.allow_insecure = true"), 0);
+    assert_eq!(told(TLS), 1);
+    for (mode, with_tls, without) in [
+        ("mtls", 0, 2),
+        ("jwt", 0, 1),
+        ("mtls+jwt", 0, 2),
+        ("none", 1, 2),
+        ("trusted-header", 1, 2),
+        (
+            "trusted-header\"\nauth.trusted_peers = [\"10.0.0.0/8\"]#",
+            0,
+            1,
+        ),
+    ] {
+        let text = format!("{JWT}\nauth.mode = \"{mode}\"");
+        assert_eq!(told(&format!("{TLS}\n{text}")), with_tls, "{text}");
+        assert_eq!(told(&text), without, "{text}");
     }
     for half in ["certificate", "key", "client_ca"] {
         let mistakes = mistakes_in(&format!("grpc.tls.{half} = \"/x\""));
         assert!(mistakes[0].contains("belong together"), "{mistakes:?}");
     }
+}
+
+#[test]
+fn whoever_wants_certificates_asks_for_them() {
+    for mode in ["mtls", "mtls+jwt"] {
+        let text = format!("{JWT}\nauth.mode = \"{mode}\"");
+        let mistakes = mistakes_in(&text);
+        assert!(mistakes[0].contains("client_ca"), "{mistakes:?}");
+        let without = "grpc.tls.certificate = \"/c\"\ngrpc.tls.key = \"/k\"";
+        assert_eq!(mistakes_in(&format!("{text}\n{without}")).len(), 1);
+        assert!(Config::from_text(&format!("{text}\n{TLS}")).is_ok());
+    }
+}
+
+#[test]
+fn tokens_need_an_issuer_an_audience_and_one_place_for_their_keys() {
+    let mode = "auth.mode = \"jwt\"";
+    for lacking in ["auth.jwt.issuer", "auth.jwt.audience", "auth.jwt.jwks_file"] {
+        let lines = JWT.lines().filter(|line| !line.starts_with(lacking));
+        let text = lines.chain([mode]).collect::<Vec<_>>().join("\n");
+        let mistakes = mistakes_in(&text);
+        assert_eq!(mistakes.len(), 1, "{mistakes:?}");
+        assert!(mistakes[0].contains(lacking), "{mistakes:?}");
+    }
+    let both = format!("{JWT}\nauth.jwt.jwks_url = \"https://h/k\"");
+    assert!(mistakes_in(&both)[0].contains("at one place"));
+    for of_url in ["jwks_ca_file", "jwks_token_file"] {
+        let mistakes = mistakes_in(&format!("{JWT}\nauth.jwt.{of_url} = \"/x\""));
+        assert!(mistakes[0].contains("are for jwks_url"), "{mistakes:?}");
+    }
+    for secret in ["HS256", "none", "rs256"] {
+        let mistakes = mistakes_in(&format!("auth.jwt.algorithms = [\"RS256\", \"{secret}\"]"));
+        assert!(
+            mistakes[0].contains("must be a list of 1 to 9"),
+            "{mistakes:?}"
+        );
+    }
+    let loaded = from(&format!(
+        "{mode}\nauth.trusted_peers = [\"10.0.0.7\", \"fd00::/8\"]\nauth.jwt.issuer = \"i\"\n\
+         auth.jwt.audience = \"a\"\nauth.jwt.jwks_url = \"https://h/k\"\n\
+         auth.jwt.jwks_ca_file = \"/ca\"\nauth.jwt.algorithms = [\"ES256\", \"EdDSA\"]"
+    ));
+    assert_eq!(from(&loaded.to_toml()).config, loaded.config);
+    let given = sources(&[("LIVEGATE_AUTH__JWT__ALGORITHMS", "ES256, EdDSA")], &[]);
+    let by_variable = Config::load(&given).expect("a list with a comma");
+    let algorithms = by_variable
+        .effective
+        .iter()
+        .find(|one| one.key.to_string() == "auth.jwt.algorithms");
+    let written = algorithms.and_then(|one| one.value.as_deref());
+    assert_eq!(written, Some("[\"ES256\", \"EdDSA\"]"));
 }
 
 #[test]
@@ -433,7 +534,19 @@ fn reading_the_sources_again_names_the_keys_that_changed() {
             .iter()
             .map(ToString::to_string)
             .collect();
-        let old = ["weight", "max_rate_per_second", "max_waiting"];
+        let old = [
+            "weight",
+            "max_rate_per_second",
+            "max_waiting",
+            "allow",
+            "buckets",
+            "prefixes",
+            "kms_keys",
+            "max_audit_images",
+            "challenge_types",
+            "profiles",
+            "require_profile",
+        ];
         let mut expected = vec!["quota.create.max_wait".to_owned()];
         expected.extend(old.map(|name| format!("callers.old.{name}")));
         assert_eq!(changed, expected);
@@ -468,13 +581,17 @@ fn the_commented_settings_of_the_example_file_are_right_too() {
     let is_setting = |line: &str| line.starts_with("# [") || line.contains(" = ");
     let uncommented: String = EXAMPLE
         .lines()
+        // The keys of tokens are at one place: here at the url.
+        .filter(|line| !line.starts_with("# jwks_file"))
         .map(|line| match line.strip_prefix("# ") {
             Some(rest) if is_setting(line) && !rest.contains("Set it") => format!("{rest}\n"),
             _ => format!("{line}\n"),
         })
         .collect();
     let loaded = from(&uncommented);
-    assert_eq!(loaded.config.callers.named.len(), 1);
+    let callers = &loaded.config.callers;
+    assert_eq!((callers.named.len(), callers.globs.len()), (1, 1));
+    assert_eq!(loaded.config.rules.profiles.len(), 1);
     assert!(loaded.config.upstream.endpoint_url.is_some());
 }
 
@@ -520,6 +637,9 @@ proptest! {
         rate in 0.001..10_000.0_f64, burst in 1..=10_000_u32, wait in 0..=180_000_000_u64,
         name in "[!-~]{1,128}", weight in 1..=100_u32,
     ) {
+        // Two stars have a place of their own.
+        let name = name.replace("**", "*");
+        prop_assume!(!name.contains("**"));
         let given = sources(&[], &[
             &format!("quota.create.rate_per_second={rate}"),
             &format!("quota.create.burst={burst}"),

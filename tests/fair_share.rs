@@ -87,7 +87,7 @@ async fn livegate_before_a_simulator() -> (String, SimulatorHandle, DropGuard) {
         "grpc.listen = \"127.0.0.1:0\"\nadmin.listen = \"127.0.0.1:0\"\nquota.create.burst = 4",
     )
     .expect("a right configuration");
-    config.auth = AuthMode::TrustedHeader;
+    config.auth = AuthMode::TrustedHeader.into();
     config.upstream.endpoint_url = Some(format!("http://{}", handle.local_addr()));
     let service = Livegate::bind(config, Credentials::Simulator)
         .await

@@ -64,6 +64,40 @@ async fn a_broken_file_is_refused_with_every_mistake_and_the_old_one_stays() {
 }
 
 #[tokio::test]
+async fn other_rules_count_from_the_next_call_on_and_lose_nobody_who_waits() {
+    let map = ConfigMap::holding(SLOW);
+    let service = Process::serve(&map).await;
+    let mut calls = crowd(&service, 20).await;
+    let rules = "[callers.default]\nrequire_profile = true\n\
+        [profiles.kyc]\ns3_bucket = \"kyc-images\"\n";
+    map.swap(&format!("{FAST}{rules}"));
+    let applied = service.logs("configuration loaded again").await;
+    for key in ["callers.default.require_profile", "profiles.kyc.s3_bucket"] {
+        assert!(applied.contains(key), "{applied}");
+    }
+    while let Some(call) = calls.join_next().await {
+        call.expect("no panic")
+            .expect("a session for everyone who came before");
+    }
+    let client = Client::new(&service.endpoint(), Duration::from_secs(5)).expect("a URL");
+    let told = client.create(CreateSessionRequest::default()).await;
+    let told = told.expect_err("nobody may send settings any more");
+    assert_eq!(
+        (told.code, &*told.reason),
+        ("PERMISSION_DENIED", "CALLER_NOT_ALLOWED")
+    );
+    let request = CreateSessionRequest {
+        profile: "kyc".to_owned(),
+        ..CreateSessionRequest::default()
+    };
+    client
+        .create(request)
+        .await
+        .expect("a session of a profile");
+    assert_eq!(service.simulator.stats().sessions_made, 21);
+}
+
+#[tokio::test]
 async fn sighup_loads_again_and_names_what_needs_a_restart() {
     let map = ConfigMap::holding(SLOW);
     let service = Process::serve(&map).await;

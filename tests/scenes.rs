@@ -16,11 +16,13 @@ mod harness {
 
 #[path = "scenes"]
 mod scenes {
+    mod allowing;
     mod callers;
     mod deadlines;
     mod edges;
     mod issuing;
     mod owning;
+    mod picking;
     mod reading;
     mod refusing;
     mod repeating;

@@ -8,6 +8,10 @@
 //! An example: at factor 1 three attempts are throttled within 500 ms: 0.95.
 //! Nothing more is throttled: 12.5 s later it is 1 again.
 //!
+//! What it will be is another thing: where it was cut of late, whoever else spends
+//! the quota is still there, and it will be cut again. So the factor to *expect*
+//! is, for 15 s, what it was cut to: 0.95 in the example.
+//!
 //! Cutting to what was *delivered* instead collapses on a small quota, where
 //! 500 ms deliver one call, or none.
 
@@ -21,19 +25,29 @@ const FLOOR: f64 = 0.05;
 const CLIMB_EACH: Duration = Duration::from_millis(250);
 const CLIMB: f64 = 0.001;
 
+/// How long a cut is taken to foretell the next.
+const FORETELLS: Duration = Duration::from_secs(15);
+
 /// The share of the configured rate in use: 0.05 to 1.
 #[derive(Clone, Debug)]
 pub(super) struct AdaptiveFactor {
     factor: f64,
-    cut_at: Option<Instant>,
+    cut: Option<Cut>,
     climbed_at: Instant,
+}
+
+/// The last cut.
+#[derive(Clone, Copy, Debug)]
+struct Cut {
+    at: Instant,
+    to: f64,
 }
 
 impl AdaptiveFactor {
     pub(super) fn starting(now: Instant) -> Self {
         Self {
             factor: 1.0,
-            cut_at: None,
+            cut: None,
             climbed_at: now,
         }
     }
@@ -43,15 +57,26 @@ impl AdaptiveFactor {
         self.factor
     }
 
+    /// The factor to expect in the seconds that come: never above the present one.
+    pub(super) fn expected(&self, now: Instant) -> f64 {
+        let foretelling = self
+            .cut
+            .filter(|cut| now.saturating_duration_since(cut.at) < FORETELLS);
+        foretelling.map_or(self.factor, |cut| cut.to.min(self.factor))
+    }
+
     /// An attempt that had been sent by `now` was throttled.
     pub(super) fn throttled(&mut self, now: Instant) {
         self.climb(now);
         let same_epoch = self
-            .cut_at
-            .is_some_and(|cut| now.duration_since(cut) < EPOCH);
+            .cut
+            .is_some_and(|cut| now.saturating_duration_since(cut.at) < EPOCH);
         if !same_epoch {
             self.factor = (self.factor * CUT).max(FLOOR);
-            self.cut_at = Some(now);
+            self.cut = Some(Cut {
+                at: now,
+                to: self.factor,
+            });
         }
     }
 
@@ -59,6 +84,12 @@ impl AdaptiveFactor {
     pub(super) fn follow(&mut self, factor: f64, age: Duration, now: Instant) {
         self.factor = factor.clamp(FLOOR, 1.0);
         self.climbed_at = now.checked_sub(age).unwrap_or(now);
+        if self.factor < 1.0 {
+            self.cut = Some(Cut {
+                at: self.climbed_at,
+                to: self.factor,
+            });
+        }
         self.climb(now);
     }
 
@@ -106,6 +137,29 @@ mod tests {
         assert!(factor.get() < 1.0 && factor.next_climb().is_some());
         factor.climb(start + 12_500 * MS);
         assert!((factor.get() - 1.0).abs() < 1e-9);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_cut_is_expected_to_come_again_for_fifteen_seconds() {
+        let start = Instant::now();
+        let mut factor = AdaptiveFactor::starting(start);
+        assert!((factor.expected(start) - 1.0).abs() < 1e-9);
+        factor.throttled(start);
+        factor.climb(start + 14_900 * MS);
+        assert!((factor.get() - 1.0).abs() < 1e-9);
+        assert!((factor.expected(start + 14_900 * MS) - 0.95).abs() < 1e-9);
+        assert!((factor.expected(start + 15_000 * MS) - 1.0).abs() < 1e-9);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_cut_of_another_replica_counts_as_of_when_it_was_made() {
+        let start = Instant::now();
+        let mut factor = AdaptiveFactor::starting(start);
+        let later = start + 10_000 * MS;
+        factor.follow(0.5, 5_000 * MS, later);
+        assert!((factor.get() - 0.52).abs() < 1e-9);
+        assert!((factor.expected(later) - 0.5).abs() < 1e-9);
+        assert!((factor.expected(later + 10_000 * MS) - 0.52).abs() < 1e-9);
     }
 
     #[tokio::test(start_paused = true)]

@@ -46,6 +46,12 @@ impl ArrivalRate {
         self.per_second * (-age / MEMORY.as_secs_f64()).exp()
     }
 
+    /// By how much chance varies what is seen of `per_second` arrivals a second: a
+    /// standard deviation, where they are independent.
+    pub(super) fn deviation_of(per_second: f64) -> f64 {
+        (per_second / (2.0 * MEMORY.as_secs_f64())).sqrt()
+    }
+
     /// Whether nobody came for so long that nobody is expected.
     pub(super) fn is_over(&self, now: Instant) -> bool {
         now.saturating_duration_since(self.at) >= NEGLIGIBLE
@@ -69,5 +75,21 @@ mod tests {
         let later = rate.per_second(now + MEMORY);
         assert!((later - 5.0 * (-1.0_f64).exp()).abs() < 0.1);
         assert!(rate.per_second(now + NEGLIGIBLE).abs() < f64::EPSILON);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn arrivals_at_random_are_seen_as_often_as_they_are_but_for_chance() {
+        let mut random = fastrand::Rng::with_seed(7);
+        let mut rate = ArrivalRate::starting(Instant::now());
+        let mut now = Instant::now();
+        let mut beyond_two = 0;
+        for _ in 0..20_000 {
+            now += Duration::from_secs_f64(-(1.0 - random.f64()).ln() / 4.0);
+            rate.count(now);
+            let off = rate.per_second(now) - 4.0;
+            beyond_two += u32::from(off.abs() > 2.0 * ArrivalRate::deviation_of(4.0));
+        }
+        // Of a normal distribution 4.6 % lies there.
+        assert!((400..1600).contains(&beyond_two), "{beyond_two} of 20000");
     }
 }

@@ -41,8 +41,9 @@ pub(super) struct Arrival {
     pub(super) reply: oneshot::Sender<Result<Slot, Refused>>,
 }
 
-/// A slot, and how long it took to come.
+/// A slot, how long it took to come, and how long it was predicted to.
 #[derive(Debug)]
 pub(super) struct Slot {
     pub(super) waited: Duration,
+    pub(super) predicted: Duration,
 }

@@ -43,6 +43,7 @@ const LONG: Duration = Duration::from_secs(3600);
 struct Waiter {
     reply: oneshot::Sender<Result<Slot, Refused>>,
     arrived: Instant,
+    predicted: Duration,
     /// The longest wait, as it was configured when the request came.
     waits_until: Instant,
     deadline: Deadline,
@@ -196,6 +197,7 @@ impl Gate {
         let waiter = Waiter {
             reply,
             arrived: now,
+            predicted: prediction.wait,
             waits_until: now + self.max_wait,
             deadline,
             expiry,
@@ -275,7 +277,8 @@ impl Gate {
         };
         self.expiries.remove(&waiter.expiry);
         let waited = now - waiter.arrived;
-        if waiter.reply.send(Ok(Slot { waited })).is_err() {
+        let predicted = waiter.predicted;
+        if waiter.reply.send(Ok(Slot { waited, predicted })).is_err() {
             self.pace.put_back(now);
         }
         true

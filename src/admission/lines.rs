@@ -1,8 +1,8 @@
 //! Which line is whose.
 //!
 //! A caller that is named in the policies always has a line of its own, beside
-//! the bound on distinct callers. Anyone else has one up to that bound; beyond it
-//! they share one, which has no name and which no caller can name. A caller that
+//! the bound on distinct callers. Anyone else, a name of a known form included, has
+//! one up to that bound; beyond it they share one, which has no name and which no caller can name. A caller that
 //! is gone is forgotten, so nobody eats memory by inventing names.
 //!
 //! An example, with at most 2 callers: `a` and `b` come, then `x`, `y` and `z`

@@ -209,31 +209,33 @@ impl Pace {
         }
     }
 
-    /// What slots there are, and will be.
+    /// What slots there are, and what can be expected of those to come.
     pub(super) fn supply(&self, now: Instant) -> Supply {
-        if let Some(shared) = self.together() {
-            let rate = self.rate();
-            return Supply {
-                level: shared.level(now, rate, self.quota.burst),
-                rate: rate * shared.own_share(),
-            };
-        }
-        Supply {
-            level: self.bucket.level(now),
-            rate: self.bucket.rate(),
+        let rate = self.own_rate() * self.factor.expected(now) / self.factor.get();
+        let level = match self.together() {
+            Some(shared) => shared.level(now, self.rate(), self.quota.burst),
+            None => self.bucket.level(now),
+        };
+        Supply { level, rate }
+    }
+
+    /// The rate at which this process has slots now.
+    fn own_rate(&self) -> f64 {
+        match self.together() {
+            Some(shared) => self.rate() * shared.own_share(),
+            None => self.bucket.rate(),
         }
     }
 
     /// What a door at this pace looks like.
     pub(super) fn state(&self, now: Instant, waiting: usize, callers: usize) -> AdmissionState {
-        let supply = self.supply(now);
         let shared = self.shared.as_ref();
         AdmissionState {
             waiting,
             callers,
-            rate_per_second: supply.rate,
+            rate_per_second: self.own_rate(),
             adaptive_factor: self.factor.get(),
-            level: supply.level,
+            level: self.supply(now).level,
             degraded: shared.is_some_and(|slots| slots.alone().is_some()),
             replicas: shared.map_or(1, SharedSlots::replicas),
         }

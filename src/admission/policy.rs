@@ -1,6 +1,7 @@
 //! How the quota is shared among callers, and how many of them may stand in line.
 //!
-//! A caller that is not named has the default policy. An example: `payments`
+//! A caller that is not named has the policy of the most specific form of its name,
+//! or else the default one. An example: `payments`
 //! has weight 3, everyone else weight 1. While `payments` and two others all
 //! wait, of 5 calls 3 are for `payments` and 1 for each other; where nobody
 //! else waits, all 5 are for `payments`.
@@ -8,7 +9,7 @@
 use std::collections::HashMap;
 use std::num::NonZeroU32;
 
-use crate::session::words::CallerId;
+use crate::session::words::{CallerGlobs, CallerId};
 
 /// A caller's share against the others: 1 to 100.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -64,10 +65,13 @@ impl Default for CallerPolicy {
 /// The policies of all callers, and the bounds on all of them together.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CallerPolicies {
-    /// For a caller that is not named.
+    /// For a caller that is neither named nor of a form.
     pub default: CallerPolicy,
-    /// For those that are.
+    /// For those that are named.
     pub named: HashMap<CallerId, CallerPolicy>,
+    /// For each other one whose name is of a form. There can be any number of them,
+    /// so `max_callers` counts them.
+    pub globs: CallerGlobs<CallerPolicy>,
     /// The most distinct callers that are kept apart at once, 1 to 10,000.
     pub max_callers: NonZeroU32,
     /// The most requests that wait at once, of all callers, 1 to 1,000,000.
@@ -80,6 +84,7 @@ impl Default for CallerPolicies {
         Self {
             default: CallerPolicy::default(),
             named: HashMap::new(),
+            globs: CallerGlobs::default(),
             max_callers: count(1000),
             max_waiting: count(10_000),
         }
@@ -87,10 +92,11 @@ impl Default for CallerPolicies {
 }
 
 impl CallerPolicies {
-    /// The policy of `caller`: its own, or the default.
+    /// The policy of `caller`: its own, that of a form of its name, or the default.
     #[must_use]
     pub fn of(&self, caller: &CallerId) -> &CallerPolicy {
-        self.named.get(caller).unwrap_or(&self.default)
+        let named = self.named.get(caller).or_else(|| self.globs.of(caller));
+        named.unwrap_or(&self.default)
     }
 }
 
@@ -101,6 +107,7 @@ const fn count(number: u32) -> NonZeroU32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::session::words::CallerGlob;
 
     #[test]
     fn a_weight_is_1_to_100() {
@@ -123,5 +130,22 @@ mod tests {
         };
         assert_eq!(policies.of(&payments), &own);
         assert_eq!(policies.of(&CallerId::anonymous()), &policies.default);
+    }
+
+    #[test]
+    fn a_name_beats_a_form_of_it_and_a_form_the_default() {
+        let weighing = |weight| CallerPolicy {
+            weight: Weight(weight),
+            ..CallerPolicy::default()
+        };
+        let caller = |name| CallerId::new(name).expect("a plain name");
+        let glob = CallerGlob::parse("pay-*").expect("a form");
+        let policies = CallerPolicies {
+            named: HashMap::from([(caller("pay-1"), weighing(3))]),
+            globs: CallerGlobs::new([(glob, weighing(2))]).expect("one"),
+            ..CallerPolicies::default()
+        };
+        let weight = |name| policies.of(&caller(name)).weight.get();
+        assert_eq!(["pay-1", "pay-2", "get-1"].map(weight), [3, 2, 1]);
     }
 }

@@ -28,7 +28,7 @@ use super::clock::wait_of;
 use super::line::LONGEST_HINT;
 use super::lines::Lines;
 use super::policy::CallerPolicies;
-use super::predict::{self, Rival};
+use super::predict::{self, Newcomer, Rival};
 use crate::session::words::CallerId;
 
 pub use super::predict::{Cause, Prediction, Supply};
@@ -252,10 +252,14 @@ impl<T> Queue<T> {
             .filter(|(other, _)| *other != key)
             .filter_map(|(_, line)| Rival::new(line, own.weight(), place, now))
             .collect();
-        let own_wait = own
-            .ceiling()
-            .map_or(Duration::ZERO, |c| c.wait_for(now, place));
-        predict::predict(place, &rivals, supply, own_wait)
+        let newcomer = Newcomer {
+            place,
+            held_for: own
+                .ceiling()
+                .map_or(Duration::ZERO, |c| c.wait_for(now, place)),
+            arrivals_per_second: own.arrivals().per_second(now),
+        };
+        predict::predict(newcomer, &rivals, supply)
     }
 
     /// When a request that is refused shall come back, given that there is no

@@ -1,4 +1,4 @@
-//! The doors to the quotas, as the configuration has them.
+//! The doors to the quotas, and who may come to them, as the configuration has it.
 
 use std::time::Duration;
 
@@ -9,6 +9,7 @@ use crate::admission::{
     Admission, AdmissionMetrics, AdmissionSettings, AdmissionState, QuotaSettings, SharedQuota,
 };
 use crate::config::Config;
+use crate::policy::{Policy, Unsaid};
 use crate::store::Store;
 
 /// How often the gauges are read.
@@ -18,6 +19,7 @@ const LOOK_EACH: Duration = Duration::from_secs(1);
 pub(super) struct Doors {
     pub(super) create: Admission,
     pub(super) results: Admission,
+    pub(super) policy: Policy,
 }
 
 impl Doors {
@@ -40,6 +42,7 @@ impl Doors {
         Self {
             create: open(&config.create_quota, "create"),
             results: open(&config.results_quota, "results"),
+            policy: policy(config),
         }
     }
 
@@ -72,7 +75,19 @@ impl Doors {
     pub(super) fn apply(&self, config: &Config) {
         self.create.apply(admission(config, &config.create_quota));
         self.results.apply(admission(config, &config.results_quota));
+        self.policy.apply(config.rules.clone());
     }
+}
+
+/// What no rule says follows from the way in which callers are known, which stays
+/// as it was at the start.
+fn policy(config: &Config) -> Policy {
+    let unsaid = if config.auth.mode.is_proven() {
+        Unsaid::Nothing
+    } else {
+        Unsaid::Everything
+    };
+    Policy::new(config.rules.clone(), unsaid)
 }
 
 fn note(operation: &str, state: &AdmissionState) -> String {

@@ -1,4 +1,4 @@
-//! Reload: other rates, weights and ceilings without a restart.
+//! Reload: other rates, weights, ceilings, rules and profiles without a restart.
 //!
 //! On SIGHUP, and when the content of the file has changed and then stayed (it is
 //! read again each second: a Kubernetes `ConfigMap` is a symlink that is swapped, which no watch on
@@ -127,9 +127,15 @@ impl Reload {
 /// Whether a key takes effect while requests wait.
 fn is_live(key: &Key) -> bool {
     let key = key.to_string();
-    ["quota.", "callers.", "admission.", "adaptive.", "log."]
-        .iter()
-        .any(|section| key.starts_with(section))
+    let live = [
+        "quota.",
+        "callers.",
+        "profiles.",
+        "admission.",
+        "adaptive.",
+        "log.",
+    ];
+    live.iter().any(|section| key.starts_with(section))
 }
 
 fn listed<'a>(keys: impl Iterator<Item = &'a Key>) -> String {

@@ -10,21 +10,21 @@ use tokio::time::timeout;
 use tracing::warn;
 
 use super::doors::Doors;
+use super::metrics::Metrics;
 use crate::admission::Admission;
 use crate::config::Config;
 use crate::grpc::SessionService;
 use crate::idempotency::Claims;
-use crate::retry::Retry;
-use crate::session::{AttemptMetrics, Attempts, Creator, Ownership, Proof, Results};
-use crate::store::Store;
+use crate::session::{Attempts, Creator, Ownership, Proof, Results};
+use crate::store::{Store, StoreMetrics};
 use crate::upstream::aws::Rekognition;
 
 /// How long the start waits for the store: what is served without it has no record.
 const STORE_WAIT: Duration = Duration::from_secs(2);
 
 /// The store, where there is one; connected, unless that takes too long.
-pub(super) async fn open_store(config: &Config) -> Option<Store> {
-    let store = Store::open(&config.store)?;
+pub(super) async fn open_store(config: &Config, metrics: &StoreMetrics) -> Option<Store> {
+    let store = Store::open(&config.store, metrics)?;
     if timeout(STORE_WAIT, store.up()).await.is_err() {
         warn!("starting without the store");
     }
@@ -44,17 +44,17 @@ pub(super) fn service(
     api: &Arc<Rekognition>,
     doors: &Doors,
     (store, ownership): (Option<Store>, Ownership),
-    metrics: &AttemptMetrics,
+    metrics: &Metrics,
 ) -> SessionService<Rekognition> {
-    let retry = Arc::new(Retry::new(&config.retry));
     let attempts = |door: &Admission, operation| {
-        Attempts::new(door.clone(), retry.clone()).counted(metrics, operation)
+        Attempts::new(door.clone(), metrics.retry.clone()).counted(&metrics.attempts, operation)
     };
     let creator = Creator::new(
         api.clone(),
         attempts(&doors.create, "create"),
         claims(config, store),
         ownership.clone(),
+        doors.policy.clone(),
     );
     let proof = if config.results.require_token {
         Proof::Token
@@ -63,6 +63,7 @@ pub(super) fn service(
     };
     let attempts = attempts(&doors.results, "results");
     let results = config.results.enabled;
-    let results = results.then(|| Results::new(api.clone(), attempts, ownership, proof));
+    let policy = doors.policy.clone();
+    let results = results.then(|| Results::new(api.clone(), attempts, (ownership, proof), policy));
     SessionService::new(creator, results)
 }

@@ -2,51 +2,12 @@
 //! the number of the gRPC code, so 8 is `RESOURCE_EXHAUSTED`.
 
 use std::process::ExitCode;
-use std::time::Duration;
 
-use anyhow::Context as _;
 use serde_json::{Value, json};
 
-use crate::grpc::client::{Answer, Client, Failure};
+use super::target::Target;
+use crate::grpc::client::{Answer, Failure};
 use crate::grpc::v1;
-
-/// How to reach a Livegate.
-#[derive(Clone, Debug, clap::Args)]
-struct Target {
-    /// Where Livegate serves gRPC
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:50051", value_parser = endpoint)]
-    endpoint: String,
-    /// Who calls, where the service trusts the metadata key livegate-caller
-    #[arg(long, value_name = "NAME")]
-    caller: Option<String>,
-    /// The deadline of the call
-    #[arg(long, value_name = "DURATION", default_value = "15s", value_parser = super::simulate::duration)]
-    timeout: Duration,
-    /// Print one JSON object instead of lines
-    #[arg(long)]
-    json: bool,
-}
-
-/// An `http` URL with a host and nothing more, for nothing more is used.
-fn endpoint(text: &str) -> Result<String, String> {
-    let url: http::Uri = text.parse().map_err(|error| format!("{error}"))?;
-    let bare = url.path() == "/" && url.query().is_none();
-    match (url.scheme_str(), url.host()) {
-        (Some("http"), Some(_)) if bare => Ok(text.to_owned()),
-        _ => Err("must be a URL as in http://127.0.0.1:50051".to_owned()),
-    }
-}
-
-impl Target {
-    fn client(&self) -> anyhow::Result<Client> {
-        let client = Client::new(&self.endpoint, self.timeout)
-            .with_context(|| format!("--endpoint {:?} is no URL", self.endpoint))?;
-        Ok(match &self.caller {
-            Some(caller) => client.as_caller(caller),
-            None => client,
-        })
-    }
-}
 
 /// Ask a Livegate for a session.
 #[derive(Clone, Debug, clap::Args)]
@@ -59,6 +20,9 @@ pub struct CreateArgs {
     /// The end user whom the session is for: up to 128 characters
     #[arg(long, value_name = "NAME", default_value = "")]
     subject: String,
+    /// Settings of the operators', in the place of those below
+    #[arg(long, value_name = "NAME", default_value = "")]
+    profile: String,
     /// The KMS key that encrypts the images in S3
     #[arg(long, value_name = "KEY", default_value = "")]
     kms_key_id: String,
@@ -86,21 +50,25 @@ pub struct CreateArgs {
 /// Asks for a session and prints it.
 ///
 /// # Errors
-/// Where the endpoint is no URL.
+/// Where the endpoint is no URL, or a file is not what it should be.
 pub async fn create(args: CreateArgs) -> anyhow::Result<ExitCode> {
     let output_config = args.s3_bucket.map(|s3_bucket| v1::OutputConfig {
         s3_bucket,
         s3_key_prefix: args.s3_key_prefix,
     });
+    let settings = v1::SessionSettings {
+        output_config,
+        audit_images_limit: args.audit_images_limit,
+        challenge_preferences: Vec::new(),
+    };
+    // Settings that say nothing would still stand beside a profile.
+    let is_said = settings != v1::SessionSettings::default();
     let request = v1::CreateSessionRequest {
         request_id: args.request_id,
         subject: args.subject,
+        profile: args.profile,
         kms_key_id: args.kms_key_id,
-        settings: Some(v1::SessionSettings {
-            output_config,
-            audit_images_limit: args.audit_images_limit,
-            challenge_preferences: Vec::new(),
-        }),
+        settings: is_said.then_some(settings),
     };
     let answer = args.target.client()?.create(request).await;
     Ok(print(
@@ -144,7 +112,7 @@ pub struct ResultArgs {
 /// Asks for a result and prints it, without the images.
 ///
 /// # Errors
-/// Where the endpoint is no URL.
+/// Where the endpoint is no URL, or a file is not what it should be.
 pub async fn result(args: ResultArgs) -> anyhow::Result<ExitCode> {
     let request = v1::GetSessionResultRequest {
         session_id: args.session_id,

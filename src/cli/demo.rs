@@ -104,7 +104,7 @@ fn demonstration(mut config: Config, upstream: SocketAddr) -> Config {
     config.create_quota.rate_per_second = QUOTA;
     config.create_quota.burst = NonZeroU32::MIN.saturating_add(BURST - 1);
     config.grpc.tls = None;
-    config.auth = AuthMode::OptionalHeader;
+    config.auth = AuthMode::OptionalHeader.into();
     config.results.enabled = config.grpc.listen.ip().is_loopback();
     config.shutdown.lameduck = Duration::ZERO;
     config.shutdown.grace = Duration::from_secs(2);

@@ -49,10 +49,14 @@ pub async fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
         stop.cancel();
         signals.next().await;
     };
+    let serving = async {
+        let served = service.run(stop.clone().cancelled_owned()).await;
+        telemetry.close().await;
+        served
+    };
     tokio::select! {
-        served = service.run(stop.clone().cancelled_owned()) => served?,
+        served = serving => served?,
         () = asked_twice => warn!("asked twice: leaving at once"),
     }
-    telemetry.close().await;
     Ok(ExitCode::SUCCESS)
 }

@@ -1,41 +1,96 @@
-//! The callers: `[callers.default]` for everyone, `[callers."NAME"]` for one.
+//! The callers: `[callers.default]` for everyone, `[callers."NAME"]` for one, and
+//! `[callers."FORM"]` for those whose names are of a form.
 //!
-//! A named caller takes nothing from `[callers.default]`: what its section
-//! leaves out has the default that the example file gives, so the section says
-//! all there is to say. An example: `max_waiting = 50` for the default and
+//! A named caller takes nothing from `[callers.default]`, nor from a form: what its
+//! section leaves out has the default that the example file gives, so the section
+//! says all there is to say. An example: `max_waiting = 50` for the default and
 //! `weight = 3` for `payments`. Of `payments` 1000 may wait, of others 50 each.
 
 use std::collections::HashMap;
 
+use super::grants::grant;
 use super::key::Key;
+use super::profiles::Profiles;
 use super::reader::Reader;
 use super::section::Section;
 use super::sections::{HIGHEST_RATE, LEAST_RATE};
 use crate::admission::{CallerPolicies, CallerPolicy, Weight};
-use crate::session::words::CallerId;
+use crate::policy::{Grant, Rules};
+use crate::session::words::{CallerGlob, CallerGlobs, CallerId, MalformedGlob};
 
-/// The most callers with a section of their own.
+/// The most callers, and forms of names, with a section of their own.
 const MOST_NAMED: usize = 1000;
 
 /// The most callers kept apart. Each arrival looks at every caller of late.
 const MOST_CALLERS: u32 = 10_000;
 
-/// Reads `[admission]` and everything below `[callers]`.
-pub(super) fn policies(reader: &mut Reader) -> CallerPolicies {
+/// What one section says: for admission, and for the policy.
+type Said = (CallerPolicy, Grant);
+
+/// What the sections with names say.
+#[derive(Default)]
+struct Sections {
+    named: HashMap<CallerId, Said>,
+    globs: Vec<(CallerGlob, Said)>,
+}
+
+/// Reads `[admission]` and everything below `[profiles]` and `[callers]`.
+pub(super) fn callers(reader: &mut Reader) -> (CallerPolicies, Rules) {
     let unset = CallerPolicies::default();
     let mut admission = Section::new(reader, Key::dotted("admission"));
     let max_callers = admission.count("max_callers", unset.max_callers, MOST_CALLERS);
     let max_waiting = admission.count("max_waiting", unset.max_waiting, 1_000_000);
-    let default = policy(&mut Section::new(reader, Key::dotted("callers.default")));
-    CallerPolicies {
-        default,
-        named: named(reader),
+    let profiles = Profiles::read(reader);
+    let default = said(
+        &mut Section::new(reader, Key::dotted("callers.default")),
+        &profiles,
+    );
+    let sections = sections(reader, &profiles);
+    let policies = CallerPolicies {
+        default: default.0,
+        named: sections.named(|said| said.0.clone()),
+        globs: sections.globs(|said| said.0.clone(), reader),
         max_callers,
         max_waiting,
+    };
+    let rules = Rules {
+        default: default.1,
+        named: sections.named(|said| said.1.clone()),
+        globs: sections.globs(|said| said.1.clone(), reader),
+        profiles: profiles.settings,
+    };
+    (policies, rules)
+}
+
+impl Sections {
+    fn add(&mut self, name: &str, said: Said) -> Result<(), MalformedGlob> {
+        if CallerGlob::is_glob(name) {
+            self.globs.push((CallerGlob::parse(name)?, said));
+        } else {
+            let caller = CallerId::new(name).ok_or(MalformedGlob::NoName)?;
+            self.named.insert(caller, said);
+        }
+        Ok(())
+    }
+
+    fn named<T>(&self, part: impl Fn(&Said) -> T) -> HashMap<CallerId, T> {
+        let named = self.named.iter();
+        named
+            .map(|(caller, said)| (caller.clone(), part(said)))
+            .collect()
+    }
+
+    fn globs<T>(&self, part: impl Fn(&Said) -> T, reader: &mut Reader) -> CallerGlobs<T> {
+        let globs = self.globs.iter();
+        let globs = globs.map(|(glob, said)| (glob.clone(), part(said)));
+        CallerGlobs::new(globs).unwrap_or_else(|error| {
+            reader.refuse(&Key::dotted("callers"), &error.to_string());
+            CallerGlobs::default()
+        })
     }
 }
 
-fn named(reader: &mut Reader) -> HashMap<CallerId, CallerPolicy> {
+fn sections(reader: &mut Reader, profiles: &Profiles) -> Sections {
     let callers = Key::dotted("callers");
     let mut names = reader.names_below(&callers);
     names.remove("default");
@@ -46,19 +101,19 @@ fn named(reader: &mut Reader) -> HashMap<CallerId, CallerPolicy> {
         );
         reader.refuse(&callers, &problem);
     }
-    let mut named = HashMap::new();
+    let mut sections = Sections::default();
     for name in names {
         let key = callers.child(&name);
-        let policy = policy(&mut Section::new(reader, key.clone()));
-        match CallerId::new(&name) {
-            Some(caller) => drop(named.insert(caller, policy)),
-            None => reader.refuse(
-                &key,
-                "a caller's name must be 1 to 128 printable ASCII characters, without spaces",
-            ),
+        let said = said(&mut Section::new(reader, key.clone()), profiles);
+        if let Err(wrong) = sections.add(&name, said) {
+            reader.refuse(&key, &wrong.to_string());
         }
     }
-    named
+    sections
+}
+
+fn said(at: &mut Section<'_>, profiles: &Profiles) -> Said {
+    (policy(at), grant(at, profiles))
 }
 
 fn policy(at: &mut Section<'_>) -> CallerPolicy {

@@ -8,17 +8,15 @@ use std::net::SocketAddr;
 
 use super::Config;
 use super::reader::Reader;
+use crate::auth::{AuthMode, AuthSettings};
 
 /// Notes every clash in `config`.
 pub(super) fn check(config: &Config, reader: &mut Reader) {
     endpoint(config, reader);
-    if !is_local(config) && config.grpc.tls.is_none() && !config.grpc.allow_insecure {
-        let keys = ["grpc.listen", "grpc.tls.certificate", "grpc.allow_insecure"];
-        let problem = "calls would cross the network as plain text: set certificate and key in \
-            [grpc.tls], or say allow_insecure = true where something in front, such as a mesh, \
-            encrypts them";
-        reader.clash(&keys, problem);
+    if !is_local(config) && !config.grpc.allow_insecure {
+        beyond_loopback(config, reader);
     }
+    client_certificates(config, reader);
     if exposes_results(config) {
         let keys = [
             "grpc.listen",
@@ -26,7 +24,8 @@ pub(super) fn check(config: &Config, reader: &mut Reader) {
             "results.allow_unauthenticated",
         ];
         let problem = "results hold face images: listen on a loopback address, or say \
-            allow_unauthenticated = true where something in front knows the callers";
+            allow_unauthenticated = true where something in front knows the callers; or let \
+            auth.mode be mtls, jwt or mtls+jwt";
         reader.clash(&keys, problem);
     }
     if config.retry.base_delay > config.retry.max_delay {
@@ -38,6 +37,46 @@ pub(super) fn check(config: &Config, reader: &mut Reader) {
             &["grpc.listen", "admin.listen"],
             "two listeners cannot share a port",
         );
+    }
+}
+
+/// Who is reached from other machines encrypts, and knows who calls.
+fn beyond_loopback(config: &Config, reader: &mut Reader) {
+    if config.grpc.tls.is_none() {
+        let keys = ["grpc.listen", "grpc.tls.certificate", "grpc.allow_insecure"];
+        let problem = "calls would cross the network as plain text: set certificate and key in \
+            [grpc.tls], or say allow_insecure = true where something in front, such as a mesh, \
+            encrypts them";
+        reader.clash(&keys, problem);
+    }
+    if !is_authenticated(&config.auth) {
+        let keys = [
+            "grpc.listen",
+            "auth.mode",
+            "auth.trusted_peers",
+            "grpc.allow_insecure",
+        ];
+        let problem = "anybody could call: set auth.mode to mtls, jwt or mtls+jwt, or to \
+            trusted-header with the trusted_peers that may say who calls, or say \
+            allow_insecure = true where something in front lets in the right callers only";
+        reader.clash(&keys, problem);
+    }
+}
+
+/// A proxy that is listed has found out who calls. Without a list a header is
+/// believed of loopback alone, and nobody from elsewhere could call at all.
+fn is_authenticated(auth: &AuthSettings) -> bool {
+    let by_proxy = auth.mode == AuthMode::TrustedHeader && !auth.trusted_peers.is_empty();
+    auth.mode.is_proven() || by_proxy
+}
+
+fn client_certificates(config: &Config, reader: &mut Reader) {
+    let tls = config.grpc.tls.as_ref();
+    let asked_for = tls.is_some_and(|tls| tls.client_ca.is_some());
+    if config.auth.mode.takes_certificates() && !asked_for {
+        let problem = "nobody is asked for a certificate: set client_ca, certificate and key in \
+            [grpc.tls]";
+        reader.clash(&["auth.mode", "grpc.tls.client_ca"], problem);
     }
 }
 
@@ -58,7 +97,9 @@ fn endpoint(config: &Config, reader: &mut Reader) {
 }
 
 fn exposes_results(config: &Config) -> bool {
-    config.results.enabled && !config.results.allow_unauthenticated && !is_local(config)
+    let results = &config.results;
+    let is_known = results.allow_unauthenticated || config.auth.mode.is_proven();
+    results.enabled && !is_known && !is_local(config)
 }
 
 /// Whether only this machine reaches the gRPC port.

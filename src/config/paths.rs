@@ -8,35 +8,33 @@ use std::path::PathBuf;
 use super::key::quote;
 use super::kind::Kind;
 use super::layers::Raw;
+use super::list::List;
 
-const MOST: usize = 8;
 const LONGEST: usize = 4096;
 
 /// One to eight paths.
-pub(super) struct Paths;
+pub(super) const PATHS: List<Listed> = List {
+    each: Listed,
+    sizes: 1..=8,
+    plural: "paths",
+};
 
-impl Kind for Paths {
-    type Value = Vec<PathBuf>;
+/// A path that can stand between commas.
+pub(super) struct Listed;
 
-    fn read(&self, raw: &Raw) -> Option<Vec<PathBuf>> {
-        let paths: Vec<&str> = match raw {
-            Raw::Texts(paths) => paths.iter().map(String::as_str).collect(),
-            Raw::Untyped(paths) => paths.split(',').map(str::trim).collect(),
-            Raw::Text(_) | Raw::Integer(_) | Raw::Float(_) => return None,
-            Raw::Flag(_) | Raw::Other | Raw::Section => return None,
-        };
-        let fits = (1..=MOST).contains(&paths.len()) && paths.iter().all(|path| is_path(path));
-        fits.then(|| paths.into_iter().map(PathBuf::from).collect())
+impl Kind for Listed {
+    type Value = PathBuf;
+
+    fn read(&self, raw: &Raw) -> Option<PathBuf> {
+        raw.text().filter(|text| is_path(text)).map(PathBuf::from)
     }
 
     fn expected(&self, _: &Raw) -> String {
-        "a list of 1 to 8 paths, each 1 to 4096 printable ASCII characters without a comma"
-            .to_owned()
+        format!("1 to {LONGEST} printable ASCII characters without a comma")
     }
 
-    fn write(&self, value: &Vec<PathBuf>) -> String {
-        let paths = value.iter().map(|path| quote(&path.to_string_lossy()));
-        format!("[{}]", paths.collect::<Vec<_>>().join(", "))
+    fn write(&self, value: &PathBuf) -> String {
+        quote(&value.to_string_lossy())
     }
 }
 
@@ -56,24 +54,24 @@ mod tests {
     #[test]
     fn paths_are_listed_in_a_file_and_have_commas_between_elsewhere() {
         let both = vec![PathBuf::from("/a b"), PathBuf::from("c")];
-        assert_eq!(Paths.read(&listed(&["/a b", "c"])), Some(both.clone()));
+        assert_eq!(PATHS.read(&listed(&["/a b", "c"])), Some(both.clone()));
         let untyped = Raw::Untyped("/a b, c".to_owned());
-        assert_eq!(Paths.read(&untyped), Some(both.clone()));
-        assert_eq!(Paths.write(&both), r#"["/a b", "c"]"#);
+        assert_eq!(PATHS.read(&untyped), Some(both.clone()));
+        assert_eq!(PATHS.write(&both), r#"["/a b", "c"]"#);
     }
 
     #[test]
     fn no_path_too_many_and_strange_ones_are_refused() {
         for wrong in [&[][..], &[""], &["a,b"], &["a\n"], &["\u{e9}"], &["a"; 9]] {
-            assert_eq!(Paths.read(&listed(wrong)), None, "{wrong:?}");
+            assert_eq!(PATHS.read(&listed(wrong)), None, "{wrong:?}");
         }
-        for wrong in ["", "a,", ",", "a,\n"] {
+        for wrong in ["", "a,", ",", "a,\n", "[]"] {
             assert_eq!(
-                Paths.read(&Raw::Untyped(wrong.to_owned())),
+                PATHS.read(&Raw::Untyped(wrong.to_owned())),
                 None,
                 "{wrong:?}"
             );
         }
-        assert_eq!(Paths.read(&Raw::Text("/a".to_owned())), None);
+        assert_eq!(PATHS.read(&Raw::Text("/a".to_owned())), None);
     }
 }

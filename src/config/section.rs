@@ -14,9 +14,10 @@ use std::time::Duration;
 use super::address::Address;
 use super::key::Key;
 use super::kind::{Choice, Count, Flag, Kind, Number, Text, Time};
-use super::paths::Paths;
+use super::paths::PATHS;
 use super::reader::Reader;
 use super::secret::Secret;
+use super::word::Few;
 use crate::store::Password;
 
 /// The getters of one section.
@@ -89,11 +90,20 @@ impl<'r> Section<'r> {
 
     /// The paths of files; none where that is unset.
     pub(super) fn optional_paths(&mut self, name: &str) -> Vec<PathBuf> {
-        let paths = self.reader.optional(self.key.child(name), &Paths);
-        paths.unwrap_or_default()
+        self.optional(name, &PATHS).unwrap_or_default()
     }
 
-    fn read<K: Kind>(&mut self, name: &str, kind: &K, default: K::Value) -> K::Value {
+    /// A value of `kind` that may be left unset.
+    pub(super) fn optional<K: Kind>(&mut self, name: &str, kind: &K) -> Option<K::Value> {
+        self.reader.optional(self.key.child(name), kind)
+    }
+
+    pub(super) fn few(&mut self, name: &str, default: u8, bounds: RangeInclusive<u8>) -> u8 {
+        self.read(name, &Few(bounds), default)
+    }
+
+    /// A value of `kind`.
+    pub(super) fn read<K: Kind>(&mut self, name: &str, kind: &K, default: K::Value) -> K::Value {
         self.reader.read(self.key.child(name), kind, default)
     }
 }

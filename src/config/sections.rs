@@ -2,14 +2,15 @@
 //!
 //! A new knob is one line here, a field of its component, and its paragraph in
 //! `deploy/livegate.example.toml`; a test compares that file with this one. An
-//! example: `burst` is `at.count("burst", count(5), 10_000)` in [`quota`], so
-//! both buckets have it, 5 where unset, 1 to 10,000.
+//! example: `headroom` is `at.number("headroom", 0.98, Excluded(0.0), 1.0)` in
+//! [`quota`], so both buckets have it, 0.98 where unset, above 0 and at most 1.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
 use std::ops::Bound::{Excluded, Included};
 use std::time::Duration;
 
+use super::auth::auth;
 use super::grpc::grpc;
 use super::key::Key;
 use super::kind::Text;
@@ -19,8 +20,8 @@ use super::{
     AdaptiveSettings, AdminSettings, Config, ResultsSettings, SimulatorSettings, callers, store,
     telemetry,
 };
-use crate::admission::QuotaSettings;
-use crate::auth::AuthMode;
+use crate::admission::{CallerPolicies, QuotaSettings};
+use crate::policy::Rules;
 use crate::retry::RetrySettings;
 use crate::session::words::SESSION_LIFE;
 use crate::shutdown::ShutdownSettings;
@@ -46,7 +47,7 @@ const PROFILES: &[&str] = &[
 
 /// Reads every section.
 pub(super) fn config(reader: &mut Reader) -> Config {
-    Config {
+    let config = Config {
         grpc: grpc(reader),
         admin: AdminSettings {
             listen: at(reader, "admin").address("listen", loopback(9464)),
@@ -55,7 +56,7 @@ pub(super) fn config(reader: &mut Reader) -> Config {
         create_quota: quota(&mut at(reader, "quota.create")),
         results_quota: quota(&mut at(reader, "quota.results")),
         results: results(&mut at(reader, "results")),
-        auth: auth(&mut at(reader, "auth")),
+        auth: auth(reader),
         retry: retry(&mut at(reader, "retry")),
         store: store::store(&mut at(reader, "store")),
         idempotency: store::idempotency(&mut at(reader, "idempotency")),
@@ -66,7 +67,14 @@ pub(super) fn config(reader: &mut Reader) -> Config {
         log: telemetry::log(&mut at(reader, "log")),
         traces: telemetry::traces(&mut at(reader, "traces")),
         simulator: simulator(&mut at(reader, "simulator")),
-        callers: callers::policies(reader),
+        callers: CallerPolicies::default(),
+        rules: Rules::default(),
+    };
+    let (callers, rules) = callers::callers(reader);
+    Config {
+        callers,
+        rules,
+        ..config
     }
 }
 
@@ -94,13 +102,21 @@ fn upstream(at: &mut Section<'_>) -> aws::Settings {
 }
 
 fn quota(at: &mut Section<'_>) -> QuotaSettings {
+    let rate = at.number("rate_per_second", 25.0, Included(LEAST_RATE), HIGHEST_RATE);
     QuotaSettings {
-        rate_per_second: at.number("rate_per_second", 25.0, Included(LEAST_RATE), HIGHEST_RATE),
-        burst: at.count("burst", count(5), 10_000),
+        rate_per_second: rate,
+        burst: at.count("burst", fifth_of(rate), 10_000),
         headroom: at.number("headroom", 0.98, Excluded(0.0), 1.0),
         // One who waited for a session's whole life could wait for nothing else.
         max_wait: at.time("max_wait", seconds(10), Duration::ZERO..=SESSION_LIFE),
     }
+}
+
+/// The calls of a fifth of a second, at least one: AWS throttles sudden rises. A
+/// rate of 25 gives 5, of 9 gives 1, of 0.5 gives 1.
+fn fifth_of(rate: f64) -> NonZeroU32 {
+    // Floored, and in the bounds of a rate: it fits.
+    NonZeroU32::new((rate / 5.0) as u32).unwrap_or(NonZeroU32::MIN)
 }
 
 fn results(at: &mut Section<'_>) -> ResultsSettings {
@@ -110,14 +126,6 @@ fn results(at: &mut Section<'_>) -> ResultsSettings {
         require_token: at.flag("require_token", true),
         token_key_files: at.optional_paths("token_key_files"),
     }
-}
-
-fn auth(at: &mut Section<'_>) -> AuthMode {
-    let modes = [
-        ("none", AuthMode::None),
-        ("trusted-header", AuthMode::TrustedHeader),
-    ];
-    at.choice("mode", AuthMode::None, &modes)
 }
 
 fn retry(at: &mut Section<'_>) -> RetrySettings {
@@ -194,6 +202,23 @@ pub(super) const fn millis(number: u64) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_unset_burst_follows_the_rate_and_a_set_one_does_not() {
+        for (text, burst) in [
+            ("", 5),
+            ("rate_per_second = 0.001", 1),
+            ("rate_per_second = 5.0", 1),
+            ("rate_per_second = 9.9", 1),
+            ("rate_per_second = 10000.0", 2000),
+            ("rate_per_second = 5.0\nburst = 5", 5),
+        ] {
+            let loaded = Config::from_text(&format!("[quota.create]\n{text}"));
+            let config = loaded.expect("all in bounds").config;
+            assert_eq!(config.create_quota.burst.get(), burst, "{text}");
+            assert_eq!(config.results_quota.burst.get(), 5, "{text}");
+        }
+    }
 
     #[test]
     fn a_region_is_words_and_a_number() {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::auth::ProvenBy;
 use crate::deadline::Deadline;
 use crate::session::words::CallerId;
 
@@ -16,6 +17,8 @@ pub(super) struct Call {
     pub(super) id: Arc<str>,
     /// Who calls.
     pub(super) caller: CallerId,
+    /// What says so.
+    pub(super) proven_by: ProvenBy,
     /// When the answer must have left.
     pub(super) deadline: Deadline,
     /// Whether the caller set a deadline itself.

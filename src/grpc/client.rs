@@ -2,22 +2,32 @@
 
 use std::time::Duration;
 
-use tonic::metadata::MetadataMap;
-use tonic::transport::{Channel, Endpoint};
+use tonic::metadata::{AsciiMetadataValue, MetadataMap};
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
 use tonic::{Code, Request, Status};
 use tonic_types::StatusExt as _;
 
 use super::session_service::{ATTEMPTS_KEY, QUEUE_WAIT_KEY};
 use super::v1;
 use super::v1::session_service_client::SessionServiceClient;
-use crate::auth::CALLER_KEY;
+use crate::auth::{AUTHORIZATION_KEY, CALLER_KEY};
 
 /// A connection to a Livegate. Clones share it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Client {
     channel: Channel,
     caller: Option<String>,
+    token: Option<String>,
     timeout: Duration,
+}
+
+/// What a client goes by over TLS, in PEM.
+#[derive(Clone, Default)]
+pub struct ClientTls {
+    /// The roots of the server's certificate; unset: the system's.
+    pub roots: Option<Vec<u8>>,
+    /// A certificate of its own, and the key of that.
+    pub identity: Option<(Vec<u8>, Vec<u8>)>,
 }
 
 /// An answer, and what it took.
@@ -55,12 +65,38 @@ impl Client {
     /// # Errors
     /// Where `endpoint` is no URL.
     pub fn new(endpoint: &str, timeout: Duration) -> Result<Self, tonic::transport::Error> {
-        let channel = Endpoint::from_shared(endpoint.to_owned())?.connect_lazy();
-        Ok(Self {
-            channel,
+        let endpoint = Endpoint::from_shared(endpoint.to_owned())?;
+        Ok(Self::of(&endpoint, timeout))
+    }
+
+    /// A client of `endpoint`, an `https://` URL. It connects with the first call.
+    ///
+    /// # Errors
+    /// Where `endpoint` is no URL, or a certificate or key is none.
+    pub fn over_tls(
+        endpoint: &str,
+        tls: ClientTls,
+        timeout: Duration,
+    ) -> Result<Self, tonic::transport::Error> {
+        let config = match tls.roots {
+            Some(roots) => ClientTlsConfig::new().ca_certificate(Certificate::from_pem(roots)),
+            None => ClientTlsConfig::new().with_native_roots(),
+        };
+        let config = match tls.identity {
+            Some((certificate, key)) => config.identity(Identity::from_pem(certificate, key)),
+            None => config,
+        };
+        let endpoint = Endpoint::from_shared(endpoint.to_owned())?.tls_config(config)?;
+        Ok(Self::of(&endpoint, timeout))
+    }
+
+    fn of(endpoint: &Endpoint, timeout: Duration) -> Self {
+        Self {
+            channel: endpoint.connect_lazy(),
             caller: None,
+            token: None,
             timeout,
-        })
+        }
     }
 
     /// The same connection, as `caller` (`livegate-caller`).
@@ -68,6 +104,15 @@ impl Client {
     pub fn as_caller(&self, caller: &str) -> Self {
         Self {
             caller: Some(caller.to_owned()),
+            ..self.clone()
+        }
+    }
+
+    /// The same connection, with a bearer token.
+    #[must_use]
+    pub fn with_token(&self, token: &str) -> Self {
+        Self {
+            token: Some(token.to_owned()),
             ..self.clone()
         }
     }
@@ -106,6 +151,13 @@ impl Client {
                 Status::invalid_argument(format!("the caller {caller:?} is not printable ASCII"))
             })?;
             request.metadata_mut().insert(CALLER_KEY, name);
+        }
+        if let Some(token) = &self.token {
+            let value: Result<AsciiMetadataValue, _> = format!("Bearer {token}").parse();
+            let mut value =
+                value.map_err(|_| Status::invalid_argument("the token is not printable ASCII"))?;
+            value.set_sensitive(true);
+            request.metadata_mut().insert(AUTHORIZATION_KEY, value);
         }
         Ok(request)
     }

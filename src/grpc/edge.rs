@@ -19,7 +19,7 @@ use tonic::body::Body;
 use tonic::{Code, Status};
 use tonic_types::FieldViolation;
 use tower::{Layer, Service};
-use tracing::{Instrument as _, Span, debug, field, info_span};
+use tracing::{Instrument as _, debug};
 use uuid::Uuid;
 
 use super::body::TimelyBody;
@@ -27,12 +27,13 @@ use super::call::{Call, Patience};
 use super::in_flight::{NoPlace, OURS};
 use super::metrics::{self, GrpcMetrics};
 use super::pieces::Pieces;
+use super::presented;
+use super::span;
 use super::status::{ComeBack, Explained};
 use super::streams::{Answered, Answering};
 use super::{MAX_REQUEST_BYTES, deadline};
-use crate::auth::{AuthMode, CALLER_KEY, NotAuthenticated};
+use crate::auth::Auth;
 use crate::deadline::Deadline;
-use crate::telemetry;
 
 /// The header under which a caller learns the id of its call.
 const CALL_ID_HEADER: &str = "x-request-id";
@@ -43,7 +44,7 @@ const DETAILS_HEADER: &str = "grpc-status-details-bin";
 /// What the edge goes by.
 #[derive(Clone, Debug)]
 pub(super) struct EdgeLayer {
-    pub(super) auth: AuthMode,
+    pub(super) auth: Arc<Auth>,
     pub(super) default_deadline: Duration,
     pub(super) body_timeout: Duration,
     pub(super) metrics: GrpcMetrics,
@@ -97,11 +98,11 @@ impl EdgeLayer {
         let now = Instant::now();
         let id: Arc<str> = Uuid::new_v4().to_string().into();
         let path = request.uri().path();
-        let guard = self.metrics.begin(method_label(path));
+        let guard = self.metrics.begin(span::method(path));
         let answered = kind_of_answer(path);
-        let span = span_of(&request, &id);
+        let span = span::begin(&request, &id);
         let answering = request.extensions().get::<Answering>().cloned();
-        let mut response = match self.enter(&mut request, &id, now) {
+        let mut response = match self.enter(&mut request, &id, now).await {
             Ok(()) => answer(inner, request, &id).instrument(span.clone()).await,
             Err(refused) => refused.into_status(&id, None, now).into_http(),
         };
@@ -109,7 +110,7 @@ impl EdgeLayer {
             response.headers_mut().insert(CALL_ID_HEADER, id);
         }
         let code = code_of(&response);
-        record(&span, code);
+        span::end(&span, code);
         let duration_ms = now.elapsed().as_millis() as u64;
         span.in_scope(|| debug!(duration_ms, "call answered"));
         guard.finish(code);
@@ -123,7 +124,7 @@ impl EdgeLayer {
     }
 
     /// Makes the call known to the handlers.
-    fn enter(
+    async fn enter(
         &self,
         request: &mut Request<Body>,
         id: &Arc<str>,
@@ -138,28 +139,22 @@ impl EdgeLayer {
             *request.body_mut() = TimelyBody::within(self.body_timeout, body, answering);
         }
         if request.uri().path().starts_with(OURS) {
-            let call = self.call(request, id, now)?;
+            let call = self.call(request, id, now).await?;
             request.extensions_mut().insert(call);
         }
         Ok(())
     }
 
     /// Who calls, and until when.
-    fn call(
+    async fn call(
         &self,
-        request: &Request<Body>,
+        request: &mut Request<Body>,
         id: &Arc<str>,
         now: Instant,
     ) -> Result<Call, Explained> {
-        let headers = request.headers();
-        // Where a proxy appends its word to the peer's own, neither is believed.
-        let mut named = headers.get_all(CALLER_KEY).iter();
-        let caller = match (named.next(), named.next()) {
-            (_, Some(_)) => Err(NotAuthenticated::CallerMalformed),
-            (named, None) => self.auth.identify(named.map(HeaderValue::as_bytes)),
-        };
-        let caller = caller.map_err(Explained::unauthenticated)?;
-        let (patience, left) = match headers.get(TIMEOUT_HEADER) {
+        let identity = presented::identify(&self.auth, request).await;
+        let identity = identity.map_err(Explained::unauthenticated)?;
+        let (patience, left) = match request.headers().get(TIMEOUT_HEADER) {
             Some(timeout) => {
                 let timeout = deadline::parse(timeout.as_bytes()).ok_or_else(timeout_unreadable)?;
                 (Patience::Bounded, deadline::usable(timeout))
@@ -172,51 +167,11 @@ impl EdgeLayer {
         }
         Ok(Call {
             id: id.clone(),
-            caller,
+            caller: identity.caller,
+            proven_by: identity.proven_by,
             deadline,
             patience,
         })
-    }
-}
-
-/// The call's span, within the trace of its caller.
-fn span_of(request: &Request<Body>, id: &str) -> Span {
-    let path = request.uri().path();
-    let (service, method) = path
-        .trim_start_matches('/')
-        .rsplit_once('/')
-        .unwrap_or(("", path));
-    let span = info_span!(
-        "call",
-        otel.kind = "server",
-        rpc.system = "grpc",
-        rpc.service = service,
-        rpc.method = method,
-        call_id = id,
-        trace_id = field::Empty,
-        caller = field::Empty,
-        rpc.grpc.status = field::Empty,
-        rpc.grpc.status_code = field::Empty,
-        otel.status_code = field::Empty
-    );
-    telemetry::follow(&span, request.headers());
-    span
-}
-
-/// Records what came of a call. Only what is ours to mend is an error of its span.
-fn record(span: &Span, code: Code) {
-    span.record("rpc.grpc.status", metrics::name(code));
-    span.record("rpc.grpc.status_code", code as i32);
-    if matches!(
-        code,
-        Code::Unknown
-            | Code::DeadlineExceeded
-            | Code::Unimplemented
-            | Code::Internal
-            | Code::Unavailable
-            | Code::DataLoss
-    ) {
-        span.record("otel.status_code", "ERROR");
     }
 }
 
@@ -226,7 +181,7 @@ where
     S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
 {
     let left = request.extensions().get::<Call>().map(|call| {
-        Span::current().record("caller", call.caller.as_str());
+        span::name_caller(call);
         call.deadline.left(Instant::now())
     });
     let in_time = async {
@@ -257,21 +212,6 @@ fn kind_of_answer(path: &str) -> Answered {
 fn timeout_unreadable() -> Explained {
     let problem = "must be 1 to 8 digits and a unit: H, M, S, m, u or n";
     Explained::invalid(vec![FieldViolation::new(TIMEOUT_HEADER, problem)])
-}
-
-/// A bounded set: whatever a peer invents is `other`.
-fn method_label(path: &str) -> Arc<str> {
-    const KNOWN: [&str; 4] = [
-        "/livegate.v1.SessionService/CreateSession",
-        "/livegate.v1.SessionService/GetSessionResult",
-        "/grpc.health.v1.Health/Check",
-        "/grpc.health.v1.Health/Watch",
-    ];
-    Arc::from(if KNOWN.contains(&path) {
-        &path[1..]
-    } else {
-        "other"
-    })
 }
 
 fn code_of(response: &Response<Body>) -> Code {

@@ -39,9 +39,10 @@ const TRANSIENT_DELAY: Duration = Duration::from_secs(1);
 /// When to come back to another replica.
 const ELSEWHERE_DELAY: Duration = Duration::from_millis(100);
 
-/// How many field violations are told, and how many characters of all of them
-/// together.
+/// How many field violations are told, in how many bytes, and how many characters of
+/// all of them together.
 const MOST_VIOLATIONS: usize = 16;
+const MOST_VIOLATION_BYTES: usize = 2400;
 const LONGEST_MESSAGE: usize = 1000;
 
 /// A status in the making.
@@ -93,8 +94,9 @@ impl Explained {
     /// All that is wrong with a request, as far as it fits: the details leave as
     /// headers, and clients read 8 KiB of those.
     pub(super) fn invalid(mut violations: Vec<FieldViolation>) -> Self {
-        let beyond = violations.len().saturating_sub(MOST_VIOLATIONS);
-        violations.truncate(MOST_VIOLATIONS);
+        let all = violations.len();
+        violations.truncate(as_many_as_fit(&violations));
+        let beyond = all - violations.len();
         let text = |v: &FieldViolation| format!("{}: {}", v.field, v.description);
         let told = violations.iter().map(text).collect::<Vec<_>>().join("; ");
         let mut message: String = told.chars().take(LONGEST_MESSAGE).collect();
@@ -156,6 +158,12 @@ impl Explained {
                 "REQUEST_ID_CONFLICT",
                 error.to_string(),
             ),
+            SessionError::NotAllowed(refused) => Self::new(
+                Code::PermissionDenied,
+                "CALLER_NOT_ALLOWED",
+                error.to_string(),
+            )
+            .with("field", &refused.field()),
             SessionError::SessionNotYours => Self::new(
                 Code::PermissionDenied,
                 "SESSION_NOT_YOURS",
@@ -255,6 +263,17 @@ impl Explained {
         }
         Status::with_error_details_and_metadata(self.code, self.message, details, trailers)
     }
+}
+
+/// How many of `violations`, from the first on, can be told.
+fn as_many_as_fit(violations: &[FieldViolation]) -> usize {
+    let mut bytes = 0;
+    let fits = |violation: &&FieldViolation| {
+        bytes += violation.field.len() + violation.description.len();
+        bytes <= MOST_VIOLATION_BYTES
+    };
+    let most = violations.iter().take(MOST_VIOLATIONS);
+    most.take_while(fits).count()
 }
 
 fn upstream_code(kind: Kind) -> (Code, &'static str) {

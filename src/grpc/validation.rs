@@ -10,7 +10,8 @@ use super::v1;
 use crate::result_token::ResultToken;
 use crate::session::words::{
     AuditImagesLimit, ChallengePreference, ChallengeType, ChallengeVersions, KmsKeyId,
-    OutputConfig, RequestId, S3Bucket, S3KeyPrefix, SessionId, SessionSettings, Subject, Version,
+    OutputConfig, ProfileName, RequestId, S3Bucket, S3KeyPrefix, SessionId, SessionSettings,
+    Subject, Version, Wanted,
 };
 use crate::session::{Order, Proof, Reading};
 
@@ -80,11 +81,7 @@ pub(super) fn create(
     let mut wrong = Violations::default();
     let request_id = wrong.hidden("request_id", &request.request_id, RequestId::parse);
     let subject = wrong.hidden("subject", &request.subject, Subject::parse);
-    let kms_key_id = wrong.optional("kms_key_id", &request.kms_key_id, KmsKeyId::parse);
-    let settings = match &request.settings {
-        Some(settings) => session_settings(&mut wrong, settings),
-        None => SessionSettings::default(),
-    };
+    let wanted = wanted(&mut wrong, request);
     if !wrong.0.is_empty() {
         return Err(wrong.0);
     }
@@ -92,12 +89,37 @@ pub(super) fn create(
         caller: call.caller.clone(),
         subject,
         request_id,
-        settings: SessionSettings {
-            kms_key_id,
-            ..settings
-        },
+        wanted,
         deadline: call.deadline,
     })
+}
+
+/// A profile, or what stands in its place: not both.
+fn wanted(wrong: &mut Violations, request: &v1::CreateSessionRequest) -> Wanted {
+    let kms_key_id = wrong.optional("kms_key_id", &request.kms_key_id, KmsKeyId::parse);
+    let settings = match &request.settings {
+        Some(settings) => session_settings(wrong, settings),
+        None => SessionSettings::default(),
+    };
+    if !request.profile.is_empty() {
+        let beside = [
+            ("kms_key_id", !request.kms_key_id.is_empty()),
+            ("settings", request.settings.is_some()),
+        ];
+        for (field, _) in beside.iter().filter(|(_, is_set)| *is_set) {
+            wrong.add(
+                field,
+                "must be unset where a profile is named, which has its own",
+            );
+        }
+    }
+    match wrong.optional("profile", &request.profile, ProfileName::parse) {
+        Some(profile) => Wanted::Profile(profile),
+        None => Wanted::Settings(SessionSettings {
+            kms_key_id,
+            ..settings
+        }),
+    }
 }
 
 fn session_settings(wrong: &mut Violations, settings: &v1::SessionSettings) -> SessionSettings {

@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep};
 
 use super::record::{Record, Sent, Taken};
 use super::{Book, ClaimError};
-use crate::session::words::SessionId;
+use crate::session::words::{SessionId, SessionSettings};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(25);
 const LONGEST_PAUSE: Duration = Duration::from_millis(200);
@@ -22,6 +22,7 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(200);
 pub struct Claim {
     pub(super) record: Option<(Record, Book)>,
     sent: OnceLock<Sent>,
+    told: OnceLock<SessionSettings>,
     session: OnceCell<SessionId>,
 }
 
@@ -47,6 +48,7 @@ impl Claim {
         Self {
             record,
             sent: OnceLock::new(),
+            told: OnceLock::new(),
             session: OnceCell::new(),
         }
     }
@@ -115,6 +117,14 @@ impl Claim {
         }
         self.sent.get_or_init(|| sent);
         Ok(())
+    }
+
+    /// What AWS is told with the token: what the first attempt of this process told
+    /// it, or else `settings`. A profile may have changed between the two, and AWS
+    /// may refuse a token that comes with something else.
+    #[must_use]
+    pub fn told(&self, settings: &SessionSettings) -> &SessionSettings {
+        self.told.get_or_init(|| settings.clone())
     }
 
     /// When the first attempt left; `None`: none has, as far as is known.

@@ -7,7 +7,8 @@
 //! An example: the token `q3…` has the record `9f…`, SHA-256 over `record` and the
 //! token. Its parameters are SHA-256 over every field that is set, each with its
 //! name and its length before it, so a field that a later version adds does not
-//! change the digest of those that do not set it.
+//! change the digest of those that do not set it. Of a profile the name counts, not
+//! what it holds: that may change while a session of it lives.
 
 use std::time::{Duration, SystemTime};
 
@@ -18,7 +19,7 @@ use tokio::time::Instant;
 
 use super::seal::Seal;
 use crate::session::words::{
-    ChallengeType, ClientRequestToken, SESSION_LIFE, SessionId, SessionSettings,
+    ChallengeType, ClientRequestToken, SESSION_LIFE, SessionId, SessionSettings, Wanted,
 };
 
 /// The name of a record, what it is bound to, and the seal of its session.
@@ -30,11 +31,11 @@ pub(super) struct Record {
 }
 
 impl Record {
-    pub(super) fn of(token: &ClientRequestToken, settings: &SessionSettings) -> Self {
+    pub(super) fn of(token: &ClientRequestToken, wanted: &Wanted) -> Self {
         let derive = |purpose: &str| digest([(purpose, token.expose())]);
         Self {
             name: BASE64_URL_SAFE_NO_PAD.encode(derive("record")),
-            parameters: parameters(settings),
+            parameters: parameters(wanted),
             seal: Seal::new(&derive("seal")),
         }
     }
@@ -106,7 +107,16 @@ impl Sent {
     }
 }
 
-fn parameters(settings: &SessionSettings) -> String {
+fn parameters(wanted: &Wanted) -> String {
+    let fields = match wanted {
+        Wanted::Settings(settings) => settings_fields(settings),
+        Wanted::Profile(name) => vec![("profile", name.as_str().to_owned())],
+    };
+    let fields = fields.iter().map(|(name, value)| (*name, value.as_str()));
+    BASE64_URL_SAFE_NO_PAD.encode(digest(fields))
+}
+
+fn settings_fields(settings: &SessionSettings) -> Vec<(&'static str, String)> {
     let mut fields = Vec::new();
     if let Some(output) = &settings.output {
         fields.push(("bucket", output.bucket.as_str().to_owned()));
@@ -126,8 +136,7 @@ fn parameters(settings: &SessionSettings) -> String {
     }
     let key = settings.kms_key_id.iter();
     fields.extend(key.map(|key| ("key", key.as_str().to_owned())));
-    let fields = fields.iter().map(|(name, value)| (*name, value.as_str()));
-    BASE64_URL_SAFE_NO_PAD.encode(digest(fields))
+    fields
 }
 
 fn digest<'f>(fields: impl IntoIterator<Item = (&'f str, &'f str)>) -> [u8; 32] {
@@ -142,22 +151,26 @@ fn digest<'f>(fields: impl IntoIterator<Item = (&'f str, &'f str)>) -> [u8; 32] 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::session::words::{AuditImagesLimit, KmsKeyId};
+    use crate::session::words::{AuditImagesLimit, KmsKeyId, ProfileName};
 
     #[test]
     fn a_digest_of_parameters_stays_the_same_from_release_to_release() {
-        let none = parameters(&SessionSettings::default());
+        let none = parameters(&Wanted::default());
         assert_eq!(none, "wEWVse6jyVwLf3ELg1GLYeUlk9jBIO4MUtYfijuls3k");
         let other = SessionSettings {
             audit_images_limit: AuditImagesLimit::new(1).expect("in bounds"),
             ..SessionSettings::default()
         };
-        assert_ne!(parameters(&other), none);
+        assert_ne!(parameters(&Wanted::Settings(other)), none);
         let key = SessionSettings {
             kms_key_id: KmsKeyId::parse("alias/a").ok(),
             ..SessionSettings::default()
         };
-        assert_ne!(parameters(&key), none);
+        assert_ne!(parameters(&Wanted::Settings(key)), none);
+        let profile = |name| Wanted::Profile(ProfileName::parse(name).expect("a name"));
+        let one = parameters(&profile("kyc"));
+        assert_eq!(one, "vQTzSt0Gmvc8eAzyR-21F8ZyMmdhUobGClLb9Ik2gcw");
+        assert!(one != none && one != parameters(&profile("kyb")));
     }
 
     #[test]
@@ -173,7 +186,7 @@ mod tests {
     #[test]
     fn neither_the_name_nor_the_seal_is_the_token() {
         let token = ClientRequestToken::random();
-        let record = Record::of(&token, &SessionSettings::default());
+        let record = Record::of(&token, &Wanted::default());
         assert_ne!(record.name, token.expose());
         assert_eq!(record.name.len(), 43);
     }

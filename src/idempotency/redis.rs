@@ -47,7 +47,7 @@ impl RedisRecords {
             .arg(&owner.0)
             .arg(millis(self.terms.lease));
         let (state, age, wall, sealed): (String, i64, String, String) =
-            self.store.run(script).await?;
+            self.store.run("claim", script).await?;
         let leaving = leaving(age, &wall);
         match (state.as_str(), leaving) {
             ("ours", leaving) => Ok(Taken::Ours(leaving)),
@@ -75,7 +75,7 @@ impl RedisRecords {
             .arg(nanos(at))
             .arg(millis(self.terms.lease))
             .arg(millis(self.terms.kept));
-        let (age, wall): (i64, String) = self.store.run(script).await?;
+        let (age, wall): (i64, String) = self.store.run("sent", script).await?;
         leaving(age, &wall).ok_or_else(|| StoreError::Failed("a claim without a date".to_owned()))
     }
 
@@ -95,12 +95,12 @@ impl RedisRecords {
             .arg(nanos(sent.at))
             .arg(millis(sent.age(Instant::now())))
             .arg(millis(self.terms.kept));
-        self.store.run(script).await
+        self.store.run("issued", script).await
     }
 
     pub(super) async fn release(&self, record: &Record, owner: &Owner) -> Result<(), StoreError> {
         let mut script = RELEASE.key(self.key(record));
-        self.store.run(script.arg(&owner.0)).await
+        self.store.run("release", script.arg(&owner.0)).await
     }
 
     fn key(&self, record: &Record) -> String {

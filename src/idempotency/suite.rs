@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout};
 use super::records::Records;
 use super::{Claim, ClaimError, Claims, Terms, Turn};
 use crate::session::words::{
-    AuditImagesLimit, ClientRequestToken, SESSION_LIFE, SessionId, SessionSettings,
+    AuditImagesLimit, ClientRequestToken, SESSION_LIFE, SessionId, SessionSettings, Wanted,
 };
 use crate::store::test_server::RedisServer;
 
@@ -87,15 +87,15 @@ fn session() -> SessionId {
     SessionId::parse("0b5e3a4c-7d57-4f0e-9a51-6b5c1f7f3a10").expect("a UUID")
 }
 
-fn other_settings() -> SessionSettings {
-    SessionSettings {
+fn other_settings() -> Wanted {
+    Wanted::Settings(SessionSettings {
         audit_images_limit: AuditImagesLimit::new(1).expect("in bounds"),
         ..SessionSettings::default()
-    }
+    })
 }
 
 fn claim(replica: &Claims, token: &ClientRequestToken) -> std::sync::Arc<Claim> {
-    let claim = replica.claim(token, &SessionSettings::default());
+    let claim = replica.claim(token, &Wanted::default());
     claim.expect("the first settings")
 }
 
@@ -234,7 +234,7 @@ async fn a_key_of_the_wrong_type_a_flushed_script_and_a_full_store_cost_no_sessi
     server.command(&["SCRIPT", "FLUSH"]).await;
     issue(&claim(&claims, &ClientRequestToken::random())).await;
     let token = ClientRequestToken::random();
-    let record = super::Record::of(&token, &SessionSettings::default());
+    let record = super::Record::of(&token, &Wanted::default());
     let key = store.key("claim", &record.name);
     server.command(&["SET", &key, "nonsense"]).await;
     issue(&claim(&claims, &token)).await;
@@ -250,7 +250,7 @@ async fn the_store_holds_neither_the_token_nor_the_session_and_forgets_in_a_day(
     let claims = Claims::over(Records::shared(store.clone(), Terms::default()), false);
     let token = ClientRequestToken::random();
     issue(&claim(&claims, &token)).await;
-    let record = super::Record::of(&token, &SessionSettings::default());
+    let record = super::Record::of(&token, &Wanted::default());
     let key = store.key("claim", &record.name);
     let kept = server.command(&["HGETALL", &key]).await;
     assert!(!kept.contains(token.expose()) && !kept.contains(&session().expose()));

@@ -57,6 +57,12 @@ impl RetryBudget {
         covered
     }
 
+    /// How many it would allow now, in parts too.
+    pub(super) fn left(&mut self, now: Instant) -> f64 {
+        self.accrue(now);
+        self.balance
+    }
+
     fn accrue(&mut self, now: Instant) {
         let age = now.saturating_duration_since(self.at).as_secs_f64();
         self.balance = (self.balance + age * self.floor_per_second).min(self.most());

@@ -10,11 +10,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
-use tracing::{Instrument as _, debug, field, info_span};
+use tracing::{Instrument as _, debug};
 
 use super::SessionError;
 use super::metrics::{AttemptMetrics, OperationMetrics};
-use crate::admission::{Admission, Entry, Outcome, Permit, Refusal, Refused};
+use super::spans;
+use crate::admission::{Admission, Entry, Outcome, Permit, Refusal};
 use crate::deadline::Deadline;
 use crate::retry::{Advice, Retry};
 use crate::session::words::CallerId;
@@ -93,6 +94,11 @@ impl Attempts {
         (trail.effort, outcome.map_err(Ended::into_error))
     }
 
+    /// An answer repeats an earlier one.
+    pub(super) fn replayed(&self) {
+        self.metrics.replayed();
+    }
+
     async fn attempt<T, F>(
         &self,
         caller: &CallerId,
@@ -111,7 +117,10 @@ impl Attempts {
         };
         note().effort.waited += permit.waited();
         note().effort.attempts += 1;
-        let error = match self.send(permit, attempts + 1, deadline, call()).await {
+        let error = match self
+            .send(permit, (caller, attempts + 1), deadline, call())
+            .await
+        {
             Some(Ok(answer)) => return Ok(answer),
             Some(Err(SessionError::Upstream(error))) => error,
             Some(Err(other)) => return Err(Ended::With(other)),
@@ -143,18 +152,18 @@ impl Attempts {
             Entry::Retry
         };
         let slot = self.admission.admit(caller, entry, deadline);
-        let span = info_span!("admission", outcome = field::Empty);
+        let span = spans::admission();
         let waited = timeout_at(deadline.instant(), slot)
             .instrument(span.clone())
             .await;
-        span.record("outcome", told(&waited));
+        spans::waited(&span, &waited);
         match waited {
             Ok(Ok(permit)) => {
-                self.metrics.waited(permit.waited());
+                self.metrics.waited(&permit);
                 Ok(permit)
             }
             Ok(Err(refused)) => {
-                self.metrics.refused(refused.reason);
+                self.metrics.refused(caller, refused.reason);
                 Err(match refused.reason {
                     Refusal::NoTime => SessionError::DeadlineExceeded,
                     Refusal::Quota | Refusal::CallerQuota | Refusal::Closed => {
@@ -171,47 +180,25 @@ impl Attempts {
     async fn send<T>(
         &self,
         permit: Permit,
-        number: u32,
+        (caller, number): (&CallerId, u32),
         deadline: Deadline,
         call: impl Future<Output = Result<T, SessionError>>,
     ) -> Option<Result<T, SessionError>> {
-        let span = info_span!(
-            "attempt",
-            otel.kind = "client",
-            rpc.system = "aws-api",
-            rpc.service = "Rekognition",
-            rpc.method = self.metrics.method(),
-            number,
-            outcome = field::Empty,
-            error.type = field::Empty,
-            aws.code = field::Empty,
-            aws.request_id = field::Empty,
-            otel.status_code = field::Empty
-        );
-        let counted = self.metrics.leaves(number);
+        let span = spans::attempt(self.metrics.method(), number);
+        let counted = self.metrics.leaves(caller, number);
         let answer = timeout_at(deadline.instant(), call)
             .instrument(span.clone())
             .await
             .ok();
-        let (outcome, code) = match &answer {
+        let (outcome, error) = match &answer {
             None => ("deadline", None),
             Some(Ok(_)) => ("ok", None),
-            Some(Err(SessionError::Upstream(error))) => {
-                (error.kind.as_str(), error.code.as_deref())
-            }
+            Some(Err(SessionError::Upstream(error))) => (error.kind.as_str(), Some(error)),
             Some(Err(_)) => ("not sent", None),
         };
-        span.record("outcome", outcome);
-        if outcome != "ok" {
-            span.record("error.type", outcome);
-            span.record("otel.status_code", "ERROR");
-        }
-        if let Some(Err(SessionError::Upstream(error))) = &answer {
-            span.record("aws.request_id", error.aws_request_id.as_deref());
-        }
-        span.record("aws.code", code);
+        spans::attempted(&span, outcome, error);
         span.in_scope(|| debug!("attempt ended"));
-        counted.finish(outcome);
+        counted.finish(outcome, error);
         match &answer {
             Some(Ok(_)) => permit.finish(Outcome::Answered),
             Some(Err(SessionError::Upstream(error))) => teach(permit, error),
@@ -219,20 +206,6 @@ impl Attempts {
             None | Some(Err(_)) => drop(permit),
         }
         answer
-    }
-}
-
-/// What came of waiting for a slot, in a word.
-fn told<E>(waited: &Result<Result<Permit, Refused>, E>) -> &'static str {
-    match waited {
-        Ok(Ok(_)) => "admitted",
-        Ok(Err(refused)) => match refused.reason {
-            Refusal::Quota => "quota",
-            Refusal::CallerQuota => "caller_quota",
-            Refusal::NoTime => "no_time",
-            Refusal::Closed => "closed",
-        },
-        Err(_) => "deadline",
     }
 }
 

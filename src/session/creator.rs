@@ -1,4 +1,10 @@
-//! Issues sessions: idempotency, admission, attempt, retry, answer.
+//! Issues sessions: policy, idempotency, admission, attempt, retry, answer.
+//!
+//! What the caller may not have is refused first, and costs nothing; a repeat is
+//! judged as the first call was, by the rules of its own moment. A request id is
+//! bound to what the caller said: to a profile by its name, so that a repeat gets
+//! its session though the profile has changed meanwhile. What AWS is told with a
+//! token is what this process told it first.
 //!
 //! It owns the order of these and the session's life. It knows neither gRPC nor
 //! the SDK, and no clock but the caller's deadline and tokio's.
@@ -18,9 +24,11 @@ use super::attempts::{Attempts, Effort};
 use super::{Ownership, SessionError, wall_clock};
 use crate::deadline::Deadline;
 use crate::idempotency::{Claim, ClaimError, Claims, Turn};
+use crate::policy::Policy;
 use crate::result_token::ResultToken;
 use crate::session::words::{
     CallerId, ClientRequestToken, RequestId, SESSION_LIFE, SessionId, SessionSettings, Subject,
+    Wanted,
 };
 use crate::upstream::LivenessApi;
 
@@ -34,7 +42,7 @@ pub struct Order {
     /// The caller's name for the session; `None`: another one at each call.
     pub request_id: Option<RequestId>,
     /// What the session shall be like.
-    pub settings: SessionSettings,
+    pub wanted: Wanted,
     /// When the answer is of no use any more.
     pub deadline: Deadline,
 }
@@ -66,16 +74,25 @@ pub struct Creator<A> {
     attempts: Attempts,
     claims: Claims,
     ownership: Ownership,
+    policy: Policy,
 }
 
 impl<A: LivenessApi> Creator<A> {
-    /// Issues sessions by `api`, in the region of `ownership`.
-    pub fn new(api: Arc<A>, attempts: Attempts, claims: Claims, ownership: Ownership) -> Self {
+    /// Issues sessions by `api`, in the region of `ownership`, to those who may have
+    /// them by `policy`.
+    pub fn new(
+        api: Arc<A>,
+        attempts: Attempts,
+        claims: Claims,
+        ownership: Ownership,
+        policy: Policy,
+    ) -> Self {
         Self {
             api,
             attempts,
             claims,
             ownership,
+            policy,
         }
     }
 
@@ -87,20 +104,22 @@ impl<A: LivenessApi> Creator<A> {
     /// # Errors
     /// As [`SessionError`] says.
     pub async fn create(&self, order: &Order) -> Result<Session, SessionError> {
+        let settings = self.policy.create(&order.caller, &order.wanted)?;
         let Some(request_id) = &order.request_id else {
-            let token = ClientRequestToken::random();
             let claim = Claim::unshared();
-            let (effort, issued) = self.issue(order, &token, &claim).await;
+            let call = (&ClientRequestToken::random(), &settings);
+            let (effort, issued) = self.issue(order, call, &claim).await;
             return self.answer(order, issued?, &claim, effort, Replay::No);
         };
         refuse_past_life(request_id)?;
         let subject = order.subject.as_ref();
         let token = ClientRequestToken::derive(&order.caller, request_id, subject);
-        let claim = self.claims.claim(&token, &order.settings)?;
+        let claim = self.claims.claim(&token, &order.wanted)?;
+        let call = (&token, &settings);
         // Whoever joins another call has this told, and settles nothing.
         let mut told = (Effort::default(), Replay::Yes);
         let session = claim.session();
-        let session = session.get_or_try_init(|| self.settle(order, &token, &claim, &mut told));
+        let session = session.get_or_try_init(|| self.settle(order, call, &claim, &mut told));
         let id = joined(order.deadline, &claim, session).await?;
         let (effort, replay) = told;
         self.answer(order, id, &claim, effort, replay)
@@ -111,7 +130,7 @@ impl<A: LivenessApi> Creator<A> {
     async fn settle(
         &self,
         order: &Order,
-        token: &ClientRequestToken,
+        call: (&ClientRequestToken, &SessionSettings),
         claim: &Claim,
         told: &mut (Effort, Replay),
     ) -> Result<SessionId, SessionError> {
@@ -121,7 +140,7 @@ impl<A: LivenessApi> Creator<A> {
             Turn::Ours(lease) => lease,
         };
         refuse_sent_past_life(claim)?;
-        let (effort, issued) = self.issue(order, token, claim).await;
+        let (effort, issued) = self.issue(order, call, claim).await;
         *told = (effort, Replay::No);
         let session = issued?;
         lease.issued(session).await;
@@ -131,12 +150,13 @@ impl<A: LivenessApi> Creator<A> {
     async fn issue(
         &self,
         order: &Order,
-        token: &ClientRequestToken,
+        call: (&ClientRequestToken, &SessionSettings),
         claim: &Claim,
     ) -> (Effort, Result<SessionId, SessionError>) {
+        let (token, settings) = call;
         let call = async || {
             claim.leaving(wall_clock()).await?;
-            let answer = self.api.create(token, &order.settings).await;
+            let answer = self.api.create(token, claim.told(settings)).await;
             answer.map_err(SessionError::Upstream)
         };
         self.attempts.run(&order.caller, order.deadline, call).await
@@ -156,6 +176,9 @@ impl<A: LivenessApi> Creator<A> {
         let time_to_live = sent.left(Instant::now());
         if time_to_live.is_zero() {
             return Err(SessionError::RequestIdExpired);
+        }
+        if replay == Replay::Yes {
+            self.attempts.replayed();
         }
         let expire_time = sent.at + SESSION_LIFE;
         let subject = order.subject.as_ref();

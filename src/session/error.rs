@@ -1,6 +1,7 @@
 //! Why there is no session, or no result.
 
 use crate::admission::Refused;
+use crate::policy::NotAllowed;
 use crate::upstream::UpstreamError;
 
 /// Why there is no session, or no result.
@@ -12,6 +13,9 @@ pub enum SessionError {
     /// The request id was used before, with other parameters.
     #[error("this request_id was used before, with other parameters")]
     RequestIdConflict,
+    /// The caller may not have what it wants: nothing was spent.
+    #[error(transparent)]
+    NotAllowed(#[from] NotAllowed),
     /// The result is not for this caller, subject and session, or it was too long
     /// ago. It does not say which, nor whether there is such a session.
     #[error("the result_token is not for this caller, subject and session_id, or has expired")]

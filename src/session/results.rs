@@ -1,10 +1,11 @@
-//! Reads what came of a session: ownership, admission, attempt, retry, answer.
+//! Reads what came of a session: policy, ownership, admission, attempt, retry, answer.
 
 use std::sync::Arc;
 
 use super::attempts::{Attempts, Effort};
 use super::{Ownership, Proof, SessionError};
 use crate::deadline::Deadline;
+use crate::policy::Policy;
 use crate::result_token::ResultToken;
 use crate::session::words::{CallerId, LivenessResult, SessionId, Subject};
 use crate::upstream::LivenessApi;
@@ -30,16 +31,24 @@ pub struct Results<A> {
     attempts: Attempts,
     ownership: Ownership,
     proof: Proof,
+    policy: Policy,
 }
 
 impl<A: LivenessApi> Results<A> {
-    /// Reads by `api` what belongs, by `ownership`, to those who ask.
-    pub fn new(api: Arc<A>, attempts: Attempts, ownership: Ownership, proof: Proof) -> Self {
+    /// Reads by `api` what belongs, by `ownership`, to those who ask and who may,
+    /// by `policy`, ask at all.
+    pub fn new(
+        api: Arc<A>,
+        attempts: Attempts,
+        (ownership, proof): (Ownership, Proof),
+        policy: Policy,
+    ) -> Self {
         Self {
             api,
             attempts,
             ownership,
             proof,
+            policy,
         }
     }
 
@@ -54,6 +63,7 @@ impl<A: LivenessApi> Results<A> {
     /// # Errors
     /// As [`SessionError`] says.
     pub async fn read(&self, reading: &Reading) -> Result<(LivenessResult, Effort), SessionError> {
+        self.policy.result(&reading.caller)?;
         self.ownership.check(reading, self.proof)?;
         let call = async || {
             let answer = self.api.result(&reading.session).await;

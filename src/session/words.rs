@@ -7,17 +7,21 @@
 //!
 //! Ids, tokens, subjects and images never show in `Debug`: what prints is `SessionId(..)`.
 
+mod challenge;
+mod glob;
 mod identity;
 mod request;
 mod result;
 mod subject;
 
+pub use challenge::{ChallengePreference, ChallengeType, ChallengeVersions, Version};
+pub use glob::{CallerGlob, CallerGlobs, MalformedGlob, TooManyGlobs};
 pub use identity::{
     CallerId, ClientRequestToken, MalformedUuid, RequestId, SESSION_LIFE, SessionId,
 };
 pub use request::{
-    AuditImagesLimit, BrokenConstraint, ChallengePreference, ChallengeType, ChallengeVersions,
-    KmsKeyId, OutputConfig, S3Bucket, S3KeyPrefix, SessionSettings, Version,
+    AuditImagesLimit, BrokenConstraint, KmsKeyId, OutputConfig, ProfileName, S3Bucket, S3KeyPrefix,
+    SessionSettings, Wanted,
 };
 pub use result::{
     BoundingBox, Challenge, Feedback, Image, LivenessResult, S3Object, SessionStatus,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::{Store, StoreSettings};
+use super::{Store, StoreMetrics, StoreSettings};
 
 /// A server; it ends with this value.
 pub(crate) struct RedisServer {
@@ -59,7 +59,7 @@ impl RedisServer {
 
     /// A connection to it, made.
     pub(crate) async fn store(&self) -> Store {
-        let store = Store::open(&self.settings()).expect("it has a URL");
+        let store = Store::open(&self.settings(), &StoreMetrics::default()).expect("it has a URL");
         store.up().await;
         store
     }

@@ -32,12 +32,6 @@ pub struct LogFilter {
 }
 
 impl LogFilter {
-    /// A filter that nothing changes.
-    #[must_use]
-    pub fn fixed() -> Self {
-        Self { handle: None }
-    }
-
     /// Goes by `text` from the next line on, unless `LIVEGATE_LOG` is set. A text
     /// that is no filter changes nothing.
     pub fn set(&self, text: &str) {

@@ -7,6 +7,10 @@
 
 mod credentials;
 mod error;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
+mod metrics;
 mod translate;
 mod warm_up;
 
@@ -17,8 +21,10 @@ use aws_sdk_rekognition::Client;
 use aws_sdk_rekognition::config::retry::RetryConfig;
 use aws_sdk_rekognition::config::timeout::TimeoutConfig;
 use aws_sdk_rekognition::config::{Config, Credentials as AwsCredentials, Region};
+use aws_sdk_rekognition::operation::RequestId as _;
 
 use self::credentials::RefreshableIdentityCache;
+pub use self::metrics::CredentialsMetrics;
 use super::{LivenessApi, UpstreamError, UpstreamErrorKind};
 use crate::session::words::{ClientRequestToken, LivenessResult, SessionId, SessionSettings};
 
@@ -64,7 +70,11 @@ pub struct Rekognition {
 
 impl Rekognition {
     /// A client for `settings`. Nothing is sent yet.
-    pub async fn new(settings: &Settings, credentials: &Credentials) -> Self {
+    pub async fn new(
+        settings: &Settings,
+        credentials: &Credentials,
+        metrics: &CredentialsMetrics,
+    ) -> Self {
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
             .region(Region::new(settings.region.clone()))
             .use_fips(settings.use_fips)
@@ -74,7 +84,7 @@ impl Rekognition {
             loader = loader.credentials_provider(test);
         }
         let shared = loader.load().await;
-        let identities = RefreshableIdentityCache::new(CREDENTIALS_TIMEOUT);
+        let identities = RefreshableIdentityCache::new(CREDENTIALS_TIMEOUT, metrics.clone());
         let timeouts = TimeoutConfig::builder()
             .operation_attempt_timeout(settings.attempt_timeout)
             .build();
@@ -130,6 +140,7 @@ impl LivenessApi for Rekognition {
             .send()
             .await
             .map_err(|error| self.note(error::translate(&error)))?;
+        record(output.request_id());
         translate::session_id(output.session_id())
     }
 
@@ -142,6 +153,13 @@ impl LivenessApi for Rekognition {
             .send()
             .await
             .map_err(|error| self.note(error::translate(&error)))?;
+        record(output.request_id());
         translate::result(output)
     }
+}
+
+/// AWS's own name for an attempt goes into the attempt's span.
+fn record(request_id: Option<&str>) {
+    let id = request_id.map(|id| error::shorten(id, error::LONGEST_CODE));
+    tracing::Span::current().record("aws.request_id", id);
 }

@@ -5,15 +5,17 @@
 //! real creator, admission and retry; a client that fails does not come back.
 
 use std::num::NonZeroU32;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
 use livegate::admission::{Admission, AdmissionSettings, CallerPolicies, QuotaSettings};
 use livegate::deadline::Deadline;
 use livegate::idempotency::Claims;
+use livegate::policy::{Policy, Rules, Unsaid};
 use livegate::result_token::{Key, TokenKeys};
 use livegate::retry::{Retry, RetrySettings};
-use livegate::session::words::{CallerId, SessionSettings};
+use livegate::session::words::{CallerId, Wanted};
 use livegate::session::{Attempts, Creator, Order, Ownership, SessionError};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
@@ -24,6 +26,7 @@ use super::upstream::{Upstream, interval};
 pub(crate) const CALLERS: usize = 10;
 const BUSY_SHARE: f64 = 0.7;
 const DEADLINE: Duration = Duration::from_secs(5);
+const FIRST_SEED: u64 = 42;
 
 /// Who else spends the quota.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,32 +47,43 @@ pub(crate) struct Cell {
     /// What happens before is not counted.
     pub(crate) warm_up: Duration,
     pub(crate) counted: Duration,
-    pub(crate) seed: u64,
+    /// As often as that it is run, each time from another seed.
+    pub(crate) runs: u64,
 }
 
 impl Cell {
     /// Runs the cell on paused time, alone in its thread.
     pub(crate) fn run(&self) -> Figures {
+        let mut runs = self.seeds().map(|seed| self.run_from(seed));
+        let first = runs.next().expect("it runs at least once");
+        runs.fold(first, Figures::with)
+    }
+
+    fn seeds(&self) -> Range<u64> {
+        FIRST_SEED..FIRST_SEED + self.runs
+    }
+
+    fn run_from(&self, seed: u64) -> Figures {
         // Backoff draws from the thread's generator.
-        fastrand::seed(self.seed);
+        fastrand::seed(seed);
         tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .start_paused(true)
             .build()
             .expect("a runtime")
-            .block_on(self.simulate())
+            .block_on(self.simulate(seed))
     }
 
-    async fn simulate(&self) -> Figures {
-        let upstream = Arc::new(Upstream::new(self.quota, self.depth(), self.seed));
+    async fn simulate(&self, seed: u64) -> Figures {
+        let upstream = Arc::new(Upstream::new(self.quota, self.depth(), seed));
         if self.tenancy == Tenancy::Shared {
             let others = self.quota - self.left();
-            let (upstream, seed) = (upstream.clone(), self.seed + 1);
+            let (upstream, seed) = (upstream.clone(), seed + 1000);
             tokio::spawn(async move { upstream.other_tenant(others, seed).await });
         }
         let start = Instant::now();
         let (ended, mut outcomes) = mpsc::unbounded_channel();
-        let arrivals = self.send_requests(self.creator(&upstream), ended);
+        let arrivals = self.send_requests(self.creator(&upstream), ended, seed + 2000);
         let counting = async {
             sleep_until(start + self.warm_up).await;
             let before = upstream.counts();
@@ -123,7 +137,7 @@ impl Cell {
         let (quota, depth) = (self.settings().quota, self.depth());
         format!(
             "{:?}, Q {}: AWS's bucket holds {depth}; burst {}, headroom {}, max_wait {:?}, \
-             deadline {DEADLINE:?}, {:?} after {:?}, seed {}",
+             deadline {DEADLINE:?}, {:?} after {:?} from each seed",
             self.tenancy,
             self.quota,
             quota.burst,
@@ -131,7 +145,6 @@ impl Cell {
             quota.max_wait,
             self.counted,
             self.warm_up,
-            self.seed,
         )
     }
 
@@ -148,19 +161,27 @@ impl Cell {
         let key = Key::new(&[1; 32]).expect("32 bytes");
         let keys = TokenKeys::new(key, Vec::new()).expect("one key");
         let ownership = Ownership::new(keys, "us-east-1");
-        Arc::new(Creator::new(upstream.clone(), attempts, claims, ownership))
+        let policy = Policy::new(Rules::default(), Unsaid::Everything);
+        Arc::new(Creator::new(
+            upstream.clone(),
+            attempts,
+            claims,
+            ownership,
+            policy,
+        ))
     }
 
     async fn send_requests(
         &self,
         creator: Arc<Creator<Upstream>>,
         ended: mpsc::UnboundedSender<Ended>,
+        seed: u64,
     ) {
         let callers: Vec<CallerId> = (0..CALLERS)
             .map(|number| CallerId::new(&format!("caller-{number}")).expect("a plain name"))
             .collect();
         let rate = self.load * self.left();
-        let mut random = fastrand::Rng::with_seed(self.seed + 2);
+        let mut random = fastrand::Rng::with_seed(seed);
         let counted_from = Instant::now() + self.warm_up;
         let end = counted_from + self.counted;
         let mut at = Instant::now();
@@ -195,7 +216,7 @@ async fn request(creator: Arc<Creator<Upstream>>, id: CallerId, caller: usize) -
         caller: id,
         request_id: None,
         subject: None,
-        settings: SessionSettings::default(),
+        wanted: Wanted::default(),
         deadline: Deadline::after(start, DEADLINE),
     };
     let outcome = match creator.create(&order).await {

@@ -43,6 +43,7 @@ pub(crate) struct Figures {
     arrived: [u64; CALLERS],
     served: [u64; CALLERS],
     sessions: HashSet<SessionId>,
+    named_twice: u64,
     waits: Vec<Duration>,
     refusals: Vec<Duration>,
     refused_at_once: u64,
@@ -59,6 +60,7 @@ impl Figures {
             arrived: [0; CALLERS],
             served: [0; CALLERS],
             sessions: HashSet::new(),
+            named_twice: 0,
             waits: Vec::new(),
             refusals: Vec::new(),
             refused_at_once: 0,
@@ -66,12 +68,29 @@ impl Figures {
         }
     }
 
+    /// Those of two runs together.
+    pub(crate) fn with(mut self, other: Self) -> Self {
+        self.counted += other.counted;
+        self.before = self.before + other.before;
+        self.after = self.after + other.after;
+        for caller in 0..CALLERS {
+            self.arrived[caller] += other.arrived[caller];
+            self.served[caller] += other.served[caller];
+        }
+        self.named_twice += other.named_twice;
+        self.waits.extend(other.waits);
+        self.refusals.extend(other.refusals);
+        self.refused_at_once += other.refused_at_once;
+        self.failed_slowly += other.failed_slowly;
+        self
+    }
+
     pub(crate) fn add(&mut self, ended: &Ended) {
         self.arrived[ended.caller] += 1;
         match &ended.outcome {
             Outcome::Served { session, waited } => {
                 self.served[ended.caller] += 1;
-                self.sessions.insert(*session);
+                self.named_twice += u64::from(!self.sessions.insert(*session));
                 self.waits.push(*waited);
                 return;
             }
@@ -130,8 +149,7 @@ impl Figures {
     /// Calls that AWS let through for a request that had its session already, and
     /// answers that named a session that another answer had named.
     pub(crate) fn duplicates(&self) -> u64 {
-        let named_twice = self.waits.len() - self.sessions.len();
-        self.after.repeated - self.before.repeated + named_twice as u64
+        self.after.repeated - self.before.repeated + self.named_twice
     }
 
     fn of_arrivals(&self, count: u64) -> f64 {

@@ -7,6 +7,7 @@
 //! the same token of ours always gets the same one.
 
 use std::collections::HashMap;
+use std::ops::Add;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -26,6 +27,18 @@ pub(crate) struct Counts {
     pub(crate) repeated: u64,
     /// Our calls that were throttled.
     pub(crate) throttled: u64,
+}
+
+impl Add for Counts {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            sessions: self.sessions + other.sessions,
+            repeated: self.repeated + other.repeated,
+            throttled: self.throttled + other.throttled,
+        }
+    }
 }
 
 /// A simulated AWS account.

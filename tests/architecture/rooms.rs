@@ -20,7 +20,7 @@ const LEAVES: [&str; 2] = ["session::words", "deadline"];
 /// The one room that names every other.
 const ROOT: &str = "app";
 
-const ROOMS: [Room; 23] = [
+const ROOMS: [Room; 24] = [
     room("main", &["cli"]),
     room("lib", &[]),
     // The commands start the parts that a person asks for by name. `auth` and
@@ -52,6 +52,7 @@ const ROOMS: [Room; 23] = [
             "auth",
             "grpc",
             "idempotency",
+            "policy",
             "retry",
             "shutdown",
             "store",
@@ -89,8 +90,11 @@ const ROOMS: [Room; 23] = [
             "upstream",
             "idempotency",
             "result_token",
+            // Who may not is turned away before anything is spent.
+            "policy",
         ],
     ),
+    room("policy", &[]),
     room("result_token", &[]),
     room("session::words", &[]),
     room("deadline", &[]),
@@ -126,10 +130,15 @@ struct Library {
     homes: &'static [&'static str],
 }
 
-const LIBRARIES: [Library; 8] = [
+const LIBRARIES: [Library; 9] = [
     Library {
         crates: &["opentelemetry", "tracing_opentelemetry"],
         homes: &["telemetry"],
+    },
+    // What a caller presents is read at one place.
+    Library {
+        crates: &["jsonwebtoken", "spiffe", "ipnet"],
+        homes: &["auth", "config::auth"],
     },
     // Cryptography, not AWS: it seals what lies in the store.
     Library {
@@ -149,8 +158,9 @@ const LIBRARIES: [Library; 8] = [
         homes: &["grpc"],
     },
     Library {
-        crates: &["tokio_rustls", "rustls"],
-        homes: &["grpc"],
+        crates: &["tokio_rustls", "rustls", "hyper_rustls"],
+        // The keys of tokens come from elsewhere.
+        homes: &["grpc", "auth::fetch"],
     },
     Library {
         crates: &["governor"],

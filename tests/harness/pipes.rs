@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use hyper_util::rt::TokioIo;
 use livegate::admission::{Admission, AdmissionSettings, CallerPolicies, QuotaSettings};
-use livegate::auth::AuthMode;
+use livegate::auth::{Auth, AuthMetrics, AuthMode};
 use livegate::grpc::{EdgeLimits, GrpcMetrics, Health, Server, SessionService};
 use livegate::idempotency::Claims;
+use livegate::policy::{Policy, Rules, Unsaid};
 use livegate::result_token::TokenKeys;
 use livegate::retry::{Retry, RetrySettings};
 use livegate::session::{Attempts, Creator, Ownership, Proof, Results};
@@ -44,6 +45,8 @@ pub(crate) struct Setup {
     pub(crate) results: bool,
     pub(crate) proof: Proof,
     pub(crate) token_keys: TokenKeys,
+    pub(crate) rules: Rules,
+    pub(crate) unsaid: Unsaid,
 }
 
 impl Default for Setup {
@@ -63,6 +66,8 @@ impl Default for Setup {
             results: true,
             proof: Proof::Token,
             token_keys: tokens::keys(),
+            rules: Rules::default(),
+            unsaid: Unsaid::Everything,
         }
     }
 }
@@ -83,6 +88,7 @@ pub(crate) fn count(number: u32) -> NonZeroU32 {
 /// A Livegate that serves until it is dropped.
 pub(crate) struct Livegate {
     pub(crate) aws: Arc<Aws>,
+    pub(crate) policy: Policy,
     pipes: mpsc::UnboundedSender<DuplexStream>,
     _serving: AbortOnDropHandle<()>,
 }
@@ -105,10 +111,11 @@ impl Livegate {
     pub(crate) async fn with(setup: Setup) -> Self {
         logs::install();
         let aws = Arc::new(Aws::default());
+        let policy = Policy::new(setup.rules.clone(), setup.unsaid);
         let server = Server {
-            service: service(&aws, &setup),
+            service: service(&aws, &setup, &policy),
             health: Health::starting().await,
-            auth: setup.auth,
+            auth: Arc::new(Auth::new(&setup.auth.into(), AuthMetrics::default())),
             default_deadline: setup.default_deadline,
             limits: EdgeLimits::default(),
             tls: None,
@@ -123,6 +130,7 @@ impl Livegate {
         tokio::time::advance(UPTIME).await;
         Self {
             aws,
+            policy,
             pipes,
             _serving: AbortOnDropHandle::new(serving),
         }
@@ -148,7 +156,7 @@ impl Livegate {
     }
 }
 
-fn service(aws: &Arc<Aws>, setup: &Setup) -> SessionService<Aws> {
+fn service(aws: &Arc<Aws>, setup: &Setup, policy: &Policy) -> SessionService<Aws> {
     let retry = Arc::new(Retry::new(&setup.retry));
     let attempts = || {
         let admission = Admission::open(AdmissionSettings {
@@ -160,8 +168,17 @@ fn service(aws: &Arc<Aws>, setup: &Setup) -> SessionService<Aws> {
     };
     let ownership = Ownership::new(setup.token_keys.clone(), REGION);
     let claims = Claims::default();
-    let creator = Creator::new(aws.clone(), attempts(), claims, ownership.clone());
-    let reader = || Results::new(aws.clone(), attempts(), ownership, setup.proof);
+    let creator = Creator::new(
+        aws.clone(),
+        attempts(),
+        claims,
+        ownership.clone(),
+        policy.clone(),
+    );
+    let reader = || {
+        let shown = (ownership, setup.proof);
+        Results::new(aws.clone(), attempts(), shown, policy.clone())
+    };
     let results = setup.results.then(reader);
     SessionService::new(creator, results)
 }

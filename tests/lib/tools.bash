@@ -33,6 +33,19 @@ rust_tools() {
   command -v cc >/dev/null || die "missing: cc, a C compiler. On Debian: apt-get install gcc libc6-dev"
 }
 
+cxx_tools() {
+  debian g++ c++ --version
+}
+
+# Whether cargo-deny is at hand. Cargo would build it for several minutes: who does
+# not have it goes without, but for CI.
+has_cargo_deny() {
+  if cargo deny --version >/dev/null 2>&1; then return; fi
+  if [[ -n ${CI:-} ]]; then die "missing: cargo-deny, which CI must have: cargo install cargo-deny --locked"; fi
+  echo 'SKIPPED for want of cargo-deny: cargo install cargo-deny --locked'
+  return 1
+}
+
 python_tools() {
   python_packages python tests/foreign/requirements.txt
 }
@@ -98,9 +111,9 @@ redis_server() {
   ln -sf /usr/bin/redis-check-rdb "$tools/bin/redis-server"
 }
 
-# Unpacked, not installed: the package prometheus would start a service.
+# Prometheus and promtool. Unpacked, not installed: the package would start a service.
 promtool_tools() {
-  if command -v promtool >/dev/null; then return; fi
+  if command -v promtool >/dev/null && command -v prometheus >/dev/null; then return; fi
   command -v apt-get >/dev/null || die "missing: promtool, which comes with Prometheus: put it on the PATH"
   mkdir -p "$tools/prometheus"
   (
@@ -109,5 +122,5 @@ promtool_tools() {
     dpkg -x prometheus_*.deb .
     rm prometheus_*.deb
   )
-  ln -sf "$tools/prometheus/usr/bin/promtool" "$tools/bin/promtool"
+  ln -sf "$tools/prometheus/usr/bin/prometheus" "$tools/prometheus/usr/bin/promtool" "$tools/bin"
 }

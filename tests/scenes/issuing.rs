@@ -117,6 +117,7 @@ fn everything() -> v1::CreateSessionRequest {
             challenge_preferences: vec![movement, light],
         }),
         subject: "jane".to_owned(),
+        profile: String::new(),
     }
 }
 

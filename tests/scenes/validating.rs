@@ -275,3 +275,31 @@ async fn what_is_wrong_beyond_what_fits_into_headers_is_counted() {
     let details: usize = told.violations.iter().map(|(f, d)| f.len() + d.len()).sum();
     assert!(told.message.len() + details < 4096, "clients read 8 KiB");
 }
+
+#[tokio::test(start_paused = true)]
+async fn values_that_grow_as_they_are_shown_are_told_as_far_as_they_fit() {
+    let livegate = Livegate::up().await;
+    let wide = times("\u{10ffff}", 41);
+    let preference = v1::ChallengePreference {
+        r#type: 1,
+        versions: Some(v1::ChallengeVersions {
+            minimum: wide.clone(),
+            maximum: wide,
+        }),
+    };
+    let settings = v1::SessionSettings {
+        challenge_preferences: vec![preference; 8],
+        ..Default::default()
+    };
+    let request = v1::CreateSessionRequest {
+        settings: Some(settings),
+        ..Default::default()
+    };
+    let told = asked(&livegate, request).await.unwrap();
+    let details: usize = told.violations.iter().map(|(f, d)| f.len() + d.len()).sum();
+    assert!(
+        (1000..2400).contains(&details),
+        "clients read 8 KiB: {details}"
+    );
+    assert!(told.message.ends_with(" more"), "{told:?}");
+}

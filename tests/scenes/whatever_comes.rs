@@ -74,6 +74,7 @@ fn request() -> impl Strategy<Value = v1::CreateSessionRequest> {
                 kms_key_id,
                 settings,
                 subject,
+                profile: String::new(),
             },
         )
 }

@@ -1,14 +1,9 @@
 //! A certificate authority of our own, and the files that Livegate reads.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use tempfile::TempDir;
-use tokio_rustls::rustls::crypto::aws_lc_rs;
-use tokio_rustls::rustls::pki_types::pem::PemObject as _;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use tokio_rustls::rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
 
 /// An authority.
 pub(crate) struct Authority(CertifiedIssuer<'static, KeyPair>);
@@ -35,38 +30,17 @@ impl Authority {
     pub(crate) fn issue(&self, name: &str, year: i32) -> Pair {
         let mut params = CertificateParams::new(vec![name.to_owned()]).expect("a name");
         params.not_after = rcgen::date_time_ymd(year, 12, 31);
+        self.sign(&params)
+    }
+
+    /// A new certificate as `params` have it.
+    pub(crate) fn sign(&self, params: &CertificateParams) -> Pair {
         let key = KeyPair::generate().expect("a key");
         let certificate = params.signed_by(&key, &self.0).expect("a certificate");
         Pair {
             certificate: certificate.pem(),
             key: key.serialize_pem(),
         }
-    }
-
-    /// A client that trusts this authority alone.
-    pub(crate) fn client(
-        &self,
-        identity: Option<&Pair>,
-        versions: &[&'static SupportedProtocolVersion],
-    ) -> Arc<ClientConfig> {
-        let mut roots = RootCertStore::empty();
-        roots.add(self.0.der().clone()).expect("a root");
-        let builder = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-            .with_protocol_versions(versions)
-            .expect("versions that the provider has")
-            .with_root_certificates(roots);
-        let mut config = match identity {
-            None => builder.with_no_client_auth(),
-            Some(pair) => {
-                let chain = CertificateDer::from_pem_slice(pair.certificate.as_bytes());
-                let key = PrivateKeyDer::from_pem_slice(pair.key.as_bytes());
-                builder
-                    .with_client_auth_cert(vec![chain.expect("PEM")], key.expect("PEM"))
-                    .expect("a pair")
-            }
-        };
-        config.alpn_protocols = vec![b"h2".to_vec()];
-        Arc::new(config)
     }
 }
 

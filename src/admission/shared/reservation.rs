@@ -74,7 +74,7 @@ pub(super) async fn reserve(quota: &SharedQuota, order: Order<'_>) -> Result<Ans
         .arg(u8::from(order.drain))
         .arg(whole(spare * MILLION));
     type Told = (String, i64, i64, i64, u32, String, u64, String);
-    let told: Told = quota.store.run(script).await?;
+    let told: Told = quota.store.run("reserve", script).await?;
     let (state, wait, level, others, replicas, factor, age, reports) = told;
     let wait = Duration::from_micros(u64::try_from(wait).unwrap_or(0));
     let granted = match state.as_str() {
@@ -103,7 +103,7 @@ pub(super) async fn cut(quota: &SharedQuota, factor: f64) -> Result<(), StoreErr
     let script = script
         .arg(format!("{factor:.6}"))
         .arg(EPOCH.as_micros().to_string());
-    quota.store.run(script).await
+    quota.store.run("cut", script).await
 }
 
 fn whole(number: f64) -> String {

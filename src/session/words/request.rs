@@ -1,13 +1,13 @@
 //! What a caller may ask of a session, each value within the bounds of the AWS
 //! service model. The model's own patterns are not anchored; these are.
 
-use std::fmt;
+use super::ChallengePreference;
 
 /// What a value had to be and was not. Its text completes the sentence "the
 /// field ...".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct BrokenConstraint(&'static str);
+pub struct BrokenConstraint(pub(super) &'static str);
 
 /// The settings of a session; the default is AWS's own.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -22,6 +22,22 @@ pub struct SessionSettings {
     pub kms_key_id: Option<KmsKeyId>,
 }
 
+/// What a session shall be like, as its caller said it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Wanted {
+    /// In its own words.
+    Settings(SessionSettings),
+    /// As the operators have it under this name.
+    Profile(ProfileName),
+}
+
+impl Default for Wanted {
+    /// Nothing said.
+    fn default() -> Self {
+        Self::Settings(SessionSettings::default())
+    }
+}
+
 /// The bucket, and what its keys begin with.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct OutputConfig {
@@ -31,99 +47,8 @@ pub struct OutputConfig {
     pub key_prefix: Option<S3KeyPrefix>,
 }
 
-/// A challenge that may be offered, in the versions that will do.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct ChallengePreference {
-    /// Which challenge.
-    pub challenge: ChallengeType,
-    /// The versions that will do.
-    pub versions: ChallengeVersions,
-}
-
-/// What the person is asked to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum ChallengeType {
-    /// Move the face into an oval, under flashes of coloured light.
-    FaceMovementAndLight,
-    /// Move the face into an oval.
-    FaceMovement,
-}
-
-/// A range of versions whose minimum is not above its maximum.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct ChallengeVersions {
-    minimum: Option<Version>,
-    maximum: Option<Version>,
-}
-
-impl ChallengeVersions {
-    /// A range; `None` leaves an end open.
-    ///
-    /// # Errors
-    /// Where the minimum is above the maximum.
-    pub fn new(
-        minimum: Option<Version>,
-        maximum: Option<Version>,
-    ) -> Result<Self, BrokenConstraint> {
-        match (minimum, maximum) {
-            (Some(low), Some(high)) if low > high => Err(BrokenConstraint(
-                "must have a minimum that is not above its maximum",
-            )),
-            _ => Ok(Self { minimum, maximum }),
-        }
-    }
-
-    /// The lowest version that will do.
-    #[must_use]
-    pub fn minimum(&self) -> Option<Version> {
-        self.minimum
-    }
-
-    /// The highest version that will do.
-    #[must_use]
-    pub fn maximum(&self) -> Option<Version> {
-        self.maximum
-    }
-}
-
-/// A challenge's version: three numbers from 0 to 999.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Version([u16; 3]);
-
-impl Version {
-    /// Reads a version as in `1.0.0`.
-    ///
-    /// # Errors
-    /// Where `text` is not three numbers from 0 to 999, joined by dots and
-    /// without leading zeros.
-    pub fn parse(text: &str) -> Result<Self, BrokenConstraint> {
-        const FORM: BrokenConstraint = BrokenConstraint(
-            "must be three numbers from 0 to 999 joined by dots, without leading zeros",
-        );
-        let mut numbers = [0; 3];
-        let mut parts = text.split('.');
-        for number in &mut numbers {
-            let part = parts.next().ok_or(FORM)?;
-            let leading_zero = part.len() > 1 && part.starts_with('0');
-            let digits = part.bytes().all(|byte| byte.is_ascii_digit());
-            if !(1..=3).contains(&part.len()) || leading_zero || !digits {
-                return Err(FORM);
-            }
-            *number = part.parse().map_err(|_| FORM)?;
-        }
-        parts.next().map_or(Ok(Self(numbers)), |_| Err(FORM))
-    }
-}
-
-impl fmt::Display for Version {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [major, minor, patch] = self.0;
-        write!(f, "{major}.{minor}.{patch}")
-    }
-}
-
 /// How many audit images to keep, at best effort: 0 to 4.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct AuditImagesLimit(u8);
 
 impl AuditImagesLimit {
@@ -147,8 +72,8 @@ impl AuditImagesLimit {
 
 /// Declares a text that is right by construction.
 macro_rules! bounded_text {
-    ($(#[$doc:meta])* $name:ident, $accepts:expr, $must:literal) => {
-        $(#[$doc])*
+    ($(#[$attribute:meta])* $name:ident, $accepts:expr, $must:literal) => {
+        $(#[$attribute])*
         #[derive(Clone, Debug, PartialEq, Eq, Hash)]
         pub struct $name(String);
 
@@ -200,32 +125,18 @@ bounded_text!(
     "must be up to 950 characters without white space or control characters"
 );
 
+bounded_text!(
+    /// Settings that the operators have named: 1 to 64 characters of `a-z 0-9 - _`.
+    #[derive(PartialOrd, Ord)]
+    ProfileName,
+    |text| (1..=64).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_".contains(&b)),
+    "must be 1 to 64 characters of a-z 0-9 - _"
+);
+
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_version_is_three_plain_numbers() {
-        for right in ["0.0.0", "1.0.0", "999.999.999", "10.0.7"] {
-            assert_eq!(
-                Version::parse(right).map(|v| v.to_string()),
-                Ok(right.to_owned())
-            );
-        }
-        for wrong in [
-            "", "1", "1.0", "1.0.0.0", "01.0.0", "1000.0.0", "1.0.+1", "1.0.٣", "1..0", " 1.0.0",
-        ] {
-            assert!(Version::parse(wrong).is_err(), "{wrong:?}");
-        }
-    }
-
-    #[test]
-    fn versions_compare_as_numbers_and_a_range_is_not_upside_down() {
-        let (nine, ten) = (Version::parse("1.9.0"), Version::parse("1.10.0"));
-        assert!(ChallengeVersions::new(nine.ok(), ten.ok()).is_ok());
-        assert!(ChallengeVersions::new(ten.ok(), nine.ok()).is_err());
-        assert!(ChallengeVersions::new(ten.ok(), ten.ok()).is_ok());
-    }
 
     #[test]
     fn texts_are_held_to_their_bounds_at_both_ends() {

@@ -14,6 +14,8 @@ use aws_smithy_runtime_api::client::identity::{
 };
 use tokio::time::Instant;
 
+use super::metrics::CredentialsMetrics;
+
 /// Credentials are asked for anew at most this often, however many calls fail.
 const REFRESH_EACH: Duration = Duration::from_secs(1);
 
@@ -23,14 +25,16 @@ pub(super) struct RefreshableIdentityCache {
     current: Arc<ArcSwap<SharedIdentityCache>>,
     refreshed_at: Arc<Mutex<Option<Instant>>>,
     load_timeout: Duration,
+    metrics: CredentialsMetrics,
 }
 
 impl RefreshableIdentityCache {
-    pub(super) fn new(load_timeout: Duration) -> Self {
+    pub(super) fn new(load_timeout: Duration, metrics: CredentialsMetrics) -> Self {
         Self {
             current: Arc::new(ArcSwap::from_pointee(empty(load_timeout))),
             refreshed_at: Arc::default(),
             load_timeout,
+            metrics,
         }
     }
 
@@ -42,6 +46,7 @@ impl RefreshableIdentityCache {
             .unwrap_or_else(PoisonError::into_inner);
         if refreshed_at.is_none_or(|at| at.elapsed() >= REFRESH_EACH) {
             *refreshed_at = Some(Instant::now());
+            self.metrics.refreshed();
             self.current.store(Arc::new(empty(self.load_timeout)));
         }
     }
@@ -66,9 +71,13 @@ impl ResolveCachedIdentity for RefreshableIdentityCache {
     ) -> IdentityFuture<'a> {
         let current = self.current.load_full();
         IdentityFuture::new(async move {
-            current
+            let identity = current
                 .resolve_cached_identity(resolver, components, config)
-                .await
+                .await?;
+            if let Some(at) = identity.expiration() {
+                self.metrics.expire(at);
+            }
+            Ok(identity)
         })
     }
 }

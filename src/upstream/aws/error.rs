@@ -15,11 +15,12 @@ use aws_sdk_rekognition::operation::RequestId as _;
 
 use crate::upstream::{UpstreamError, UpstreamErrorKind as Kind};
 
-/// AWS's words are kept up to this many characters.
+/// AWS's words are kept up to this many bytes. They leave in headers, of which
+/// clients read 8 KiB: there a byte that is not ASCII becomes three.
 const LONGEST_MESSAGE: usize = 500;
 
 /// AWS's codes and request ids are kept up to this many.
-const LONGEST_CODE: usize = 100;
+pub(super) const LONGEST_CODE: usize = 64;
 
 /// Nobody is sent away for longer, whatever AWS asks.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(30);
@@ -144,9 +145,10 @@ fn retry_after(response: &HttpResponse) -> Option<Duration> {
 }
 
 /// One line of bounded length, whatever came: it goes into logs and headers.
-fn shorten(text: &str, most: usize) -> String {
+pub(super) fn shorten(text: &str, most_bytes: usize) -> String {
     let visible = |c: char| if c.is_control() { ' ' } else { c };
-    text.chars().take(most).map(visible).collect()
+    let kept = &text[..text.floor_char_boundary(most_bytes)];
+    kept.chars().map(visible).collect()
 }
 
 #[cfg(test)]
@@ -186,6 +188,6 @@ mod tests {
     #[test]
     fn a_message_is_one_line_of_bounded_length() {
         assert_eq!(shorten("a\nb\0c", 9), "a b c");
-        assert_eq!(shorten(&"é".repeat(9999), 500).chars().count(), 500);
+        assert_eq!(shorten(&"é".repeat(9999), 501), "é".repeat(250));
     }
 }

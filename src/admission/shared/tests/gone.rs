@@ -14,8 +14,8 @@ use crate::admission::{
 };
 use crate::deadline::Deadline;
 use crate::session::words::CallerId;
-use crate::store::Store;
 use crate::store::test_server::{self, RedisServer};
+use crate::store::{Store, StoreMetrics};
 
 fn settings(rate: f64) -> AdmissionSettings {
     AdmissionSettings {
@@ -159,7 +159,8 @@ async fn a_replica_that_is_cut_off_adds_its_share_and_no_more() {
     let server = RedisServer::start().await;
     let proxy = Proxy::before(&server).await;
     let mut cut_off = quota(&server).await;
-    cut_off.store = Store::open(&test_server::settings(proxy.port)).expect("it has a URL");
+    cut_off.store = Store::open(&test_server::settings(proxy.port), &StoreMetrics::default())
+        .expect("it has a URL");
     let doors = [
         Admission::open_shared(settings(20.0), quota(&server).await),
         Admission::open_shared(settings(20.0), cut_off),

@@ -1,0 +1,104 @@
+//! Any bytes as `authorization`: nobody is let in without a signature, and whoever
+//! has one only with claims that can be read.
+//!
+//! An input is a value of that key; or, where it begins with `^`, the header of a
+//! token that is signed, or with `=`, the claims of one.
+#![no_main]
+
+use std::cell::LazyCell;
+use std::time::{Duration, SystemTime};
+
+use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use livegate::auth::{
+    Auth, AuthMetrics, AuthMode, AuthSettings, Evidence, Given, JwksSource, JwtSettings,
+    TokenAlgorithm,
+};
+use tokio::runtime::{Builder, Runtime};
+
+const HEADER: &str = r#"{"alg":"EdDSA","kid":"a"}"#;
+const CLAIMS: &str = r#"{"iss":"https://issuer","aud":["livegate"],"sub":"system:serviceaccount:shop:payments","nbf":1799999000,"exp":1800001000}"#;
+const NOW: Duration = Duration::from_secs(1_800_000_000);
+
+struct Stage {
+    runtime: Runtime,
+    auth: Auth,
+    key: Ed25519KeyPair,
+}
+
+thread_local! {
+    static STAGE: LazyCell<Stage> = LazyCell::new(Stage::new);
+}
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| STAGE.with(|stage| stage.play(bytes)));
+
+impl Stage {
+    /// With the one key in its ring.
+    fn new() -> Self {
+        let key = Ed25519KeyPair::from_seed_unchecked(&[7; 32]).expect("32 bytes are a key");
+        let public = BASE64_URL_SAFE_NO_PAD.encode(key.public_key().as_ref());
+        let keys =
+            format!(r#"{{"keys":[{{"kty":"OKP","crv":"Ed25519","kid":"a","x":"{public}"}}]}}"#);
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        std::fs::write(file.path(), keys).expect("a file of keys");
+        let settings = AuthSettings {
+            mode: AuthMode::Jwt,
+            trusted_peers: Vec::new(),
+            jwt: Some(JwtSettings {
+                issuer: "https://issuer".to_owned(),
+                audience: "livegate".to_owned(),
+                source: JwksSource::File(file.path().to_owned()),
+                algorithms: vec![TokenAlgorithm::EdDsa],
+                leeway: Duration::from_secs(30),
+                refresh_interval: Duration::from_secs(600),
+            }),
+        };
+        let mut builder = Builder::new_current_thread();
+        let runtime = builder
+            .enable_time()
+            .start_paused(true)
+            .build()
+            .expect("a runtime");
+        let auth = Auth::new(&settings, AuthMetrics::default());
+        let reading =
+            async { tokio::time::timeout(Duration::from_millis(500), auth.watch()).await };
+        assert!(runtime.block_on(reading).is_err(), "it watches for ever");
+        let stage = Self { runtime, auth, key };
+        assert!(stage.lets_in(&stage.signed(HEADER.as_bytes(), CLAIMS.as_bytes())));
+        stage
+    }
+
+    fn play(&self, bytes: &[u8]) {
+        match bytes.split_first() {
+            Some((b'^', header)) => {
+                self.lets_in(&self.signed(header, CLAIMS.as_bytes()));
+            }
+            Some((b'=', claims)) => {
+                self.lets_in(&self.signed(HEADER.as_bytes(), claims));
+            }
+            _ => {
+                let right = self.signed(HEADER.as_bytes(), CLAIMS.as_bytes());
+                assert!(!self.lets_in(bytes) || bytes.ends_with(&right["Bearer ".len()..]));
+            }
+        }
+    }
+
+    fn lets_in(&self, authorization: &[u8]) -> bool {
+        let evidence = Evidence {
+            authorization: Given::Once(authorization),
+            ..Evidence::default()
+        };
+        let now = SystemTime::UNIX_EPOCH + NOW;
+        self.runtime
+            .block_on(self.auth.identify(evidence, now))
+            .is_ok()
+    }
+
+    fn signed(&self, header: &[u8], claims: &[u8]) -> Vec<u8> {
+        let [header, claims] = [header, claims].map(|part| BASE64_URL_SAFE_NO_PAD.encode(part));
+        let signature = self.key.sign(format!("{header}.{claims}").as_bytes());
+        let signature = BASE64_URL_SAFE_NO_PAD.encode(signature);
+        format!("Bearer {header}.{claims}.{signature}").into_bytes()
+    }
+}

@@ -1,0 +1,44 @@
+//! Any text as a result token: nobody can make one that is believed, not even out
+//! of one that is.
+//!
+//! An input is a text to present, or, where it begins with `~`, what to change in a
+//! right token: `~3A` writes `A` at its third place.
+#![no_main]
+
+use std::time::{Duration, SystemTime};
+
+use livegate::result_token::{Binding, Key, ResultToken, TokenKeys};
+use livegate::session::words::{CallerId, SessionId};
+
+const SESSION: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+    let key = |byte: u8| Key::new(&[byte; 32]).expect("32 bytes are a key");
+    let keys = TokenKeys::new(key(1), vec![key(2)]).expect("two keys");
+    let binding = Binding {
+        caller: &CallerId::new("payments").expect("a name"),
+        subject: None,
+        region: "us-east-1",
+        session: &SessionId::parse(SESSION).expect("a session id"),
+    };
+    let right = keys.issue(&binding, now + Duration::from_secs(180));
+    assert_eq!(keys.verify(&right, &binding, now), Ok(()));
+    let text = match bytes.split_first() {
+        Some((b'~', changes)) => changed(right.expose(), changes),
+        _ => String::from_utf8_lossy(bytes).into_owned(),
+    };
+    let presented = ResultToken::presented(&text);
+    let verdict = keys.verify(&presented, &binding, now);
+    assert_eq!(verdict.is_ok(), presented == right, "{text:?}");
+});
+
+/// `token` with each pair of `changes`, a place and what to write there.
+fn changed(token: &str, changes: &[u8]) -> String {
+    let mut bytes = token.as_bytes().to_vec();
+    for pair in changes.chunks_exact(2) {
+        let place = usize::from(pair[0].wrapping_sub(b'0')) % bytes.len();
+        bytes[place] = pair[1];
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}

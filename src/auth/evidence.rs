@@ -1,0 +1,54 @@
+//! What the transport knows of one call: none of it is believed yet.
+//!
+//! An example: a call over TLS from 10.0.0.7 with one `authorization` is a peer, a
+//! certificate, `named: Given::Nothing` and `authorization: Given::Once`.
+
+use std::net::IpAddr;
+
+/// What one call presents.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Evidence<'a> {
+    /// The address of the peer; a pipe inside the process has none.
+    pub peer: Option<IpAddr>,
+    /// The certificate that the peer proved to hold, in DER; its chain was verified.
+    pub certificate: Option<&'a [u8]>,
+    /// The values of [`super::CALLER_KEY`].
+    pub named: Given<'a>,
+    /// The values of [`super::AUTHORIZATION_KEY`].
+    pub authorization: Given<'a>,
+}
+
+/// The values of one metadata key.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub enum Given<'a> {
+    /// It is not there.
+    #[default]
+    Nothing,
+    /// It is there once.
+    Once(&'a [u8]),
+    /// It is there again and again: where a proxy appends its word to the peer's own,
+    /// neither is believed.
+    Repeatedly,
+}
+
+impl<'a> Given<'a> {
+    /// What `values` are.
+    pub fn of(mut values: impl Iterator<Item = &'a [u8]>) -> Self {
+        match (values.next(), values.next()) {
+            (None, _) => Self::Nothing,
+            (Some(value), None) => Self::Once(value),
+            (Some(_), Some(_)) => Self::Repeatedly,
+        }
+    }
+}
+
+/// A value may be a token.
+impl std::fmt::Debug for Given<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Nothing => "Nothing",
+            Self::Once(_) => "Once(..)",
+            Self::Repeatedly => "Repeatedly",
+        })
+    }
+}

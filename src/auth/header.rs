@@ -1,0 +1,105 @@
+//! The caller as a metadata key names it.
+//!
+//! An example: `livegate-caller: payments` from 10.0.0.7 is `payments` where
+//! `trusted_peers` has `10.0.0.0/8`, and nobody where it has nothing.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use super::evidence::Given;
+use super::failure::NotAuthenticated;
+use super::identity::{Identity, ProvenBy};
+use crate::session::words::CallerId;
+
+/// Who calls, by the word of a peer that is believed.
+pub(super) fn claimed(
+    named: Given<'_>,
+    peer: Option<IpAddr>,
+    trusted: &[IpNet],
+) -> Result<Identity, NotAuthenticated> {
+    if !is_believed(peer, trusted) {
+        return Err(NotAuthenticated::PeerNotTrusted);
+    }
+    match named {
+        Given::Nothing => Err(NotAuthenticated::CallerMissing),
+        Given::Repeatedly => Err(NotAuthenticated::CallerMalformed),
+        Given::Once(name) => identity(name),
+    }
+}
+
+/// Who calls, if it says so.
+pub(super) fn claimed_or_anonymous(named: Given<'_>) -> Result<Identity, NotAuthenticated> {
+    match named {
+        Given::Nothing => Ok(Identity::anonymous()),
+        Given::Repeatedly => Err(NotAuthenticated::CallerMalformed),
+        Given::Once(name) => identity(name),
+    }
+}
+
+fn identity(name: &[u8]) -> Result<Identity, NotAuthenticated> {
+    let name = std::str::from_utf8(name).ok();
+    let caller = name.and_then(CallerId::new);
+    let caller = caller.ok_or(NotAuthenticated::CallerMalformed)?;
+    Ok(Identity::new(caller, ProvenBy::Header))
+}
+
+/// A pipe inside the process is as near as loopback.
+fn is_believed(peer: Option<IpAddr>, trusted: &[IpNet]) -> bool {
+    let Some(peer) = peer.map(|peer| peer.to_canonical()) else {
+        return true;
+    };
+    peer.is_loopback() || trusted.iter().any(|network| network.contains(&peer))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(peer: &str, trusted: &str) -> Result<String, NotAuthenticated> {
+        let trusted: Vec<IpNet> = trusted
+            .split_whitespace()
+            .map(|one| one.parse().unwrap())
+            .collect();
+        let peer = Some(peer.parse().unwrap());
+        let known = claimed(Given::Once(b"payments"), peer, &trusted);
+        known.map(|identity| identity.caller.to_string())
+    }
+
+    #[test]
+    fn only_loopback_and_listed_peers_are_believed() {
+        let believed = Ok("payments".to_owned());
+        let refused = Err(NotAuthenticated::PeerNotTrusted);
+        assert_eq!(told("127.0.0.1", ""), believed);
+        assert_eq!(told("::1", ""), believed);
+        assert_eq!(told("::ffff:127.0.0.9", ""), believed);
+        assert_eq!(told("10.1.2.3", ""), refused);
+        assert_eq!(told("10.1.2.3", "10.0.0.0/8"), believed);
+        assert_eq!(told("::ffff:10.1.2.3", "10.1.2.3/32"), believed);
+        assert_eq!(told("11.1.2.3", "10.0.0.0/8 fd00::/8"), refused);
+        assert_eq!(told("fd00::1", "10.0.0.0/8 fd00::/8"), believed);
+    }
+
+    #[test]
+    fn a_name_must_be_there_once_and_fit() {
+        let claimed = |named| claimed(named, None, &[]);
+        assert_eq!(
+            claimed(Given::Nothing),
+            Err(NotAuthenticated::CallerMissing)
+        );
+        for wrong in [
+            Given::Once(b""),
+            Given::Once(b"a b"),
+            Given::Once(b"\xff"),
+            Given::Repeatedly,
+        ] {
+            assert_eq!(claimed(wrong), Err(NotAuthenticated::CallerMalformed));
+            let optional = claimed_or_anonymous(wrong);
+            assert_eq!(optional, Err(NotAuthenticated::CallerMalformed));
+        }
+        assert_eq!(
+            claimed_or_anonymous(Given::Nothing),
+            Ok(Identity::anonymous())
+        );
+    }
+}

@@ -1,0 +1,56 @@
+//! Who calls, and what says so.
+//!
+//! An example: `system:serviceaccount:shop:payments`, by a token. An anonymous
+//! caller is known by nothing.
+
+use crate::session::words::CallerId;
+
+/// A caller that is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// Its name.
+    pub caller: CallerId,
+    /// What says so.
+    pub proven_by: ProvenBy,
+}
+
+/// What says who calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProvenBy {
+    /// Nothing: it was not asked.
+    Nothing,
+    /// A metadata key, which was believed.
+    Header,
+    /// A client certificate.
+    Certificate,
+    /// A signed token.
+    Token,
+    /// A signed token; a client certificate besides.
+    CertificateAndToken,
+}
+
+impl Identity {
+    pub(super) fn new(caller: CallerId, proven_by: ProvenBy) -> Self {
+        Self { caller, proven_by }
+    }
+
+    /// The one caller of a Livegate that does not ask who calls.
+    #[must_use]
+    pub fn anonymous() -> Self {
+        Self::new(CallerId::anonymous(), ProvenBy::Nothing)
+    }
+}
+
+impl ProvenBy {
+    /// Its name in logs.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Nothing => "nothing",
+            Self::Header => "header",
+            Self::Certificate => "certificate",
+            Self::Token => "token",
+            Self::CertificateAndToken => "certificate+token",
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! Which Livegate a command calls, and what it shows there.
+//!
+//! An example: `--endpoint https://livegate.shop:50051 --tls-ca ca.crt --token-file
+//! /var/run/secrets/tokens/livegate` trusts the roots of one file, and presents the
+//! token of the other; without `--tls-ca` it trusts those of the system.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Context as _;
+
+use crate::grpc::client::{Client, ClientTls};
+
+/// How to reach a Livegate.
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct Target {
+    /// Where Livegate serves gRPC
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:50051", value_parser = endpoint)]
+    endpoint: String,
+    /// Who calls, where the service trusts the metadata key livegate-caller
+    #[arg(long, value_name = "NAME")]
+    caller: Option<String>,
+    /// A file with the bearer token that says who calls
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    /// The roots of the service's certificate, in PEM; unset: the system's
+    #[arg(long, value_name = "FILE")]
+    tls_ca: Option<PathBuf>,
+    /// A client certificate, in PEM
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// The key of the client certificate, in PEM
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+    /// The deadline of the call
+    #[arg(long, value_name = "DURATION", default_value = "15s", value_parser = super::simulate::duration)]
+    timeout: Duration,
+    /// Print one JSON object instead of lines
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// A URL with a host and nothing more, for nothing more is used.
+fn endpoint(text: &str) -> Result<String, String> {
+    let url: http::Uri = text.parse().map_err(|error| format!("{error}"))?;
+    let bare = url.path() == "/" && url.query().is_none();
+    match (url.scheme_str(), url.host()) {
+        (Some("http" | "https"), Some(_)) if bare => Ok(text.to_owned()),
+        _ => Err("must be a URL as in http://127.0.0.1:50051 or https://livegate:50051".to_owned()),
+    }
+}
+
+impl Target {
+    /// A client of it.
+    pub(super) fn client(&self) -> anyhow::Result<Client> {
+        let mut client = self.connection()?;
+        if let Some(caller) = &self.caller {
+            client = client.as_caller(caller);
+        }
+        if let Some(path) = &self.token_file {
+            let token = String::from_utf8(read("--token-file", path)?);
+            let token = token.with_context(|| format!("--token-file {path:?} holds no token"))?;
+            client = client.with_token(token.trim());
+        }
+        Ok(client)
+    }
+
+    fn connection(&self) -> anyhow::Result<Client> {
+        let unfit = || format!("--endpoint {:?} cannot be called so", self.endpoint);
+        let is_tls = self.endpoint.starts_with("https:");
+        let of_tls = [&self.tls_ca, &self.tls_cert, &self.tls_key];
+        if !is_tls {
+            let unused = of_tls.iter().any(|file| file.is_some());
+            anyhow::ensure!(
+                !unused,
+                "--tls-ca, --tls-cert and --tls-key need an https endpoint"
+            );
+            return Client::new(&self.endpoint, self.timeout).with_context(unfit);
+        }
+        let roots = self.tls_ca.as_deref();
+        let roots = roots.map(|path| read("--tls-ca", path)).transpose()?;
+        let identity = match (&self.tls_cert, &self.tls_key) {
+            (Some(certificate), Some(key)) => {
+                Some((read("--tls-cert", certificate)?, read("--tls-key", key)?))
+            }
+            _ => None,
+        };
+        let tls = ClientTls { roots, identity };
+        Client::over_tls(&self.endpoint, tls, self.timeout).with_context(unfit)
+    }
+}
+
+fn read(flag: &str, path: &Path) -> anyhow::Result<Vec<u8>> {
+    std::fs::read(path).with_context(|| format!("{flag} {path:?} cannot be read"))
+}

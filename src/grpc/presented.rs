@@ -1,0 +1,42 @@
+//! What a call presents of its caller: metadata, a certificate, an address.
+//!
+//! An example: `authorization` twice, from 10.0.0.7 over mTLS, is a peer, a
+//! certificate, and `Given::Repeatedly`, which no mode believes.
+
+use std::time::SystemTime;
+
+use http::{HeaderMap, HeaderValue, Request};
+use tonic::body::Body;
+
+use super::connection::Peer;
+use crate::auth::{
+    AUTHORIZATION_KEY, Auth, CALLER_KEY, Evidence, Given, Identity, NotAuthenticated,
+};
+
+/// Who calls. Dropped half way, it leaves nothing behind.
+pub(super) async fn identify(
+    auth: &Auth,
+    request: &mut Request<Body>,
+) -> Result<Identity, NotAuthenticated> {
+    let peer = request.extensions().get::<Peer>().cloned();
+    let peer = peer.unwrap_or_default();
+    let evidence = Evidence {
+        peer: peer.address.map(|address| address.ip()),
+        certificate: peer.certificates.first().map(AsRef::as_ref),
+        named: given(request.headers(), CALLER_KEY),
+        authorization: given(request.headers(), AUTHORIZATION_KEY),
+    };
+    auth.identify(evidence, wall_clock()).await
+}
+
+fn given<'a>(headers: &'a HeaderMap, key: &str) -> Given<'a> {
+    Given::of(headers.get_all(key).iter().map(HeaderValue::as_bytes))
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tokens and certificates have the wall's times"
+)]
+fn wall_clock() -> SystemTime {
+    SystemTime::now()
+}

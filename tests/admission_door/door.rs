@@ -1,0 +1,51 @@
+//! A door, and how a scene stands in front of it.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use livegate::admission::{
+    Admission, AdmissionSettings, CallerPolicies, Entry, Permit, QuotaSettings, Refused,
+};
+use livegate::deadline::Deadline;
+use livegate::session::words::CallerId;
+use tokio::time::Instant;
+
+pub(crate) const MS: Duration = Duration::from_millis(1);
+pub(crate) const SECOND: Duration = Duration::from_secs(1);
+
+/// Ten calls a second, one at once.
+pub(crate) fn settings() -> AdmissionSettings {
+    AdmissionSettings {
+        quota: QuotaSettings {
+            rate_per_second: 10.0,
+            burst: NonZeroU32::MIN,
+            headroom: 1.0,
+            max_wait: 10 * SECOND,
+        },
+        callers: CallerPolicies::default(),
+        adaptive: true,
+    }
+}
+
+pub(crate) fn settings_with(change: impl FnOnce(&mut AdmissionSettings)) -> AdmissionSettings {
+    let mut settings = settings();
+    change(&mut settings);
+    settings
+}
+
+pub(crate) fn caller(name: &str) -> CallerId {
+    CallerId::new(name).expect("a plain name")
+}
+
+pub(crate) async fn admit(
+    door: &Admission,
+    name: &str,
+    patience: Duration,
+) -> Result<Permit, Refused> {
+    let deadline = Deadline::after(Instant::now(), patience);
+    door.admit(&caller(name), Entry::Arrival, deadline).await
+}
+
+pub(crate) async fn waiting(door: &Admission) -> usize {
+    door.state().await.expect("the gate runs").waiting
+}

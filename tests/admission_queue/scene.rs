@@ -1,0 +1,92 @@
+//! A queue and those who come to it, named by letters.
+
+use std::collections::HashMap;
+use std::num::NonZeroU32;
+
+use livegate::admission::queue::{Entry, Full, Queue, Supply, Ticket};
+use livegate::admission::{CallerPolicies, CallerPolicy, Weight};
+use livegate::session::words::CallerId;
+use tokio::time::Instant;
+
+pub(crate) const NO_SLOT_YET: Supply = Supply {
+    level: 0.0,
+    rate: 10.0,
+};
+
+pub(crate) fn caller(name: &str) -> CallerId {
+    CallerId::new(name).expect("a plain name")
+}
+
+pub(crate) fn count(number: u32) -> NonZeroU32 {
+    NonZeroU32::new(number).expect("not zero")
+}
+
+pub(crate) fn weighing(weight: u32) -> CallerPolicy {
+    CallerPolicy {
+        weight: Weight::new(weight).expect("1 to 100"),
+        ..CallerPolicy::default()
+    }
+}
+
+pub(crate) fn named(policies: &[(&str, CallerPolicy)]) -> CallerPolicies {
+    let named = policies
+        .iter()
+        .map(|(name, policy)| (caller(name), policy.clone()));
+    CallerPolicies {
+        named: named.collect(),
+        ..CallerPolicies::default()
+    }
+}
+
+/// A queue whose payloads say whose they are and which of theirs.
+pub(crate) struct Scene {
+    pub(crate) queue: Queue<(String, u32)>,
+    tickets: u64,
+    numbers: HashMap<String, u32>,
+    pub(crate) now: Instant,
+}
+
+impl Scene {
+    pub(crate) fn new(policies: CallerPolicies) -> Self {
+        Self {
+            queue: Queue::new(policies),
+            tickets: 0,
+            numbers: HashMap::new(),
+            now: Instant::now(),
+        }
+    }
+
+    pub(crate) fn enter(&mut self, name: &str, entry: Entry) -> Result<Ticket, Full> {
+        let line = self.queue.arrive(&caller(name), entry, self.now);
+        self.tickets += 1;
+        let number = self.numbers.entry(name.to_owned()).or_default();
+        *number += 1;
+        let payload = (name.to_owned(), *number);
+        let ticket = Ticket(self.tickets);
+        let pushed = self.queue.push(line, entry, ticket, payload);
+        pushed.map(|()| ticket).map_err(|(full, _)| full)
+    }
+
+    pub(crate) fn arrive(&mut self, name: &str) -> Ticket {
+        self.enter(name, Entry::Arrival).expect("there is room")
+    }
+
+    pub(crate) fn pop(&mut self) -> Option<(String, u32)> {
+        self.queue.pop(self.now)
+    }
+
+    /// Who gets the next slots, one letter each.
+    pub(crate) fn pops(&mut self, slots: usize) -> String {
+        let next = (0..slots).map_while(|_| self.pop());
+        next.map(|(name, _)| name).collect()
+    }
+
+    /// The slots until a newcomer of `name` has one, as foreseen.
+    pub(crate) fn predicted_slots(&mut self, name: &str) -> f64 {
+        let line = self.queue.arrive(&caller(name), Entry::Arrival, self.now);
+        let foreseen = self
+            .queue
+            .predict(line, Entry::Arrival, NO_SLOT_YET, self.now);
+        foreseen.wait.as_secs_f64() * NO_SLOT_YET.rate
+    }
+}

@@ -1,0 +1,106 @@
+//! A real HTTP server with a key set, over plain text or TLS. It says how often it
+//! was asked, and by what token.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, AsyncWriteExt as _, BufReader};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_util::task::AbortOnDropHandle;
+
+/// What it answers.
+#[derive(Clone)]
+pub(crate) struct Reply {
+    pub(crate) status: &'static str,
+    pub(crate) body: String,
+}
+
+pub(crate) struct KeyServer {
+    pub(crate) address: SocketAddr,
+    state: Arc<Mutex<State>>,
+    _serving: AbortOnDropHandle<()>,
+}
+
+struct State {
+    reply: Reply,
+    /// The `authorization` of each request.
+    asked: Vec<Option<String>>,
+}
+
+impl KeyServer {
+    pub(crate) async fn up(reply: Reply, tls: Option<Arc<ServerConfig>>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("it is bound");
+        let asked = Vec::new();
+        let state = Arc::new(Mutex::new(State { reply, asked }));
+        let shared = state.clone();
+        let serving = tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                match &tls {
+                    None => answer(stream, &shared).await,
+                    Some(tls) => match TlsAcceptor::from(tls.clone()).accept(stream).await {
+                        Ok(stream) => answer(stream, &shared).await,
+                        Err(_) => continue,
+                    },
+                }
+            }
+        });
+        Self {
+            address,
+            state,
+            _serving: AbortOnDropHandle::new(serving),
+        }
+    }
+
+    pub(crate) fn says(&self, reply: Reply) {
+        self.state.lock().expect("no panic").reply = reply;
+    }
+
+    pub(crate) fn asked(&self) -> Vec<Option<String>> {
+        self.state.lock().expect("no panic").asked.clone()
+    }
+}
+
+/// 200 with `body`.
+pub(crate) fn ok(body: String) -> Reply {
+    Reply {
+        status: "200 OK",
+        body,
+    }
+}
+
+/// 500 with nothing.
+pub(crate) fn broken() -> Reply {
+    Reply {
+        status: "500 Internal Server Error",
+        body: String::new(),
+    }
+}
+
+async fn answer(stream: impl AsyncRead + AsyncWrite + Unpin, state: &Mutex<State>) {
+    let mut stream = BufReader::new(stream);
+    let (mut line, mut authorization) = (String::new(), None);
+    while stream.read_line(&mut line).await.is_ok_and(|read| read > 2) {
+        if let Some((name, value)) = line.trim_end().split_once(": ")
+            && name.eq_ignore_ascii_case("authorization")
+        {
+            authorization = Some(value.to_owned());
+        }
+        line.clear();
+    }
+    let reply = {
+        let mut state = state.lock().expect("no panic");
+        state.asked.push(authorization);
+        state.reply.clone()
+    };
+    let Reply { status, body } = reply;
+    let length = body.len();
+    let head =
+        format!("HTTP/1.1 {status}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n");
+    // Whoever has read enough goes away.
+    let _ = stream.write_all(head.as_bytes()).await;
+    let _ = stream.write_all(body.as_bytes()).await;
+    let _ = stream.shutdown().await;
+}

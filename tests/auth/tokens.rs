@@ -1,0 +1,260 @@
+//! Callers as their tokens name them.
+
+use std::time::Duration;
+
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use livegate::auth::{AuthMode, AuthSettings, JwksSource, JwtSettings, TokenAlgorithm};
+use serde_json::{Value, json};
+use sha2::Sha256;
+use tonic::Code;
+
+use super::issuer::{AUDIENCE, ISSUER, Key, SUBJECT, claims, encode, now, set, signed_part};
+use super::stack::{Stack, health, print, whoami};
+
+const MALFORMED: &str =
+    "the metadata key authorization must hold \"Bearer \" and a signed JSON Web Token";
+const ALGORITHM: &str = "the token is signed by an algorithm that is not accepted here";
+const UNKNOWN: &str = "the token is not signed by a key that is known";
+const INCOMPLETE: &str = "the token must have the claims exp, nbf, iss, aud and sub";
+const SUBJECT_UNFIT: &str = "the token's subject must be 1 to 128 printable ASCII characters";
+
+/// Tokens of the issuer, with its keys from `source`.
+pub(crate) fn settings(mode: AuthMode, source: JwksSource) -> AuthSettings {
+    AuthSettings {
+        mode,
+        trusted_peers: Vec::new(),
+        jwt: Some(JwtSettings {
+            issuer: ISSUER.to_owned(),
+            audience: AUDIENCE.to_owned(),
+            source,
+            algorithms: vec![TokenAlgorithm::Rs256],
+            leeway: Duration::from_secs(30),
+            refresh_interval: Duration::from_secs(600),
+        }),
+    }
+}
+
+/// A set of keys in a file.
+pub(crate) fn file(keys: &[&Key]) -> (tempfile::NamedTempFile, JwksSource) {
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(file.path(), set(keys)).expect("a file");
+    let source = JwksSource::File(file.path().to_owned());
+    (file, source)
+}
+
+/// What `authorization` holds, or several of them, and what comes of it.
+type Case = (
+    &'static str,
+    Vec<String>,
+    Result<&'static str, &'static str>,
+);
+
+fn bearer(what: &'static str, token: &str, expected: Result<&'static str, &'static str>) -> Case {
+    (what, vec![format!("Bearer {token}")], expected)
+}
+
+/// What it is, a claim, what stands there in the place of the right value (`now` is
+/// now, nothing is nothing), and whom that names.
+const CLAIMS: [(&str, &str, &str, Result<&str, &str>); 19] = [
+    ("a token of the issuer", "jti", "7", Ok(SUBJECT)),
+    (
+        "one audience as a text",
+        "aud",
+        "\"livegate.example\"",
+        Ok(SUBJECT),
+    ),
+    (
+        "several audiences",
+        "aud",
+        "[\"x\", \"livegate.example\"]",
+        Ok(SUBJECT),
+    ),
+    ("expired within the leeway", "exp", "now -20", Ok(SUBJECT)),
+    (
+        "not yet valid within the leeway",
+        "nbf",
+        "now +20",
+        Ok(SUBJECT),
+    ),
+    ("expired", "exp", "now -31", Err("the token has expired")),
+    (
+        "not yet valid",
+        "nbf",
+        "now +60",
+        Err("the token is not valid yet"),
+    ),
+    (
+        "wrong issuer",
+        "iss",
+        "\"https://x\"",
+        Err("the token is not of this issuer"),
+    ),
+    (
+        "wrong audience",
+        "aud",
+        "[\"x\"]",
+        Err("the token is not for this audience"),
+    ),
+    ("no exp", "exp", "", Err(INCOMPLETE)),
+    ("no nbf", "nbf", "", Err(INCOMPLETE)),
+    ("no iss", "iss", "", Err(INCOMPLETE)),
+    ("no aud", "aud", "", Err(INCOMPLETE)),
+    ("no sub", "sub", "", Err(INCOMPLETE)),
+    ("sub is a number", "sub", "7", Err(INCOMPLETE)),
+    ("exp is a text", "exp", "\"never\"", Err(INCOMPLETE)),
+    ("sub has a space", "sub", "\"a b\"", Err(SUBJECT_UNFIT)),
+    ("sub is empty", "sub", "\"\"", Err(SUBJECT_UNFIT)),
+    ("sub has 129 characters", "sub", "long", Err(SUBJECT_UNFIT)),
+];
+
+fn of_claims(key: &Key) -> Vec<Case> {
+    let case = |(what, claim, value, expected): (_, &str, &str, _)| {
+        let token = key.token(|claims| {
+            let claims = claims.as_object_mut().expect("claims");
+            let value = match value.strip_prefix("now ") {
+                Some(seconds) => {
+                    let seconds: i64 = seconds.parse().expect("seconds");
+                    json!(now().checked_add_signed(seconds))
+                }
+                None if value.is_empty() => return drop(claims.remove(claim)),
+                None if value == "long" => json!("x".repeat(129)),
+                None => serde_json::from_str(value).expect("JSON"),
+            };
+            claims.insert(claim.to_owned(), value);
+        });
+        bearer(what, &token, expected)
+    };
+    CLAIMS.into_iter().map(case).collect()
+}
+
+/// What the header says, over the right claims and signed by the right key.
+const HEADERS: [(&str, &str, &str); 5] = [
+    (
+        "RS512, which is not pinned",
+        r#"{"alg": "RS512", "kid": "a"}"#,
+        ALGORITHM,
+    ),
+    ("unknown kid", r#"{"alg": "RS256", "kid": "z"}"#, UNKNOWN),
+    ("no kid", r#"{"alg": "RS256"}"#, UNKNOWN),
+    ("no alg", r#"{"kid": "a"}"#, MALFORMED),
+    (
+        "an extension that must be understood",
+        r#"{"alg": "RS256", "kid": "a", "crit": ["b64"]}"#,
+        MALFORMED,
+    ),
+];
+
+fn of_headers(key: &Key) -> Vec<Case> {
+    let case = |(what, header, expected)| {
+        let header = serde_json::from_str(header).expect("JSON");
+        bearer(what, &key.sign(&header, &claims()), Err(expected))
+    };
+    HEADERS.into_iter().map(case).collect()
+}
+
+fn of_forgeries(key: &Key) -> Vec<Case> {
+    let stranger = Key::new("a");
+    let good = key.token(|_| {});
+    let (head, rest) = good.split_once('.').expect("three parts");
+    let (payload, signature) = rest.split_once('.').expect("three parts");
+    let mut other = claims();
+    other["sub"] = json!("system:serviceaccount:kube-system:admin");
+    let tampered = format!(
+        "{head}.{}.{signature}",
+        encode(other.to_string().as_bytes())
+    );
+    let none = signed_part(&json!({"alg": "none", "kid": "a"}), &claims());
+    let symmetric = signed_part(&json!({"alg": "HS256", "kid": "a"}), &claims());
+    let mut mac = Hmac::<Sha256>::new_from_slice(key.public()).expect("any length");
+    mac.update(symmetric.as_bytes());
+    let hs256 = format!("{symmetric}.{}", encode(&mac.finalize().into_bytes()));
+    let own_key: Value = serde_json::from_str(&set(&[&stranger])).expect("JSON");
+    let header = json!({"alg": "RS256", "kid": "z", "jwk": own_key["keys"][0]});
+    let own_key = stranger.sign(&header, &claims());
+    let unsigned = format!("{head}.{payload}.");
+    let refused = |what, token: &str, told| bearer(what, token, Err(told));
+    vec![
+        refused("alg none, no signature", &format!("{none}."), ALGORITHM),
+        refused(
+            "alg none, a signature",
+            &format!("{none}.{signature}"),
+            ALGORITHM,
+        ),
+        refused("HS256 with the public key", &hs256, ALGORITHM),
+        refused("the kid of another's key", &stranger.token(|_| {}), UNKNOWN),
+        refused("tampered claims", &tampered, UNKNOWN),
+        refused("no signature", &unsigned, UNKNOWN),
+        refused("a key of its own in the header", &own_key, UNKNOWN),
+    ]
+}
+
+fn of_metadata(key: &Key) -> Vec<Case> {
+    let good = key.token(|_| {});
+    let missing = "the metadata key authorization is missing: it must hold a bearer token";
+    let long = key.token(|claims| claims["padding"] = json!("x".repeat(7000)));
+    vec![
+        ("no authorization", vec![], Err(missing)),
+        (
+            "two of them",
+            vec![format!("Bearer {good}"); 2],
+            Err("the metadata key authorization must be there once"),
+        ),
+        bearer(
+            "more than 8192 bytes",
+            &long,
+            Err("the token is too long: at most 8192 bytes"),
+        ),
+        (
+            "a small bearer",
+            vec![format!("bearer {good}")],
+            Ok(SUBJECT),
+        ),
+        ("no bearer", vec![good.clone()], Err(MALFORMED)),
+        (
+            "a password",
+            vec!["Basic dXNlcjpwYXNz".to_owned()],
+            Err(MALFORMED),
+        ),
+        bearer("no token", "", Err(MALFORMED)),
+        bearer("a text", "let-me-in", Err(MALFORMED)),
+        bearer("two parts", "e30.e30", Err(MALFORMED)),
+        bearer("four parts", &format!("{good}.e30"), Err(MALFORMED)),
+        bearer(
+            "two tokens in one",
+            &format!("{good}, Bearer {good}"),
+            Err(MALFORMED),
+        ),
+    ]
+}
+
+#[tokio::test]
+async fn a_token_is_one_caller_or_nobody() {
+    let key = Key::new("a");
+    let (_file, source) = file(&[&key]);
+    let stack = Stack::up(settings(AuthMode::Jwt, source), None).await;
+    let channel = stack.plain();
+    let cases = [
+        of_claims(&key),
+        of_headers(&key),
+        of_forgeries(&key),
+        of_metadata(&key),
+    ];
+    for (what, authorizations, expected) in cases.into_iter().flatten() {
+        let values: Vec<&str> = authorizations.iter().map(String::as_str).collect();
+        let told = whoami(channel.clone(), &values).await;
+        print(what, &told);
+        let expected = expected.map(str::to_owned);
+        let expected = expected.map_err(|told| (Code::Unauthenticated, told.to_owned()));
+        assert_eq!(told, expected, "{what}");
+    }
+    let metrics = stack.metrics().await;
+    for counted in [
+        "token_algorithm\"} 4",
+        "token_expired\"} 1",
+        "token_signature\"} 4",
+    ] {
+        let line = format!("livegate_auth_failures_total{{reason=\"{counted}");
+        assert!(metrics.contains(&line), "{line}: {metrics}");
+    }
+    assert!(health(channel).await, "health is told to anyone");
+}

@@ -1,0 +1,127 @@
+"""The alerts, the dashboard and the runbook, against a real page and a real Prometheus."""
+
+import json
+import re
+import shutil
+import subprocess
+import time
+import urllib.parse
+
+import pytest
+import yaml
+
+from contract import REPOSITORY, messages
+from processes import Process, environment, free_port, get
+
+DEPLOY = REPOSITORY / "deploy"
+RULES = yaml.safe_load((DEPLOY / "prometheus/livegate.rules.yaml").read_text())
+ALERTS = [rule for group in RULES["groups"] for rule in group["rules"] if "alert" in rule]
+DASHBOARD = (DEPLOY / "grafana/livegate.json").read_text()
+PANELS = [panel for panel in json.loads(DASHBOARD)["panels"] if panel["type"] != "row"]
+RUNBOOK = (DEPLOY / "runbook.md").read_text()
+METRIC = r"\b(?:livegate|grpc_server|process)_[a-z_]+\b"
+
+# Nothing to be seen here: there is no store, no TLS, no audit, nobody to
+# authenticate, and the simulator's credentials never expire.
+ELSEWHERE = (
+    "livegate_store_",
+    "grpc_server_certificate_",
+    "livegate_aws_credentials_expiry_",
+    "livegate_audit_lines_",
+    "livegate_auth_failures_",
+    # Nobody repeats a call, and no connection has ended yet.
+    "livegate_idempotent_",
+    "grpc_server_connections_",
+)
+SCRAPED_SECONDS = 12
+REQUEST = messages.CreateSessionRequest()
+
+
+class Prometheus(Process):
+    """The real one, which reads one page each second."""
+
+    def __init__(self, log, admin: str):
+        self.url = f"http://127.0.0.1:{free_port()}"
+        target = admin.removeprefix("http://")
+        config = log.with_suffix(".yaml")
+        scrape = {"job_name": "livegate", "static_configs": [{"targets": [target]}]}
+        rules = [str(DEPLOY / "prometheus/livegate.rules.yaml")]
+        times = {"scrape_interval": "1s", "evaluation_interval": "1s"}
+        config.write_text(json.dumps({"global": times, "rule_files": rules, "scrape_configs": [scrape]}))
+        program = shutil.which("prometheus")
+        assert program, "tests/run installs prometheus"
+        self.log = log
+        with log.open("wb") as output:
+            self.process = subprocess.Popen(
+                [
+                    program,
+                    f"--config.file={config}",
+                    f"--storage.tsdb.path={log.with_suffix('.data')}",
+                    f"--web.listen-address={self.url.removeprefix('http://')}",
+                ],
+                env=environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+        self.wait_until_answers(f"{self.url}/-/ready")
+
+    def query(self, expression: str) -> list:
+        """What an expression comes to now."""
+        query = urllib.parse.urlencode({"query": expression})
+        status, body = get(f"{self.url}/api/v1/query?{query}")
+        assert status == 200, f"{expression}\n{body}"
+        return json.loads(body)["data"]["result"]
+
+    def metrics(self) -> set[str]:
+        """The names of all that was read."""
+        return set(json.loads(get(f"{self.url}/api/v1/label/__name__/values")[1])["data"])
+
+
+def test_every_panel_and_alert_is_answered_by_a_real_prometheus(started, simulate, serve, connect):
+    tight = {"quota.create.rate_per_second": 5.0, "quota.create.burst": 1, "quota.create.max_wait": "1s"}
+    simulator = simulate("--latency=1ms..10ms")
+    server = serve(tight | {"auth.mode": "trusted-header"}, simulator)
+    prometheus = started(Prometheus, server.admin)
+    simulator.script("create:InternalServerError/500*3")
+    clients = [connect(server, caller=name) for name in ("payments", "onboarding")]
+    until = time.monotonic() + SCRAPED_SECONDS
+    while time.monotonic() < until:
+        calls = [
+            client.stub.CreateSession.future(REQUEST, timeout=10, metadata=client.metadata)
+            for client in clients * 8
+        ]
+        for call in calls:
+            call.exception(timeout=10)
+        time.sleep(0.3)
+
+    for panel in PANELS:
+        for target in panel["targets"]:
+            expression = target["expr"].replace("$__rate_interval", "10s")
+            answer = prometheus.query(expression)
+            if not any(name in expression for name in ELSEWHERE):
+                assert answer, f"{panel['title']}: {expression}"
+    for alert in ALERTS:
+        prometheus.query(alert["expr"])
+    rules = json.loads(get(f"{prometheus.url}/api/v1/rules")[1])["data"]["groups"]
+    health = {rule["name"]: rule["health"] for group in rules for rule in group["rules"]}
+    assert set(health.values()) == {"ok"}, health
+    told = set(re.findall(METRIC, DASHBOARD + RUNBOOK + json.dumps(RULES)))
+    seen = prometheus.metrics()
+    seen |= {name.removesuffix("_count") for name in seen}
+    assert not {name for name in told - seen if not name.startswith(ELSEWHERE)}
+
+
+@pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert["alert"])
+def test_each_alert_has_its_entry_in_the_runbook(alert):
+    name = alert["alert"]
+    entry = re.search(rf"^## {name}\n(.*?)(?=^## |\Z)", RUNBOOK, re.M | re.S)
+    assert entry, f"the runbook has no entry {name}"
+    for part in ("Means:", "Users feel:", "Do:"):
+        assert part.lower() in entry[1].lower(), f"{name} does not say {part}"
+    assert alert["annotations"]["runbook_url"].endswith(f"#{name.lower()}")
+
+
+def test_the_runbook_has_no_entry_without_an_alert():
+    entries = set(re.findall(r"^## (Livegate\w+)$", RUNBOOK, re.M))
+    assert entries == {alert["alert"] for alert in ALERTS}
