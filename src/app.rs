@@ -170,7 +170,7 @@ impl Livegate {
             () = live(&api, &state, &doors, stop, config.shutdown) => {
                 warn!("the grace period is over: calls under way are cut off");
             }
-            () = reload_for_ever(self.reload, &doors) => {}
+            () = Reload::watch(self.reload, &doors) => {}
             () = doors.watch(&metrics.admission, &notes) => return Err(AppError::AdmissionGone),
             () = Tls::watch(self.tls.as_ref(), &metrics.grpc) => {}
             () = auth.watch() => {}
@@ -272,13 +272,6 @@ async fn bind(key: &'static str, address: SocketAddr) -> Result<TcpListener, App
         address,
         source,
     })
-}
-
-async fn reload_for_ever(reload: Option<Reload>, doors: &Doors) {
-    match reload {
-        Some(reload) => reload.watch(doors).await,
-        None => std::future::pending().await,
-    }
 }
 
 fn log_start(config: &Config, grpc: &TcpListener, admin: &TcpListener) {

@@ -58,8 +58,15 @@ impl Reload {
         })
     }
 
-    /// Reloads for ever.
-    pub(super) async fn watch(mut self, doors: &Doors) {
+    /// Reloads for ever; where nobody is to, it waits for ever.
+    pub(super) async fn watch(reload: Option<Self>, doors: &Doors) {
+        match reload {
+            Some(reload) => reload.go_on(doors).await,
+            None => std::future::pending().await,
+        }
+    }
+
+    async fn go_on(mut self, doors: &Doors) {
         let mut poll = interval(POLL_EACH);
         poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
         // What the file held when it was loaded nobody knows by now: it may have

@@ -42,10 +42,11 @@ impl LogFilter {
     }
 }
 
-/// Whether `text` is a filter, as in `info,livegate=debug`.
+/// Whether `text` is a filter, as in `info,livegate=debug`. No module has a letter
+/// beyond ASCII, and without a directive there would be no logs by mistake.
 #[must_use]
 pub fn is_filter(text: &str) -> bool {
-    EnvFilter::try_new(text).is_ok()
+    text.is_ascii() && !text.trim().is_empty() && EnvFilter::try_new(text).is_ok()
 }
 
 /// The filter of the variable, or else of `text`, within the bound on the SDK.
@@ -142,7 +143,9 @@ mod tests {
     #[test]
     fn a_filter_that_cannot_be_read_is_none() {
         assert!(is_filter(DEFAULT_FILTER) && is_filter("info,livegate=debug"));
-        assert!(!is_filter("livegate=loud"));
+        for wrong in ["livegate=loud", "", " ", "é"] {
+            assert!(!is_filter(wrong), "{wrong:?}");
+        }
     }
 
     fn told(filter: reload::Layer<EnvFilter, Registry>, scene: impl FnOnce()) -> String {
