@@ -39,6 +39,7 @@ use crate::grpc::{self, Health, Server, Tls};
 use crate::result_token::TokenKeys;
 use crate::session::Ownership;
 use crate::shutdown::ShutdownSettings;
+use crate::telemetry::LogFilter;
 use crate::upstream::aws::{Credentials, Rekognition};
 
 /// How long to wait before asking for credentials again: at first, and at most.
@@ -85,8 +86,13 @@ impl Livegate {
     ///
     /// # Errors
     /// Where the process may not listen to signals.
-    pub fn reloading(self, sources: Sources, loaded: Loaded) -> std::io::Result<Self> {
-        let reload = Some(Reload::new(sources, loaded)?);
+    pub fn reloading(
+        self,
+        sources: Sources,
+        loaded: Loaded,
+        filter: LogFilter,
+    ) -> std::io::Result<Self> {
+        let reload = Some(Reload::new(sources, loaded, filter)?);
         Ok(Self { reload, ..self })
     }
 
@@ -143,7 +149,7 @@ impl Livegate {
             () = live(&api, &state, &doors, stop, config.shutdown) => {
                 warn!("the grace period is over: calls under way are cut off");
             }
-            () = reload_for_ever(self.reload, &doors) => {}
+            () = Reload::watch(self.reload, &doors) => {}
             () = doors.watch(&metrics.admission, &notes) => return Err(AppError::AdmissionGone),
             () = Tls::watch(self.tls.as_ref(), &metrics.grpc) => {}
             () = auth.watch() => {}
@@ -246,13 +252,6 @@ async fn bind(key: &'static str, address: SocketAddr) -> Result<TcpListener, App
         address,
         source,
     })
-}
-
-async fn reload_for_ever(reload: Option<Reload>, doors: &Doors) {
-    match reload {
-        Some(reload) => reload.watch(doors).await,
-        None => std::future::pending().await,
-    }
 }
 
 fn log_start(config: &Config, grpc: &TcpListener, admin: &TcpListener) {

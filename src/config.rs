@@ -41,6 +41,7 @@ mod secret;
 mod section;
 mod sections;
 mod store;
+mod telemetry;
 mod word;
 
 use std::net::SocketAddr;
@@ -61,6 +62,7 @@ use crate::policy::Rules;
 use crate::retry::RetrySettings;
 use crate::shutdown::ShutdownSettings;
 use crate::store::StoreSettings;
+use crate::telemetry::TracesSettings;
 use crate::upstream::aws;
 use layers::Layers;
 use reader::Reader;
@@ -101,6 +103,10 @@ pub struct Config {
     pub rules: Rules,
     /// `[shutdown]`
     pub shutdown: ShutdownSettings,
+    /// `[log]`
+    pub log: LogSettings,
+    /// `[traces]`
+    pub traces: TracesSettings,
     /// `[simulator]`
     pub simulator: SimulatorSettings,
 }
@@ -124,6 +130,13 @@ pub struct ResultsSettings {
 pub struct AdaptiveSettings {
     /// Whether it does.
     pub enabled: bool,
+}
+
+/// What is logged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogSettings {
+    /// Levels and modules, as in `info,livegate=debug`.
+    pub filter: String,
 }
 
 /// The embedded Rekognition of `demo`.

@@ -30,6 +30,7 @@ mod resets;
 mod seats;
 mod server;
 mod session_service;
+mod span;
 mod status;
 mod streams;
 mod tls;

@@ -11,6 +11,7 @@ mod error;
 mod metrics;
 mod ownership;
 mod results;
+mod spans;
 mod witness;
 pub mod words;
 

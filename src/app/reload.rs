@@ -19,6 +19,7 @@ use tracing::{error, info, warn};
 
 use super::doors::Doors;
 use crate::config::{Config, Key, Loaded, Mistakes, Sources};
+use crate::telemetry::LogFilter;
 
 /// How often the file is read.
 const POLL_EACH: Duration = Duration::from_secs(1);
@@ -31,6 +32,8 @@ pub(super) struct Reload {
     started: Loaded,
     /// What was loaded last: of all other keys, what runs.
     latest: Loaded,
+    /// Which lines are logged.
+    filter: LogFilter,
     hangup: Signal,
     /// Whether somebody waits to read what came of a reload: it was asked for, or
     /// the one before was refused.
@@ -38,20 +41,32 @@ pub(super) struct Reload {
 }
 
 impl Reload {
-    pub(super) fn new(sources: Sources, started: Loaded) -> std::io::Result<Self> {
+    pub(super) fn new(
+        sources: Sources,
+        started: Loaded,
+        filter: LogFilter,
+    ) -> std::io::Result<Self> {
         let latest = started.clone();
         let hangup = signal(SignalKind::hangup())?;
         Ok(Self {
             sources,
             started,
             latest,
+            filter,
             hangup,
             awaited: false,
         })
     }
 
-    /// Reloads for ever.
-    pub(super) async fn watch(mut self, doors: &Doors) {
+    /// Reloads for ever; where nobody is to, it waits for ever.
+    pub(super) async fn watch(reload: Option<Self>, doors: &Doors) {
+        match reload {
+            Some(reload) => reload.go_on(doors).await,
+            None => std::future::pending().await,
+        }
+    }
+
+    async fn go_on(mut self, doors: &Doors) {
         let mut poll = interval(POLL_EACH);
         poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
         // What the file held when it was loaded nobody knows by now: it may have
@@ -111,6 +126,7 @@ impl Reload {
             );
         }
         doors.apply(&loaded.config);
+        self.filter.set(&loaded.config.log.filter);
         self.latest = loaded;
     }
 }
@@ -118,7 +134,14 @@ impl Reload {
 /// Whether a key takes effect while requests wait.
 fn is_live(key: &Key) -> bool {
     let key = key.to_string();
-    let live = ["quota.", "callers.", "profiles.", "admission.", "adaptive."];
+    let live = [
+        "quota.",
+        "callers.",
+        "profiles.",
+        "admission.",
+        "adaptive.",
+        "log.",
+    ];
     live.iter().any(|section| key.starts_with(section))
 }
 

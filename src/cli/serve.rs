@@ -11,7 +11,7 @@ use super::sources::SourceArgs;
 use crate::app::Livegate;
 use crate::config::Config;
 use crate::shutdown::LeaveSignals;
-use crate::telemetry::{self, LogFormat};
+use crate::telemetry::{LogFormat, Telemetry};
 use crate::upstream::aws::Credentials;
 
 /// Run the service.
@@ -19,8 +19,8 @@ use crate::upstream::aws::Credentials;
 pub struct ServeArgs {
     #[command(flatten)]
     sources: SourceArgs,
-    /// The form of the log lines on standard error; LIVEGATE_LOG filters them,
-    /// as in info,livegate=debug
+    /// The form of the log lines on standard error; log.filter and
+    /// LIVEGATE_LOG filter them, as in info,livegate=debug
     #[arg(long, value_enum, default_value_t)]
     log_format: LogFormat,
 }
@@ -36,18 +36,26 @@ pub async fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
         Ok(loaded) => loaded,
         Err(mistakes) => return tell(&mistakes),
     };
-    telemetry::install(args.log_format).map_err(|problem| anyhow!(problem))?;
+    let Config { log, traces, .. } = &loaded.config;
+    let region = &loaded.config.upstream.region;
+    let telemetry = Telemetry::install(args.log_format, &log.filter, traces, region)
+        .map_err(|problem| anyhow!(problem))?;
     let mut signals = LeaveSignals::listen()?;
     let service = Livegate::bind(loaded.config.clone(), Credentials::DefaultChain).await?;
-    let service = service.reloading(sources, loaded)?;
+    let service = service.reloading(sources, loaded, telemetry.filter())?;
     let stop = CancellationToken::new();
     let asked_twice = async {
         signals.next().await;
         stop.cancel();
         signals.next().await;
     };
+    let serving = async {
+        let served = service.run(stop.clone().cancelled_owned()).await;
+        telemetry.close().await;
+        served
+    };
     tokio::select! {
-        served = service.run(stop.clone().cancelled_owned()) => served?,
+        served = serving => served?,
         () = asked_twice => warn!("asked twice: leaving at once"),
     }
     Ok(ExitCode::SUCCESS)

@@ -20,6 +20,7 @@ use super::reader::Reader;
 use super::section::Section;
 use super::{
     AdaptiveSettings, AdminSettings, Config, ResultsSettings, SimulatorSettings, callers, store,
+    telemetry,
 };
 use crate::admission::{CallerPolicies, QuotaSettings};
 use crate::audit::{AuditSettings, Output};
@@ -67,6 +68,8 @@ pub(super) fn config(reader: &mut Reader) -> Config {
             enabled: at(reader, "adaptive").flag("enabled", true),
         },
         shutdown: shutdown(&mut at(reader, "shutdown")),
+        log: telemetry::log(&mut at(reader, "log")),
+        traces: telemetry::traces(&mut at(reader, "traces")),
         simulator: simulator(&mut at(reader, "simulator")),
         callers: CallerPolicies::default(),
         rules: Rules::default(),

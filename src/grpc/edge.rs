@@ -19,7 +19,7 @@ use tonic::body::Body;
 use tonic::{Code, Status};
 use tonic_types::FieldViolation;
 use tower::{Layer, Service};
-use tracing::{Instrument as _, debug, field, info_span};
+use tracing::{Instrument as _, debug};
 use uuid::Uuid;
 
 use super::body::TimelyBody;
@@ -28,6 +28,7 @@ use super::in_flight::{NoPlace, OURS};
 use super::metrics::{self, GrpcMetrics};
 use super::pieces::Pieces;
 use super::presented;
+use super::span;
 use super::status::{ComeBack, Explained};
 use super::streams::{Answered, Answering};
 use super::{MAX_REQUEST_BYTES, deadline};
@@ -97,16 +98,9 @@ impl EdgeLayer {
         let now = Instant::now();
         let id: Arc<str> = Uuid::new_v4().to_string().into();
         let path = request.uri().path();
-        let guard = self.metrics.begin(method_label(path));
+        let guard = self.metrics.begin(span::method(path));
         let answered = kind_of_answer(path);
-        let span = info_span!(
-            "call",
-            rpc.method = path,
-            call_id = &*id,
-            caller = field::Empty,
-            caller.proven_by = field::Empty,
-            rpc.grpc.status = field::Empty
-        );
+        let span = span::begin(&request, &id);
         let answering = request.extensions().get::<Answering>().cloned();
         let mut response = match self.enter(&mut request, &id, now).await {
             Ok(()) => answer(inner, request, &id).instrument(span.clone()).await,
@@ -116,7 +110,7 @@ impl EdgeLayer {
             response.headers_mut().insert(CALL_ID_HEADER, id);
         }
         let code = code_of(&response);
-        span.record("rpc.grpc.status", metrics::name(code));
+        span::end(&span, code);
         let duration_ms = now.elapsed().as_millis() as u64;
         span.in_scope(|| debug!(duration_ms, "call answered"));
         guard.finish(code);
@@ -187,9 +181,7 @@ where
     S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
 {
     let left = request.extensions().get::<Call>().map(|call| {
-        let span = tracing::Span::current();
-        span.record("caller", call.caller.as_str());
-        span.record("caller.proven_by", call.proven_by.as_str());
+        span::name_caller(call);
         call.deadline.left(Instant::now())
     });
     let in_time = async {
@@ -220,21 +212,6 @@ fn kind_of_answer(path: &str) -> Answered {
 fn timeout_unreadable() -> Explained {
     let problem = "must be 1 to 8 digits and a unit: H, M, S, m, u or n";
     Explained::invalid(vec![FieldViolation::new(TIMEOUT_HEADER, problem)])
-}
-
-/// A bounded set: whatever a peer invents is `other`.
-fn method_label(path: &str) -> Arc<str> {
-    const KNOWN: [&str; 4] = [
-        "/livegate.v1.SessionService/CreateSession",
-        "/livegate.v1.SessionService/GetSessionResult",
-        "/grpc.health.v1.Health/Check",
-        "/grpc.health.v1.Health/Watch",
-    ];
-    Arc::from(if KNOWN.contains(&path) {
-        &path[1..]
-    } else {
-        "other"
-    })
 }
 
 fn code_of(response: &Response<Body>) -> Code {

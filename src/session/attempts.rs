@@ -10,10 +10,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
-use tracing::{Instrument as _, debug, field, info_span};
+use tracing::{Instrument as _, debug};
 
 use super::SessionError;
 use super::metrics::{AttemptMetrics, OperationMetrics};
+use super::spans;
 use crate::admission::{Admission, Entry, Outcome, Permit, Refusal};
 use crate::deadline::Deadline;
 use crate::retry::{Advice, Retry};
@@ -151,9 +152,11 @@ impl Attempts {
             Entry::Retry
         };
         let slot = self.admission.admit(caller, entry, deadline);
+        let span = spans::admission();
         let waited = timeout_at(deadline.instant(), slot)
-            .instrument(info_span!("admission"))
+            .instrument(span.clone())
             .await;
+        spans::waited(&span, &waited);
         match waited {
             Ok(Ok(permit)) => {
                 self.metrics.waited(&permit);
@@ -181,12 +184,7 @@ impl Attempts {
         deadline: Deadline,
         call: impl Future<Output = Result<T, SessionError>>,
     ) -> Option<Result<T, SessionError>> {
-        let span = info_span!(
-            "attempt",
-            number,
-            outcome = field::Empty,
-            aws.code = field::Empty
-        );
+        let span = spans::attempt(self.metrics.method(), number);
         let counted = self.metrics.leaves(caller, number);
         let answer = timeout_at(deadline.instant(), call)
             .instrument(span.clone())
@@ -198,8 +196,7 @@ impl Attempts {
             Some(Err(SessionError::Upstream(error))) => (error.kind.as_str(), Some(error)),
             Some(Err(_)) => ("not sent", None),
         };
-        span.record("outcome", outcome);
-        span.record("aws.code", error.and_then(|error| error.code.as_deref()));
+        spans::attempted(&span, outcome, error);
         span.in_scope(|| debug!("attempt ended"));
         counted.finish(outcome, error);
         match &answer {

@@ -172,6 +172,15 @@ impl AttemptMetrics {
 }
 
 impl OperationMetrics {
+    /// What AWS calls the operation.
+    pub(super) fn method(&self) -> &'static str {
+        match self.operation {
+            "create" => "CreateFaceLivenessSession",
+            "results" => "GetFaceLivenessSessionResults",
+            other => other,
+        }
+    }
+
     /// An attempt waited for its slot, and leaves.
     pub(super) fn waited(&self, permit: &Permit) {
         let label = self.label();

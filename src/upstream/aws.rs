@@ -159,8 +159,10 @@ impl LivenessApi for Rekognition {
     }
 }
 
+/// AWS's own name for an attempt goes into the attempt's span too.
 fn answer<T>(value: T, request_id: Option<&str>) -> Answer<T> {
     let aws_request_id = request_id.map(|id| error::shorten(id, error::LONGEST_CODE));
+    tracing::Span::current().record("aws.request_id", aws_request_id.as_deref());
     Answer {
         value,
         aws_request_id,

@@ -59,6 +59,7 @@ const ROOMS: [Room; 25] = [
             "retry",
             "shutdown",
             "store",
+            "telemetry",
             "upstream::aws",
         ],
     ),
@@ -78,6 +79,8 @@ const ROOMS: [Room; 25] = [
             "admission",
             "upstream",
             "result_token",
+            // A call's span is a child of whoever its headers name.
+            "telemetry",
         ],
     ),
     room("grpc::client", &["grpc", "grpc::v1", "auth"]),
@@ -133,7 +136,11 @@ struct Library {
     homes: &'static [&'static str],
 }
 
-const LIBRARIES: [Library; 8] = [
+const LIBRARIES: [Library; 9] = [
+    Library {
+        crates: &["opentelemetry", "tracing_opentelemetry"],
+        homes: &["telemetry"],
+    },
     // What a caller presents is read at one place.
     Library {
         crates: &["jsonwebtoken", "spiffe", "ipnet"],

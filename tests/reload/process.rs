@@ -58,6 +58,11 @@ pub(crate) struct Process {
 impl Process {
     /// Starts the service and waits until it is ready.
     pub(crate) async fn serve(map: &ConfigMap) -> Self {
+        Self::serve_with(map, &[]).await
+    }
+
+    /// The same, with variables of the environment.
+    pub(crate) async fn serve_with(map: &ConfigMap, variables: &[(&str, &str)]) -> Self {
         let (simulator, end_simulator) = simulator().await;
         let mut child = Command::new(env!("CARGO_BIN_EXE_livegate"))
             .args([
@@ -75,6 +80,7 @@ impl Process {
             ])
             .env("AWS_ACCESS_KEY_ID", "test")
             .env("AWS_SECRET_ACCESS_KEY", "test")
+            .envs(variables.iter().copied())
             .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
@@ -102,18 +108,27 @@ impl Process {
 
     /// The next log line with `words` in it.
     pub(crate) async fn logs(&self, words: &str) -> String {
+        self.logs_until(words).await.pop().expect("the line itself")
+    }
+
+    /// The next log lines, up to one with `words` in it.
+    pub(crate) async fn logs_until(&self, words: &str) -> Vec<String> {
         let mut lines = self.lines.lock().await;
+        let mut said = Vec::new();
         let found = async {
             while let Some(line) = lines.next_line().await.expect("text") {
-                if line.contains(words) {
-                    return line;
+                let last = line.contains(words);
+                said.push(line);
+                if last {
+                    return;
                 }
             }
             panic!("the service ended without saying {words:?}");
         };
         timeout(PATIENCE, found)
             .await
-            .unwrap_or_else(|_| panic!("nobody said {words:?}"))
+            .unwrap_or_else(|_| panic!("nobody said {words:?}"));
+        said
     }
 
     pub(crate) fn hang_up(&self) {

@@ -20,7 +20,7 @@ use crate::upstream::{UpstreamError, UpstreamErrorKind as Kind};
 const LONGEST_MESSAGE: usize = 500;
 
 /// AWS's codes and request ids are kept up to this many.
-pub(super) const LONGEST_CODE: usize = 100;
+pub(super) const LONGEST_CODE: usize = 64;
 
 /// Nobody is sent away for longer, whatever AWS asks.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(30);

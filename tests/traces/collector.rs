@@ -1,0 +1,126 @@
+//! A collector of traces: a server of OTLP's `TraceService` that keeps what it is
+//! sent.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{
+    TraceService, TraceServiceServer,
+};
+use opentelemetry_proto::tonic::collector::trace::v1::{
+    ExportTraceServiceRequest, ExportTraceServiceResponse,
+};
+use opentelemetry_proto::tonic::common::v1::any_value::Value;
+use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
+use opentelemetry_proto::tonic::trace::v1::Span;
+use tokio::net::TcpListener;
+use tokio::time::{sleep, timeout};
+use tokio_stream::wrappers::TcpListenerStream;
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tonic::transport::Server;
+use tonic::{Request, Response, Status};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A collector on a port of its own; gone when dropped.
+pub(crate) struct Collector {
+    address: SocketAddr,
+    kept: Kept,
+    _end: DropGuard,
+}
+
+#[derive(Clone, Default)]
+struct Kept(Arc<Mutex<Vec<ExportTraceServiceRequest>>>);
+
+#[tonic::async_trait]
+impl TraceService for Kept {
+    async fn export(
+        &self,
+        request: Request<ExportTraceServiceRequest>,
+    ) -> Result<Response<ExportTraceServiceResponse>, Status> {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.push(request.into_inner());
+        Ok(Response::new(ExportTraceServiceResponse::default()))
+    }
+}
+
+impl Collector {
+    pub(crate) async fn listen() -> Self {
+        Self::at(SocketAddr::from(([127, 0, 0, 1], 0))).await
+    }
+
+    pub(crate) async fn at(address: SocketAddr) -> Self {
+        let listener = TcpListener::bind(address).await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let (kept, end) = (Kept::default(), CancellationToken::new());
+        let server = Server::builder()
+            .add_service(TraceServiceServer::new(kept.clone()))
+            .serve_with_incoming_shutdown(
+                TcpListenerStream::new(listener),
+                end.clone().cancelled_owned(),
+            );
+        tokio::spawn(server);
+        Self {
+            address,
+            kept,
+            _end: end.drop_guard(),
+        }
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// All that came, as it came.
+    pub(crate) fn exports(&self) -> Vec<ExportTraceServiceRequest> {
+        let kept = self.kept.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.clone()
+    }
+
+    /// All spans that came.
+    pub(crate) fn spans(&self) -> Vec<Span> {
+        let resources = self.exports().into_iter().flat_map(|e| e.resource_spans);
+        let scopes = resources.flat_map(|resource| resource.scope_spans);
+        scopes.flat_map(|scope| scope.spans).collect()
+    }
+
+    /// The same, once so many calls are among them.
+    pub(crate) async fn spans_of(&self, calls: usize) -> Vec<Span> {
+        let come = async {
+            loop {
+                let spans = self.spans();
+                if spans.iter().filter(|span| span.name == "call").count() >= calls {
+                    return spans;
+                }
+                sleep(Duration::from_millis(10)).await;
+            }
+        };
+        timeout(PATIENCE, come).await.expect("the spans come")
+    }
+}
+
+/// The settings that send traces there.
+pub(crate) fn traced(address: SocketAddr) -> String {
+    format!("[traces]\nendpoint = \"http://{address}\"\ntimeout = \"200ms\"\n")
+}
+
+/// An attribute as text; empty where there is none.
+pub(crate) fn attribute(attributes: &[KeyValue], key: &str) -> String {
+    let found = attributes.iter().find(|attribute| attribute.key == key);
+    match found.and_then(|found| found.value.clone()) {
+        Some(AnyValue {
+            value: Some(Value::StringValue(text)),
+        }) => text,
+        Some(AnyValue {
+            value: Some(Value::IntValue(number)),
+        }) => number.to_string(),
+        Some(other) => panic!("{key}: {other:?}"),
+        None => String::new(),
+    }
+}
+
+/// Bytes as the hexadecimal digits of a `traceparent`.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
