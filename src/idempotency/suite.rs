@@ -3,6 +3,8 @@
 //! The scenes have two replicas over one store. Leases are 200 ms, so that the end
 //! of one can be waited for; time is real, as the store's is.
 
+mod server;
+
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::time::{Instant, timeout};
@@ -12,7 +14,6 @@ use super::{Claim, ClaimError, Claims, Joined, Terms, Turn};
 use crate::session::words::{
     AuditImagesLimit, ClientRequestToken, SESSION_LIFE, SessionId, SessionSettings, Wanted,
 };
-use crate::store::Store;
 use crate::store::test_server::RedisServer;
 
 const LEASE: Duration = Duration::from_millis(200);
@@ -81,11 +82,6 @@ suite! {
     a_session_past_its_life_is_told_as_that
     refused_request_ids_push_no_session_out
     request_ids_that_wait_push_no_session_out
-}
-
-fn over(store: &Store, required: bool) -> Claims {
-    let records = Records::shared(store.clone(), Terms::default());
-    Claims::over(records, Terms::default(), required)
 }
 
 fn wall() -> SystemTime {
@@ -214,19 +210,18 @@ async fn a_session_past_its_life_is_told_as_that(shop: &Shop) {
 }
 
 async fn refused_request_ids_push_no_session_out(shop: &Shop) {
-    let (a, token) = (shop.replica(), fill(shop).await);
-    let known = claim(&a, &token);
-    assert!(matches!(turn(&known).await, Turn::Issued(_)));
-    drop(known);
-    for _ in 0..4 * MOST {
-        drop(turn(&claim(&a, &ClientRequestToken::random())).await);
-    }
+    let a = shop.replica();
+    let token = fill(&a).await;
+    refuse_many(&a).await;
     let known = claim(&a, &token).sent().map(|sent| sent.at);
     assert_eq!(known, Some(wall()), "before any record is asked");
+    let there = claim(&shop.replica(), &token);
+    assert!(matches!(turn(&there).await, Turn::Issued(_)));
 }
 
 async fn request_ids_that_wait_push_no_session_out(shop: &Shop) {
-    let (a, token) = (shop.replica(), fill(shop).await);
+    let a = shop.replica();
+    let token = fill(&a).await;
     let waiting: Vec<_> = (0..4 * MOST)
         .map(|_| claim(&a, &ClientRequestToken::random()))
         .collect();
@@ -238,66 +233,18 @@ async fn request_ids_that_wait_push_no_session_out(shop: &Shop) {
     assert!(matches!(turn(&there).await, Turn::Issued(id) if id == session()));
 }
 
-/// As many sessions as are kept; the token of the first.
-async fn fill(shop: &Shop) -> ClientRequestToken {
-    let (replica, first) = (shop.replica(), ClientRequestToken::random());
-    issue(&claim(&replica, &first)).await;
+/// Issues as many sessions as are kept. The token of the first.
+async fn fill(replica: &Claims) -> ClientRequestToken {
+    let first = ClientRequestToken::random();
+    issue(&claim(replica, &first)).await;
     for _ in 1..MOST {
-        issue(&claim(&replica, &ClientRequestToken::random())).await;
+        issue(&claim(replica, &ClientRequestToken::random())).await;
     }
     first
 }
 
-#[tokio::test]
-#[ignore = "needs redis-server: tests/run"]
-async fn a_store_that_is_gone_costs_a_session_only_where_it_is_required() {
-    let mut server = RedisServer::start().await;
-    let store = server.store().await;
-    server.kill();
-    let claims = |required| over(&store, required);
-    let token = ClientRequestToken::random();
-    let begun = Instant::now();
-    let forgiving = claims(false);
-    issue(&claim(&forgiving, &token)).await;
-    assert!(begun.elapsed() < Duration::from_secs(1));
-    let strict = claims(true);
-    let refused = claim(&strict, &token).turn(wall).await.err();
-    assert!(matches!(refused, Some(ClaimError::Unavailable(_))));
-}
-
-#[tokio::test]
-#[ignore = "needs redis-server: tests/run"]
-async fn a_key_of_the_wrong_type_a_flushed_script_and_a_full_store_cost_no_session() {
-    let server = RedisServer::start().await;
-    let store = server.store().await;
-    let claims = over(&store, false);
-    issue(&claim(&claims, &ClientRequestToken::random())).await;
-    server.command(&["SCRIPT", "FLUSH"]).await;
-    issue(&claim(&claims, &ClientRequestToken::random())).await;
-    let token = ClientRequestToken::random();
-    let record = super::Record::of(&token, &Wanted::default());
-    let key = store.key("claim", &record.name);
-    server.command(&["SET", &key, "nonsense"]).await;
-    issue(&claim(&claims, &token)).await;
-    server.command(&["CONFIG", "SET", "maxmemory", "1"]).await;
-    issue(&claim(&claims, &ClientRequestToken::random())).await;
-}
-
-#[tokio::test]
-#[ignore = "needs redis-server: tests/run"]
-async fn the_store_holds_neither_the_token_nor_the_session_and_forgets_in_a_day() {
-    let server = RedisServer::start().await;
-    let store = server.store().await;
-    let claims = over(&store, false);
-    let token = ClientRequestToken::random();
-    issue(&claim(&claims, &token)).await;
-    let record = super::Record::of(&token, &Wanted::default());
-    let key = store.key("claim", &record.name);
-    let kept = server.command(&["HGETALL", &key]).await;
-    assert!(!kept.contains(token.expose()) && !kept.contains(&session().expose()));
-    let seconds = server.command(&["TTL", &key]).await;
-    let seconds: u64 = seconds.trim().parse().expect("a number");
-    let day = 24 * 60 * 60 + SESSION_LIFE.as_secs();
-    assert!(seconds > day - 10 && seconds <= day);
-    assert_eq!(server.command(&["KEYS", "*"]).await.trim(), key);
+async fn refuse_many(replica: &Claims) {
+    for _ in 0..4 * MOST {
+        drop(turn(&claim(replica, &ClientRequestToken::random())).await);
+    }
 }

@@ -10,7 +10,7 @@ use tonic::Code;
 use uuid::{NoContext, Timestamp, Uuid};
 
 use crate::harness::aws::{answers, fails, never_answers};
-use crate::harness::pipes::Livegate;
+use crate::harness::pipes::{Livegate, quota};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -97,6 +97,25 @@ async fn other_parameters_under_the_same_request_id_are_refused() {
         .unwrap_err();
     assert_eq!(told.what(), (Code::AlreadyExists, "REQUEST_ID_CONFLICT"));
     assert_eq!(livegate.aws.attempts().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_id_that_was_refused_binds_nobody() {
+    let livegate = Livegate::with_quota(quota(0.1, 1)).await;
+    let (caller, id) = (livegate.caller(), fresh());
+    caller.create().await.unwrap();
+    let refused = caller.within(SECOND).repeat(&id).await.unwrap_err();
+    assert_eq!(refused.reason, "QUOTA_EXHAUSTED");
+    sleep(10 * SECOND).await;
+    let issued = caller.ask(v1::CreateSessionRequest {
+        request_id: id.clone(),
+        kms_key_id: "another".to_owned(),
+        ..Default::default()
+    });
+    assert!(!issued.await.unwrap().session.replayed);
+    assert_eq!(livegate.aws.attempts().len(), 2);
+    let told = caller.repeat(&id).await.unwrap_err();
+    assert_eq!(told.reason, "REQUEST_ID_CONFLICT", "what was sent binds");
 }
 
 #[tokio::test(start_paused = true)]
