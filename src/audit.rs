@@ -7,7 +7,8 @@
 //!
 //! A line never holds up a call. It goes into a queue of 4096, from which a thread of
 //! its own writes; where the queue is full or the file cannot be written the line is
-//! lost, which is counted, and logged once for each time that it begins.
+//! lost, which is counted, and logged once for each time that it begins. Refusals cost
+//! no quota and could fill the queue: half of it is for sessions alone.
 //!
 //! An example, with its line broken:
 //!
@@ -26,11 +27,13 @@ mod writer;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
+use tracing::error;
 
 pub use self::digest::DigestKey;
 pub use self::metrics::AuditMetrics;
@@ -42,7 +45,7 @@ use self::writer::{Message, Writer};
 /// How many lines may wait to be written.
 const QUEUE: usize = 4096;
 
-/// How long the end waits for the lines that are still to be written.
+/// How long the end waits for a place in the queue, and then for what is before it.
 const CLOSING: Duration = Duration::from_secs(2);
 
 /// Where the lines go.
@@ -76,6 +79,8 @@ struct Open {
     lines: mpsc::Sender<Message>,
     key: DigestKey,
     metrics: AuditMetrics,
+    /// Whether lines are being lost for want of room.
+    losing: AtomicBool,
 }
 
 /// The file of the audit cannot be had.
@@ -112,6 +117,7 @@ impl Audit {
             lines,
             key,
             metrics,
+            losing: AtomicBool::new(false),
         };
         Ok(Self(Some(Arc::new(open))))
     }
@@ -121,13 +127,23 @@ impl Audit {
         let Some(open) = &self.0 else {
             return;
         };
-        let line = record(&open.key).into_line();
-        if open.lines.try_send(Message::Line(line)).is_err() {
-            open.metrics.lost();
+        let record = record(&open.key);
+        let room = match record.event {
+            Event::Refused => open.lines.capacity() > QUEUE / 2,
+            Event::SessionIssued | Event::SessionReplayed | Event::SessionRead => true,
+        };
+        let line = Message::Line(record.into_line());
+        if room && open.lines.try_send(line).is_ok() {
+            open.losing.store(false, Ordering::Relaxed);
+            return;
+        }
+        open.metrics.lost();
+        if !open.losing.swap(true, Ordering::Relaxed) {
+            error!("the audit is not written fast enough: lines are lost");
         }
     }
 
-    /// Returns once all lines so far are written, but after two seconds at the latest.
+    /// Returns once all lines so far are written, but after four seconds at the latest.
     /// Dropped half way, they are written all the same.
     pub async fn flush(&self) {
         let Some(open) = &self.0 else {

@@ -2,7 +2,11 @@
 //!
 //! An example: two lines have the `subject_digest` `mJ0q...`: they are about the
 //! same end user. Who that is, only those learn who know both the key and the name:
-//! `printf 'subject\0user-7' | openssl dgst -sha256 -mac HMAC -macopt hexkey:...`.
+//!
+//! ```sh
+//! printf 'subject\0%s' user-7 | openssl dgst -sha256 -mac HMAC -binary \
+//!   -macopt "hexkey:$(xxd -p -c 9999 KEYFILE)" | head -c 16 | basenc --base64url | tr -d =
+//! ```
 
 use std::fmt;
 

@@ -9,23 +9,44 @@ use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 /// An end for lines.
-pub(super) enum Sink {
+pub(super) struct Sink {
+    end: End,
+    /// Whether a line may have been left half written.
+    torn: bool,
+}
+
+enum End {
     StandardOutput,
     File { path: PathBuf, file: File },
 }
 
 impl Sink {
     pub(super) fn standard_output() -> Self {
-        Self::StandardOutput
+        Self {
+            end: End::StandardOutput,
+            torn: false,
+        }
     }
 
     pub(super) fn file(path: PathBuf) -> io::Result<Self> {
         let file = open(&path)?;
-        Ok(Self::File { path, file })
+        let end = End::File { path, file };
+        Ok(Self { end, torn: false })
     }
 
-    /// Writes a line whole, or says why not.
+    /// Writes a line whole, or says why not. What it left of one is a line by itself.
     pub(super) fn write(&mut self, line: &[u8]) -> io::Result<()> {
+        if self.torn {
+            self.end.write(b"\n")?;
+        }
+        let written = self.end.write(line);
+        self.torn = written.is_err();
+        written
+    }
+}
+
+impl End {
+    fn write(&mut self, line: &[u8]) -> io::Result<()> {
         match self {
             Self::StandardOutput => {
                 let mut output = io::stdout().lock();

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{error, info};
 
@@ -33,6 +33,9 @@ const FETCH_AT_MOST_EACH: Duration = Duration::from_secs(10);
 /// How long a call waits for a reading.
 const WAIT: Duration = Duration::from_secs(2);
 
+/// How many calls may wait for one: each has a place that others want too.
+const WAITERS: usize = 100;
+
 /// The keys, as they were read last.
 #[derive(Debug)]
 pub(super) struct KeyRing {
@@ -41,6 +44,7 @@ pub(super) struct KeyRing {
     current: ArcSwapOption<KeySet>,
     asked: Notify,
     round: watch::Sender<Round>,
+    waiters: Semaphore,
     metrics: AuthMetrics,
 }
 
@@ -58,7 +62,8 @@ enum Round {
 /// What the follower remembers from one reading to the next.
 #[derive(Default)]
 struct Memory {
-    content: Vec<u8>,
+    /// What was read last, once something was.
+    content: Option<Vec<u8>>,
     /// What was told of the last failure; nothing is told twice.
     told: Option<String>,
 }
@@ -71,6 +76,7 @@ impl KeyRing {
             current: ArcSwapOption::empty(),
             asked: Notify::new(),
             round: watch::Sender::new(Round::First),
+            waiters: Semaphore::new(WAITERS),
             metrics,
         }
     }
@@ -80,8 +86,8 @@ impl KeyRing {
         self.current.load_full()
     }
 
-    /// Other keys than `seen`, where a reading brings some soon. Dropped half way, it
-    /// does not hold the reading up.
+    /// Other keys than `seen`, where a reading brings some soon and not too many wait
+    /// for it. Dropped half way, it does not hold the reading up.
     pub(super) async fn newer_than(&self, seen: Option<&Arc<KeySet>>) -> Option<Arc<KeySet>> {
         let mut rounds = self.round.subscribe();
         let round = *rounds.borrow_and_update();
@@ -94,6 +100,7 @@ impl KeyRing {
             }
             self.asked.notify_one();
         }
+        let _place = self.waiters.try_acquire().ok()?;
         let is_over = |now: &Round| matches!(now, Round::Ended(_)) && *now != round;
         // In time or not: what is there by then decides.
         let _ = timeout(WAIT, rounds.wait_for(is_over)).await;
@@ -140,13 +147,13 @@ impl KeyRing {
     /// Makes what was read the keys.
     fn take(&self, read: Result<Vec<u8>, ReadError>, memory: &mut Memory) -> Result<(), ReadError> {
         let content = read?;
-        if content == memory.content {
+        if memory.content.as_ref() == Some(&content) {
             self.metrics.keys_stayed(&self.source);
         } else {
             let keys = KeySet::parse(&content)?;
             info!(auth.jwks = %self.source, auth.keys = keys.len(), "keys of tokens read");
             self.current.store(Some(Arc::new(keys)));
-            memory.content = content;
+            memory.content = Some(content);
             self.metrics.keys_changed(&self.source);
         }
         if memory.told.take().is_some() {

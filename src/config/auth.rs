@@ -54,7 +54,7 @@ const WORD: Text = Text {
 
 const URL: Text = Text {
     fits: is_url,
-    expected: "an https URL without user and fragment, or http on loopback, as in \
+    expected: "an https URL without user, query and fragment, or http on loopback, as in \
         \"https://kubernetes.default.svc/openid/v1/jwks\"",
 };
 
@@ -158,12 +158,15 @@ fn settings(given: Given) -> Option<JwtSettings> {
     })
 }
 
-/// An address is the network that holds it alone.
+/// An address is the network that holds it alone. A network with bits beyond its
+/// prefix is larger than it looks, and an IPv4 address in IPv6 is known as IPv4.
 fn network(text: &str) -> Option<IpNet> {
-    let network = text.parse::<IpNet>().map(|network| network.trunc());
-    network
-        .or_else(|_| text.parse::<IpAddr>().map(IpNet::from))
-        .ok()
+    if let Ok(address) = text.parse::<IpAddr>() {
+        return Some(IpNet::from(address.to_canonical()));
+    }
+    let network = text.parse::<IpNet>().ok()?;
+    let is_mapped = network.addr().to_canonical() != network.addr();
+    (network == network.trunc() && !is_mapped).then_some(network)
 }
 
 fn is_word(text: &str) -> bool {
@@ -171,7 +174,7 @@ fn is_word(text: &str) -> bool {
 }
 
 fn is_url(text: &str) -> bool {
-    if !is_word(text) || text.contains(['@', '#']) {
+    if !is_word(text) || text.contains(['@', '#', '?']) {
         return false;
     }
     let Ok(uri) = text.parse::<Uri>() else {
@@ -218,6 +221,7 @@ mod tests {
             "https://h:99999/",
             "https://me:word@h/",
             "https://h/#f",
+            "https://h/jwks?key=1",
             "ftp://127.0.0.1/",
         ] {
             assert!(!is_url(wrong), "{wrong}");
@@ -228,9 +232,17 @@ mod tests {
     fn an_address_is_a_network_of_one() {
         let written = |text| network(text).map(|network| network.to_string());
         assert_eq!(written("10.0.0.7").as_deref(), Some("10.0.0.7/32"));
-        assert_eq!(written("10.1.2.3/8").as_deref(), Some("10.0.0.0/8"));
+        assert_eq!(written("::ffff:10.0.0.7").as_deref(), Some("10.0.0.7/32"));
         assert_eq!(written("fd00::/8").as_deref(), Some("fd00::/8"));
-        for wrong in ["", "10.0.0", "10.0.0.0/33", "host", "10.0.0.1:80"] {
+        for wrong in [
+            "",
+            "10.0.0",
+            "10.0.0.0/33",
+            "10.0.0.7/8",
+            "::ffff:10.0.0.0/104",
+            "host",
+            "10.0.0.1:80",
+        ] {
             assert_eq!(written(wrong), None, "{wrong}");
         }
     }

@@ -64,9 +64,12 @@ fn beyond_loopback(config: &Config, reader: &mut Reader) {
 }
 
 /// A proxy that is listed has found out who calls. Without a list a header is
-/// believed of loopback alone, and nobody from elsewhere could call at all.
+/// believed of loopback alone, and nobody from elsewhere could call at all; with a
+/// list of everyone, anybody says who it is.
 fn is_authenticated(auth: &AuthSettings) -> bool {
-    let by_proxy = auth.mode == AuthMode::TrustedHeader && !auth.trusted_peers.is_empty();
+    let trusted = &auth.trusted_peers;
+    let is_everyone = trusted.iter().any(|network| network.prefix_len() == 0);
+    let by_proxy = auth.mode == AuthMode::TrustedHeader && !trusted.is_empty() && !is_everyone;
     auth.mode.is_proven() || by_proxy
 }
 

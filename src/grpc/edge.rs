@@ -14,7 +14,7 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use http::{HeaderValue, Request, Response};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout, timeout_at};
 use tonic::body::Body;
 use tonic::{Code, Status};
 use tonic_types::FieldViolation;
@@ -152,8 +152,6 @@ impl EdgeLayer {
         id: &Arc<str>,
         now: Instant,
     ) -> Result<Call, Explained> {
-        let identity = presented::identify(&self.auth, request).await;
-        let identity = identity.map_err(Explained::unauthenticated)?;
         let (patience, left) = match request.headers().get(TIMEOUT_HEADER) {
             Some(timeout) => {
                 let timeout = deadline::parse(timeout.as_bytes()).ok_or_else(timeout_unreadable)?;
@@ -165,6 +163,11 @@ impl EdgeLayer {
         if deadline.is_over(now) {
             return Err(Explained::too_late());
         }
+        // Keys of tokens may have to be read first.
+        let identity = presented::identify(&self.auth, request);
+        let identity = timeout_at(deadline.instant(), identity).await;
+        let identity = identity.map_err(|_| Explained::too_late())?;
+        let identity = identity.map_err(Explained::unauthenticated)?;
         Ok(Call {
             id: id.clone(),
             caller: identity.caller,

@@ -85,8 +85,11 @@ impl Grant {
             refused.push((Field::Bucket, Refused::Bucket(bucket.clone())));
         }
         let sent = key_prefix.as_ref().map(S3KeyPrefix::as_str);
-        let begins =
-            |listed: &S3KeyPrefix| sent.is_some_and(|sent| sent.starts_with(listed.as_str()));
+        // S3 takes `..` as it stands; who copies its keys to files might not.
+        let climbs = |sent: &str| sent.split('/').any(|part| matches!(part, "." | ".."));
+        let begins = |listed: &S3KeyPrefix| {
+            sent.is_some_and(|sent| sent.starts_with(listed.as_str()) && !climbs(sent))
+        };
         match self.prefixes.as_deref() {
             None => {}
             Some([]) if sent.is_none() => {}

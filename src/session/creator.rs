@@ -124,9 +124,6 @@ impl<A: LivenessApi> Creator<A> {
         let session = session.get_or_try_init(|| self.settle(order, call, &claim, &mut told));
         let id = joined(order.deadline, &claim, session).await?;
         let (effort, replay) = told;
-        if replay == Replay::Yes {
-            order.witness.replayed(id);
-        }
         self.answer(order, id, &claim, effort, replay)
     }
 
@@ -195,6 +192,7 @@ impl<A: LivenessApi> Creator<A> {
         }
         if replay == Replay::Yes {
             self.attempts.replayed();
+            order.witness.replayed(id);
         }
         let expire_time = sent.at + SESSION_LIFE;
         let subject = order.subject.as_ref();

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use livegate::audit::{Audit, AuditMetrics, DigestKey, Output};
+use livegate::audit::{Audit, AuditMetrics, DigestKey, Event, Output, Record};
 use livegate::auth::AuthMode;
 use livegate::grpc::v1;
 use livegate::policy::Unsaid;
@@ -68,6 +68,14 @@ impl Audited {
 
     async fn counted(&self, outcome: &str) -> u64 {
         self.audit.flush().await;
+        self.count_of(outcome)
+    }
+
+    fn lost_so_far(&self) -> u64 {
+        self.count_of("lost")
+    }
+
+    fn count_of(&self, outcome: &str) -> u64 {
         let mut page = String::new();
         encode(&mut page, &self.registry).unwrap();
         let start = format!("livegate_audit_lines_total{{outcome=\"{outcome}\"}} ");
@@ -156,7 +164,7 @@ async fn a_result_that_is_read_and_one_that_is_refused_leave_a_line_each() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_caller_may_not_do_leaves_a_line_and_what_the_quota_refuses_none() {
+async fn what_a_caller_may_not_do_leaves_a_line_and_what_is_invalid_none() {
     let scene = Audited::up(Setup {
         unsaid: Unsaid::Nothing,
         ..Setup::default()
@@ -180,8 +188,7 @@ async fn what_a_caller_may_not_do_leaves_a_line_and_what_the_quota_refuses_none(
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_lines_hold_no_session_subject_or_token_and_no_log_level_turns_them_off() {
-    // The harness logs nothing while nobody captures.
+async fn the_lines_hold_no_session_subject_or_token() {
     let scene = Audited::up(Setup::default()).await;
     let payments = scene.livegate.caller().named("payments");
     let session = payments.ask(for_jane(REQUEST_ID)).await.unwrap().session;
@@ -217,19 +224,69 @@ async fn a_file_that_is_moved_away_is_made_anew_for_its_owner_alone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_full_disk_loses_lines_and_no_call_and_is_told_once() {
+async fn a_full_disk_loses_lines_and_no_call() {
     let folder = tempfile::tempdir().unwrap();
     let full = Path::new("/dev/full").to_path_buf();
     let scene = Audited::writing_to(full, folder, Setup::default()).await;
-    let logs = Logs::captured();
     let payments = scene.livegate.caller().named("payments");
     for _ in 0..3 {
         payments.create().await.unwrap();
     }
     assert_eq!(scene.counted("lost").await, 3);
     assert_eq!(scene.counted("written").await, 0);
-    // The thread that writes logs for itself: not here.
-    assert!(!logs.text().contains("audit"), "{}", logs.text());
+}
+
+#[tokio::test(start_paused = true)]
+async fn refusals_leave_room_for_sessions_and_a_queue_that_is_full_is_told_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.unwrap().success());
+    // Both ends are open and nobody reads: the writer stands still once it is full.
+    let end = std::fs::OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open(&pipe)
+        .unwrap();
+    let setup = Setup {
+        unsaid: Unsaid::Nothing,
+        ..Setup::default()
+    };
+    let scene = Audited::writing_to(pipe, folder, setup).await;
+    let logs = Logs::captured();
+    let stranger = scene.livegate.caller().named("stranger");
+    for _ in 0..4000 {
+        stranger.create().await.unwrap_err();
+    }
+    let lost = scene.lost_so_far();
+    assert!(lost > 500, "{lost} lost");
+    let told = logs
+        .text()
+        .matches("the audit is not written fast enough")
+        .count();
+    assert_eq!(told, 1);
+    let record = |event| {
+        move |_: &DigestKey| Record {
+            event,
+            operation: "CreateSession",
+            call_id: String::new(),
+            caller: String::new(),
+            known_by: "header",
+            subject_digest: None,
+            session_digest: None,
+            profile: None,
+            aws_request_id: None,
+            code: None,
+            reason: None,
+            latency: std::time::Duration::ZERO,
+            attempts: 1,
+        }
+    };
+    scene.audit.write(record(Event::SessionIssued));
+    assert_eq!(scene.lost_so_far(), lost, "there is room for a session");
+    scene.audit.write(record(Event::Refused));
+    assert_eq!(scene.lost_so_far(), lost + 1);
+    drop(end);
 }
 
 fn created(session: &str) -> LivenessResult {
