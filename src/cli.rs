@@ -1,8 +1,15 @@
 //! The commands: arguments in, words and an exit code out.
 
+#![deny(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "they panic where nobody reads: use `out`"
+)]
+
 pub mod call;
 pub mod check_config;
 pub mod demo;
+mod out;
 pub mod serve;
 pub mod simulate;
 pub mod sources;
@@ -15,8 +22,11 @@ use clap::{Parser, Subcommand};
 use self::call::{CreateArgs, ResultArgs};
 use self::check_config::CheckConfigArgs;
 use self::demo::DemoArgs;
+use self::out::ReaderLeft;
 use self::serve::ServeArgs;
 use self::simulate::SimulateArgs;
+
+pub use self::out::complain;
 
 /// Issues Amazon Rekognition Face Liveness sessions within one AWS quota
 #[derive(Debug, Parser)]
@@ -45,18 +55,23 @@ enum Command {
 }
 
 impl Cli {
-    /// Runs the command that was named, and says with what code to exit.
+    /// Runs the command that was named, and says with what code to exit. A reader
+    /// of its output who leaves has seen enough: that is no failure.
     ///
     /// # Errors
     /// Where the command cannot do its work.
     pub async fn run(self) -> anyhow::Result<ExitCode> {
-        match self.command {
+        let ended = match self.command {
             Command::Serve(args) => serve::run(&args).await,
             Command::Demo(args) => demo::run(&args).await,
             Command::Simulate(args) => simulate::run(args).await.map(|()| ExitCode::SUCCESS),
             Command::CheckConfig(args) => check_config::run(&args).await,
             Command::Create(args) => call::create(args).await,
             Command::Result(args) => call::result(args).await,
+        };
+        match ended {
+            Err(error) if error.is::<ReaderLeft>() => Ok(ExitCode::SUCCESS),
+            ended => ended,
         }
     }
 }

@@ -54,6 +54,7 @@ pub use mistake::{Mistake, Mistakes, Source};
 
 use crate::admin::AdminSettings;
 use crate::admission::{CallerPolicies, QuotaSettings};
+use crate::audit::AuditSettings;
 use crate::auth::AuthSettings;
 use crate::grpc::GrpcSettings;
 use crate::idempotency::IdempotencySettings;
@@ -86,6 +87,8 @@ pub struct Config {
     pub results: ResultsSettings,
     /// `[auth]` and `[auth.jwt]`
     pub auth: AuthSettings,
+    /// `[audit]`
+    pub audit: AuditSettings,
     /// `[retry]`
     pub retry: RetrySettings,
     /// `[store]`

@@ -9,6 +9,7 @@
 //! `settings.challenge_preferences[0].versions.minimum`.
 
 mod accept;
+mod audited;
 mod body;
 mod call;
 pub mod client;

@@ -32,6 +32,7 @@
 //! fails costs no session, unless the settings demand one.
 
 mod claim;
+mod known;
 mod memory;
 mod record;
 mod records;
@@ -40,23 +41,19 @@ mod seal;
 #[cfg(test)]
 mod suite;
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use moka::policy::EvictionPolicy;
-use moka::sync::Cache;
 use tracing::warn;
 
+use self::known::Known;
 use self::record::{Owner, Record};
 use self::records::Records;
 use crate::session::words::{ClientRequestToken, SESSION_LIFE, Wanted};
 use crate::store::{Store, StoreError};
 
 pub use self::claim::{Claim, Lease, Turn};
+pub use self::known::Joined;
 pub use self::record::Sent;
-
-const MOST: u64 = 100_000;
-const JOINED_FOR: Duration = Duration::from_secs(600);
 
 /// Whether a session may be issued that no store knows of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,12 +62,15 @@ pub struct IdempotencySettings {
     pub required: bool,
 }
 
-/// How long what lasts.
+/// How long what lasts, and how much is kept in this process.
 #[derive(Clone, Copy, Debug)]
 struct Terms {
     lease: Duration,
     /// From the first attempt on.
     kept: Duration,
+    /// Of records in this process, and of claims: of those that something was sent
+    /// for, the oldest use goes first.
+    most: u64,
 }
 
 impl Default for Terms {
@@ -79,6 +79,7 @@ impl Default for Terms {
         Self {
             lease: Duration::from_secs(5),
             kept: SESSION_LIFE + Duration::from_secs(24 * 60 * 60),
+            most: 100_000,
         }
     }
 }
@@ -86,7 +87,7 @@ impl Default for Terms {
 /// The claims that this process has to do with. Clones share them.
 #[derive(Clone, Debug)]
 pub struct Claims {
-    joined: Cache<ClientRequestToken, Arc<Claim>>,
+    known: Known,
     book: Book,
 }
 
@@ -112,7 +113,8 @@ pub enum ClaimError {
 impl Default for Claims {
     /// Claims that are recorded in this process alone.
     fn default() -> Self {
-        Self::over(Records::in_memory(Terms::default()), false)
+        let terms = Terms::default();
+        Self::over(Records::in_memory(terms), terms, false)
     }
 }
 
@@ -120,41 +122,32 @@ impl Claims {
     /// Claims that are recorded in `store`.
     #[must_use]
     pub fn shared(store: Store, settings: IdempotencySettings) -> Self {
-        Self::over(Records::shared(store, Terms::default()), settings.required)
+        let terms = Terms::default();
+        Self::over(Records::shared(store, terms), terms, settings.required)
     }
 
-    fn over(records: Records, required: bool) -> Self {
-        let joined = Cache::builder()
-            .max_capacity(MOST)
-            .eviction_policy(EvictionPolicy::lru())
-            .time_to_live(JOINED_FOR)
-            .build();
+    fn over(records: Records, terms: Terms, required: bool) -> Self {
+        let known = Known::new(terms);
         let owner = Owner(ClientRequestToken::random().expose().to_owned());
         let book = Book {
             records,
             owner,
             required,
         };
-        Self { joined, book }
+        Self { known, book }
     }
 
-    /// The claim that has `token`, made now where this process has none.
+    /// Joins the claim that has `token`, made now where this process has none.
     ///
     /// # Errors
     /// [`ClaimError::Conflict`] where it was made for something else.
-    pub fn claim(
-        &self,
-        token: &ClientRequestToken,
-        wanted: &Wanted,
-    ) -> Result<Arc<Claim>, ClaimError> {
+    pub fn claim(&self, token: &ClientRequestToken, wanted: &Wanted) -> Result<Joined, ClaimError> {
         let record = Record::of(token, wanted);
         let parameters = record.parameters.clone();
-        let claim = self.joined.get_with_by_ref(token, || {
-            Arc::new(Claim::new(Some((record, self.book.clone()))))
-        });
-        match &claim.record {
+        let joined = self.known.join(token, record, &self.book);
+        match &joined.record {
             Some((first, _)) if first.parameters != parameters => Err(ClaimError::Conflict),
-            _ => Ok(claim),
+            _ => Ok(joined),
         }
     }
 }

@@ -25,6 +25,7 @@
 //! - [`result_token`] is pure: bytes and keys, no wire and no file.
 //! - [`auth`] makes callers of certificates, tokens and addresses: no `tonic`, and no
 //!   wire but that of the issuer's keys.
+//! - [`audit`] knows the words alone; [`grpc`] has it write.
 //! - An adapter knows its own port and its own library, nothing else.
 //! - [`store`] is the connection that the stores' adapters share.
 //! - [`simulator`] and [`telemetry`] import nothing of ours.
@@ -34,6 +35,7 @@
 pub mod admin;
 pub mod admission;
 pub mod app;
+pub mod audit;
 pub mod auth;
 pub mod cli;
 pub mod config;

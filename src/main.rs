@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser as _;
-use livegate::cli::Cli;
+use livegate::cli::{Cli, complain};
 
 /// How long what still runs may hold up the end: a read of a file can hang.
 const LINGER: Duration = Duration::from_millis(100);
@@ -19,7 +19,7 @@ fn main() -> ExitCode {
             ended
         });
     ended.unwrap_or_else(|error| {
-        eprintln!("livegate: {error:#}");
+        complain(format_args!("livegate: {error:#}"));
         ExitCode::FAILURE
     })
 }

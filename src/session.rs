@@ -12,6 +12,7 @@ mod metrics;
 mod ownership;
 mod results;
 mod spans;
+mod witness;
 pub mod words;
 
 use std::time::SystemTime;
@@ -22,6 +23,7 @@ pub use error::SessionError;
 pub use metrics::AttemptMetrics;
 pub use ownership::{Ownership, Proof};
 pub use results::{Reading, Results};
+pub use witness::{Seen, Witness};
 
 #[expect(
     clippy::disallowed_methods,

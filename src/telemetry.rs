@@ -59,6 +59,9 @@ impl Telemetry {
         let collector = Collector::open(traces, region)?;
         let lines = fmt::layer()
             .with_ansi(std::io::stderr().is_terminal())
+            // Where a line cannot be written, it is lost: to say so on the same stream
+            // would panic, and the process end for its log.
+            .log_internal_errors(false)
             .with_writer(std::io::stderr);
         let lines = match format {
             LogFormat::Json => lines

@@ -26,13 +26,22 @@ pub trait LivenessApi: Send + Sync + 'static {
         &self,
         token: &ClientRequestToken,
         settings: &SessionSettings,
-    ) -> impl Future<Output = Result<SessionId, UpstreamError>> + Send;
+    ) -> impl Future<Output = Result<Answer<SessionId>, UpstreamError>> + Send;
 
     /// Reads what came of a session.
     fn result(
         &self,
         session: &SessionId,
-    ) -> impl Future<Output = Result<LivenessResult, UpstreamError>> + Send;
+    ) -> impl Future<Output = Result<Answer<LivenessResult>, UpstreamError>> + Send;
+}
+
+/// What AWS answered to an attempt.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answer<T> {
+    /// What was asked for.
+    pub value: T,
+    /// The id under which AWS knows the attempt, where it says one.
+    pub aws_request_id: Option<String>,
 }
 
 /// Why an attempt failed.

@@ -17,6 +17,7 @@ mod harness {
 #[path = "scenes"]
 mod scenes {
     mod allowing;
+    mod auditing;
     mod callers;
     mod deadlines;
     mod edges;

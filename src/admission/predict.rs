@@ -163,10 +163,13 @@ pub(super) fn predict(newcomer: Newcomer, rivals: &[Rival<'_>], supply: Supply) 
 
 /// How many standard deviations to allow for, where `arrivals` come a second.
 fn allowance(arrivals: f64, supply: Supply) -> f64 {
+    let surplus = arrivals - supply.rate;
+    if surplus <= 0.0 {
+        return 0.0;
+    }
     let (chance, certain) = SURPLUS;
-    let surplus = (arrivals - supply.rate) / ArrivalRate::deviation_of(arrivals);
-    // Without arrivals there is no number, and no surplus: the lower bound.
-    ALLOWANCE * ((surplus - chance) / (certain - chance)).max(0.0).min(1.0)
+    let deviations = surplus / ArrivalRate::deviation_of(arrivals);
+    ALLOWANCE * ((deviations - chance) / (certain - chance)).clamp(0.0, 1.0)
 }
 
 /// How long the slots take to come that are given within `wait`.

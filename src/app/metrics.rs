@@ -7,6 +7,7 @@ use prometheus_client::registry::Registry;
 
 use super::process::ProcessCollector;
 use crate::admission::AdmissionMetrics;
+use crate::audit::AuditMetrics;
 use crate::auth::AuthMetrics;
 use crate::config::Config;
 use crate::grpc::GrpcMetrics;
@@ -19,6 +20,7 @@ use crate::upstream::aws::CredentialsMetrics;
 pub(super) struct Metrics {
     pub(super) retry: Arc<Retry>,
     pub(super) grpc: GrpcMetrics,
+    pub(super) audit: AuditMetrics,
     pub(super) auth: AuthMetrics,
     pub(super) attempts: AttemptMetrics,
     pub(super) admission: AdmissionMetrics,
@@ -51,6 +53,7 @@ impl Metrics {
         Self {
             retry,
             grpc: GrpcMetrics::register(registry),
+            audit: AuditMetrics::register(registry),
             auth: AuthMetrics::register(registry),
             attempts: AttemptMetrics::register(registry, named),
             admission: AdmissionMetrics::register(registry),

@@ -12,6 +12,7 @@ use tracing::warn;
 use super::doors::Doors;
 use super::metrics::Metrics;
 use crate::admission::Admission;
+use crate::audit::Audit;
 use crate::config::Config;
 use crate::grpc::SessionService;
 use crate::idempotency::Claims;
@@ -43,7 +44,7 @@ pub(super) fn service(
     config: &Config,
     api: &Arc<Rekognition>,
     doors: &Doors,
-    (store, ownership): (Option<Store>, Ownership),
+    (store, ownership, audit): (Option<Store>, Ownership, &Audit),
     metrics: &Metrics,
 ) -> SessionService<Rekognition> {
     let attempts = |door: &Admission, operation| {
@@ -65,5 +66,5 @@ pub(super) fn service(
     let results = config.results.enabled;
     let policy = doors.policy.clone();
     let results = results.then(|| Results::new(api.clone(), attempts, (ownership, proof), policy));
-    SessionService::new(creator, results)
+    SessionService::new(creator, results).audited(audit.clone())
 }

@@ -4,33 +4,18 @@
 //! bytes. Nothing is served: `results.token_key_files: /keys/a: must be 32 to 4096
 //! bytes, not 16`. Without the setting there is a key of this process alone.
 
-use std::io::Read as _;
-use std::path::{Path, PathBuf};
-
 use tracing::warn;
 
+use super::key_file::{self, KeyFileError};
 use crate::config::ResultsSettings;
-use crate::result_token::{Key, SameKey, TokenKeys, UnfitKey};
+use crate::result_token::{Key, SameKey, TokenKeys};
 
 /// Why there are no keys. The text names files, and nothing that is in them.
 #[derive(Debug, thiserror::Error)]
 pub enum TokenKeyError {
-    /// A file cannot be read.
-    #[error("results.token_key_files: {}: cannot be read: {source}", path.display())]
-    Unreadable {
-        /// Which one.
-        path: PathBuf,
-        /// What the system says.
-        source: std::io::Error,
-    },
-    /// What a file holds is no key.
-    #[error("results.token_key_files: {}: {source}", path.display())]
-    Unfit {
-        /// Which one.
-        path: PathBuf,
-        /// What is wrong with it.
-        source: UnfitKey,
-    },
+    /// A file is of no use.
+    #[error(transparent)]
+    File(#[from] KeyFileError),
     /// Two files hold the same key.
     #[error("results.token_key_files: {0}")]
     Same(#[from] SameKey),
@@ -43,7 +28,8 @@ pub enum TokenKeyError {
 pub(super) fn load(settings: &ResultsSettings) -> Result<TokenKeys, TokenKeyError> {
     let mut keys = Vec::new();
     for path in &settings.token_key_files {
-        keys.push(read(path)?);
+        let secret = key_file::read("results.token_key_files", path)?;
+        keys.push(Key::new(&secret).expect("as long as a key is, or it is not read"));
     }
     if keys.is_empty() {
         if settings.enabled && settings.require_token {
@@ -58,23 +44,10 @@ pub(super) fn load(settings: &ResultsSettings) -> Result<TokenKeys, TokenKeyErro
     Ok(TokenKeys::new(signing, keys)?)
 }
 
-/// All bytes of the file count, a line break at its end too.
-fn read(path: &Path) -> Result<Key, TokenKeyError> {
-    let path = path.to_owned();
-    // A byte more than fits tells a file that is too long from one that is not,
-    // and bounds what is read of one without an end.
-    let bound = Key::MOST as u64 + 1;
-    let mut secret = Vec::new();
-    let read =
-        std::fs::File::open(&path).and_then(|file| file.take(bound).read_to_end(&mut secret));
-    match read {
-        Ok(_) => Key::new(&secret).map_err(|source| TokenKeyError::Unfit { path, source }),
-        Err(source) => Err(TokenKeyError::Unreadable { path, source }),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use super::*;
 
     fn refusal(contents: &[&[u8]]) -> Option<String> {

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
+use super::out::{complain, say};
 use super::target::Target;
 use crate::grpc::client::{Answer, Failure};
 use crate::grpc::v1;
@@ -71,10 +72,7 @@ pub async fn create(args: CreateArgs) -> anyhow::Result<ExitCode> {
         settings: is_said.then_some(settings),
     };
     let answer = args.target.client()?.create(request).await;
-    Ok(print(
-        &args.target,
-        answer.map(|answer| describe_session(&answer)),
-    ))
+    print(&args.target, answer.map(|answer| describe_session(&answer)))
 }
 
 fn describe_session(answer: &Answer<v1::CreateSessionResponse>) -> Value {
@@ -121,10 +119,10 @@ pub async fn result(args: ResultArgs) -> anyhow::Result<ExitCode> {
         result_token: args.result_token,
     };
     let answer = args.target.client()?.result(request).await;
-    Ok(print(
+    print(
         &args.target,
         answer.map(|answer| describe_result(&answer.message)),
-    ))
+    )
 }
 
 fn describe_result(result: &v1::GetSessionResultResponse) -> Value {
@@ -140,30 +138,32 @@ fn describe_result(result: &v1::GetSessionResultResponse) -> Value {
 }
 
 /// Prints an answer or a failure; the exit code is the number of its gRPC code.
-fn print(target: &Target, outcome: Result<Value, Failure>) -> ExitCode {
+fn print(target: &Target, outcome: Result<Value, Failure>) -> anyhow::Result<ExitCode> {
     match (outcome, target.json) {
-        (Ok(answer), true) => println!("{answer}"),
-        (Ok(answer), false) => print_lines(&answer),
+        (Ok(answer), true) => say(format_args!("{answer}"))?,
+        (Ok(answer), false) => print_lines(&answer)?,
         (Err(failure), json) => {
             if json {
-                println!("{}", describe_failure(&failure));
+                // The code tells of the failure, whether or not that is read.
+                let _ = say(format_args!("{}", describe_failure(&failure)));
             } else {
                 print_failure(&failure);
             }
-            return ExitCode::from(failure.number);
+            return Ok(ExitCode::from(failure.number));
         }
     }
-    ExitCode::SUCCESS
+    Ok(ExitCode::SUCCESS)
 }
 
-fn print_lines(answer: &Value) {
+fn print_lines(answer: &Value) -> anyhow::Result<()> {
     for (key, value) in answer.as_object().into_iter().flatten() {
         match value.as_str() {
-            Some(text) => println!("{key:<22}{text}"),
+            Some(text) => say(format_args!("{key:<22}{text}"))?,
             None if value.is_null() => {}
-            None => println!("{key:<22}{value}"),
+            None => say(format_args!("{key:<22}{value}"))?,
         }
     }
+    Ok(())
 }
 
 fn describe_failure(failure: &Failure) -> Value {
@@ -178,16 +178,19 @@ fn describe_failure(failure: &Failure) -> Value {
 }
 
 fn print_failure(failure: &Failure) {
-    eprintln!("{} {}", failure.code, failure.reason);
+    complain(format_args!("{} {}", failure.code, failure.reason));
     match failure.violations.as_slice() {
-        [] => eprintln!("  {}", failure.message),
+        [] => complain(format_args!("  {}", failure.message)),
         violations => {
             for (field, description) in violations {
-                eprintln!("  {field}: {description}");
+                complain(format_args!("  {field}: {description}"));
             }
         }
     }
     if let Some(wait) = failure.retry_after {
-        eprintln!("  come back in {}", humantime::format_duration(wait));
+        complain(format_args!(
+            "  come back in {}",
+            humantime::format_duration(wait)
+        ));
     }
 }

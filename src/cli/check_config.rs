@@ -9,6 +9,7 @@
 use std::io::Write as _;
 use std::process::ExitCode;
 
+use super::out::say;
 use super::sources::SourceArgs;
 use crate::config::{Config, Mistakes};
 use crate::store::{Store, StoreSettings};
@@ -31,7 +32,7 @@ pub struct CheckConfigArgs {
 pub async fn run(args: &CheckConfigArgs) -> anyhow::Result<ExitCode> {
     match Config::load(&args.sources.sources()) {
         Ok(loaded) => {
-            std::io::stdout().write_all(loaded.to_toml().as_bytes())?;
+            say(format_args!("{}", loaded.to_toml().trim_end()))?;
             if args.connect {
                 return connect(&loaded.config.store).await;
             }

@@ -17,8 +17,10 @@ use tokio_util::sync::CancellationToken;
 
 use self::burst::CallOutcome;
 use super::check_config::tell;
+use super::out::say;
 use super::sources::SourceArgs;
 use crate::app::Livegate;
+use crate::audit::Output;
 use crate::auth::AuthMode;
 use crate::config::Config;
 use crate::grpc::client::Client;
@@ -58,16 +60,18 @@ pub async fn run(args: &DemoArgs) -> anyhow::Result<ExitCode> {
 
     let service = bind(demonstration(config, upstream)).await?;
     let address = service.grpc_address()?;
-    println!("simulated AWS on {upstream}, Livegate on {address}, quota {QUOTA} calls a second\n");
+    say(format_args!(
+        "simulated AWS on {upstream}, Livegate on {address}, quota {QUOTA} calls a second\n"
+    ))?;
     let leaving = stop.clone();
     let serving = tokio::spawn(service.run(leaving.cancelled_owned()));
 
     let client = Client::new(&format!("http://{address}"), CALL_TIMEOUT)?;
     let outcomes = burst::send(&client).await?;
-    table::print(&outcomes, &handle.stats());
-    print_next(address, &outcomes);
+    table::print(&outcomes, &handle.stats())?;
+    print_next(address, &outcomes)?;
     if !args.once {
-        println!("\nLivegate stays up; Ctrl-C ends it.");
+        say(format_args!("\nLivegate stays up; Ctrl-C ends it."))?;
         LeaveSignals::listen()?.next().await;
     }
     stop.cancel();
@@ -105,6 +109,7 @@ fn demonstration(mut config: Config, upstream: SocketAddr) -> Config {
     config.create_quota.burst = NonZeroU32::MIN.saturating_add(BURST - 1);
     config.grpc.tls = None;
     config.auth = AuthMode::OptionalHeader.into();
+    config.audit.output = Output::Nowhere;
     config.results.enabled = config.grpc.listen.ip().is_loopback();
     config.shutdown.lameduck = Duration::ZERO;
     config.shutdown.grace = Duration::from_secs(2);
@@ -124,24 +129,24 @@ fn any_port(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(address.ip(), 0)
 }
 
-fn print_next(address: SocketAddr, outcomes: &[CallOutcome]) {
-    println!(
+fn print_next(address: SocketAddr, outcomes: &[CallOutcome]) -> anyhow::Result<()> {
+    say(format_args!(
         "\nFrom another terminal:\n  cargo run -q -- create --endpoint http://{address}\n  \
          buf curl --protocol grpc --http2-prior-knowledge -d '{{}}' \
          http://{address}/livegate.v1.SessionService/CreateSession"
-    );
+    ))?;
     let session = |outcome: &CallOutcome| outcome.answer.as_ref().ok()?.message.session.clone();
     let issued = outcomes.iter().rev();
     let Some((caller, session)) = issued
         .filter_map(|outcome| Some((outcome.caller, session(outcome)?)))
         .next()
     else {
-        return;
+        return Ok(());
     };
-    println!(
+    say(format_args!(
         "Within the three minutes that a session lives, its result:\n  \
          cargo run -q -- result --endpoint http://{address} --caller {caller} \
          --session-id {} --result-token {}",
         session.session_id, session.result_token
-    );
+    ))
 }

@@ -9,6 +9,7 @@ use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+use super::out::say;
 use crate::simulator::{
     ACCESS_KEY, Fault, Lifetimes, Limit, Profile, SECRET_KEY, Settings, Simulator, Stats,
 };
@@ -93,10 +94,10 @@ pub async fn run(args: SimulateArgs) -> anyhow::Result<()> {
     let simulator = Simulator::bind(listen, settings)
         .await
         .with_context(|| format!("cannot listen on {listen} (--listen)"))?;
-    println!(
+    say(format_args!(
         "{}",
         greeting(simulator.local_addr(), &simulator.handle().stats())
-    );
+    ))?;
 
     let stop = CancellationToken::new();
     let running = simulator.run(stop.clone());

@@ -13,6 +13,7 @@ use ipnet::IpNet;
 use super::kind::Text;
 use super::list::List;
 use super::parsed::Parsed;
+use super::paths::FILE;
 use super::reader::Reader;
 use super::section::Section;
 use super::sections::{at, seconds};
@@ -49,11 +50,6 @@ const ALGORITHMS: List<Parsed<TokenAlgorithm>> = List {
 const WORD: Text = Text {
     fits: is_word,
     expected: "1 to 512 printable ASCII characters without spaces",
-};
-
-const PATH: Text = Text {
-    fits: is_path,
-    expected: "the path of a file, of 1 to 4096 printable ASCII characters",
 };
 
 const URL: Text = Text {
@@ -124,13 +120,13 @@ fn given(at: &mut Section<'_>) -> Given {
     Given {
         issuer: at.optional_text("issuer", &WORD),
         audience: at.optional_text("audience", &WORD),
-        file: at.optional_text("jwks_file", &PATH).map(PathBuf::from),
+        file: at.optional_text("jwks_file", &FILE).map(PathBuf::from),
         url: at
             .optional_text("jwks_url", &URL)
             .and_then(|url| url.parse().ok()),
-        ca_file: at.optional_text("jwks_ca_file", &PATH).map(PathBuf::from),
+        ca_file: at.optional_text("jwks_ca_file", &FILE).map(PathBuf::from),
         token_file: at
-            .optional_text("jwks_token_file", &PATH)
+            .optional_text("jwks_token_file", &FILE)
             .map(PathBuf::from),
         algorithms: at.read("algorithms", &ALGORITHMS, vec![TokenAlgorithm::Rs256]),
         leeway: at.time("leeway", seconds(30), Duration::ZERO..=seconds(300)),
@@ -172,10 +168,6 @@ fn network(text: &str) -> Option<IpNet> {
 
 fn is_word(text: &str) -> bool {
     (1..=512).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
-}
-
-fn is_path(text: &str) -> bool {
-    (1..=4096).contains(&text.len()) && text.bytes().all(|byte| (b' '..=b'~').contains(&byte))
 }
 
 fn is_url(text: &str) -> bool {

@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::kind::Text;
+use super::paths::FILE;
 use super::reader::Reader;
 use super::section::Section;
 use super::sections::{at, loopback, millis, seconds};
@@ -75,12 +75,8 @@ fn times(at: &mut Section<'_>, limits: &mut EdgeLimits) {
 
 /// The files of TLS, where both the certificate and the key are there.
 fn tls(reader: &mut Reader) -> Option<TlsSettings> {
-    let path = Text {
-        fits: is_path,
-        expected: "the path of a file, of 1 to 4096 printable ASCII characters",
-    };
     let section = &mut at(reader, "grpc.tls");
-    let mut file = |name| section.optional_text(name, &path).map(PathBuf::from);
+    let mut file = |name| section.optional_text(name, &FILE).map(PathBuf::from);
     let files = (file("certificate"), file("key"), file("client_ca"));
     if let (Some(certificate), Some(key), client_ca) = files {
         return Some(TlsSettings {
@@ -97,8 +93,4 @@ fn tls(reader: &mut Reader) -> Option<TlsSettings> {
         );
     }
     None
-}
-
-fn is_path(text: &str) -> bool {
-    (1..=4096).contains(&text.len()) && text.bytes().all(|byte| (b' '..=b'~').contains(&byte))
 }

@@ -1,4 +1,4 @@
-//! The paths of a few files.
+//! The paths of files: one, or a few.
 //!
 //! An example: `["/keys/new", "/keys/old"]` in a file, and in a variable or a
 //! `--set` the same with a comma between: `/keys/new,/keys/old`.
@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 
 use super::key::quote;
-use super::kind::Kind;
+use super::kind::{Kind, Text};
 use super::layers::Raw;
 use super::list::List;
 
@@ -19,6 +19,12 @@ pub(super) const PATHS: List<Listed> = List {
     plural: "paths",
 };
 
+/// One file, alone.
+pub(super) const FILE: Text = Text {
+    fits: is_path,
+    expected: "the path of a file, of 1 to 4096 printable ASCII characters",
+};
+
 /// A path that can stand between commas.
 pub(super) struct Listed;
 
@@ -26,7 +32,8 @@ impl Kind for Listed {
     type Value = PathBuf;
 
     fn read(&self, raw: &Raw) -> Option<PathBuf> {
-        raw.text().filter(|text| is_path(text)).map(PathBuf::from)
+        let fits = |text: &&str| is_path(text) && !text.contains(',');
+        raw.text().filter(fits).map(PathBuf::from)
     }
 
     fn expected(&self, _: &Raw) -> String {
@@ -39,7 +46,7 @@ impl Kind for Listed {
 }
 
 fn is_path(text: &str) -> bool {
-    let fits = |byte: u8| (b' '..=b'~').contains(&byte) && byte != b',';
+    let fits = |byte: u8| (b' '..=b'~').contains(&byte);
     (1..=LONGEST).contains(&text.len()) && text.bytes().all(fits)
 }
 

@@ -8,12 +8,14 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
 use std::ops::Bound::{Excluded, Included};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::auth::auth;
 use super::grpc::grpc;
 use super::key::Key;
 use super::kind::Text;
+use super::paths::FILE;
 use super::reader::Reader;
 use super::section::Section;
 use super::{
@@ -21,6 +23,7 @@ use super::{
     telemetry,
 };
 use crate::admission::{CallerPolicies, QuotaSettings};
+use crate::audit::{AuditSettings, Output};
 use crate::policy::Rules;
 use crate::retry::RetrySettings;
 use crate::session::words::SESSION_LIFE;
@@ -57,6 +60,7 @@ pub(super) fn config(reader: &mut Reader) -> Config {
         results_quota: quota(&mut at(reader, "quota.results")),
         results: results(&mut at(reader, "results")),
         auth: auth(reader),
+        audit: audit(&mut at(reader, "audit")),
         retry: retry(&mut at(reader, "retry")),
         store: store::store(&mut at(reader, "store")),
         idempotency: store::idempotency(&mut at(reader, "idempotency")),
@@ -125,6 +129,15 @@ fn results(at: &mut Section<'_>) -> ResultsSettings {
         allow_unauthenticated: at.flag("allow_unauthenticated", false),
         require_token: at.flag("require_token", true),
         token_key_files: at.optional_paths("token_key_files"),
+    }
+}
+
+fn audit(at: &mut Section<'_>) -> AuditSettings {
+    let path = at.optional_text("path", &FILE).map(PathBuf::from);
+    let digest_key_file = at.optional_text("digest_key_file", &FILE);
+    AuditSettings {
+        output: path.map_or(Output::StandardOutput, Output::File),
+        digest_key_file: digest_key_file.map(PathBuf::from),
     }
 }
 

@@ -7,10 +7,12 @@ use tonic::metadata::{MetadataMap, MetadataValue};
 use tonic::{Code, Request, Response, Status};
 use tracing::{error, info};
 
+use super::audited::Audited;
 use super::call::Call;
 use super::status::Explained;
 use super::translate::{self, ImageBytes};
 use super::{v1, validation};
+use crate::audit::Audit;
 use crate::session::{Creator, Effort, Results, SessionError};
 use crate::upstream::{LivenessApi, UpstreamErrorKind};
 
@@ -24,12 +26,24 @@ pub(super) const QUEUE_WAIT_KEY: &str = "livegate-queue-wait-ms";
 pub struct SessionService<A> {
     creator: Creator<A>,
     results: Option<Results<A>>,
+    audit: Audit,
 }
 
 impl<A: LivenessApi> SessionService<A> {
     /// Issues by `creator`; reads results where there is a reader.
     pub fn new(creator: Creator<A>, results: Option<Results<A>>) -> Self {
-        Self { creator, results }
+        let audit = Audit::nowhere();
+        Self {
+            creator,
+            results,
+            audit,
+        }
+    }
+
+    /// The same, which leaves its lines in `audit`.
+    #[must_use]
+    pub fn audited(self, audit: Audit) -> Self {
+        Self { audit, ..self }
     }
 
     async fn read(
@@ -47,8 +61,9 @@ impl<A: LivenessApi> SessionService<A> {
         };
         let reading = validation::result(request, results.proof(), call);
         let reading = reading.map_err(Explained::invalid)?;
+        let audited = Audited::read(&self.audit, call, &reading);
         let read = results.read(&reading).await;
-        let (result, effort) = read.map_err(|error| failed(&error, call))?;
+        let (result, effort) = audited.finish(read.map_err(|error| failed(&error, call)))?;
         let image_bytes = if request.include_images {
             ImageBytes::Included
         } else {
@@ -63,8 +78,9 @@ impl<A: LivenessApi> SessionService<A> {
         call: &Call,
     ) -> Result<Response<v1::CreateSessionResponse>, Explained> {
         let order = validation::create(request, call).map_err(Explained::invalid)?;
+        let audited = Audited::create(&self.audit, call, &order);
         let session = self.creator.create(&order).await;
-        let session = session.map_err(|error| failed(&error, call))?;
+        let session = audited.finish(session.map_err(|error| failed(&error, call)))?;
         let message = v1::CreateSessionResponse {
             session: Some(translate::session(&session)),
         };

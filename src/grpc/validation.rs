@@ -13,7 +13,7 @@ use crate::session::words::{
     OutputConfig, ProfileName, RequestId, S3Bucket, S3KeyPrefix, SessionId, SessionSettings,
     Subject, Version, Wanted,
 };
-use crate::session::{Order, Proof, Reading};
+use crate::session::{Order, Proof, Reading, Witness};
 
 /// How much of a wrong value is shown, in characters.
 const SHOWN: usize = 40;
@@ -91,6 +91,7 @@ pub(super) fn create(
         request_id,
         wanted,
         deadline: call.deadline,
+        witness: Witness::default(),
     })
 }
 
@@ -227,6 +228,7 @@ pub(super) fn result(
             session,
             token,
             deadline: call.deadline,
+            witness: Witness::default(),
         }),
         _ => Err(wrong.0),
     }

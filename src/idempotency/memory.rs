@@ -2,7 +2,12 @@
 //!
 //! At most 100,000 of them, the oldest use goes first. An example: at 25 sessions
 //! a second that is an hour's worth; at one a second, all of a day's.
+//!
+//! A record that nothing was sent for has no place among them: however many calls
+//! wait or are refused, they push nothing out. There is one for each such call, and
+//! it goes with its lease.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
@@ -14,16 +19,17 @@ use super::Terms;
 use super::record::{Leaving, Owner, Record, Sent, Taken};
 use crate::session::words::SessionId;
 
-const MOST: u64 = 100_000;
-
 /// The records. Clones are the same ones.
 #[derive(Clone, Debug)]
 pub(super) struct MemoryRecords {
-    kept: Cache<String, Arc<Mutex<Kept>>>,
+    /// What nothing was sent for yet. Its lock is held over each step, whichever
+    /// place that is about.
+    taken: Arc<Mutex<HashMap<String, Kept>>>,
+    sent: Cache<String, Kept>,
     terms: Terms,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Kept {
     parameters: String,
     lease: Option<(Owner, Instant)>,
@@ -41,23 +47,30 @@ impl Kept {
 
 impl MemoryRecords {
     pub(super) fn new(terms: Terms) -> Self {
-        let kept = Cache::builder()
-            .max_capacity(MOST)
+        let sent = Cache::builder()
+            .max_capacity(terms.most)
             .eviction_policy(EvictionPolicy::lru())
             .time_to_live(terms.kept)
             .build();
-        Self { kept, terms }
+        let taken = Arc::default();
+        Self { taken, sent, terms }
     }
 
     fn with<T>(&self, record: &Record, act: impl FnOnce(&mut Kept) -> T) -> T {
-        let kept = self.kept.get_with_by_ref(&record.name, || {
-            let parameters = record.parameters.clone();
-            Arc::new(Mutex::new(Kept {
-                parameters,
-                ..Kept::default()
-            }))
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let name = &record.name;
+        let found = taken.remove(name).or_else(|| self.sent.get(name));
+        let mut kept = found.unwrap_or_else(|| Kept {
+            parameters: record.parameters.clone(),
+            ..Kept::default()
         });
-        act(&mut kept.lock().unwrap_or_else(PoisonError::into_inner))
+        let told = act(&mut kept);
+        if kept.sent.is_some() {
+            self.sent.insert(name.clone(), kept);
+        } else if kept.lease.is_some() {
+            taken.insert(name.clone(), kept);
+        }
+        told
     }
 
     pub(super) fn take(&self, record: &Record, owner: &Owner, now: Instant) -> Taken {
@@ -103,12 +116,8 @@ impl MemoryRecords {
     }
 
     pub(super) fn release(&self, record: &Record, owner: &Owner) {
-        let unused = self.with(record, |kept| {
-            let ours = kept.lease.take_if(|(holder, _)| holder == owner).is_some();
-            ours && kept.sent.is_none()
+        self.with(record, |kept| {
+            kept.lease.take_if(|(holder, _)| holder == owner);
         });
-        if unused {
-            self.kept.invalidate(&record.name);
-        }
     }
 }

@@ -8,14 +8,16 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::time::{Instant, timeout};
 
 use super::records::Records;
-use super::{Claim, ClaimError, Claims, Terms, Turn};
+use super::{Claim, ClaimError, Claims, Joined, Terms, Turn};
 use crate::session::words::{
     AuditImagesLimit, ClientRequestToken, SESSION_LIFE, SessionId, SessionSettings, Wanted,
 };
+use crate::store::Store;
 use crate::store::test_server::RedisServer;
 
 const LEASE: Duration = Duration::from_millis(200);
 const SOON: Duration = Duration::from_millis(100);
+const MOST: u64 = 50;
 
 /// A store, which replicas open.
 struct Shop {
@@ -25,9 +27,9 @@ struct Shop {
 
 impl Shop {
     fn terms() -> Terms {
-        let lease = LEASE;
         Terms {
-            lease,
+            lease: LEASE,
+            most: MOST,
             ..Terms::default()
         }
     }
@@ -49,7 +51,7 @@ impl Shop {
     }
 
     fn replica(&self) -> Claims {
-        Claims::over(self.records.clone(), false)
+        Claims::over(self.records.clone(), Self::terms(), false)
     }
 }
 
@@ -77,6 +79,13 @@ suite! {
     what_was_never_sent_binds_nobody
     the_first_of_two_attempts_dates_the_session
     a_session_past_its_life_is_told_as_that
+    refused_request_ids_push_no_session_out
+    request_ids_that_wait_push_no_session_out
+}
+
+fn over(store: &Store, required: bool) -> Claims {
+    let records = Records::shared(store.clone(), Terms::default());
+    Claims::over(records, Terms::default(), required)
 }
 
 fn wall() -> SystemTime {
@@ -94,7 +103,7 @@ fn other_settings() -> Wanted {
     })
 }
 
-fn claim(replica: &Claims, token: &ClientRequestToken) -> std::sync::Arc<Claim> {
+fn claim(replica: &Claims, token: &ClientRequestToken) -> Joined {
     let claim = replica.claim(token, &Wanted::default());
     claim.expect("the first settings")
 }
@@ -204,16 +213,48 @@ async fn a_session_past_its_life_is_told_as_that(shop: &Shop) {
     assert_eq!(left, Some(Duration::ZERO));
 }
 
+async fn refused_request_ids_push_no_session_out(shop: &Shop) {
+    let (a, token) = (shop.replica(), fill(shop).await);
+    let known = claim(&a, &token);
+    assert!(matches!(turn(&known).await, Turn::Issued(_)));
+    drop(known);
+    for _ in 0..4 * MOST {
+        drop(turn(&claim(&a, &ClientRequestToken::random())).await);
+    }
+    let known = claim(&a, &token).sent().map(|sent| sent.at);
+    assert_eq!(known, Some(wall()), "before any record is asked");
+}
+
+async fn request_ids_that_wait_push_no_session_out(shop: &Shop) {
+    let (a, token) = (shop.replica(), fill(shop).await);
+    let waiting: Vec<_> = (0..4 * MOST)
+        .map(|_| claim(&a, &ClientRequestToken::random()))
+        .collect();
+    let mut turns = Vec::new();
+    for claim in &waiting {
+        turns.push(turn(claim).await);
+    }
+    let there = claim(&shop.replica(), &token);
+    assert!(matches!(turn(&there).await, Turn::Issued(id) if id == session()));
+}
+
+/// As many sessions as are kept; the token of the first.
+async fn fill(shop: &Shop) -> ClientRequestToken {
+    let (replica, first) = (shop.replica(), ClientRequestToken::random());
+    issue(&claim(&replica, &first)).await;
+    for _ in 1..MOST {
+        issue(&claim(&replica, &ClientRequestToken::random())).await;
+    }
+    first
+}
+
 #[tokio::test]
 #[ignore = "needs redis-server: tests/run"]
 async fn a_store_that_is_gone_costs_a_session_only_where_it_is_required() {
     let mut server = RedisServer::start().await;
     let store = server.store().await;
     server.kill();
-    let claims = |required| {
-        let records = Records::shared(store.clone(), Terms::default());
-        Claims::over(records, required)
-    };
+    let claims = |required| over(&store, required);
     let token = ClientRequestToken::random();
     let begun = Instant::now();
     let forgiving = claims(false);
@@ -229,7 +270,7 @@ async fn a_store_that_is_gone_costs_a_session_only_where_it_is_required() {
 async fn a_key_of_the_wrong_type_a_flushed_script_and_a_full_store_cost_no_session() {
     let server = RedisServer::start().await;
     let store = server.store().await;
-    let claims = Claims::over(Records::shared(store.clone(), Terms::default()), false);
+    let claims = over(&store, false);
     issue(&claim(&claims, &ClientRequestToken::random())).await;
     server.command(&["SCRIPT", "FLUSH"]).await;
     issue(&claim(&claims, &ClientRequestToken::random())).await;
@@ -247,7 +288,7 @@ async fn a_key_of_the_wrong_type_a_flushed_script_and_a_full_store_cost_no_sessi
 async fn the_store_holds_neither_the_token_nor_the_session_and_forgets_in_a_day() {
     let server = RedisServer::start().await;
     let store = server.store().await;
-    let claims = Claims::over(Records::shared(store.clone(), Terms::default()), false);
+    let claims = over(&store, false);
     let token = ClientRequestToken::random();
     issue(&claim(&claims, &token)).await;
     let record = super::Record::of(&token, &Wanted::default());

@@ -42,13 +42,23 @@ impl Key {
     /// # Errors
     /// Where they are fewer than 32 or more than 4096.
     pub fn new(secret: &[u8]) -> Result<Self, UnfitKey> {
-        if !(Self::LEAST..=Self::MOST).contains(&secret.len()) {
-            return Err(UnfitKey(secret.len()));
-        }
+        Self::fits(secret)?;
         let mac = Hmac::new_from_slice(secret).expect("HMAC takes a key of any length");
         let mut id = KeyId::default();
         id.copy_from_slice(&tag_of(&mac, ID_LABEL)[..ID_LENGTH]);
         Ok(Self { id, mac })
+    }
+
+    /// Whether there could be a key of these bytes.
+    ///
+    /// # Errors
+    /// Where they are fewer than 32 or more than 4096.
+    pub fn fits(secret: &[u8]) -> Result<(), UnfitKey> {
+        if (Self::LEAST..=Self::MOST).contains(&secret.len()) {
+            Ok(())
+        } else {
+            Err(UnfitKey(secret.len()))
+        }
     }
 
     /// A key that nobody else has.

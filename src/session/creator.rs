@@ -21,7 +21,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::time::{Instant, timeout_at};
 
 use super::attempts::{Attempts, Effort};
-use super::{Ownership, SessionError, wall_clock};
+use super::{Ownership, SessionError, Witness, wall_clock};
 use crate::deadline::Deadline;
 use crate::idempotency::{Claim, ClaimError, Claims, Turn};
 use crate::policy::Policy;
@@ -30,7 +30,7 @@ use crate::session::words::{
     CallerId, ClientRequestToken, RequestId, SESSION_LIFE, SessionId, SessionSettings, Subject,
     Wanted,
 };
-use crate::upstream::LivenessApi;
+use crate::upstream::{Answer, LivenessApi};
 
 /// What a caller asks for.
 #[derive(Clone, Debug)]
@@ -45,6 +45,8 @@ pub struct Order {
     pub wanted: Wanted,
     /// When the answer is of no use any more.
     pub deadline: Deadline,
+    /// Is told what comes of it, even where nobody waits for the answer any more.
+    pub witness: Witness,
 }
 
 /// A session, and what is left of its life.
@@ -122,6 +124,9 @@ impl<A: LivenessApi> Creator<A> {
         let session = session.get_or_try_init(|| self.settle(order, call, &claim, &mut told));
         let id = joined(order.deadline, &claim, session).await?;
         let (effort, replay) = told;
+        if replay == Replay::Yes {
+            order.witness.replayed(id);
+        }
         self.answer(order, id, &claim, effort, replay)
     }
 
@@ -159,7 +164,18 @@ impl<A: LivenessApi> Creator<A> {
             let answer = self.api.create(token, claim.told(settings)).await;
             answer.map_err(SessionError::Upstream)
         };
-        self.attempts.run(&order.caller, order.deadline, call).await
+        let run = self.attempts.run(&order.caller, order.deadline, call);
+        let (effort, answer) = run.await;
+        // Nothing is awaited in between: whoever is dropped is dropped after this.
+        let session = answer.map(|answer| {
+            let Answer {
+                value,
+                aws_request_id,
+            } = answer;
+            order.witness.answered(value, aws_request_id, effort);
+            value
+        });
+        (effort, session)
     }
 
     fn answer(

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use super::attempts::{Attempts, Effort};
-use super::{Ownership, Proof, SessionError};
+use super::{Ownership, Proof, SessionError, Witness};
 use crate::deadline::Deadline;
 use crate::policy::Policy;
 use crate::result_token::ResultToken;
 use crate::session::words::{CallerId, LivenessResult, SessionId, Subject};
-use crate::upstream::LivenessApi;
+use crate::upstream::{Answer, LivenessApi};
 
 /// Which result is asked for, and by whom.
 #[derive(Clone, Debug)]
@@ -23,6 +23,8 @@ pub struct Reading {
     pub token: Option<ResultToken>,
     /// When the answer is of no use any more.
     pub deadline: Deadline,
+    /// Is told whether it was read, even where nobody waits for it any more.
+    pub witness: Witness,
 }
 
 /// Reads results, within a quota of its own.
@@ -70,7 +72,13 @@ impl<A: LivenessApi> Results<A> {
             answer.map_err(SessionError::Upstream)
         };
         let run = self.attempts.run(&reading.caller, reading.deadline, call);
-        let (effort, result) = run.await;
-        Ok((result?, effort))
+        let (effort, answer) = run.await;
+        let Answer {
+            value,
+            aws_request_id,
+        } = answer?;
+        let witness = &reading.witness;
+        witness.answered(reading.session, aws_request_id, effort);
+        Ok((value, effort))
     }
 }

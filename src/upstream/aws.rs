@@ -25,7 +25,7 @@ use aws_sdk_rekognition::operation::RequestId as _;
 
 use self::credentials::RefreshableIdentityCache;
 pub use self::metrics::CredentialsMetrics;
-use super::{LivenessApi, UpstreamError, UpstreamErrorKind};
+use super::{Answer, LivenessApi, UpstreamError, UpstreamErrorKind};
 use crate::session::words::{ClientRequestToken, LivenessResult, SessionId, SessionSettings};
 
 /// How long the credentials may take to load. Left to itself, the SDK would
@@ -124,7 +124,7 @@ impl LivenessApi for Rekognition {
         &self,
         token: &ClientRequestToken,
         settings: &SessionSettings,
-    ) -> Result<SessionId, UpstreamError> {
+    ) -> Result<Answer<SessionId>, UpstreamError> {
         let call = self
             .client
             .create_face_liveness_session()
@@ -140,11 +140,11 @@ impl LivenessApi for Rekognition {
             .send()
             .await
             .map_err(|error| self.note(error::translate(&error)))?;
-        record(output.request_id());
-        translate::session_id(output.session_id())
+        let value = translate::session_id(output.session_id())?;
+        Ok(answer(value, output.request_id()))
     }
 
-    async fn result(&self, session: &SessionId) -> Result<LivenessResult, UpstreamError> {
+    async fn result(&self, session: &SessionId) -> Result<Answer<LivenessResult>, UpstreamError> {
         let call = self
             .client
             .get_face_liveness_session_results()
@@ -153,13 +153,18 @@ impl LivenessApi for Rekognition {
             .send()
             .await
             .map_err(|error| self.note(error::translate(&error)))?;
-        record(output.request_id());
-        translate::result(output)
+        let aws_request_id = output.request_id().map(str::to_owned);
+        let value = translate::result(output)?;
+        Ok(answer(value, aws_request_id.as_deref()))
     }
 }
 
-/// AWS's own name for an attempt goes into the attempt's span.
-fn record(request_id: Option<&str>) {
-    let id = request_id.map(|id| error::shorten(id, error::LONGEST_CODE));
-    tracing::Span::current().record("aws.request_id", id);
+/// AWS's own name for an attempt goes into the attempt's span, too.
+fn answer<T>(value: T, request_id: Option<&str>) -> Answer<T> {
+    let aws_request_id = request_id.map(|id| error::shorten(id, error::LONGEST_CODE));
+    tracing::Span::current().record("aws.request_id", aws_request_id.as_deref());
+    Answer {
+        value,
+        aws_request_id,
+    }
 }

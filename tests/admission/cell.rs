@@ -16,7 +16,7 @@ use livegate::policy::{Policy, Rules, Unsaid};
 use livegate::result_token::{Key, TokenKeys};
 use livegate::retry::{Retry, RetrySettings};
 use livegate::session::words::{CallerId, Wanted};
-use livegate::session::{Attempts, Creator, Order, Ownership, SessionError};
+use livegate::session::{Attempts, Creator, Order, Ownership, SessionError, Witness};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
@@ -218,6 +218,7 @@ async fn request(creator: Arc<Creator<Upstream>>, id: CallerId, caller: usize) -
         subject: None,
         wanted: Wanted::default(),
         deadline: Deadline::after(start, DEADLINE),
+        witness: Witness::default(),
     };
     let outcome = match creator.create(&order).await {
         Ok(session) => Outcome::Served {

@@ -12,7 +12,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use livegate::session::words::{ClientRequestToken, LivenessResult, SessionId, SessionSettings};
-use livegate::upstream::{LivenessApi, UpstreamError, UpstreamErrorKind};
+use livegate::upstream::{Answer, LivenessApi, UpstreamError, UpstreamErrorKind};
 use tokio::time::{Instant, sleep, sleep_until};
 
 const THROTTLED_AFTER: Duration = Duration::from_millis(10);
@@ -116,7 +116,7 @@ impl LivenessApi for Upstream {
         &self,
         token: &ClientRequestToken,
         _: &SessionSettings,
-    ) -> Result<SessionId, UpstreamError> {
+    ) -> Result<Answer<SessionId>, UpstreamError> {
         let service = {
             let mut state = self.state();
             if state.take() {
@@ -134,10 +134,13 @@ impl LivenessApi for Upstream {
             return Err(UpstreamError::bare(UpstreamErrorKind::Throttled));
         };
         sleep(service).await;
-        Ok(session)
+        Ok(Answer {
+            value: session,
+            aws_request_id: None,
+        })
     }
 
-    async fn result(&self, _: &SessionId) -> Result<LivenessResult, UpstreamError> {
+    async fn result(&self, _: &SessionId) -> Result<Answer<LivenessResult>, UpstreamError> {
         Err(UpstreamError::bare(UpstreamErrorKind::SessionNotFound))
     }
 }

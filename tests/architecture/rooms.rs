@@ -20,12 +20,13 @@ const LEAVES: [&str; 2] = ["session::words", "deadline"];
 /// The one room that names every other.
 const ROOT: &str = "app";
 
-const ROOMS: [Room; 24] = [
+const ROOMS: [Room; 25] = [
     room("main", &["cli"]),
     room("lib", &[]),
-    // The commands start the parts that a person asks for by name. `auth` and
-    // `upstream::aws` are there for the choices that no configuration can make:
-    // optional names in the demonstration, and the simulator's credentials.
+    // The commands start the parts that a person asks for by name. `audit`,
+    // `auth` and `upstream::aws` are there for the choices that no configuration can
+    // make: no audit and optional names in the demonstration, and the simulator's
+    // credentials.
     room(
         "cli",
         &[
@@ -36,6 +37,7 @@ const ROOMS: [Room; 24] = [
             "simulator",
             "shutdown",
             "telemetry",
+            "audit",
             "auth",
             "upstream::aws",
             // `check-config --connect` tries it.
@@ -49,6 +51,7 @@ const ROOMS: [Room; 24] = [
         &[
             "admin",
             "admission",
+            "audit",
             "auth",
             "grpc",
             "idempotency",
@@ -70,6 +73,8 @@ const ROOMS: [Room; 24] = [
         &[
             "grpc::v1",
             "session",
+            // A handler leaves a line when it ends, however it ends.
+            "audit",
             "auth",
             "admission",
             "upstream",
@@ -95,6 +100,7 @@ const ROOMS: [Room; 24] = [
         ],
     ),
     room("policy", &[]),
+    room("audit", &[]),
     room("result_token", &[]),
     room("session::words", &[]),
     room("deadline", &[]),

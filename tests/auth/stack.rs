@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use livegate::app::Livegate;
+use livegate::audit::Output;
 use livegate::auth::AuthSettings;
 use livegate::config::Config;
 use livegate::grpc::TlsSettings;
@@ -38,9 +39,11 @@ impl Stack {
     pub(crate) async fn up(auth: AuthSettings, files: Option<&Files>) -> Self {
         let text = "grpc.listen = \"127.0.0.1:0\"\nadmin.listen = \"127.0.0.1:0\"\n\
             shutdown.lameduck = \"0s\"\nshutdown.grace = \"1s\"\nresults.enabled = true\n\
+            callers.default.allow = [\"create\", \"result\"]\n\
             upstream.endpoint_url = \"http://127.0.0.1:9\"";
         let mut config = Config::from_text(text).expect("right").config;
         config.auth = auth;
+        config.audit.output = Output::Nowhere;
         config.grpc.tls = files.map(|files| TlsSettings {
             certificate: files.path("tls.crt"),
             key: files.path("tls.key"),

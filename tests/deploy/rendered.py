@@ -48,6 +48,12 @@ class Manifests:
         return container
 
     @property
+    def mounts(self) -> dict[str, tuple[dict, dict]]:
+        """By its path, each mount of the container and the volume that is there."""
+        volumes = {volume["name"]: volume for volume in self.pod["volumes"]}
+        return {mount["mountPath"]: (mount, volumes[mount["name"]]) for mount in self.container["volumeMounts"]}
+
+    @property
     def config_text(self) -> str:
         """The configuration that they read."""
         return self.only("ConfigMap")["data"]["livegate.toml"]
@@ -56,6 +62,11 @@ class Manifests:
     def config(self) -> dict:
         """The same, parsed."""
         return tomllib.loads(self.config_text)
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether callers must prove who they are."""
+        return "auth" in self.config
 
     @property
     def serves(self) -> bool:
@@ -69,12 +80,12 @@ def overlay(name: str) -> Manifests:
     return Manifests(KUBERNETES / "overlays" / name)
 
 
-def with_component(name: str, directory: Path) -> Manifests:
+def with_component(name: str, directory: Path, of: str = "one-replica") -> Manifests:
     """The service with a component, put together in an empty directory."""
     # Kustomize wants relative paths, and goes by where links lead.
     directory = directory.resolve()
     kustomization = {
-        "resources": [relpath(KUBERNETES / "overlays/one-replica", directory)],
+        "resources": [relpath(KUBERNETES / "overlays" / of, directory)],
         "components": [relpath(KUBERNETES / "components" / name, directory)],
     }
     (directory / "kustomization.yaml").write_text(yaml.safe_dump(kustomization))

@@ -11,7 +11,7 @@ import pytest
 from rendered import COMPONENTS, OVERLAYS, Manifests, overlay, seconds, with_component
 
 KUBERNETES_VERSIONS = ("1.31", "1.37")
-OF_OTHERS = ("PodMonitor",)
+OF_OTHERS = ("PodMonitor", "PrometheusRule")
 MARGIN_SECONDS = (2, 30)
 # As measured: 630 MB with 10,000 waiting over 12 connections, 14 MB with none.
 IDLE_MIB = 32
@@ -109,17 +109,24 @@ def test_nothing_but_its_file_configures_livegate(manifests: Manifests) -> None:
 
 
 def test_a_changed_config_map_reaches_livegate(manifests: Manifests) -> None:
-    [mount] = manifests.container["volumeMounts"]
-    assert "subPath" not in mount, "a file mounted by itself never changes"
-    assert f"--config={mount['mountPath']}/livegate.toml" in manifests.container["args"]
-    [volume] = manifests.pod["volumes"]
+    mount, volume = manifests.mounts["/etc/livegate"]
+    assert "--config=/etc/livegate/livegate.toml" in manifests.container["args"]
     assert volume == {"name": mount["name"], "configMap": {"name": "livegate"}}
 
 
-def test_there_is_no_secret_and_no_token(manifests: Manifests) -> None:
+def test_what_is_mounted_is_renewed_and_never_written(manifests: Manifests) -> None:
+    assert len(manifests.mounts) == len(manifests.pod["volumes"]), "nothing is there that is not used"
+    for mount, _ in manifests.mounts.values():
+        assert "subPath" not in mount, "a file mounted by itself never changes"
+        assert mount["readOnly"] is True
+
+
+def test_there_is_no_secret_and_no_token_for_the_asking(manifests: Manifests) -> None:
     assert manifests.of_kind("Secret") == []
     assert manifests.pod["automountServiceAccountToken"] is False
     assert manifests.only("ServiceAccount")["automountServiceAccountToken"] is False
+    if not manifests.is_proven:
+        assert set(manifests.mounts) == {"/etc/livegate"}
 
 
 def test_the_memory_bears_a_full_line(manifests: Manifests) -> None:
@@ -205,6 +212,14 @@ def test_the_service_reaches_its_credentials_and_aws_and_not_the_nodes_role(mani
         assert not reachable(manifests, "169.254.169.254", port)
         assert not reachable(manifests, "fd00:ec2::254", port)
     assert not reachable(manifests, "52.94.0.1", 80)
+
+
+def test_vpc_endpoints_leave_the_way_to_the_api_server(tmp_path: Path) -> None:
+    manifests = with_component("vpc-endpoints", tmp_path, of="three-replicas")
+    assert not reachable(manifests, "52.94.0.1", 443)
+    for address in ("10.96.0.1", "172.20.0.1", "192.168.49.2", "100.64.0.9", "fd00:1::1"):
+        assert reachable(manifests, address, 443) and reachable(manifests, address, 6443)
+    assert not reachable(manifests, "fd00:ec2::254", 6443)
 
 
 def test_irsa_names_the_role(tmp_path: Path) -> None:

@@ -14,9 +14,10 @@ from contract import REPOSITORY, messages
 from processes import Process, environment, free_port, get
 
 DEPLOY = REPOSITORY / "deploy"
-RULES = yaml.safe_load((DEPLOY / "prometheus/livegate.rules.yaml").read_text())
+COMPONENTS = DEPLOY / "kubernetes/components"
+RULES = yaml.safe_load((COMPONENTS / "prometheus-rule/prometheus-rule.yaml").read_text())["spec"]
 ALERTS = [rule for group in RULES["groups"] for rule in group["rules"] if "alert" in rule]
-DASHBOARD = (DEPLOY / "grafana/livegate.json").read_text()
+DASHBOARD = (COMPONENTS / "grafana-dashboard/livegate.json").read_text()
 PANELS = [panel for panel in json.loads(DASHBOARD)["panels"] if panel["type"] != "row"]
 RUNBOOK = (DEPLOY / "runbook.md").read_text()
 METRIC = r"\b(?:livegate|grpc_server|process)_[a-z_]+\b"
@@ -45,9 +46,10 @@ class Prometheus(Process):
         target = admin.removeprefix("http://")
         config = log.with_suffix(".yaml")
         scrape = {"job_name": "livegate", "static_configs": [{"targets": [target]}]}
-        rules = [str(DEPLOY / "prometheus/livegate.rules.yaml")]
+        rules = log.with_suffix(".rules.yaml")
+        rules.write_text(json.dumps(RULES))
         times = {"scrape_interval": "1s", "evaluation_interval": "1s"}
-        config.write_text(json.dumps({"global": times, "rule_files": rules, "scrape_configs": [scrape]}))
+        config.write_text(json.dumps({"global": times, "rule_files": [str(rules)], "scrape_configs": [scrape]}))
         program = shutil.which("prometheus")
         assert program, "tests/run installs prometheus"
         self.log = log

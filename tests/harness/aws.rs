@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use livegate::session::words::{ClientRequestToken, LivenessResult, SessionId, SessionSettings};
-use livegate::upstream::{LivenessApi, UpstreamError, UpstreamErrorKind};
+use livegate::upstream::{Answer as Answered, LivenessApi, UpstreamError, UpstreamErrorKind};
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
@@ -17,6 +17,9 @@ pub(crate) struct Step {
     after: Duration,
     answer: Answer,
 }
+
+/// The id under which this AWS knows each of its answers.
+pub(crate) const AWS_REQUEST_ID: &str = "7f3a0c52-4a0c-4f0e-9d0a-0d5b7c1e2f3a";
 
 enum Answer {
     Session,
@@ -119,7 +122,7 @@ impl LivenessApi for Aws {
         &self,
         token: &ClientRequestToken,
         settings: &SessionSettings,
-    ) -> Result<SessionId, UpstreamError> {
+    ) -> Result<Answered<SessionId>, UpstreamError> {
         let token = token.expose().to_owned();
         lock(&self.attempts).push(Attempt {
             token: token.clone(),
@@ -130,17 +133,24 @@ impl LivenessApi for Aws {
         let Answer::Session = step.play().await? else {
             panic!("the plan is for a read")
         };
-        Ok(self.session(&token))
+        Ok(answered(self.session(&token)))
     }
 
-    async fn result(&self, session: &SessionId) -> Result<LivenessResult, UpstreamError> {
+    async fn result(&self, session: &SessionId) -> Result<Answered<LivenessResult>, UpstreamError> {
         lock(&self.reads).push(session.expose());
         let unknown = || fails(UpstreamErrorKind::SessionNotFound);
         let step = self.next_step().unwrap_or_else(unknown);
         let Answer::Result(result) = step.play().await? else {
             panic!("the plan is for a create")
         };
-        Ok(*result)
+        Ok(answered(*result))
+    }
+}
+
+fn answered<T>(value: T) -> Answered<T> {
+    Answered {
+        value,
+        aws_request_id: Some(AWS_REQUEST_ID.to_owned()),
     }
 }
 

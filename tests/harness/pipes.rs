@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use hyper_util::rt::TokioIo;
 use livegate::admission::{Admission, AdmissionSettings, CallerPolicies, QuotaSettings};
+use livegate::audit::Audit;
 use livegate::auth::{Auth, AuthMetrics, AuthMode};
 use livegate::grpc::{EdgeLimits, GrpcMetrics, Health, Server, SessionService};
 use livegate::idempotency::Claims;
@@ -47,6 +48,7 @@ pub(crate) struct Setup {
     pub(crate) token_keys: TokenKeys,
     pub(crate) rules: Rules,
     pub(crate) unsaid: Unsaid,
+    pub(crate) audit: Audit,
 }
 
 impl Default for Setup {
@@ -68,6 +70,7 @@ impl Default for Setup {
             token_keys: tokens::keys(),
             rules: Rules::default(),
             unsaid: Unsaid::Everything,
+            audit: Audit::nowhere(),
         }
     }
 }
@@ -113,7 +116,7 @@ impl Livegate {
         let aws = Arc::new(Aws::default());
         let policy = Policy::new(setup.rules.clone(), setup.unsaid);
         let server = Server {
-            service: service(&aws, &setup, &policy),
+            service: service(&aws, &setup, &policy).audited(setup.audit.clone()),
             health: Health::starting().await,
             auth: Arc::new(Auth::new(&setup.auth.into(), AuthMetrics::default())),
             default_deadline: setup.default_deadline,

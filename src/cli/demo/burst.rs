@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
+use crate::cli::out::say;
 use crate::grpc::client::{Answer, Client, Failure};
 use crate::grpc::v1;
 
@@ -42,11 +43,11 @@ pub(super) async fn send(client: &Client) -> anyhow::Result<Vec<CallOutcome>> {
     let mut outcomes = Vec::new();
     while let Some(outcome) = calls.join_next().await {
         let outcome = outcome?;
-        println!(
+        say(format_args!(
             "{:5.2} s  {}",
             begun.elapsed().as_secs_f64(),
             line(&outcome)
-        );
+        ))?;
         outcomes.push(outcome);
     }
     Ok(outcomes)

@@ -18,7 +18,7 @@ use aws_smithy_runtime_api::client::http::{
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
 
-use super::{CREDENTIALS_TIMEOUT, RefreshableIdentityCache, Rekognition};
+use super::{CREDENTIALS_TIMEOUT, CredentialsMetrics, RefreshableIdentityCache, Rekognition};
 
 /// What the next call is answered. Clones share it.
 #[derive(Clone, Debug, Default)]
@@ -45,7 +45,8 @@ impl Answers {
     #[must_use]
     pub fn rekognition(&self) -> Rekognition {
         let connector = SharedHttpConnector::new(self.clone());
-        let identities = RefreshableIdentityCache::new(CREDENTIALS_TIMEOUT);
+        let identities =
+            RefreshableIdentityCache::new(CREDENTIALS_TIMEOUT, CredentialsMetrics::default());
         let config = Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::from_static("us-east-1"))

@@ -1,0 +1,71 @@
+//! Digests of what must not be read: the same for the same value and key.
+//!
+//! An example: two lines have the `subject_digest` `mJ0q...`: they are about the
+//! same end user. Who that is, only those learn who know both the key and the name:
+//! `printf 'subject\0user-7' | openssl dgst -sha256 -mac HMAC -macopt hexkey:...`.
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::Sha256;
+
+use crate::session::words::{SessionId, Subject};
+
+/// How many of a digest's 32 bytes are told: enough to tell 2^64 values apart.
+const TOLD: usize = 16;
+
+/// The key of digests. It does not show in `Debug`.
+#[derive(Clone)]
+pub struct DigestKey(Hmac<Sha256>);
+
+impl DigestKey {
+    /// A key of these bytes, all of which count.
+    #[must_use]
+    pub fn new(secret: &[u8]) -> Self {
+        Self(Hmac::new_from_slice(secret).expect("HMAC takes a key of any length"))
+    }
+
+    /// The digest of an end user.
+    #[must_use]
+    pub fn subject(&self, subject: &Subject) -> String {
+        self.digest(b"subject\0", subject.expose())
+    }
+
+    /// The digest of a session.
+    #[must_use]
+    pub fn session(&self, session: &SessionId) -> String {
+        self.digest(b"session\0", &session.expose())
+    }
+
+    fn digest(&self, label: &[u8], value: &str) -> String {
+        let mut mac = self.0.clone();
+        mac.update(label);
+        mac.update(value.as_bytes());
+        BASE64_URL_SAFE_NO_PAD.encode(&mac.finalize().into_bytes()[..TOLD])
+    }
+}
+
+impl fmt::Debug for DigestKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DigestKey(..)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_digest_is_of_the_key_the_kind_and_the_value() {
+        let id = "01890a5d-ac96-474b-8cce-b302099a8057";
+        let (session, subject) = (SessionId::parse(id).unwrap(), Subject::parse(id).unwrap());
+        let (one, other) = (DigestKey::new(&[1; 32]), DigestKey::new(&[2; 32]));
+        assert_eq!(one.session(&session), one.session(&session));
+        assert_ne!(one.session(&session), other.session(&session));
+        assert_ne!(one.session(&session), one.subject(&subject));
+        assert_eq!(one.session(&session).len(), 22);
+        assert!(!one.subject(&subject).contains(&id[..8]));
+    }
+}

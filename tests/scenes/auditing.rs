@@ -1,0 +1,246 @@
+//! The audit has a line for each session that is issued or read and for each call
+//! that the rules refuse, and nothing in it that must not be read.
+
+use std::path::{Path, PathBuf};
+
+use livegate::audit::{Audit, AuditMetrics, DigestKey, Output};
+use livegate::auth::AuthMode;
+use livegate::grpc::v1;
+use livegate::policy::Unsaid;
+use livegate::session::words::{LivenessResult, SessionId, SessionStatus, Subject};
+use livegate::upstream::UpstreamErrorKind as Kind;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::registry::Registry;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::harness::aws::{AWS_REQUEST_ID, answers, fails, reads};
+use crate::harness::logs::Logs;
+use crate::harness::pipes::{Livegate, Setup};
+
+const SUBJECT: &str = "jane@example.org";
+const SECRET: [u8; 32] = [7; 32];
+const REQUEST_ID: &str = "6f0c2a0e-6c1e-4d6f-9f6b-0b8f6d3c1a2b";
+
+/// A Livegate with an audit in a folder of its own.
+struct Audited {
+    livegate: Livegate,
+    audit: Audit,
+    folder: TempDir,
+    registry: Registry,
+}
+
+impl Audited {
+    async fn up(setup: Setup) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("audit.log");
+        Self::writing_to(path, folder, setup).await
+    }
+
+    async fn writing_to(path: PathBuf, folder: TempDir, setup: Setup) -> Self {
+        let mut registry = Registry::default();
+        let metrics = AuditMetrics::register(&mut registry);
+        let audit = Audit::open(Output::File(path), DigestKey::new(&SECRET), metrics).unwrap();
+        let setup = Setup {
+            audit: audit.clone(),
+            auth: AuthMode::TrustedHeader,
+            ..setup
+        };
+        Self {
+            livegate: Livegate::with(setup).await,
+            audit,
+            folder,
+            registry,
+        }
+    }
+
+    /// The lines so far, those of the file that has this name now.
+    async fn lines(&self) -> Vec<Value> {
+        self.audit.flush().await;
+        let text = std::fs::read_to_string(self.path()).unwrap_or_default();
+        let lines = text.lines().map(|line| serde_json::from_str(line).unwrap());
+        lines.collect()
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.path().join("audit.log")
+    }
+
+    async fn counted(&self, outcome: &str) -> u64 {
+        self.audit.flush().await;
+        let mut page = String::new();
+        encode(&mut page, &self.registry).unwrap();
+        let start = format!("livegate_audit_lines_total{{outcome=\"{outcome}\"}} ");
+        let figure = page.lines().find_map(|line| line.strip_prefix(&start));
+        figure.unwrap().parse().unwrap()
+    }
+}
+
+fn for_jane(request_id: &str) -> v1::CreateSessionRequest {
+    v1::CreateSessionRequest {
+        request_id: request_id.to_owned(),
+        subject: SUBJECT.to_owned(),
+        ..Default::default()
+    }
+}
+
+fn digests(session: &str) -> (String, String) {
+    let key = DigestKey::new(&SECRET);
+    let session = SessionId::parse(session).unwrap();
+    let subject = Subject::parse(SUBJECT).unwrap();
+    (key.session(&session), key.subject(&subject))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_that_is_issued_and_one_that_is_told_again_leave_a_line_each() {
+    let scene = Audited::up(Setup::default()).await;
+    scene.livegate.aws.will([fails(Kind::Throttled), answers()]);
+    let payments = scene.livegate.caller().named("payments");
+    let session = payments.ask(for_jane(REQUEST_ID)).await.unwrap().session;
+    payments.ask(for_jane(REQUEST_ID)).await.unwrap();
+    let lines = scene.lines().await;
+    let (session_digest, subject_digest) = digests(&session.session_id);
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    for (line, event) in lines.iter().zip(["session_issued", "session_replayed"]) {
+        assert_eq!(line["event"], event);
+        assert_eq!(line["operation"], "CreateSession");
+        assert_eq!(line["caller"], "payments");
+        assert_eq!(line["known_by"], "header");
+        assert_eq!(line["session_digest"], session_digest);
+        assert_eq!(line["subject_digest"], subject_digest);
+        assert_eq!(line["code"], "OK");
+        assert_eq!(line["call_id"].as_str().unwrap().len(), 36);
+        assert!(line["time"].as_str().unwrap().ends_with('Z'));
+        assert!(line["latency_ms"].is_u64());
+    }
+    assert_eq!(lines[0]["attempts"], 2);
+    assert_eq!(lines[0]["aws_request_id"], AWS_REQUEST_ID);
+    assert_eq!(lines[1]["attempts"], 0);
+    assert!(
+        lines[1].get("aws_request_id").is_none(),
+        "aws was not asked"
+    );
+    assert_eq!(scene.counted("written").await, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_result_that_is_read_and_one_that_is_refused_leave_a_line_each() {
+    let scene = Audited::up(Setup::default()).await;
+    let payments = scene.livegate.caller().named("payments");
+    let session = payments.ask(for_jane("")).await.unwrap().session;
+    let request = v1::GetSessionResultRequest {
+        session_id: session.session_id.clone(),
+        subject: SUBJECT.to_owned(),
+        result_token: session.result_token.clone(),
+        ..Default::default()
+    };
+    scene
+        .livegate
+        .aws
+        .will([reads(created(&session.session_id))]);
+    payments.result(request.clone()).await.unwrap();
+    let stranger = scene.livegate.caller().named("stranger");
+    stranger.result(request).await.unwrap_err();
+    let lines = scene.lines().await;
+    let (session_digest, _) = digests(&session.session_id);
+    assert_eq!(lines.len(), 3, "{lines:?}");
+    assert_eq!(lines[1]["event"], "session_read");
+    assert_eq!(lines[1]["aws_request_id"], AWS_REQUEST_ID);
+    assert_eq!(lines[2]["event"], "refused");
+    assert_eq!(lines[2]["caller"], "stranger");
+    assert_eq!(lines[2]["code"], "PERMISSION_DENIED");
+    assert_eq!(lines[2]["reason"], "SESSION_NOT_YOURS");
+    for line in &lines {
+        assert_eq!(line["session_digest"], session_digest);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_caller_may_not_do_leaves_a_line_and_what_the_quota_refuses_none() {
+    let scene = Audited::up(Setup {
+        unsaid: Unsaid::Nothing,
+        ..Setup::default()
+    })
+    .await;
+    let payments = scene.livegate.caller().named("payments");
+    let request = v1::CreateSessionRequest {
+        profile: "kyc".to_owned(),
+        ..Default::default()
+    };
+    payments.ask(request).await.unwrap_err();
+    let invalid = v1::CreateSessionRequest {
+        request_id: "no uuid".to_owned(),
+        ..Default::default()
+    };
+    payments.ask(invalid).await.unwrap_err();
+    let lines = scene.lines().await;
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert_eq!(lines[0]["reason"], "CALLER_NOT_ALLOWED");
+    assert_eq!(lines[0]["profile"], "kyc");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_lines_hold_no_session_subject_or_token_and_no_log_level_turns_them_off() {
+    // The harness logs nothing while nobody captures.
+    let scene = Audited::up(Setup::default()).await;
+    let payments = scene.livegate.caller().named("payments");
+    let session = payments.ask(for_jane(REQUEST_ID)).await.unwrap().session;
+    scene.audit.flush().await;
+    let text = std::fs::read_to_string(scene.path()).unwrap();
+    assert_eq!(text.lines().count(), 1);
+    for secret in [
+        &session.session_id,
+        &session.result_token,
+        SUBJECT,
+        REQUEST_ID,
+    ] {
+        assert!(!text.contains(secret), "{text}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_file_that_is_moved_away_is_made_anew_for_its_owner_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let scene = Audited::up(Setup::default()).await;
+    let payments = scene.livegate.caller().named("payments");
+    payments.create().await.unwrap();
+    scene.audit.flush().await;
+    std::fs::rename(scene.path(), scene.folder.path().join("audit.log.1")).unwrap();
+    payments.create().await.unwrap();
+    assert_eq!(scene.lines().await.len(), 1, "the second, in a new file");
+    let mode = std::fs::metadata(scene.path())
+        .unwrap()
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o600);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_disk_loses_lines_and_no_call_and_is_told_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let full = Path::new("/dev/full").to_path_buf();
+    let scene = Audited::writing_to(full, folder, Setup::default()).await;
+    let logs = Logs::captured();
+    let payments = scene.livegate.caller().named("payments");
+    for _ in 0..3 {
+        payments.create().await.unwrap();
+    }
+    assert_eq!(scene.counted("lost").await, 3);
+    assert_eq!(scene.counted("written").await, 0);
+    // The thread that writes logs for itself: not here.
+    assert!(!logs.text().contains("audit"), "{}", logs.text());
+}
+
+fn created(session: &str) -> LivenessResult {
+    LivenessResult {
+        session_id: SessionId::parse(session).unwrap(),
+        status: SessionStatus::Created,
+        confidence: None,
+        reference_image: None,
+        audit_images: Vec::new(),
+        challenge: None,
+        feedback: Vec::new(),
+        sdk_type: None,
+    }
+}
