@@ -117,6 +117,7 @@ impl Replica {
             .env("AWS_ACCESS_KEY_ID", "test")
             .env("AWS_SECRET_ACCESS_KEY", "test")
             .env("LIVEGATE_LOG", "info,livegate::grpc=warn")
+            .stdout(Stdio::null()) // the audit
             .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
