@@ -75,7 +75,12 @@ impl fmt::Display for JwksSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(path) => write!(f, "{}", path.display()),
-            Self::Url { url, .. } => write!(f, "{url}"),
+            // What comes after the path may be a secret.
+            Self::Url { url, .. } => {
+                let (scheme, authority) = (url.scheme_str(), url.authority());
+                let host = authority.map_or("", |authority| authority.as_str());
+                write!(f, "{}://{host}{}", scheme.unwrap_or_default(), url.path())
+            }
         }
     }
 }

@@ -54,7 +54,7 @@ const WORD: Text = Text {
 
 const URL: Text = Text {
     fits: is_url,
-    expected: "an https URL without user, query and fragment, or http on loopback, as in \
+    expected: "an https URL without user and fragment, or http on loopback, as in \
         \"https://kubernetes.default.svc/openid/v1/jwks\"",
 };
 
@@ -174,7 +174,7 @@ fn is_word(text: &str) -> bool {
 }
 
 fn is_url(text: &str) -> bool {
-    if !is_word(text) || text.contains(['@', '#', '?']) {
+    if !is_word(text) || text.contains(['@', '#']) {
         return false;
     }
     let Ok(uri) = text.parse::<Uri>() else {
@@ -221,7 +221,6 @@ mod tests {
             "https://h:99999/",
             "https://me:word@h/",
             "https://h/#f",
-            "https://h/jwks?key=1",
             "ftp://127.0.0.1/",
         ] {
             assert!(!is_url(wrong), "{wrong}");

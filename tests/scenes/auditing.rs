@@ -2,6 +2,7 @@
 //! that the rules refuse, and nothing in it that must not be read.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use livegate::audit::{Audit, AuditMetrics, DigestKey, Event, Output, Record};
 use livegate::auth::AuthMode;
@@ -265,28 +266,30 @@ async fn refusals_leave_room_for_sessions_and_a_queue_that_is_full_is_told_once(
         .matches("the audit is not written fast enough")
         .count();
     assert_eq!(told, 1);
-    let record = |event| {
-        move |_: &DigestKey| Record {
-            event,
-            operation: "CreateSession",
-            call_id: String::new(),
-            caller: String::new(),
-            known_by: "header",
-            subject_digest: None,
-            session_digest: None,
-            profile: None,
-            aws_request_id: None,
-            code: None,
-            reason: None,
-            latency: std::time::Duration::ZERO,
-            attempts: 1,
-        }
-    };
     scene.audit.write(record(Event::SessionIssued));
     assert_eq!(scene.lost_so_far(), lost, "there is room for a session");
     scene.audit.write(record(Event::Refused));
     assert_eq!(scene.lost_so_far(), lost + 1);
     drop(end);
+}
+
+/// A line as a handler has it written.
+fn record(event: Event) -> impl FnOnce(&DigestKey) -> Record {
+    move |_| Record {
+        event,
+        operation: "CreateSession",
+        call_id: String::new(),
+        caller: String::new(),
+        known_by: "header",
+        subject_digest: None,
+        session_digest: None,
+        profile: None,
+        aws_request_id: None,
+        code: None,
+        reason: None,
+        latency: Duration::ZERO,
+        attempts: 1,
+    }
 }
 
 fn created(session: &str) -> LivenessResult {
