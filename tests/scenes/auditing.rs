@@ -256,11 +256,11 @@ async fn refusals_leave_room_for_sessions_and_a_queue_that_is_full_is_told_once(
     let scene = Audited::writing_to(pipe, folder, setup).await;
     let logs = Logs::captured();
     let stranger = scene.livegate.caller().named("stranger");
-    for _ in 0..4000 {
+    for _ in 0..2600 {
         stranger.create().await.unwrap_err();
     }
     let lost = scene.lost_so_far();
-    assert!(lost > 500, "{lost} lost");
+    assert!(lost > 100, "{lost} lost");
     let told = logs
         .text()
         .matches("the audit is not written fast enough")
