@@ -38,7 +38,7 @@ cxx_tools() {
 }
 
 # Whether cargo-deny is at hand. Cargo would build it for several minutes: who does
-# not have it goes without, but for CI.
+# not have it goes without, and tests/architecture holds what it can.
 has_cargo_deny() {
   if cargo deny --version >/dev/null 2>&1; then return; fi
   echo 'SKIPPED for want of cargo-deny: cargo install cargo-deny --locked'
