@@ -21,9 +21,11 @@ from processes import Server
 ATTACK_SECONDS = 2
 
 
-def flood(server: Server, first: bytes, again: Callable[[int], bytes]) -> tuple[int, int]:
+def flood(
+    server: Server, first: bytes, again: Callable[[int], bytes], seconds: float = ATTACK_SECONDS
+) -> tuple[int, int]:
     """Sends the n-th piece over and over, on a new connection after each end: pieces, and ends."""
-    until = time.monotonic() + ATTACK_SECONDS
+    until = time.monotonic() + seconds
     pieces = ends = 0
     while time.monotonic() < until:
         connection = Connection(address(server), first)
@@ -55,13 +57,13 @@ def spread_resets(server: Server) -> None:
     block = frames.header_block()
 
     def turn(number: int) -> bytes:
-        time.sleep(0.02)
+        time.sleep(0.08)
         streams = range(1 + number // 2 * 200, 1 + (number // 2 + 1) * 200, 2)
         if number % 2:
             return b"".join(frames.frame(RST_STREAM, CANCEL, 0, one) for one in streams)
         return b"".join(frames.begin(one, block) for one in streams)
 
-    _, ends = flood(server, frames.opening(), turn)
+    _, ends = flood(server, frames.opening(), turn, seconds=8)
     assert ends and ended(server, "flooded"), "no connection was ended for its resets"
 
 
