@@ -1,3 +1,5 @@
+//! Who is let in by each mode, without a connection.
+
 use super::*;
 
 fn auth(mode: AuthMode) -> Auth {
