@@ -45,11 +45,11 @@ mod pace;
 mod policy;
 mod predict;
 pub mod queue;
+mod rows;
 mod shared;
 
 use std::num::NonZeroU32;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
@@ -104,7 +104,6 @@ pub struct AdmissionSettings {
 #[derive(Clone, Debug)]
 pub struct Admission {
     mailbox: mpsc::UnboundedSender<Event>,
-    next_ticket: Arc<AtomicU64>,
 }
 
 impl Admission {
@@ -114,10 +113,7 @@ impl Admission {
     pub fn open(settings: AdmissionSettings) -> Self {
         let (mailbox, events) = mpsc::unbounded_channel();
         tokio::spawn(Gate::new(settings, None, Instant::now()).drive(events));
-        Self {
-            mailbox,
-            next_ticket: Arc::default(),
-        }
+        Self { mailbox }
     }
 
     /// The same, for a quota that this replica shares with others.
@@ -127,10 +123,7 @@ impl Admission {
         let now = Instant::now();
         let slots = SharedSlots::open(quota, mailbox.downgrade(), now);
         tokio::spawn(Gate::new(settings, Some(slots), now).drive(events));
-        Self {
-            mailbox,
-            next_ticket: Arc::default(),
-        }
+        Self { mailbox }
     }
 
     /// Waits for a slot.
@@ -146,10 +139,10 @@ impl Admission {
         entry: Entry,
         deadline: Deadline,
     ) -> Result<Permit, Refused> {
-        let ticket = Ticket(self.next_ticket.fetch_add(1, Ordering::Relaxed));
+        let ticket = Arc::default();
         let (reply, answer) = oneshot::channel();
         let arrival = Arrival {
-            ticket,
+            ticket: Arc::clone(&ticket),
             caller: caller.clone(),
             entry,
             deadline,
@@ -195,7 +188,8 @@ impl Admission {
 /// A place in the queue, freed when a call is dropped while it waits.
 struct Place<'a> {
     mailbox: &'a mpsc::UnboundedSender<Event>,
-    ticket: Ticket,
+    /// Set by the gate, once the request stands in line.
+    ticket: Arc<OnceLock<Ticket>>,
     answer: oneshot::Receiver<Result<Slot, Refused>>,
 }
 
@@ -215,7 +209,7 @@ impl Drop for Place<'_> {
         let given_up = match self.answer.try_recv() {
             Ok(Ok(_)) => Event::PutBack,
             Ok(Err(_)) => return,
-            Err(_) => Event::Cancel(self.ticket),
+            Err(_) => Event::Cancel(Arc::clone(&self.ticket)),
         };
         let _ = self.mailbox.send(given_up);
     }

@@ -1,5 +1,6 @@
 //! What a gate is told, and what it answers.
 
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -15,8 +16,8 @@ use crate::session::words::CallerId;
 pub(super) enum Event {
     /// A request comes.
     Arrive(Arrival),
-    /// A request that waits is given up.
-    Cancel(Ticket),
+    /// A request is given up, wherever it stands.
+    Cancel(Arc<OnceLock<Ticket>>),
     /// A slot was given to a request that was given up at that moment.
     PutBack,
     /// The quota that replicas share has something to say.
@@ -34,7 +35,8 @@ pub(super) enum Event {
 /// A request for a slot.
 #[derive(Debug)]
 pub(super) struct Arrival {
-    pub(super) ticket: Ticket,
+    /// What to give it up by, once it stands in line.
+    pub(super) ticket: Arc<OnceLock<Ticket>>,
     pub(super) caller: CallerId,
     pub(super) entry: Entry,
     pub(super) deadline: Deadline,

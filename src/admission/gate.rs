@@ -16,7 +16,7 @@ use tokio_util::time::{DelayQueue, delay_queue};
 use super::event::{Arrival, Event, Slot};
 use super::latency::Latencies;
 use super::pace::Pace;
-use super::queue::{Cause, Full, LineKey, Prediction, Queue, Ticket};
+use super::queue::{LineKey, Prediction, Queue, Ticket};
 use super::shared::SharedSlots;
 use super::{AdmissionSettings, Outcome, Refusal, Refused};
 use crate::deadline::Deadline;
@@ -131,7 +131,7 @@ impl Gate {
         match event {
             Event::Arrive(arrival) => self.arrive(arrival, now),
             Event::Cancel(ticket) => {
-                self.take_out(ticket);
+                ticket.get().map(|ticket| self.take_out(*ticket));
             }
             Event::PutBack => self.pace.put_back(now),
             Event::News(news) => {
@@ -186,36 +186,34 @@ impl Gate {
     /// Puts a request into its line.
     fn enter(&mut self, line: LineKey, prediction: Prediction, arrival: Arrival, now: Instant) {
         let Arrival {
-            ticket,
+            ticket: told,
             entry,
             deadline,
             reply,
             ..
         } = arrival;
         let useful = self.room(deadline, HOPEFUL, now);
-        let expiry = self.expiries.insert_at(ticket, now + useful);
-        let waiter = Waiter {
+        let vacancy = match self.queue.vacancy(line) {
+            Ok(vacancy) => vacancy,
+            Err(full) => {
+                let room = self.room(deadline, TYPICAL, now);
+                let prediction = full.bounding(prediction);
+                let refused = self.refusal(line, prediction, room, now);
+                let _ = reply.send(Err(refused));
+                return;
+            }
+        };
+        let ticket = vacancy.push(entry, |ticket| Waiter {
             reply,
             arrived: now,
             predicted: prediction.wait,
             waits_until: now + self.max_wait,
             deadline,
-            expiry,
-        };
-        if let Err((full, waiter)) = self.queue.push(line, entry, ticket, waiter) {
-            self.expiries.remove(&waiter.expiry);
-            let cause = match full {
-                Full::Line => Cause::CallerCeiling,
-                Full::Queue => Cause::Quota,
-            };
-            let prediction = Prediction {
-                cause,
-                ..prediction
-            };
-            let room = self.room(deadline, TYPICAL, now);
-            let refused = self.refusal(line, prediction, room, now);
-            let _ = waiter.reply.send(Err(refused));
-        } else if self.queue.len_of(line) == 1 {
+            expiry: self.expiries.insert_at(ticket, now + useful),
+        });
+        // Nobody else sets it, and this once.
+        let _ = told.set(ticket);
+        if self.queue.len_of(line) == 1 {
             self.review_soon(now);
         }
     }

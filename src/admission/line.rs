@@ -1,6 +1,5 @@
 //! One caller's line: first come, first served, but retries at its head.
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -8,21 +7,16 @@ use tokio::time::Instant;
 use super::arrivals::ArrivalRate;
 use super::ceiling::Ceiling;
 use super::policy::CallerPolicy;
-use super::queue::{Entry, Ticket};
+use super::queue::Entry;
+use super::rows::Row;
 
 /// A hint never sends anyone away for longer.
 pub(super) const LONGEST_HINT: Duration = Duration::from_secs(30);
 
-/// Fewer tickets than this that nobody holds any more are left to lie.
-const FEW: usize = 16;
-
 /// The requests of one caller that wait, and what is known of the caller.
 #[derive(Debug)]
 pub(super) struct Line {
-    /// Oldest first. A ticket that was given up stays here until it is reached
-    /// or until half of the line is such.
-    tickets: VecDeque<Ticket>,
-    live: usize,
+    pub(super) row: Row,
     weight: u32,
     max_waiting: usize,
     ceiling: Option<Ceiling>,
@@ -37,8 +31,7 @@ pub(super) struct Line {
 impl Line {
     pub(super) fn new(policy: &CallerPolicy, now: Instant) -> Self {
         Self {
-            tickets: VecDeque::new(),
-            live: 0,
+            row: Row::default(),
             weight: policy.weight.get(),
             max_waiting: policy.max_waiting.get() as usize,
             ceiling: policy
@@ -65,7 +58,7 @@ impl Line {
 
     /// How many wait.
     pub(super) fn live(&self) -> usize {
-        self.live
+        self.row.len()
     }
 
     pub(super) fn weight(&self) -> f64 {
@@ -77,7 +70,7 @@ impl Line {
     }
 
     pub(super) fn is_full(&self) -> bool {
-        self.live >= self.max_waiting
+        self.live() >= self.max_waiting
     }
 
     /// Whether the caller is gone, and would gain nothing by a line made anew.
@@ -85,13 +78,13 @@ impl Line {
         let spent = self
             .ceiling()
             .is_some_and(|c| !c.wait_for(now, 1).is_zero());
-        self.live == 0 && !self.placed && !spent && self.arrivals.is_over(now)
+        self.live() == 0 && !self.placed && !spent && self.arrivals.is_over(now)
     }
 
     /// The place that a request entering now would have: 1 is the head.
     pub(super) fn place(&self, entry: Entry) -> usize {
         match entry {
-            Entry::Arrival => self.live + 1,
+            Entry::Arrival => self.live() + 1,
             Entry::Retry => 1,
         }
     }
@@ -103,43 +96,6 @@ impl Line {
 
     pub(super) fn arrivals(&self) -> &ArrivalRate {
         &self.arrivals
-    }
-
-    pub(super) fn enter(&mut self, entry: Entry, ticket: Ticket) {
-        match entry {
-            Entry::Arrival => self.tickets.push_back(ticket),
-            Entry::Retry => self.tickets.push_front(ticket),
-        }
-        self.live += 1;
-    }
-
-    /// The oldest ticket that `waits` says is still held.
-    pub(super) fn head(&mut self, waits: impl Fn(Ticket) -> bool) -> Option<Ticket> {
-        while let Some(ticket) = self.tickets.front() {
-            if waits(*ticket) {
-                return Some(*ticket);
-            }
-            self.tickets.pop_front();
-        }
-        None
-    }
-
-    /// All tickets, the newest first; some may have been cancelled.
-    pub(super) fn newest_first(&self) -> impl Iterator<Item = Ticket> {
-        self.tickets.iter().rev().copied()
-    }
-
-    /// One of the line left it; `waits` tells which tickets are still held.
-    pub(super) fn leave(&mut self, waits: impl Fn(Ticket) -> bool) {
-        debug_assert!(self.live > 0, "only who waits can leave");
-        self.live -= 1;
-        if self.tickets.len() > 2 * self.live + FEW {
-            self.tickets.retain(|ticket| waits(*ticket));
-        }
-        // A line that was long once gives its memory back.
-        if self.tickets.capacity() > 4 * self.tickets.len() + 4 * FEW {
-            self.tickets.shrink_to(2 * self.tickets.len());
-        }
     }
 
     /// Pays for a slot that was given; says whether the line's turn is over.

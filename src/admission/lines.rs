@@ -13,7 +13,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use slab::Slab;
+use slotmap::{DefaultKey, SlotMap};
 use tokio::time::Instant;
 
 use super::line::Line;
@@ -23,16 +23,20 @@ use crate::session::words::CallerId;
 /// Callers that are gone are looked for so often.
 const SWEEP_EACH: Duration = Duration::from_secs(1);
 
+/// Names a caller's line, from its [`of`](Lines::of) to the next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LineKey(DefaultKey);
+
 /// The lines of all callers.
 #[derive(Debug)]
 pub(super) struct Lines {
     policies: CallerPolicies,
-    lines: Slab<Line>,
-    by_caller: HashMap<CallerId, usize>,
+    lines: SlotMap<DefaultKey, Line>,
+    by_caller: HashMap<CallerId, LineKey>,
     /// How many of `by_caller` are not named: those that the bound counts.
     unnamed: usize,
     /// The line of all callers beyond the bound.
-    shared: Option<usize>,
+    shared: Option<LineKey>,
     swept_at: Option<Instant>,
 }
 
@@ -40,7 +44,7 @@ impl Lines {
     pub(super) fn new(policies: CallerPolicies) -> Self {
         Self {
             policies,
-            lines: Slab::new(),
+            lines: SlotMap::new(),
             by_caller: HashMap::new(),
             unnamed: 0,
             shared: None,
@@ -55,11 +59,11 @@ impl Lines {
     /// Takes on other policies.
     pub(super) fn apply(&mut self, policies: CallerPolicies, now: Instant) {
         self.policies = policies;
-        for (caller, line) in &self.by_caller {
-            self.lines[*line].apply(self.policies.of(caller), now);
+        for (caller, LineKey(key)) in &self.by_caller {
+            self.lines[*key].apply(self.policies.of(caller), now);
         }
-        if let Some(line) = self.shared {
-            self.lines[line].apply(&self.policies.default, now);
+        if let Some(LineKey(key)) = self.shared {
+            self.lines[key].apply(&self.policies.default, now);
         }
         self.unnamed = self.count_unnamed();
     }
@@ -69,30 +73,30 @@ impl Lines {
         self.lines.len()
     }
 
-    pub(super) fn get(&self, key: usize) -> &Line {
+    pub(super) fn get(&self, LineKey(key): LineKey) -> &Line {
         &self.lines[key]
     }
 
-    pub(super) fn get_mut(&mut self, key: usize) -> &mut Line {
+    pub(super) fn get_mut(&mut self, LineKey(key): LineKey) -> &mut Line {
         &mut self.lines[key]
     }
 
     /// All of them, in an order that does not depend on names.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (usize, &Line)> {
-        self.lines.iter()
+    pub(super) fn iter(&self) -> impl Iterator<Item = (LineKey, &Line)> {
+        self.lines.iter().map(|(key, line)| (LineKey(key), line))
     }
 
     /// The callers of whom somebody waits, with their weights.
     pub(super) fn with_work(&self) -> impl Iterator<Item = (&CallerId, u32)> {
         let lines = self.by_caller.iter();
         lines
-            .map(|(caller, key)| (caller, &self.lines[*key]))
+            .map(|(caller, key)| (caller, self.get(*key)))
             .filter(|(_, line)| line.live() > 0)
             .map(|(caller, line)| (caller, line.weight() as u32))
     }
 
     /// Where `caller` stands: a line of its own, where it may have one.
-    pub(super) fn of(&mut self, caller: &CallerId, now: Instant) -> usize {
+    pub(super) fn of(&mut self, caller: &CallerId, now: Instant) -> LineKey {
         self.forget_idle(now);
         if let Some(line) = self.by_caller.get(caller) {
             return *line;
@@ -102,17 +106,17 @@ impl Lines {
             return self.shared_line(now);
         }
         let line = Line::new(self.policies.of(caller), now);
-        let key = self.lines.insert(line);
+        let key = LineKey(self.lines.insert(line));
         self.by_caller.insert(caller.clone(), key);
         self.unnamed += usize::from(!named);
         key
     }
 
-    fn shared_line(&mut self, now: Instant) -> usize {
+    fn shared_line(&mut self, now: Instant) -> LineKey {
         let (lines, policy) = (&mut self.lines, &self.policies.default);
         *self
             .shared
-            .get_or_insert_with(|| lines.insert(Line::new(policy, now)))
+            .get_or_insert_with(|| LineKey(lines.insert(Line::new(policy, now))))
     }
 
     fn count_unnamed(&self) -> usize {
@@ -132,7 +136,7 @@ impl Lines {
         }
         self.swept_at = Some(now);
         let lines = &mut self.lines;
-        let mut stays = |key: usize| {
+        let mut stays = |LineKey(key): LineKey| {
             let gone = lines[key].is_idle(now);
             if gone {
                 lines.remove(key);

@@ -11,7 +11,7 @@
 //! while `b` gets three slots, `a` gets at most its 4: it is predicted to wait
 //! for the 7th slot.
 //!
-//! [`push`](Queue::push), [`pop`](Queue::pop) and [`remove`](Queue::remove) cost
+//! [`push`](Vacancy::push), [`pop`](Queue::pop) and [`remove`](Queue::remove) cost
 //! the same with 100 and with 100,000 waiting requests, and so does
 //! [`predict`](Queue::predict), which looks at each *caller* of late, as does
 //! [`hint`](Queue::hint).
@@ -19,7 +19,7 @@
 mod overtaken;
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::collections::{BinaryHeap, VecDeque};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -29,9 +29,12 @@ use super::line::LONGEST_HINT;
 use super::lines::Lines;
 use super::policy::CallerPolicies;
 use super::predict::{self, Newcomer, Rival};
+use super::rows::Rows;
 use crate::session::words::CallerId;
 
+pub use super::lines::LineKey;
 pub use super::predict::{Cause, Prediction, Supply};
+pub use super::rows::Ticket;
 
 /// Where a request enters its caller's line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,14 +45,6 @@ pub enum Entry {
     Retry,
 }
 
-/// Names a request that waits; each names one only, for good.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Ticket(pub u64);
-
-/// Names a caller's line, from its [`arrive`](Queue::arrive) to the next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LineKey(usize);
-
 /// A line, or the whole queue, is as long as it may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Full {
@@ -59,19 +54,27 @@ pub enum Full {
     Queue,
 }
 
+impl Full {
+    /// The forecast of who is refused for it: this is the cause.
+    pub(super) fn bounding(self, prediction: Prediction) -> Prediction {
+        let cause = match self {
+            Self::Line => Cause::CallerCeiling,
+            Self::Queue => Cause::Quota,
+        };
+        Prediction {
+            cause,
+            ..prediction
+        }
+    }
+}
+
 /// Everyone who waits, with a `T` each to answer to.
 #[derive(Debug)]
 pub struct Queue<T> {
     lines: Lines,
-    waiting: HashMap<Ticket, Waiting<T>>,
-    round: VecDeque<usize>,
-    held: BinaryHeap<Reverse<(Instant, usize)>>,
-}
-
-#[derive(Debug)]
-struct Waiting<T> {
-    line: usize,
-    payload: T,
+    rows: Rows<T>,
+    round: VecDeque<LineKey>,
+    held: BinaryHeap<Reverse<(Instant, LineKey)>>,
 }
 
 impl<T> Queue<T> {
@@ -80,7 +83,7 @@ impl<T> Queue<T> {
     pub fn new(policies: CallerPolicies) -> Self {
         Self {
             lines: Lines::new(policies),
-            waiting: HashMap::new(),
+            rows: Rows::new(),
             round: VecDeque::new(),
             held: BinaryHeap::new(),
         }
@@ -98,19 +101,19 @@ impl<T> Queue<T> {
     /// How many wait, of all callers.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.waiting.len()
+        self.rows.len()
     }
 
     /// How many wait in one line.
     #[must_use]
-    pub fn len_of(&self, LineKey(key): LineKey) -> usize {
-        self.lines.get(key).live()
+    pub fn len_of(&self, line: LineKey) -> usize {
+        self.lines.get(line).live()
     }
 
     /// Whether nobody waits.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.waiting.is_empty()
+        self.rows.len() == 0
     }
 
     /// How many callers are kept apart.
@@ -126,47 +129,32 @@ impl<T> Queue<T> {
 
     /// Says which line is `caller`'s, and counts its arrival there.
     pub fn arrive(&mut self, caller: &CallerId, entry: Entry, now: Instant) -> LineKey {
-        let key = self.lines.of(caller, now);
+        let line = self.lines.of(caller, now);
         if entry == Entry::Arrival {
-            self.lines.get_mut(key).arrive(now);
+            self.lines.get_mut(line).arrive(now);
         }
-        LineKey(key)
+        line
     }
 
-    /// Puts a request into `line`.
+    /// The place that a request may take in `line`.
     ///
     /// # Errors
-    /// What is full, and the payload back.
-    pub fn push(
-        &mut self,
-        LineKey(key): LineKey,
-        entry: Entry,
-        ticket: Ticket,
-        payload: T,
-    ) -> Result<(), (Full, T)> {
-        if self.waiting.len() >= self.lines.policies().max_waiting.get() as usize {
-            return Err((Full::Queue, payload));
+    /// What is full.
+    pub fn vacancy(&mut self, line: LineKey) -> Result<Vacancy<'_, T>, Full> {
+        if self.rows.len() >= self.lines.policies().max_waiting.get() as usize {
+            return Err(Full::Queue);
         }
-        let line = self.lines.get_mut(key);
-        if line.is_full() {
-            return Err((Full::Line, payload));
+        if self.lines.get(line).is_full() {
+            return Err(Full::Line);
         }
-        line.enter(entry, ticket);
-        if !line.placed {
-            line.placed = true;
-            self.round.push_back(key);
-        }
-        self.waiting.insert(ticket, Waiting { line: key, payload });
-        Ok(())
+        Ok(Vacancy { queue: self, line })
     }
 
     /// Takes a request out, wherever it stands: its place is free at once.
     pub fn remove(&mut self, ticket: Ticket) -> Option<(LineKey, T)> {
-        let Waiting { line, payload } = self.waiting.remove(&ticket)?;
-        let waiting = &self.waiting;
-        let left = self.lines.get_mut(line);
-        left.leave(|ticket| waiting.contains_key(&ticket));
-        Some((LineKey(line), payload))
+        let line = self.rows.line_of(ticket)?;
+        let row = &mut self.lines.get_mut(line).row;
+        Some((line, self.rows.leave(row, ticket)?))
     }
 
     /// When a slot can be used: `now` where somebody is ready for one, later
@@ -180,23 +168,21 @@ impl<T> Queue<T> {
 
     /// Who is given the next slot.
     pub fn peek(&mut self, now: Instant) -> Option<(Ticket, &T)> {
-        let key = self.settle(now)?;
-        let waiting = &self.waiting;
-        let line = self.lines.get_mut(key);
-        let ticket = line.head(|ticket| waiting.contains_key(&ticket))?;
-        Some((ticket, &waiting.get(&ticket)?.payload))
+        let line = self.settle(now)?;
+        let ticket = self.lines.get(line).row.head()?;
+        Some((ticket, self.rows.get(ticket)?))
     }
 
     /// Every ticket that waits, in no order.
     pub fn tickets(&self) -> impl Iterator<Item = Ticket> {
-        self.waiting.keys().copied()
+        self.rows.tickets()
     }
 
     /// Gives a slot to whoever is next.
     pub fn pop(&mut self, now: Instant) -> Option<T> {
         let (ticket, _) = self.peek(now)?;
-        let (LineKey(key), payload) = self.remove(ticket)?;
-        if self.lines.get_mut(key).pay(now) {
+        let (line, payload) = self.remove(ticket)?;
+        if self.lines.get_mut(line).pay(now) {
             // Only the line at the front is given slots.
             self.round.rotate_left(1);
         }
@@ -204,7 +190,7 @@ impl<T> Queue<T> {
     }
 
     /// Brings a line to the front of the round that has work and may go on.
-    fn settle(&mut self, now: Instant) -> Option<usize> {
+    fn settle(&mut self, now: Instant) -> Option<LineKey> {
         self.let_go(now);
         while let Some(key) = self.round.front().copied() {
             let line = self.lines.get_mut(key);
@@ -237,13 +223,7 @@ impl<T> Queue<T> {
 
     /// How long a request that enters `line` now would wait.
     #[must_use]
-    pub fn predict(
-        &self,
-        LineKey(key): LineKey,
-        entry: Entry,
-        supply: Supply,
-        now: Instant,
-    ) -> Prediction {
+    pub fn predict(&self, key: LineKey, entry: Entry, supply: Supply, now: Instant) -> Prediction {
         let own = self.lines.get(key);
         let place = own.place(entry);
         let rivals: Vec<Rival<'_>> = self
@@ -271,7 +251,7 @@ impl<T> Queue<T> {
     /// at once.
     pub fn hint(
         &mut self,
-        LineKey(key): LineKey,
+        key: LineKey,
         supply: Supply,
         now: Instant,
         earliest: Duration,
@@ -291,5 +271,27 @@ impl<T> Queue<T> {
         let gap = slots(round / line.weight());
         let hint = line.hint(now, earliest, gap) + slots(before);
         hint.min(LONGEST_HINT)
+    }
+}
+
+/// The place that one more request may take in a line.
+#[derive(Debug)]
+pub struct Vacancy<'a, T> {
+    queue: &'a mut Queue<T>,
+    line: LineKey,
+}
+
+impl<T> Vacancy<'_, T> {
+    /// Puts in what `payload` makes of the ticket.
+    pub fn push(self, entry: Entry, payload: impl FnOnce(Ticket) -> T) -> Ticket {
+        let Queue {
+            lines, rows, round, ..
+        } = self.queue;
+        let line = lines.get_mut(self.line);
+        if !line.placed {
+            line.placed = true;
+            round.push_back(self.line);
+        }
+        rows.join(&mut line.row, self.line, entry, payload)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use livegate::admission::queue::{Cause, Entry, Ticket};
+use livegate::admission::queue::{Cause, Entry};
 use livegate::admission::{CallerPolicies, CallerPolicy};
 use proptest::prelude::*;
 
@@ -89,9 +89,9 @@ proptest! {
         scene.pops(served_before);
         scene.now += Duration::from_secs(60);
         let foreseen = scene.predicted_slots(&names[0]);
-        let newcomer = scene.arrive(&names[0]).0;
+        let newcomer = scene.arrive(&names[0]);
         let mut slots = 1;
-        while scene.queue.peek(scene.now).expect("the newcomer waits").0 != Ticket(newcomer) {
+        while scene.queue.peek(scene.now).expect("the newcomer waits").0 != newcomer {
             scene.pop();
             slots += 1;
         }

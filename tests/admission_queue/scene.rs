@@ -41,7 +41,6 @@ pub(crate) fn named(policies: &[(&str, CallerPolicy)]) -> CallerPolicies {
 /// A queue whose payloads say whose they are and which of theirs.
 pub(crate) struct Scene {
     pub(crate) queue: Queue<(String, u32)>,
-    tickets: u64,
     numbers: HashMap<String, u32>,
     pub(crate) now: Instant,
 }
@@ -50,7 +49,6 @@ impl Scene {
     pub(crate) fn new(policies: CallerPolicies) -> Self {
         Self {
             queue: Queue::new(policies),
-            tickets: 0,
             numbers: HashMap::new(),
             now: Instant::now(),
         }
@@ -58,13 +56,11 @@ impl Scene {
 
     pub(crate) fn enter(&mut self, name: &str, entry: Entry) -> Result<Ticket, Full> {
         let line = self.queue.arrive(&caller(name), entry, self.now);
-        self.tickets += 1;
         let number = self.numbers.entry(name.to_owned()).or_default();
         *number += 1;
         let payload = (name.to_owned(), *number);
-        let ticket = Ticket(self.tickets);
-        let pushed = self.queue.push(line, entry, ticket, payload);
-        pushed.map(|()| ticket).map_err(|(full, _)| full)
+        let vacancy = self.queue.vacancy(line)?;
+        Ok(vacancy.push(entry, |_| payload))
     }
 
     pub(crate) fn arrive(&mut self, name: &str) -> Ticket {

@@ -71,12 +71,12 @@ proptest! {
             match step {
                 Step::Arrive(who) | Step::Retry(who) => {
                     let entry = if matches!(step, Step::Retry(_)) { Entry::Retry } else { Entry::Arrival };
-                    let ticket = Ticket(model.arrived as u64);
                     model.arrived += 1;
                     let line = queue.arrive(&caller(&who.to_string()), entry, now);
-                    match (queue.push(line, entry, ticket, (who, ticket)), entry) {
-                        (Ok(()), Entry::Arrival) => model.lines[who].push_back(ticket),
-                        (Ok(()), Entry::Retry) => model.lines[who].push_front(ticket),
+                    let vacancy = queue.vacancy(line);
+                    match (vacancy.map(|v| v.push(entry, |ticket| (who, ticket))), entry) {
+                        (Ok(ticket), Entry::Arrival) => model.lines[who].push_back(ticket),
+                        (Ok(ticket), Entry::Retry) => model.lines[who].push_front(ticket),
                         (Err(_), _) => model.refused += 1,
                     }
                 }
@@ -93,7 +93,8 @@ proptest! {
                 Step::GiveUp(_) if model.waiting() == 0 => {}
                 Step::GiveUp(index) => {
                     let ticket = model.take(index.index(model.waiting()));
-                    prop_assert!(queue.remove(ticket).is_some());
+                    prop_assert_eq!(queue.remove(ticket).map(|(_, payload)| payload.1), Some(ticket));
+                    prop_assert!(queue.remove(ticket).is_none());
                     model.given_up += 1;
                 }
             }

@@ -35,12 +35,9 @@ impl<T> Queue<T> {
         for key in self.round.iter().copied().chain(held) {
             let line = self.lines.get(key);
             let mut place = line.live();
-            for ticket in line.newest_first() {
-                let Some(waiting) = self.waiting.get(&ticket) else {
-                    continue;
-                };
+            for (ticket, payload) in self.rows.newest_first(&line.row) {
                 let slots = shares.slots_up_to(place, line.weight());
-                if now + predict::time_for(slots, supply) <= latest(&waiting.payload) {
+                if now + predict::time_for(slots, supply) <= latest(payload) {
                     break;
                 }
                 overtaken.push(ticket);
@@ -121,30 +118,37 @@ mod tests {
         rate: 5.0,
     };
 
-    /// Requests of `count` callers by name, each of use for `seconds`.
-    fn enter(queue: &mut Queue<Instant>, name: &str, count: u64, now: Instant, seconds: f64) {
+    /// So many requests of the caller of this name, each of use for `seconds`.
+    fn enter(
+        queue: &mut Queue<Instant>,
+        name: &str,
+        count: u64,
+        now: Instant,
+        seconds: f64,
+    ) -> Vec<Ticket> {
+        let mut entered = Vec::new();
         let caller = CallerId::new(name).expect("a printable name");
         for _ in 0..count {
             let line = queue.arrive(&caller, Entry::Arrival, now);
-            let ticket = Ticket(queue.len() as u64);
             let latest = now + Duration::from_secs_f64(seconds);
-            queue
-                .push(line, Entry::Arrival, ticket, latest)
-                .expect("room");
+            let vacancy = queue.vacancy(line).expect("room");
+            entered.push(vacancy.push(Entry::Arrival, |_| latest));
         }
+        entered
     }
 
     #[tokio::test(start_paused = true)]
     async fn the_end_of_a_line_is_overtaken_when_others_come() {
         let now = Instant::now();
         let mut queue = Queue::new(CallerPolicies::default());
-        enter(&mut queue, "a", 18, now, 4.7);
+        let of_a = enter(&mut queue, "a", 18, now, 4.7);
         assert_eq!(queue.overtaken(SUPPLY, now, |latest| *latest), []);
         enter(&mut queue, "b", 7, now, 4.7);
         enter(&mut queue, "c", 5, now, 4.7);
         // 23 slots come in 4.7 s; b and c take 12 of them, which leaves 11 for a.
         let overtaken = queue.overtaken(SUPPLY, now, |latest| *latest);
-        assert_eq!(overtaken, (11..18).rev().map(Ticket).collect::<Vec<_>>());
+        let last: Vec<Ticket> = of_a[11..].iter().rev().copied().collect();
+        assert_eq!(overtaken, last);
     }
 
     #[tokio::test(start_paused = true)]
