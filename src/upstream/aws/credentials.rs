@@ -67,7 +67,10 @@ impl RefreshableIdentityCache {
             return;
         };
         let mut in_use = self.in_use.lock().unwrap_or_else(PoisonError::into_inner);
-        if !in_use.as_ref().is_some_and(|old| same_keys(old, credentials)) {
+        if !in_use
+            .as_ref()
+            .is_some_and(|old| same_keys(old, credentials))
+        {
             *in_use = Some(credentials.clone());
             self.metrics.loaded();
         }
