@@ -76,7 +76,7 @@ impl GrpcMetrics {
         registry.register(
             "livegate_rpc_errors",
             "Calls that failed, by method, the reason that the caller was told, and whose fault \
-             that is: alarm on fault=\"livegate\"; CANCELLED: the caller gave up first",
+             that is: alarm on those of livegate; CANCELLED: the caller gave up first",
             errors.clone(),
         );
         Self {

@@ -17,6 +17,7 @@ use tonic_prost::ProstCodec;
 use tonic_types::StatusExt as _;
 
 use super::process::{LONGEST, Process, at_once};
+use crate::harness::told::Told;
 
 const PATH: &str = "livegate.v1.SessionService/CreateSession";
 const CREATE: &str = "CreateSession";
@@ -66,8 +67,22 @@ fn counts<const N: usize>(expected: [(&str, u64); N]) -> Counts {
     owned.into_iter().collect()
 }
 
+/// What failed: the method, what its caller was told, and whose fault that is.
+type Failure = (&'static str, Told, &'static str);
+
+/// The page says the same as the callers heard, each once.
+async fn are_counted(process: &Process, failed: Vec<Failure>) {
+    let keys = failed.iter().map(|(method, told, fault)| {
+        let key = format!("{method} {} {fault}", told.reason);
+        (key, 1)
+    });
+    let expected: Counts = keys.collect();
+    assert_eq!(expected.len(), failed.len(), "each for a reason of its own");
+    assert_eq!(failures(process).await, expected);
+}
+
 #[tokio::test]
-async fn every_failure_is_counted_once_by_the_reason_that_its_caller_was_told() {
+async fn what_a_caller_was_told_is_what_is_counted() {
     let set = [
         "auth.mode=trusted-header",
         "results.require_token=false",
@@ -78,47 +93,46 @@ async fn every_failure_is_counted_once_by_the_reason_that_its_caller_was_told() 
     let process = Process::up(at_once(), &set).await;
     let nobody = process.caller();
     let caller = nobody.named("payments");
-    let mut told = Vec::new();
-    told.push((
-        CREATE,
-        caller.repeat("no uuid").await.unwrap_err(),
-        "caller",
-    ));
-    told.push((CREATE, nobody.create().await.unwrap_err(), "caller"));
+    let invalid = caller.repeat("no uuid").await.unwrap_err();
+    let unauthenticated = nobody.create().await.unwrap_err();
     let unknown = caller.send("/made.up.Service/Method", Bytes::new()).await;
-    told.push(("other", unknown.unwrap_err(), "caller"));
-    process.play("create:hang");
-    let late = caller.within(Duration::from_secs(1)).create().await;
-    told.push((CREATE, late.unwrap_err(), "aws"));
     let id = uuid::Uuid::now_v7().to_string();
-    told.push((CREATE, caller.repeat(&id).await.unwrap_err(), "livegate"));
-    for (fault, whose) in [
-        ("create:AccessDeniedException/400", "livegate"),
-        ("create:InvalidParameterException/400", "caller"),
-        ("create:InternalServerError/500**", "aws"),
-    ] {
-        process.play(fault);
-        told.push((CREATE, caller.create().await.unwrap_err(), whose));
-    }
+    let alone = caller.repeat(&id).await.unwrap_err();
+    assert_eq!(alone.reason, "STORE_UNAVAILABLE");
     let session_id = uuid::Uuid::new_v4().to_string();
     let gone = caller.result(v1::GetSessionResultRequest {
         session_id,
         ..Default::default()
     });
-    told.push((RESULT, gone.await.unwrap_err(), "caller"));
+    let failed = vec![
+        (CREATE, invalid, "caller"),
+        (CREATE, unauthenticated, "caller"),
+        ("other", unknown.unwrap_err(), "caller"),
+        (CREATE, alone, "livegate"),
+        (RESULT, gone.await.unwrap_err(), "caller"),
+    ];
+    are_counted(&process, failed).await;
+    process.leave().await;
+}
 
-    let mut expected = Counts::new();
-    for (method, told, fault) in &told {
-        let key = format!("{method} {} {fault}", told.reason);
-        *expected.entry(key).or_default() += 1;
+#[tokio::test]
+async fn of_the_failures_at_aws_those_of_our_access_are_ours() {
+    let process = Process::up(at_once(), &[]).await;
+    let caller = process.caller().within(Duration::from_secs(1));
+    let mut failed = Vec::new();
+    for (fault, whose) in [
+        ("create:AccessDeniedException/400", "livegate"),
+        ("create:ExpiredTokenException/400**", "livegate"),
+        ("create:BrandNewException/400", "livegate"),
+        ("create:InvalidParameterException/400", "caller"),
+        ("create:LimitExceededException/400", "quota"),
+        ("create:InternalServerError/500**", "aws"),
+        ("create:hang", "aws"),
+    ] {
+        process.play(fault);
+        failed.push((CREATE, caller.create().await.unwrap_err(), whose));
     }
-    assert_eq!(
-        expected.len(),
-        told.len(),
-        "each is another reason: {told:?}"
-    );
-    assert!(expected.contains_key("CreateSession STORE_UNAVAILABLE livegate"));
-    assert_eq!(failures(&process).await, expected);
+    are_counted(&process, failed).await;
     process.leave().await;
 }
 
