@@ -26,6 +26,7 @@ mod limits;
 mod metrics;
 mod pieces;
 mod presented;
+mod reason;
 mod resets;
 mod seats;
 mod server;

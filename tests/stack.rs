@@ -5,7 +5,6 @@
 
 #[path = "harness"]
 mod harness {
-    #[expect(dead_code, reason = "the scenes over pipes need more of it")]
     pub(crate) mod caller;
     #[expect(dead_code, reason = "the scenes over pipes need more of it")]
     pub(crate) mod told;
@@ -18,5 +17,6 @@ mod stack {
     mod aws;
     mod leaving;
     mod metrics;
+    mod reasons;
     mod upstream_errors;
 }

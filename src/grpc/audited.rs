@@ -67,7 +67,7 @@ impl<'a> Audited<'a> {
     pub(super) fn finish<T>(mut self, outcome: Result<T, Explained>) -> Result<T, Explained> {
         self.end = Some(match &outcome {
             Ok(_) => (Code::Ok, None),
-            Err(explained) => (explained.code, Some(explained.reason)),
+            Err(explained) => (explained.code, Some(explained.reason.as_str())),
         });
         outcome
     }

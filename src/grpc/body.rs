@@ -14,6 +14,7 @@ use tokio::time::{Instant, Sleep, sleep};
 use tonic::body::Body;
 use tonic::{Code, Status};
 
+use super::reason::Reason;
 use super::status::Explained;
 use super::streams::{Answered, Answering};
 
@@ -40,7 +41,7 @@ impl TimelyBody {
     fn too_slow(&self) -> Status {
         let limit = self.limit.as_millis();
         let message = format!("the request did not arrive within {limit} ms");
-        Explained::new(Code::DeadlineExceeded, "REQUEST_TOO_SLOW", message)
+        Explained::new(Code::DeadlineExceeded, Reason::RequestTooSlow, message)
             .with("limit_ms", &limit)
             .into_status("", None, Instant::now())
     }

@@ -25,9 +25,10 @@ use uuid::Uuid;
 use super::body::TimelyBody;
 use super::call::{Call, Patience};
 use super::in_flight::{NoPlace, OURS};
-use super::metrics::{self, GrpcMetrics};
+use super::metrics::GrpcMetrics;
 use super::pieces::Pieces;
 use super::presented;
+use super::reason::Reason;
 use super::span;
 use super::status::{ComeBack, Explained};
 use super::streams::{Answered, Answering};
@@ -113,7 +114,7 @@ impl EdgeLayer {
         span::end(&span, code);
         let duration_ms = now.elapsed().as_millis() as u64;
         span.in_scope(|| debug!(duration_ms, "call answered"));
-        guard.finish(code);
+        guard.finish(code, Reason::of(&response));
         if answered == Answered::Whole {
             response = response.map(Pieces::of);
         }
@@ -244,18 +245,19 @@ fn explain(status: &Status) -> Explained {
         // What tonic says of a request that is too large.
         Code::OutOfRange => {
             let bound = format!("the request is too large: at most {MAX_REQUEST_BYTES} bytes");
-            let mut explained = Explained::new(Code::ResourceExhausted, "MESSAGE_TOO_LARGE", bound);
+            let mut explained =
+                Explained::new(Code::ResourceExhausted, Reason::MessageTooLarge, bound);
             explained.come_back = ComeBack::Never;
             explained
         }
         // Our own have details: this one says that the request cannot be decoded.
-        Code::Internal => Explained::new(Code::InvalidArgument, "INVALID_REQUEST", message),
+        Code::Internal => Explained::new(Code::InvalidArgument, Reason::InvalidRequest, message),
         Code::Unimplemented if message.is_empty() => {
             let unknown = "there is no such method";
-            Explained::new(Code::Unimplemented, "METHOD_UNKNOWN", unknown)
+            Explained::new(Code::Unimplemented, Reason::MethodUnknown, unknown)
         }
         code => {
-            let mut explained = Explained::new(code, metrics::name(code), message);
+            let mut explained = Explained::new(code, Reason::Bare(code), message);
             // Stock clients retry these where nobody tells them not to.
             if matches!(code, Code::ResourceExhausted | Code::Unavailable) {
                 explained.come_back = ComeBack::Never;

@@ -1,8 +1,14 @@
-//! What the gRPC face counts: every call once, also one that was given up.
+//! What the gRPC face counts: every call once, also one that was given up; and once
+//! more by its reason, if it failed.
+//!
+//! An example: 98 calls are answered, one is told `STORE_UNAVAILABLE`, and one gives
+//! up. The durations have 98 `OK`, 1 `UNAVAILABLE` and 1 `CANCELLED`; the errors 1
+//! `STORE_UNAVAILABLE`, Livegate's own fault, and 1 `CANCELLED`, the caller's.
 
 use std::sync::Arc;
 
 use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
@@ -10,6 +16,8 @@ use tokio::time::Instant;
 use tonic::Code;
 
 use super::connection_metrics::ConnectionMetrics;
+use super::reason::{Fault, Reason};
+use super::span;
 use super::tls_metrics::TlsMetrics;
 
 /// Upper bounds in seconds: from an immediate refusal to the longest wait.
@@ -19,10 +27,13 @@ const BUCKETS: [f64; 13] = [
 
 type Durations = Family<CallLabels, Histogram, fn() -> Histogram>;
 
+type Errors = Family<ErrorLabels, Counter>;
+
 /// The metrics of the gRPC face. Clones are the same ones.
 #[derive(Clone, Debug)]
 pub struct GrpcMetrics {
     durations: Durations,
+    errors: Errors,
     pub(super) connections: ConnectionMetrics,
     pub(super) tls: TlsMetrics,
 }
@@ -31,6 +42,24 @@ pub struct GrpcMetrics {
 struct CallLabels {
     grpc_method: Arc<str>,
     grpc_status: &'static str,
+}
+
+/// At most a series for each method and reason, as the reason decides the fault.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ErrorLabels {
+    grpc_method: Arc<str>,
+    reason: &'static str,
+    fault: &'static str,
+}
+
+impl ErrorLabels {
+    fn of(grpc_method: Arc<str>, reason: Reason) -> Self {
+        Self {
+            grpc_method,
+            reason: reason.as_str(),
+            fault: reason.fault().as_str(),
+        }
+    }
 }
 
 impl GrpcMetrics {
@@ -43,8 +72,16 @@ impl GrpcMetrics {
              CANCELLED: the caller gave up first",
             durations.clone(),
         );
+        let errors = errors_of_ours_at_zero();
+        registry.register(
+            "livegate_rpc_errors",
+            "Calls that failed, by method, the reason that the caller was told, and whose fault \
+             that is: alarm on those of livegate; CANCELLED: the caller gave up first",
+            errors.clone(),
+        );
         Self {
             durations,
+            errors,
             connections: ConnectionMetrics::register(registry),
             tls: TlsMetrics::register(registry),
         }
@@ -52,27 +89,46 @@ impl GrpcMetrics {
 
     /// A call begins; when the guard is dropped it has ended.
     pub(super) fn begin(&self, grpc_method: Arc<str>) -> CallGuard {
-        let durations = self.durations.clone();
         CallGuard {
-            durations,
+            durations: self.durations.clone(),
+            errors: self.errors.clone(),
             grpc_method,
             begun: Instant::now(),
             code: Code::Cancelled,
+            reason: None,
         }
     }
+}
+
+/// A rate is made of two readings: without these, the first faults of a pod would go
+/// unseen, and the last ones of a pod that leaves.
+fn errors_of_ours_at_zero() -> Errors {
+    let errors = Errors::default();
+    let own = |reason: &&Reason| reason.fault() == Fault::Livegate;
+    for reason in Reason::NAMED.iter().filter(own) {
+        for method in span::ours() {
+            let labels = ErrorLabels::of(method.into(), *reason);
+            errors.get_or_create(&labels).inc_by(0);
+        }
+    }
+    errors
 }
 
 /// Counts its call when dropped: a handler's future can be dropped at any await.
 pub(super) struct CallGuard {
     durations: Durations,
+    errors: Errors,
     grpc_method: Arc<str>,
     begun: Instant,
     code: Code,
+    reason: Option<Reason>,
 }
 
 impl CallGuard {
-    pub(super) fn finish(mut self, code: Code) {
+    /// The call was answered so; an error without a reason has its code for one.
+    pub(super) fn finish(mut self, code: Code, reason: Option<Reason>) {
         self.code = code;
+        self.reason = reason;
     }
 }
 
@@ -86,6 +142,11 @@ impl Drop for CallGuard {
         self.durations
             .get_or_create(&labels)
             .observe(self.begun.elapsed().as_secs_f64());
+        if self.code != Code::Ok {
+            let reason = self.reason.unwrap_or(Reason::Bare(self.code));
+            let labels = ErrorLabels::of(self.grpc_method.clone(), reason);
+            self.errors.get_or_create(&labels).inc();
+        }
     }
 }
 

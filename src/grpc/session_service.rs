@@ -9,6 +9,7 @@ use tracing::{error, info};
 
 use super::audited::Audited;
 use super::call::Call;
+use super::reason::Reason;
 use super::status::Explained;
 use super::translate::{self, ImageBytes};
 use super::{v1, validation};
@@ -55,7 +56,7 @@ impl<A: LivenessApi> SessionService<A> {
             let message = "results are not served here: [results] enabled is false";
             return Err(Explained::new(
                 Code::Unimplemented,
-                "RESULTS_DISABLED",
+                Reason::ResultsDisabled,
                 message,
             ));
         };

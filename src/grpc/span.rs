@@ -15,6 +15,7 @@ use tonic::body::Body;
 use tracing::{Span, field, info_span};
 
 use super::call::Call;
+use super::in_flight::OURS;
 use super::metrics;
 use crate::telemetry;
 
@@ -25,6 +26,14 @@ const KNOWN: [&str; 4] = [
     "grpc.health.v1.Health/Check",
     "grpc.health.v1.Health/Watch",
 ];
+
+/// The methods of our own service.
+pub(super) fn ours() -> impl Iterator<Item = &'static str> {
+    let service = OURS.trim_start_matches('/');
+    KNOWN
+        .into_iter()
+        .filter(move |known| known.starts_with(service))
+}
 
 /// A method as a label, by the path of its requests; whatever is not known is `other`.
 pub(super) fn method(path: &str) -> Arc<str> {

@@ -13,6 +13,7 @@
 #![warn(clippy::wildcard_enum_match_arm)]
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -22,6 +23,7 @@ use tonic_types::{ErrorDetails, FieldViolation, QuotaViolation, StatusExt as _};
 
 use super::call::Call;
 use super::in_flight::NoPlace;
+use super::reason::Reason;
 use crate::admission::{Refusal, Refused};
 use crate::auth::NotAuthenticated;
 use crate::session::SessionError;
@@ -49,7 +51,7 @@ const LONGEST_MESSAGE: usize = 1000;
 #[derive(Debug)]
 pub(super) struct Explained {
     pub(super) code: Code,
-    pub(super) reason: &'static str,
+    pub(super) reason: Reason,
     pub(super) message: String,
     pub(super) come_back: ComeBack,
     pub(super) metadata: HashMap<String, String>,
@@ -69,7 +71,7 @@ pub(super) enum ComeBack {
 }
 
 impl Explained {
-    pub(super) fn new(code: Code, reason: &'static str, message: impl Into<String>) -> Self {
+    pub(super) fn new(code: Code, reason: Reason, message: impl Into<String>) -> Self {
         Self {
             code,
             reason,
@@ -103,7 +105,7 @@ impl Explained {
         if beyond > 0 {
             message.push_str(&format!("; and {beyond} more"));
         }
-        let mut explained = Self::new(Code::InvalidArgument, "INVALID_REQUEST", message);
+        let mut explained = Self::new(Code::InvalidArgument, Reason::InvalidRequest, message);
         explained.violations = violations;
         explained
     }
@@ -112,7 +114,7 @@ impl Explained {
     pub(super) fn unauthenticated(why: NotAuthenticated) -> Self {
         Self::new(
             Code::Unauthenticated,
-            "CALLER_NOT_AUTHENTICATED",
+            Reason::CallerNotAuthenticated,
             why.to_string(),
         )
     }
@@ -122,7 +124,7 @@ impl Explained {
         let message = format!("{limit} calls are under way, as many as there may be");
         let mut explained = Self::new(
             Code::ResourceExhausted,
-            "TOO_MANY_REQUESTS_IN_FLIGHT",
+            Reason::TooManyRequestsInFlight,
             message,
         )
         .come_back(ComeBack::After(TRANSIENT_DELAY));
@@ -133,56 +135,39 @@ impl Explained {
     /// The caller's time is over, wherever the call is.
     pub(super) fn too_late() -> Self {
         let message = "the deadline was over before the call was answered";
-        Self::new(Code::DeadlineExceeded, "DEADLINE_EXCEEDED", message)
+        Self::new(Code::DeadlineExceeded, Reason::DeadlineExceeded, message)
     }
 
     /// A bug of ours.
     pub(super) fn internal() -> Self {
         Self::new(
             Code::Internal,
-            "INTERNAL",
+            Reason::Internal,
             "the service failed; its logs say why",
         )
     }
 
     /// What the domain says.
     pub(super) fn of(error: &SessionError, call: &Call) -> Self {
+        let told = |code, reason| Self::new(code, reason, error.to_string());
         let explained = match error {
-            SessionError::RequestIdExpired => Self::new(
-                Code::FailedPrecondition,
-                "REQUEST_ID_EXPIRED",
-                error.to_string(),
-            ),
-            SessionError::RequestIdConflict => Self::new(
-                Code::AlreadyExists,
-                "REQUEST_ID_CONFLICT",
-                error.to_string(),
-            ),
-            SessionError::NotAllowed(refused) => Self::new(
-                Code::PermissionDenied,
-                "CALLER_NOT_ALLOWED",
-                error.to_string(),
-            )
-            .with("field", &refused.field()),
-            SessionError::SessionNotYours => Self::new(
-                Code::PermissionDenied,
-                "SESSION_NOT_YOURS",
-                error.to_string(),
-            ),
-            SessionError::DeadlineExceeded => Self::new(
-                Code::DeadlineExceeded,
-                "DEADLINE_EXCEEDED",
-                error.to_string(),
-            ),
-            SessionError::DeadlineExceededUpstream => Self::new(
-                Code::DeadlineExceeded,
-                "UPSTREAM_TIMEOUT",
-                error.to_string(),
-            ),
-            SessionError::StoreUnavailable(_) => {
-                Self::new(Code::Unavailable, "STORE_UNAVAILABLE", error.to_string())
-                    .come_back(ComeBack::After(TRANSIENT_DELAY))
+            SessionError::RequestIdExpired => {
+                told(Code::FailedPrecondition, Reason::RequestIdExpired)
             }
+            SessionError::RequestIdConflict => told(Code::AlreadyExists, Reason::RequestIdConflict),
+            SessionError::NotAllowed(refused) => {
+                told(Code::PermissionDenied, Reason::CallerNotAllowed)
+                    .with("field", &refused.field())
+            }
+            SessionError::SessionNotYours => told(Code::PermissionDenied, Reason::SessionNotYours),
+            SessionError::DeadlineExceeded => {
+                told(Code::DeadlineExceeded, Reason::DeadlineExceeded)
+            }
+            SessionError::DeadlineExceededUpstream => {
+                told(Code::DeadlineExceeded, Reason::UpstreamTimeout)
+            }
+            SessionError::StoreUnavailable(_) => told(Code::Unavailable, Reason::StoreUnavailable)
+                .come_back(ComeBack::After(TRANSIENT_DELAY)),
             SessionError::Refused(refused) => Self::of_refusal(*refused, call),
             SessionError::Upstream(error) => Self::of_upstream(error),
         };
@@ -191,11 +176,14 @@ impl Explained {
 
     fn of_refusal(refused: Refused, call: &Call) -> Self {
         let (reason, quota) = match refused.reason {
-            Refusal::Quota => ("QUOTA_EXHAUSTED", "quota:shared".to_owned()),
-            Refusal::CallerQuota => ("CALLER_QUOTA_EXHAUSTED", format!("caller:{}", call.caller)),
+            Refusal::Quota => (Reason::QuotaExhausted, "quota:shared".to_owned()),
+            Refusal::CallerQuota => (
+                Reason::CallerQuotaExhausted,
+                format!("caller:{}", call.caller),
+            ),
             Refusal::NoTime => return Self::too_late(),
             Refusal::Closed => {
-                return Self::new(Code::Unavailable, "SHUTTING_DOWN", refused.to_string())
+                return Self::new(Code::Unavailable, Reason::ShuttingDown, refused.to_string())
                     .come_back(ComeBack::After(ELSEWHERE_DELAY));
             }
         };
@@ -236,7 +224,8 @@ impl Explained {
 
     /// The status, as it leaves at `now`.
     pub(super) fn into_status(self, call_id: &str, call: Option<&Call>, now: Instant) -> Status {
-        let mut details = ErrorDetails::with_error_info(self.reason, DOMAIN, self.metadata);
+        let mut details =
+            ErrorDetails::with_error_info(self.reason.as_str(), DOMAIN, self.metadata);
         details.set_request_info(call_id, "");
         if !self.violations.is_empty() {
             details.set_bad_request(self.violations);
@@ -261,7 +250,11 @@ impl Explained {
         if let Some(millis) = pushback {
             trailers.insert(PUSHBACK_KEY, MetadataValue::from(millis));
         }
-        Status::with_error_details_and_metadata(self.code, self.message, details, trailers)
+        let mut status =
+            Status::with_error_details_and_metadata(self.code, self.message, details, trailers);
+        // The edge counts by it.
+        status.set_source(Arc::new(self.reason));
+        status
     }
 }
 
@@ -276,19 +269,19 @@ fn as_many_as_fit(violations: &[FieldViolation]) -> usize {
     most.take_while(fits).count()
 }
 
-fn upstream_code(kind: Kind) -> (Code, &'static str) {
+fn upstream_code(kind: Kind) -> (Code, Reason) {
     match kind {
-        Kind::Throttled => (Code::ResourceExhausted, "UPSTREAM_THROTTLED"),
-        Kind::QuotaExceeded => (Code::ResourceExhausted, "UPSTREAM_QUOTA_EXCEEDED"),
-        Kind::Internal => (Code::Unavailable, "UPSTREAM_INTERNAL"),
-        Kind::Unavailable => (Code::Unavailable, "UPSTREAM_UNAVAILABLE"),
-        Kind::Timeout => (Code::Unavailable, "UPSTREAM_TIMEOUT"),
-        Kind::Malformed => (Code::Unavailable, "UPSTREAM_MALFORMED"),
-        Kind::InvalidParameter => (Code::InvalidArgument, "UPSTREAM_INVALID_PARAMETER"),
-        Kind::AccessDenied => (Code::PermissionDenied, "UPSTREAM_ACCESS_DENIED"),
-        Kind::Credentials => (Code::Internal, "UPSTREAM_CREDENTIALS"),
-        Kind::SessionNotFound => (Code::NotFound, "SESSION_NOT_FOUND"),
-        Kind::RequestConflict => (Code::AlreadyExists, "REQUEST_ID_CONFLICT"),
-        Kind::Unknown => (Code::Unknown, "UPSTREAM_UNKNOWN"),
+        Kind::Throttled => (Code::ResourceExhausted, Reason::UpstreamThrottled),
+        Kind::QuotaExceeded => (Code::ResourceExhausted, Reason::UpstreamQuotaExceeded),
+        Kind::Internal => (Code::Unavailable, Reason::UpstreamInternal),
+        Kind::Unavailable => (Code::Unavailable, Reason::UpstreamUnavailable),
+        Kind::Timeout => (Code::Unavailable, Reason::UpstreamTimeout),
+        Kind::Malformed => (Code::Unavailable, Reason::UpstreamMalformed),
+        Kind::InvalidParameter => (Code::InvalidArgument, Reason::UpstreamInvalidParameter),
+        Kind::AccessDenied => (Code::PermissionDenied, Reason::UpstreamAccessDenied),
+        Kind::Credentials => (Code::Internal, Reason::UpstreamCredentials),
+        Kind::SessionNotFound => (Code::NotFound, Reason::SessionNotFound),
+        Kind::RequestConflict => (Code::AlreadyExists, Reason::RequestIdConflict),
+        Kind::Unknown => (Code::Unknown, Reason::UpstreamUnknown),
     }
 }

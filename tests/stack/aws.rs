@@ -6,7 +6,7 @@ use livegate::grpc::v1;
 use livegate::simulator::{Profile, Settings};
 use tonic::Code;
 
-use super::process::{Process, at_once};
+use super::process::{LONGEST, Process, at_once};
 
 #[tokio::test]
 async fn however_many_answers_are_lost_each_call_makes_one_session() {
@@ -38,9 +38,31 @@ async fn however_many_answers_are_lost_each_call_makes_one_session() {
 #[tokio::test]
 async fn credentials_that_are_refused_once_are_renewed_and_the_call_succeeds() {
     let process = Process::up(at_once(), &[]).await;
+    let since = loaded_at(&process).await;
     process.play("create:ExpiredTokenException/400");
     assert_eq!(process.caller().create().await.unwrap().attempts, 2);
+    let page = process.get("/metrics").await.unwrap();
+    assert!(page.contains("\nlivegate_aws_credentials_refreshes_total 1\n"));
+    assert_eq!(loaded_at(&process).await, since, "they are the same keys");
     process.leave().await;
+}
+
+/// Since when there are these credentials, which do not expire: that alone is told.
+async fn loaded_at(process: &Process) -> f64 {
+    let page = process.get("/metrics").await.unwrap();
+    assert!(!page.contains("livegate_aws_credentials_expiry_timestamp_seconds{"));
+    let line = "livegate_aws_credentials_loaded_timestamp_seconds{credentials=\"service\"} ";
+    let at = page.lines().find_map(|text| text.strip_prefix(line));
+    let at: f64 = at
+        .expect("they were loaded before it was ready")
+        .parse()
+        .unwrap();
+    #[expect(clippy::disallowed_methods, reason = "a timestamp is the wall's")]
+    let now = std::time::SystemTime::now();
+    let now = now.duration_since(std::time::UNIX_EPOCH).unwrap();
+    let age = now.as_secs_f64() - at;
+    assert!((0.0..LONGEST.as_secs_f64()).contains(&age), "{age} s");
+    at
 }
 
 #[tokio::test]

@@ -1,16 +1,21 @@
-//! A credentials cache that can be told to forget.
+//! A credentials cache that can be told to forget, and tells how old they are.
 //!
 //! The SDK's own has no invalidation: credentials that AWS stops accepting
 //! before their time would be sent until they expire.
+//!
+//! An example: AWS refuses the keys that were loaded at 8:00. They are asked for
+//! anew at 9:00, and again each second while that does not help. Where the provider
+//! has the same ones still, they are those of 8:00; other keys are those of 9:00.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use aws_credential_types::Credentials;
 use aws_sdk_rekognition::config::{ConfigBag, IdentityCache, RuntimeComponents};
 use aws_smithy_runtime_api::client::identity::{
-    IdentityFuture, ResolveCachedIdentity, SharedIdentityCache, SharedIdentityResolver,
+    Identity, IdentityFuture, ResolveCachedIdentity, SharedIdentityCache, SharedIdentityResolver,
 };
 use tokio::time::Instant;
 
@@ -25,6 +30,7 @@ pub(super) struct RefreshableIdentityCache {
     current: Arc<ArcSwap<SharedIdentityCache>>,
     refreshed_at: Arc<Mutex<Option<Instant>>>,
     load_timeout: Duration,
+    in_use: Arc<Mutex<Option<Credentials>>>,
     metrics: CredentialsMetrics,
 }
 
@@ -34,6 +40,7 @@ impl RefreshableIdentityCache {
             current: Arc::new(ArcSwap::from_pointee(empty(load_timeout))),
             refreshed_at: Arc::default(),
             load_timeout,
+            in_use: Arc::default(),
             metrics,
         }
     }
@@ -50,6 +57,32 @@ impl RefreshableIdentityCache {
             self.current.store(Arc::new(empty(self.load_timeout)));
         }
     }
+
+    /// A call goes out with `identity`.
+    fn seen(&self, identity: &Identity) {
+        if let Some(at) = identity.expiration() {
+            self.metrics.expire(at);
+        }
+        let Some(credentials) = identity.data::<Credentials>() else {
+            return;
+        };
+        let mut in_use = self.in_use.lock().unwrap_or_else(PoisonError::into_inner);
+        if !in_use
+            .as_ref()
+            .is_some_and(|old| same_keys(old, credentials))
+        {
+            *in_use = Some(credentials.clone());
+            self.metrics.loaded();
+        }
+    }
+}
+
+/// A later expiry does not make them newer: where the instance's metadata has no
+/// others, the SDK prolongs those it has.
+fn same_keys(one: &Credentials, other: &Credentials) -> bool {
+    one.access_key_id() == other.access_key_id()
+        && one.secret_access_key() == other.secret_access_key()
+        && one.session_token() == other.session_token()
 }
 
 fn empty(load_timeout: Duration) -> SharedIdentityCache {
@@ -74,10 +107,110 @@ impl ResolveCachedIdentity for RefreshableIdentityCache {
             let identity = current
                 .resolve_cached_identity(resolver, components, config)
                 .await?;
-            if let Some(at) = identity.expiration() {
-                self.metrics.expire(at);
-            }
+            self.seen(&identity);
             Ok(identity)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+    use std::time::SystemTime;
+
+    use aws_credential_types::provider::{self, ProvideCredentials, future};
+    use aws_sdk_rekognition::config::{BehaviorVersion, Region};
+    use aws_sdk_rekognition::{Client, Config};
+    use prometheus_client::encoding::text::encode;
+    use prometheus_client::registry::Registry;
+
+    use super::super::warm_up::load_credentials;
+    use super::*;
+
+    /// How many loads get the same keys, each of which lives longer than the last.
+    #[derive(Clone, Debug)]
+    struct Provider {
+        same: u64,
+        loads: Arc<AtomicU64>,
+    }
+
+    impl ProvideCredentials for Provider {
+        fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+        where
+            Self: 'a,
+        {
+            let load = self.loads.fetch_add(1, Ordering::Relaxed);
+            let id = format!("key-{}", load / self.same);
+            let until = SystemTime::UNIX_EPOCH + Duration::from_secs(9_000_000_000 + load);
+            let loaded: provider::Result =
+                Ok(Credentials::new(id, "secret", None, Some(until), "scene"));
+            future::ProvideCredentials::ready(loaded)
+        }
+    }
+
+    /// The SDK's client with our cache, which loads by the way that calls go.
+    struct Scene {
+        client: Client,
+        cache: RefreshableIdentityCache,
+        provider: Provider,
+        registry: Registry,
+    }
+
+    impl Scene {
+        fn new(same: u64) -> Self {
+            let mut registry = Registry::default();
+            let metrics = CredentialsMetrics::register(&mut registry);
+            let cache = RefreshableIdentityCache::new(Duration::from_secs(10), metrics);
+            let provider = Provider {
+                same,
+                loads: Arc::default(),
+            };
+            let config = Config::builder()
+                .behavior_version(BehaviorVersion::latest())
+                .region(Region::new("us-east-1"))
+                .credentials_provider(provider.clone())
+                .identity_cache(cache.clone());
+            Self {
+                client: Client::from_conf(config.build()),
+                cache,
+                provider,
+                registry,
+            }
+        }
+
+        /// A call is signed; says since when there are these keys.
+        async fn loaded_at(&self) -> String {
+            let within = Duration::from_secs(10);
+            load_credentials(&self.client, within).await.unwrap();
+            let mut page = String::new();
+            encode(&mut page, &self.registry).unwrap();
+            let name = "livegate_aws_credentials_loaded_timestamp_seconds{";
+            let line = page.lines().find(|line| line.starts_with(name));
+            line.expect("it is told").to_owned()
+        }
+
+        fn loads(&self) -> u64 {
+            self.provider.loads.load(Ordering::Relaxed)
+        }
+    }
+
+    #[tokio::test]
+    async fn keys_are_as_old_as_their_first_loading_until_a_refresh_brings_others() {
+        let scene = Scene::new(1);
+        let first = scene.loaded_at().await;
+        assert_eq!(scene.loaded_at().await, first, "a second call");
+        assert_eq!(scene.loads(), 1);
+        scene.cache.refresh();
+        assert_ne!(scene.loaded_at().await, first, "other keys");
+        assert_eq!(scene.loads(), 2);
+    }
+
+    #[tokio::test]
+    async fn the_same_keys_asked_for_anew_are_no_younger() {
+        let scene = Scene::new(2);
+        let first = scene.loaded_at().await;
+        scene.cache.refresh();
+        assert_eq!(scene.loaded_at().await, first, "they live longer, no more");
+        assert_eq!(scene.loads(), 2);
     }
 }
