@@ -38,7 +38,7 @@ mod tls_metrics;
 mod translate;
 mod validation;
 
-pub use accept::connections;
+pub use accept::{Leaving, connections};
 pub use connection::Peer;
 pub use health::Health;
 pub use limits::EdgeLimits;

@@ -1,8 +1,9 @@
 //! The accept loop: a seat and a task for each connection, and an end for all.
 //!
 //! An example: on SIGTERM no connection is accepted any more, each that is open
-//! gets a GOAWAY, and the loop returns when the last has finished its calls. Where
-//! it is dropped before that, those that are left are aborted.
+//! gets a GOAWAY, and the loop returns when the last has finished its calls. Those
+//! that are left 20 s later are cut off: it returns once their handlers are gone, so
+//! that whatever they leave behind is there by then.
 
 use std::any::Any;
 use std::convert::Infallible;
@@ -43,6 +44,15 @@ pub fn connections(listener: TcpListener) -> impl Stream<Item = io::Result<TcpSt
     })
 }
 
+/// How a server is told to leave. Clones are the same.
+#[derive(Clone, Debug, Default)]
+pub struct Leaving {
+    /// No connection is accepted any more, and the calls under way are finished.
+    pub closing: CancellationToken,
+    /// It is closed, and whatever is left is cut off.
+    pub cut_off: CancellationToken,
+}
+
 /// The door of the gRPC port.
 pub(super) struct Door<S> {
     pub(super) house: House<S>,
@@ -57,24 +67,32 @@ where
     S: Clone + Send + Sync + 'static,
     S::Future: Send + 'static,
 {
-    /// Serves `incoming` until `stop`, or until there is nothing left of it, and
-    /// then until the calls under way are done.
+    /// Serves `incoming` until it is `leaving`, or until there is nothing left of it,
+    /// and then until the calls under way are done or cut off, and gone.
     pub(super) async fn keep<IO>(
         self,
         incoming: impl Stream<Item = io::Result<IO>>,
-        stop: impl Future<Output = ()>,
+        leaving: Leaving,
     ) -> io::Result<()>
     where
         IO: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
     {
-        let closing = CancellationToken::new();
+        let closing = leaving.closing.child_token();
         let mut open = JoinSet::new();
         let ended = tokio::select! {
             ended = self.admit_all(incoming, &mut open, &closing) => ended,
-            () = stop => Ok(()),
+            () = leaving.closing.cancelled() => Ok(()),
+            () = leaving.cut_off.cancelled() => Ok(()),
         };
         closing.cancel();
-        while open.join_next().await.is_some() {}
+        let all_done = async { while open.join_next().await.is_some() {} };
+        tokio::select! {
+            () = all_done => {}
+            () = leaving.cut_off.cancelled() => open.shutdown().await,
+        }
+        // A call outlives its connection until it is next looked at.
+        self.house.streams.close();
+        self.house.streams.wait().await;
         ended
     }
 
@@ -139,4 +157,88 @@ fn is_final(failure: &io::Error) -> bool {
     const ENOTSOCK: i32 = 88;
     failure.kind() == io::ErrorKind::InvalidInput
         || matches!(failure.raw_os_error(), Some(EBADF | ENOTSOCK))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::mpsc;
+
+    use hyper_util::rt::TokioIo;
+    use prometheus_client::registry::Registry;
+    use tokio::io::duplex;
+    use tokio::sync::Notify;
+    use tokio::time::timeout;
+    use tokio_util::task::TaskTracker;
+    use tonic::transport::Endpoint;
+    use tower::service_fn;
+
+    use super::super::GrpcMetrics;
+    use super::super::in_flight::InFlight;
+    use super::super::limits::EdgeLimits;
+    use super::super::v1::CreateSessionRequest;
+    use super::super::v1::session_service_client::SessionServiceClient;
+    use super::*;
+
+    /// A handler that takes its time to be gone.
+    struct Slow(Arc<AtomicBool>);
+
+    impl Drop for Slow {
+        fn drop(&mut self) {
+            let (_open, nothing) = mpsc::channel::<()>();
+            let _ = nothing.recv_timeout(Duration::from_millis(300));
+            self.0.store(true, Ordering::SeqCst);
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn when_the_door_is_closed_the_handlers_that_were_cut_off_are_gone() {
+        let (called, gone) = (Arc::new(Notify::new()), Arc::new(AtomicBool::new(false)));
+        let (calling, going) = (called.clone(), gone.clone());
+        let service = service_fn(move |_: Request<Body>| {
+            let (slow, calling) = (Slow(going.clone()), calling.clone());
+            async move {
+                let _slow = slow;
+                calling.notify_one();
+                std::future::pending().await
+            }
+        });
+        let limits = EdgeLimits::default();
+        let door = Door {
+            house: House {
+                service,
+                in_flight: InFlight::new(&limits),
+                limits,
+                streams: TaskTracker::new(),
+            },
+            seats: Seats::new(&limits),
+            tls: None,
+            metrics: GrpcMetrics::register(&mut Registry::default()).connections,
+        };
+        let (ours, theirs) = duplex(64 * 1024);
+        let leaving = Leaving::default();
+        let incoming = futures_util::stream::iter([Ok(theirs)]);
+        let kept = tokio::spawn(door.keep(incoming, leaving.clone()));
+        let mut ours = Some(TokioIo::new(ours));
+        let connector = service_fn(move |_| {
+            let once = ours
+                .take()
+                .ok_or_else(|| io::Error::other("one connection"));
+            std::future::ready(once)
+        });
+        let channel = Endpoint::from_static("http://livegate.test");
+        let channel = channel.connect_with_connector_lazy(connector);
+        let calling = tokio::spawn(async move {
+            let request = CreateSessionRequest::default();
+            SessionServiceClient::new(channel)
+                .create_session(request)
+                .await
+        });
+        called.notified().await;
+        leaving.cut_off.cancel();
+        let kept = timeout(Duration::from_secs(10), kept).await;
+        kept.expect("it is cut off").unwrap().unwrap();
+        assert!(gone.load(Ordering::SeqCst), "its handler is still there");
+        assert!(calling.await.unwrap().is_err());
+    }
 }
