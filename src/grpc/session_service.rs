@@ -1,4 +1,7 @@
-//! The two methods: validate, ask the domain, answer.
+//! The two methods: who may ask, is it well asked, ask the domain, answer.
+//!
+//! An example: a caller that may not read results sends a malformed session id. It is
+//! told `CALLER_NOT_ALLOWED`, which the audit has, and not what is malformed.
 
 use std::time::Duration;
 
@@ -13,7 +16,8 @@ use super::status::Explained;
 use super::translate::{self, ImageBytes};
 use super::{v1, validation};
 use crate::audit::Audit;
-use crate::session::{Creator, Effort, Results, SessionError};
+use crate::session::words::LivenessResult;
+use crate::session::{Creator, Effort, Results, Rights, Session, SessionError, Witness};
 use crate::upstream::{LivenessApi, UpstreamErrorKind};
 
 /// Answers with the attempts that a call took.
@@ -26,17 +30,18 @@ pub(super) const QUEUE_WAIT_KEY: &str = "livegate-queue-wait-ms";
 pub struct SessionService<A> {
     creator: Creator<A>,
     results: Option<Results<A>>,
+    rights: Rights,
     audit: Audit,
 }
 
 impl<A: LivenessApi> SessionService<A> {
     /// Issues by `creator`; reads results where there is a reader.
     pub fn new(creator: Creator<A>, results: Option<Results<A>>) -> Self {
-        let audit = Audit::nowhere();
         Self {
+            rights: creator.rights(),
             creator,
             results,
-            audit,
+            audit: Audit::nowhere(),
         }
     }
 
@@ -51,19 +56,9 @@ impl<A: LivenessApi> SessionService<A> {
         request: &v1::GetSessionResultRequest,
         call: &Call,
     ) -> Result<Response<v1::GetSessionResultResponse>, Explained> {
-        let Some(results) = &self.results else {
-            let message = "results are not served here: [results] enabled is false";
-            return Err(Explained::new(
-                Code::Unimplemented,
-                "RESULTS_DISABLED",
-                message,
-            ));
-        };
-        let reading = validation::result(request, results.proof(), call);
-        let reading = reading.map_err(Explained::invalid)?;
-        let audited = Audited::read(&self.audit, call, &reading);
-        let read = results.read(&reading).await;
-        let (result, effort) = audited.finish(read.map_err(|error| failed(&error, call)))?;
+        let audited = Audited::read(&self.audit, call, request);
+        let read = self.result_of(request, call, audited.witness()).await;
+        let (result, effort) = audited.finish(read)?;
         let image_bytes = if request.include_images {
             ImageBytes::Included
         } else {
@@ -77,14 +72,48 @@ impl<A: LivenessApi> SessionService<A> {
         request: &v1::CreateSessionRequest,
         call: &Call,
     ) -> Result<Response<v1::CreateSessionResponse>, Explained> {
-        let order = validation::create(request, call).map_err(Explained::invalid)?;
-        let audited = Audited::create(&self.audit, call, &order);
-        let session = self.creator.create(&order).await;
-        let session = audited.finish(session.map_err(|error| failed(&error, call)))?;
+        let audited = Audited::create(&self.audit, call, request);
+        let session = self.session_of(request, call, audited.witness()).await;
+        let session = audited.finish(session)?;
         let message = v1::CreateSessionResponse {
             session: Some(translate::session(&session)),
         };
         Ok(answer(message, session.effort))
+    }
+
+    async fn result_of(
+        &self,
+        request: &v1::GetSessionResultRequest,
+        call: &Call,
+        witness: Witness,
+    ) -> Result<(LivenessResult, Effort), Explained> {
+        let may = self.rights.result(&call.caller);
+        may.map_err(|error| failed(&error, call))?;
+        let Some(results) = &self.results else {
+            let message = "results are not served here: [results] enabled is false";
+            return Err(Explained::new(
+                Code::Unimplemented,
+                "RESULTS_DISABLED",
+                message,
+            ));
+        };
+        let reading = validation::result(request, results.proof(), call, witness);
+        let reading = reading.map_err(Explained::invalid)?;
+        let read = results.read(&reading).await;
+        read.map_err(|error| failed(&error, call))
+    }
+
+    async fn session_of(
+        &self,
+        request: &v1::CreateSessionRequest,
+        call: &Call,
+        witness: Witness,
+    ) -> Result<Session, Explained> {
+        let may = self.rights.create(&call.caller);
+        may.map_err(|error| failed(&error, call))?;
+        let order = validation::create(request, call, witness).map_err(Explained::invalid)?;
+        let session = self.creator.create(&order).await;
+        session.map_err(|error| failed(&error, call))
     }
 }
 

@@ -14,6 +14,7 @@ use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 use serde_json::Value;
 use tempfile::TempDir;
+use tonic::Code;
 
 use crate::harness::aws::{AWS_REQUEST_ID, answers, fails, reads};
 use crate::harness::logs::Logs;
@@ -164,28 +165,67 @@ async fn a_result_that_is_read_and_one_that_is_refused_leave_a_line_each() {
     }
 }
 
+/// As wrong as it can be, but for what it names.
+fn malformed() -> v1::CreateSessionRequest {
+    v1::CreateSessionRequest {
+        profile: "kyc".to_owned(),
+        kms_key_id: "not beside a profile".to_owned(),
+        ..for_jane("no uuid")
+    }
+}
+
 #[tokio::test(start_paused = true)]
-async fn what_a_caller_may_not_do_leaves_a_line_and_what_is_invalid_none() {
+async fn who_may_not_use_a_method_leaves_a_line_however_malformed_the_request() {
     let scene = Audited::up(Setup {
         unsaid: Unsaid::Nothing,
         ..Setup::default()
     })
     .await;
     let payments = scene.livegate.caller().named("payments");
-    let request = v1::CreateSessionRequest {
-        profile: "kyc".to_owned(),
-        ..Default::default()
-    };
-    payments.ask(request).await.unwrap_err();
-    let invalid = v1::CreateSessionRequest {
-        request_id: "no uuid".to_owned(),
-        ..Default::default()
-    };
-    payments.ask(invalid).await.unwrap_err();
+    let told = payments.ask(malformed()).await.unwrap_err();
+    assert_eq!(told.what(), (Code::PermissionDenied, "CALLER_NOT_ALLOWED"));
+    assert_eq!(told.fields(), [""; 0], "nothing of what is malformed");
+    let nothing = v1::GetSessionResultRequest::default();
+    let told = payments.result(nothing).await.unwrap_err();
+    assert_eq!(told.what(), (Code::PermissionDenied, "CALLER_NOT_ALLOWED"));
+    assert_eq!(told.metadata["field"], "GetSessionResult");
     let lines = scene.lines().await;
-    assert_eq!(lines.len(), 1, "{lines:?}");
-    assert_eq!(lines[0]["reason"], "CALLER_NOT_ALLOWED");
+    let key = DigestKey::new(&SECRET);
+    let jane = key.subject(&Subject::parse(SUBJECT).unwrap());
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    for (line, operation) in lines.iter().zip(["CreateSession", "GetSessionResult"]) {
+        assert_eq!(line["event"], "refused");
+        assert_eq!(line["operation"], operation);
+        assert_eq!(line["reason"], "CALLER_NOT_ALLOWED");
+    }
     assert_eq!(lines[0]["profile"], "kyc");
+    assert_eq!(lines[0]["subject_digest"], jane);
+    assert!(lines[1].get("session_digest").is_none(), "it named none");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_malformed_of_one_who_may_leaves_no_line_and_is_told_at_once() {
+    let scene = Audited::up(Setup::default()).await;
+    let payments = scene.livegate.caller().named("payments");
+    let told = payments.ask(malformed()).await.unwrap_err();
+    assert_eq!(told.what(), (Code::InvalidArgument, "INVALID_REQUEST"));
+    assert_eq!(told.fields().len(), 3, "{told:?}");
+    assert!(scene.lines().await.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_may_not_read_results_is_told_so_where_none_are_served() {
+    let scene = Audited::up(Setup {
+        unsaid: Unsaid::Nothing,
+        results: false,
+        ..Setup::default()
+    })
+    .await;
+    let payments = scene.livegate.caller().named("payments");
+    let request = v1::GetSessionResultRequest::default();
+    let told = payments.result(request).await.unwrap_err();
+    assert_eq!(told.what(), (Code::PermissionDenied, "CALLER_NOT_ALLOWED"));
+    assert_eq!(scene.lines().await.len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
