@@ -8,7 +8,6 @@
 use std::any::Any;
 use std::convert::Infallible;
 use std::io;
-use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,6 +29,7 @@ use super::connection_metrics::ConnectionMetrics;
 use super::seats::Seats;
 use super::streams::House;
 use super::tls::Tls;
+use crate::auth::Origin;
 
 /// How long to wait after a failure to accept, such as too many open files.
 const AFTER_FAILURE: Duration = Duration::from_millis(50);
@@ -126,15 +126,19 @@ where
     where
         IO: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
     {
-        let address = address(&io.connect_info());
-        let seat = match self.seats.take(address.map(|address| address.ip())) {
+        let origin = origin(&io.connect_info());
+        let address = match origin {
+            Origin::Address(address) => Some(address.ip()),
+            Origin::Unknown | Origin::Pipe => None,
+        };
+        let seat = match self.seats.take(address) {
             Ok(seat) => seat,
             Err(refused) => return self.metrics.refused(refused),
         };
         let guard = self.metrics.open();
         let (house, tls, closing) = (self.house.clone(), self.tls.clone(), closing.clone());
         let peer = Peer {
-            address,
+            origin,
             ..Peer::default()
         };
         open.spawn(async move {
@@ -145,9 +149,15 @@ where
     }
 }
 
-/// The address of a TCP peer; other transports have none.
-fn address(info: &dyn Any) -> Option<SocketAddr> {
-    info.downcast_ref::<TcpConnectInfo>()?.remote_addr()
+/// Where a connection comes from, by what its transport says of it. The pipes of
+/// tests say `()`; of TCP, the address is missing where the peer is gone already.
+fn origin(info: &dyn Any) -> Origin {
+    if info.is::<()>() {
+        return Origin::Pipe;
+    }
+    let tcp = info.downcast_ref::<TcpConnectInfo>();
+    let address = tcp.and_then(TcpConnectInfo::remote_addr);
+    address.map_or(Origin::Unknown, Origin::Address)
 }
 
 /// Whether the listener itself is broken. Anything else is the fault of one
@@ -189,6 +199,19 @@ mod tests {
             let _ = nothing.recv_timeout(Duration::from_millis(300));
             self.0.store(true, Ordering::SeqCst);
         }
+    }
+
+    #[test]
+    fn a_connection_without_an_address_is_a_pipe_only_where_it_says_so() {
+        let at = |remote_addr| TcpConnectInfo {
+            local_addr: None,
+            remote_addr,
+        };
+        let peer = ([10, 0, 0, 7], 40_000).into();
+        assert_eq!(origin(&at(Some(peer))), Origin::Address(peer));
+        assert_eq!(origin(&at(None)), Origin::Unknown, "it was gone at once");
+        assert_eq!(origin(&duplex(1).0.connect_info()), Origin::Pipe);
+        assert_eq!(origin(&"another transport"), Origin::Unknown);
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
