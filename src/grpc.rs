@@ -17,6 +17,7 @@ mod connection;
 mod connection_metrics;
 mod deadline;
 mod edge;
+mod failure;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;

@@ -7,14 +7,12 @@ use tokio::time::Instant;
 use tonic::Code;
 
 use super::call::Call;
+use super::failure::Failure;
 use super::status::Explained;
 use super::{metrics, v1};
 use crate::audit::{Audit, Event, Record};
 use crate::session::words::{ProfileName, SessionId, Subject};
 use crate::session::{Seen, Witness};
-
-/// The refusals of our own rules.
-const BY_RULE: [&str; 2] = ["CALLER_NOT_ALLOWED", "SESSION_NOT_YOURS"];
 
 /// A call that will leave a line, if there is anything to say of it.
 pub(super) struct Audited<'a> {
@@ -23,7 +21,23 @@ pub(super) struct Audited<'a> {
     asked: Asked,
     witness: Witness,
     began: Instant,
-    end: Option<(Code, Option<&'static str>)>,
+    end: Option<End>,
+}
+
+/// How a call ended that was answered.
+struct End {
+    code: Code,
+    reason: Option<&'static str>,
+    by: By,
+}
+
+/// Who says how a call ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum By {
+    /// Our own rules.
+    Rule,
+    /// Whoever was asked.
+    Another,
 }
 
 /// What a request names. A call may be refused before its request is judged: what
@@ -82,23 +96,27 @@ impl<'a> Audited<'a> {
     }
 
     /// The call is answered with `outcome`.
-    pub(super) fn finish<T>(mut self, outcome: Result<T, Explained>) -> Result<T, Explained> {
-        self.end = Some(match &outcome {
+    pub(super) fn finish<T>(mut self, outcome: Result<T, Failure>) -> Result<T, Explained> {
+        let by = match &outcome {
+            Err(failure) if failure.is_by_rule() => By::Rule,
+            Ok(_) | Err(_) => By::Another,
+        };
+        let outcome = outcome.map_err(|failure| failure.explained(self.call));
+        let (code, reason) = match &outcome {
             Ok(_) => (Code::Ok, None),
             Err(explained) => (explained.code, Some(explained.reason)),
-        });
+        };
+        self.end = Some(End { code, reason, by });
         outcome
     }
 
     fn event(&self, seen: &Seen) -> Option<Event> {
-        let reason = self.end.and_then(|(_, reason)| reason);
+        let by_rule = self.end.as_ref().is_some_and(|end| end.by == By::Rule);
         match seen.session {
             Some(_) if self.asked.session.is_some() => Some(Event::SessionRead),
             Some(_) if seen.replayed => Some(Event::SessionReplayed),
             Some(_) => Some(Event::SessionIssued),
-            None => reason
-                .filter(|reason| BY_RULE.contains(reason))
-                .map(|_| Event::Refused),
+            None => by_rule.then_some(Event::Refused),
         }
     }
 }
@@ -126,8 +144,8 @@ impl Drop for Audited<'_> {
                 .as_ref()
                 .map(|one| one.as_str().to_owned()),
             aws_request_id: seen.aws_request_id,
-            code: self.end.map(|(code, _)| metrics::name(code)),
-            reason: self.end.and_then(|(_, reason)| reason),
+            code: self.end.as_ref().map(|end| metrics::name(end.code)),
+            reason: self.end.as_ref().and_then(|end| end.reason),
             latency: self.began.elapsed(),
             attempts: seen.attempts,
         });

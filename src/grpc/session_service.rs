@@ -7,18 +7,18 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 use tonic::metadata::{MetadataMap, MetadataValue};
-use tonic::{Code, Request, Response, Status};
-use tracing::{error, info};
+use tonic::{Request, Response, Status};
 
 use super::audited::Audited;
 use super::call::Call;
+use super::failure::Failure;
 use super::status::Explained;
 use super::translate::{self, ImageBytes};
 use super::{v1, validation};
 use crate::audit::Audit;
 use crate::session::words::LivenessResult;
-use crate::session::{Creator, Effort, Results, Rights, Session, SessionError, Witness};
-use crate::upstream::{LivenessApi, UpstreamErrorKind};
+use crate::session::{Creator, Effort, Results, Rights, Session, Witness};
+use crate::upstream::LivenessApi;
 
 /// Answers with the attempts that a call took.
 pub(super) const ATTEMPTS_KEY: &str = "livegate-attempts";
@@ -86,21 +86,12 @@ impl<A: LivenessApi> SessionService<A> {
         request: &v1::GetSessionResultRequest,
         call: &Call,
         witness: Witness,
-    ) -> Result<(LivenessResult, Effort), Explained> {
-        let may = self.rights.result(&call.caller);
-        may.map_err(|error| failed(&error, call))?;
-        let Some(results) = &self.results else {
-            let message = "results are not served here: [results] enabled is false";
-            return Err(Explained::new(
-                Code::Unimplemented,
-                "RESULTS_DISABLED",
-                message,
-            ));
-        };
+    ) -> Result<(LivenessResult, Effort), Failure> {
+        self.rights.result(&call.caller)?;
+        let results = self.results.as_ref().ok_or(Failure::ResultsDisabled)?;
         let reading = validation::result(request, results.proof(), call, witness);
-        let reading = reading.map_err(Explained::invalid)?;
-        let read = results.read(&reading).await;
-        read.map_err(|error| failed(&error, call))
+        let reading = reading.map_err(Failure::Invalid)?;
+        Ok(results.read(&reading).await?)
     }
 
     async fn session_of(
@@ -108,12 +99,10 @@ impl<A: LivenessApi> SessionService<A> {
         request: &v1::CreateSessionRequest,
         call: &Call,
         witness: Witness,
-    ) -> Result<Session, Explained> {
-        let may = self.rights.create(&call.caller);
-        may.map_err(|error| failed(&error, call))?;
-        let order = validation::create(request, call, witness).map_err(Explained::invalid)?;
-        let session = self.creator.create(&order).await;
-        session.map_err(|error| failed(&error, call))
+    ) -> Result<Session, Failure> {
+        self.rights.create(&call.caller)?;
+        let order = validation::create(request, call, witness).map_err(Failure::Invalid)?;
+        Ok(self.creator.create(&order).await?)
     }
 }
 
@@ -144,32 +133,6 @@ impl<A: LivenessApi> v1::session_service_server::SessionService for SessionServi
 fn known(extensions: &tonic::Extensions) -> Result<&Call, Status> {
     let missing = || Explained::internal().into_status("", None, Instant::now());
     extensions.get::<Call>().ok_or_else(missing)
-}
-
-/// Logs a failure and says what it means to the caller.
-fn failed(error: &SessionError, call: &Call) -> Explained {
-    log(error);
-    Explained::of(error, call)
-}
-
-/// Says what failed, once. Only what a person must mend is an error.
-fn log(failure: &SessionError) {
-    let ours = |kind| {
-        matches!(
-            kind,
-            UpstreamErrorKind::AccessDenied | UpstreamErrorKind::Credentials
-        )
-    };
-    match failure {
-        SessionError::Upstream(upstream) if ours(upstream.kind) => {
-            error!(
-                failure = %failure,
-                aws.request_id = upstream.aws_request_id.as_deref(),
-                "aws does not let the service in: check its role and credentials"
-            );
-        }
-        _ => info!(failure = %failure, "call failed"),
-    }
 }
 
 fn leave(explained: Explained, call: &Call) -> Status {
