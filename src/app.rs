@@ -131,7 +131,7 @@ impl Livegate {
         let api = Arc::new(api.await);
         let health = Health::starting().await;
         let store = open_store(config, &metrics.store).await;
-        let doors = Doors::open(config, store.as_ref());
+        let doors = Doors::open(config, store.as_ref(), &metrics.attempts);
         let ownership = Ownership::new(self.token_keys, &config.upstream.region);
         let auth = Arc::new(Auth::new(&config.auth, metrics.auth.clone()));
         let server = Server {
