@@ -7,7 +7,7 @@ use livegate::audit::{Audit, AuditMetrics, DigestKey, Output};
 use livegate::auth::AuthMode;
 use livegate::grpc::v1;
 use livegate::policy::Unsaid;
-use livegate::session::words::{LivenessResult, SessionId, SessionStatus, Subject};
+use livegate::session::words::{SessionId, Subject};
 use livegate::upstream::UpstreamErrorKind as Kind;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
@@ -15,7 +15,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tonic::Code;
 
-use crate::harness::aws::{AWS_REQUEST_ID, answers, fails, reads};
+use crate::harness::aws::{AWS_REQUEST_ID, answers, created, fails, reads};
 use crate::harness::pipes::{Livegate, Setup};
 
 const SUBJECT: &str = "jane@example.org";
@@ -267,17 +267,4 @@ async fn a_file_that_cannot_be_written_loses_lines_and_no_call() {
     std::fs::remove_file(scene.path()).unwrap();
     payments.create().await.unwrap();
     assert_eq!(scene.lines().await.len(), 1, "it is a file again");
-}
-
-fn created(session: &str) -> LivenessResult {
-    LivenessResult {
-        session_id: SessionId::parse(session).unwrap(),
-        status: SessionStatus::Created,
-        confidence: None,
-        reference_image: None,
-        audit_images: Vec::new(),
-        challenge: None,
-        feedback: Vec::new(),
-        sdk_type: None,
-    }
 }
