@@ -116,10 +116,10 @@ impl Livegate {
     }
 
     /// Serves until `stop`, then leaves in order. Dropped half way, it ends
-    /// everything at once.
+    /// everything at once, and the audit may lack the last lines.
     ///
     /// # Errors
-    /// Where the gRPC server fails permanently.
+    /// Where the audit cannot be had, or the gRPC server fails permanently.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), AppError> {
         let config = &self.config;
         log_start(config, &self.grpc, &self.admin);
