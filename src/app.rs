@@ -35,7 +35,7 @@ pub use self::token_keys::TokenKeyError;
 use crate::admin::{self, Readiness};
 use crate::auth::{Auth, AuthMode};
 use crate::config::{Config, Loaded, Sources};
-use crate::grpc::{self, Health, Server, Tls};
+use crate::grpc::{self, Health, Leaving, Server, Tls};
 use crate::result_token::TokenKeys;
 use crate::session::Ownership;
 use crate::shutdown::ShutdownSettings;
@@ -47,6 +47,9 @@ const WARM_UP_EACH: (Duration, Duration) = (Duration::from_secs(1), Duration::fr
 
 /// The last tenth of the grace period is for answers alone.
 const LAST_PART: u32 = 10;
+
+/// How long those that are cut off may take to be gone.
+const CUTTING_OFF: Duration = Duration::from_secs(1);
 
 /// The service, with its ports bound and nothing served yet.
 pub struct Livegate {
@@ -113,10 +116,10 @@ impl Livegate {
     }
 
     /// Serves until `stop`, then leaves in order. Dropped half way, it ends
-    /// everything at once.
+    /// everything at once, and the audit may lack the last lines.
     ///
     /// # Errors
-    /// Where the gRPC server fails permanently.
+    /// Where the audit cannot be had, or the gRPC server fails permanently.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), AppError> {
         let config = &self.config;
         log_start(config, &self.grpc, &self.admin);
@@ -128,7 +131,7 @@ impl Livegate {
         let api = Arc::new(api.await);
         let health = Health::starting().await;
         let store = open_store(config, &metrics.store).await;
-        let doors = Doors::open(config, store.as_ref());
+        let doors = Doors::open(config, store.as_ref(), &metrics.attempts);
         let ownership = Ownership::new(self.token_keys, &config.upstream.region);
         let auth = Arc::new(Auth::new(&config.auth, metrics.auth.clone()));
         let server = Server {
@@ -140,23 +143,21 @@ impl Livegate {
             tls: self.tls.clone(),
             metrics: metrics.grpc.clone(),
         };
-        let closing = CancellationToken::new();
-        let connections = grpc::connections(self.grpc);
-        let serving = server.serve(connections, closing.clone().cancelled_owned());
-        let state = State::new(health, readiness, closing);
-        tokio::select! {
-            served = serving => served.map_err(AppError::Grpc)?,
-            () = live(&api, &state, &doors, stop, config.shutdown) => {
-                warn!("the grace period is over: calls under way are cut off");
-            }
-            () = Reload::watch(self.reload, &doors) => {}
-            () = doors.watch(&metrics.admission, &notes) => return Err(AppError::AdmissionGone),
-            () = Tls::watch(self.tls.as_ref(), &metrics.grpc) => {}
-            () = auth.watch() => {}
-        }
+        let leaving = Leaving::default();
+        let serving = server.serve(grpc::connections(self.grpc), leaving.clone());
+        let state = State::new(health, readiness, leaving);
+        let ended = tokio::select! {
+            served = serving => served.map_err(AppError::Grpc),
+            () = live(&api, &state, &doors, stop, config.shutdown) => Ok(()),
+            () = Reload::watch(self.reload, &doors) => Ok(()),
+            () = doors.watch(&metrics.admission, &notes) => Err(AppError::AdmissionGone),
+            () = Tls::watch(self.tls.as_ref(), &metrics.grpc) => Ok(()),
+            () = auth.watch() => Ok(()),
+        };
+        // After the last handler: each may leave a line when it ends.
         audit.flush().await;
         info!("gone");
-        Ok(())
+        ended
     }
 }
 
@@ -180,19 +181,15 @@ fn open_admin(
 struct State {
     health: Health,
     readiness: watch::Sender<Readiness>,
-    closing: CancellationToken,
+    leaving: Leaving,
 }
 
 impl State {
-    fn new(
-        health: Health,
-        readiness: watch::Sender<Readiness>,
-        closing: CancellationToken,
-    ) -> Self {
+    fn new(health: Health, readiness: watch::Sender<Readiness>, leaving: Leaving) -> Self {
         Self {
             health,
             readiness,
-            closing,
+            leaving,
         }
     }
 
@@ -202,13 +199,13 @@ impl State {
         info!("ready");
     }
 
-    async fn leaving(&self) {
+    async fn not_ready(&self) {
         self.health.leaving().await;
         self.readiness.send_replace(Readiness::Leaving);
     }
 }
 
-/// From warming up to the end of the grace period.
+/// From warming up to the end of the grace period, and of those whom it cuts off.
 async fn live(
     api: &Rekognition,
     state: &State,
@@ -225,14 +222,17 @@ async fn live(
         () = serve_on => {}
         () = stop => {}
     }
-    state.leaving().await;
+    state.not_ready().await;
     tokio::time::sleep(shutdown.lameduck).await;
-    state.closing.cancel();
+    state.leaving.closing.cancel();
     // Those who still wait near the end are told while they can be.
     let to_answer = shutdown.grace / LAST_PART;
     tokio::time::sleep(shutdown.grace - to_answer).await;
     doors.close();
     tokio::time::sleep(to_answer).await;
+    warn!("the grace period is over: calls under way are cut off");
+    state.leaving.cut_off.cancel();
+    tokio::time::sleep(CUTTING_OFF).await;
 }
 
 /// Returns once there are credentials.

@@ -83,12 +83,20 @@ struct Open {
     losing: AtomicBool,
 }
 
-/// The file of the audit cannot be had.
+/// Why there is no audit.
 #[derive(Debug, thiserror::Error)]
-#[error("audit.path = \"{}\": cannot be opened to append: {source}", path.display())]
-pub struct AuditError {
-    path: PathBuf,
-    source: std::io::Error,
+pub enum AuditError {
+    /// Its file cannot be had.
+    #[error("audit.path = \"{}\": {problem}", path.display())]
+    File {
+        /// Which one.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// There is no thread to write it.
+    #[error("the thread that writes the audit cannot be started: {0}")]
+    Thread(std::io::Error),
 }
 
 impl Audit {
@@ -101,25 +109,28 @@ impl Audit {
     /// Writes to `output`, with digests by `key`.
     ///
     /// # Errors
-    /// Where the file cannot be opened.
+    /// Where the file is none or cannot be opened, or there is no thread to be had.
     pub fn open(output: Output, key: DigestKey, metrics: AuditMetrics) -> Result<Self, AuditError> {
         let sink = match output {
             Output::Nowhere => return Ok(Self::nowhere()),
             Output::StandardOutput => Sink::standard_output(),
-            Output::File(path) => match Sink::file(path.clone()) {
-                Ok(sink) => sink,
-                Err(source) => return Err(AuditError { path, source }),
-            },
+            Output::File(path) => Sink::file(path.clone()).map_err(|unfit| AuditError::File {
+                path,
+                problem: unfit.to_string(),
+            })?,
         };
         let (lines, queue) = mpsc::channel(QUEUE);
-        Writer::start(sink, queue, metrics.clone());
-        let open = Open {
+        Writer::start(sink, queue, metrics.clone()).map_err(AuditError::Thread)?;
+        Ok(Self::sending(lines, key, metrics))
+    }
+
+    fn sending(lines: mpsc::Sender<Message>, key: DigestKey, metrics: AuditMetrics) -> Self {
+        Self(Some(Arc::new(Open {
             lines,
             key,
             metrics,
             losing: AtomicBool::new(false),
-        };
-        Ok(Self(Some(Arc::new(open))))
+        })))
     }
 
     /// Has what `record` makes of the digests' key written. It never waits.
@@ -158,3 +169,6 @@ impl Audit {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -34,7 +34,7 @@ use ipnet::IpNet;
 use tracing::debug;
 
 pub use self::algorithm::TokenAlgorithm;
-pub use self::evidence::{Evidence, Given};
+pub use self::evidence::{Evidence, Given, Origin};
 pub use self::failure::NotAuthenticated;
 pub use self::identity::{Identity, ProvenBy};
 pub use self::metrics::AuthMetrics;
@@ -125,7 +125,7 @@ impl Auth {
             AuthMode::None => Ok(Identity::anonymous()),
             AuthMode::OptionalHeader => header::claimed_or_anonymous(evidence.named),
             AuthMode::TrustedHeader => {
-                header::claimed(evidence.named, evidence.peer, &self.trusted_peers)
+                header::claimed(evidence.named, evidence.origin, &self.trusted_peers)
             }
             AuthMode::Mtls => {
                 let caller = certificate::caller(evidence.certificate, now)?;

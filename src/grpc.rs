@@ -17,6 +17,7 @@ mod connection;
 mod connection_metrics;
 mod deadline;
 mod edge;
+mod failure;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
@@ -39,7 +40,7 @@ mod tls_metrics;
 mod translate;
 mod validation;
 
-pub use accept::connections;
+pub use accept::{Leaving, connections};
 pub use connection::Peer;
 pub use health::Health;
 pub use limits::EdgeLimits;

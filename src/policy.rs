@@ -91,13 +91,12 @@ impl Policy {
         }
     }
 
-    /// Lets `caller` read results.
+    /// Lets `caller` use the method of `operation`, whatever it asks of it.
     ///
     /// # Errors
     /// Where it may not.
-    pub fn result(&self, caller: &CallerId) -> Result<(), NotAllowed> {
-        self.grant(&self.rules.load(), caller, Operation::Result)
-            .map(drop)
+    pub fn may(&self, caller: &CallerId, operation: Operation) -> Result<(), NotAllowed> {
+        self.grant(&self.rules.load(), caller, operation).map(drop)
     }
 
     fn grant<'r>(

@@ -11,6 +11,7 @@ mod error;
 mod metrics;
 mod ownership;
 mod results;
+mod rights;
 mod spans;
 mod witness;
 pub mod words;
@@ -23,6 +24,7 @@ pub use error::SessionError;
 pub use metrics::AttemptMetrics;
 pub use ownership::{Ownership, Proof};
 pub use results::{Reading, Results};
+pub use rights::Rights;
 pub use witness::{Seen, Witness};
 
 #[expect(

@@ -2,6 +2,8 @@
 //! tokens of every kind, and keys that change. The tables print:
 //! `cargo test --test auth -- --nocapture`.
 
+#[path = "auth/algorithms.rs"]
+mod algorithms;
 #[path = "auth/certificates.rs"]
 mod certificates;
 #[path = "auth/command.rs"]
@@ -14,6 +16,8 @@ mod key_server;
 mod keys;
 #[path = "auth/modes.rs"]
 mod modes;
+#[path = "auth/pair.rs"]
+mod pair;
 #[path = "tls/pki.rs"]
 mod pki;
 #[path = "auth/stack.rs"]

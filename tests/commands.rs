@@ -92,6 +92,23 @@ async fn output_that_cannot_be_written_is_a_failure_that_is_named() {
 }
 
 #[tokio::test]
+async fn a_service_whose_audit_is_a_pipe_that_nobody_reads_does_not_start_and_says_why() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let pipe = folder.path().join("audit.log");
+    let made = Command::new("mkfifo").arg(&pipe).status().await;
+    assert!(made.expect("mkfifo is there").success());
+    let mut serve = livegate(&["serve", "--set", &format!("audit.path={}", pipe.display())]);
+    let child = serve.stderr(Stdio::piped()).spawn();
+    let (status, complaints) = ended(child.expect("the binary starts")).await;
+    assert_eq!(status.code(), Some(1));
+    let told = format!(
+        "audit.path = \"{}\": must be a regular file, not a named pipe",
+        pipe.display()
+    );
+    assert!(complaints.contains(&told), "{complaints}");
+}
+
+#[tokio::test]
 async fn a_service_whose_log_nobody_takes_serves_on() {
     let admin = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
     let admin = admin.expect("a free port");

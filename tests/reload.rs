@@ -98,6 +98,33 @@ async fn other_rules_count_from_the_next_call_on_and_lose_nobody_who_waits() {
 }
 
 #[tokio::test]
+async fn a_caller_that_a_reload_names_is_counted_by_its_name_from_then_on() {
+    let base = "[auth]\nmode = \"trusted-header\"\n[quota.create]\nrate_per_second = 1000.0\n";
+    let map = ConfigMap::holding(base);
+    let service = Process::serve(&map).await;
+    let client = Client::new(&service.endpoint(), Duration::from_secs(5)).expect("a URL");
+    let create = async |name: &str| {
+        let client = client.as_caller(name);
+        let created = client.create(CreateSessionRequest::default()).await;
+        created.expect("a session");
+    };
+    for number in 0..32 {
+        create(&format!("c{number}")).await;
+    }
+    create("payments").await;
+    let payments = "livegate_caller_attempts_total{operation=\"create\",caller=\"payments\"} ";
+    assert!(!service.metrics().await.contains(payments), "no room");
+    map.swap(&format!("{base}[callers.payments]\nweight = 2\n"));
+    service.logs("configuration loaded again").await;
+    create("payments").await;
+    let metrics = service.metrics().await;
+    assert!(metrics.contains(&format!("{payments}1\n")), "{metrics}");
+    map.swap(base);
+    service.logs("configuration loaded again").await;
+    assert!(!service.metrics().await.contains(payments), "it is gone");
+}
+
+#[tokio::test]
 async fn sighup_loads_again_and_names_what_needs_a_restart() {
     let map = ConfigMap::holding(SLOW);
     let service = Process::serve(&map).await;

@@ -31,6 +31,7 @@ mod scenes {
     mod secrets;
     mod upstream_errors;
     mod validating;
+    mod violations;
     mod whatever_comes;
     mod wire;
 }

@@ -1,15 +1,21 @@
-//! The doors to the quotas, and who may come to them, as the configuration has it.
+//! The doors to the quotas, who may come to them, and who is counted by name, as the
+//! configuration has it.
+//!
+//! An example: a reload brings `[callers.payments]`. From then on `payments` has the
+//! share that stands there, may what stands there, and has a series of its own.
 
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::interval;
 
+use super::metrics::named;
 use crate::admission::{
     Admission, AdmissionMetrics, AdmissionSettings, AdmissionState, QuotaSettings, SharedQuota,
 };
 use crate::config::Config;
 use crate::policy::{Policy, Unsaid};
+use crate::session::AttemptMetrics;
 use crate::store::Store;
 
 /// How often the gauges are read.
@@ -20,11 +26,13 @@ pub(super) struct Doors {
     pub(super) create: Admission,
     pub(super) results: Admission,
     pub(super) policy: Policy,
+    attempts: AttemptMetrics,
 }
 
 impl Doors {
-    /// Opens them; where there is a store, to the quota that replicas share.
-    pub(super) fn open(config: &Config, store: Option<&Store>) -> Self {
+    /// Opens them; where there is a store, to the quota that replicas share. Who comes
+    /// is counted by `attempts`.
+    pub(super) fn open(config: &Config, store: Option<&Store>, attempts: &AttemptMetrics) -> Self {
         let open = |quota: &QuotaSettings, operation: &str| {
             let settings = admission(config, quota);
             match store {
@@ -43,6 +51,7 @@ impl Doors {
             create: open(&config.create_quota, "create"),
             results: open(&config.results_quota, "results"),
             policy: policy(config),
+            attempts: attempts.clone(),
         }
     }
 
@@ -76,6 +85,7 @@ impl Doors {
         self.create.apply(admission(config, &config.create_quota));
         self.results.apply(admission(config, &config.results_quota));
         self.policy.apply(config.rules.clone());
+        self.attempts.name(named(config));
     }
 }
 

@@ -1,5 +1,6 @@
 //! What all components count, in one registry.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use prometheus_client::metrics::info::Info;
@@ -13,6 +14,7 @@ use crate::config::Config;
 use crate::grpc::GrpcMetrics;
 use crate::retry::{Retry, RetryMetrics};
 use crate::session::AttemptMetrics;
+use crate::session::words::CallerId;
 use crate::store::StoreMetrics;
 use crate::upstream::aws::CredentialsMetrics;
 
@@ -49,7 +51,7 @@ impl Metrics {
         );
         registry.register_collector(Box::new(ProcessCollector));
         RetryMetrics::register(registry, retry.clone());
-        let named = config.callers.named.keys().cloned().collect();
+        let named = named(config);
         Self {
             retry,
             grpc: GrpcMetrics::register(registry),
@@ -61,4 +63,9 @@ impl Metrics {
             credentials: CredentialsMetrics::register(registry),
         }
     }
+}
+
+/// The callers that have series of their own.
+pub(super) fn named(config: &Config) -> HashSet<CallerId> {
+    config.callers.named.keys().cloned().collect()
 }

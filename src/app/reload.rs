@@ -109,6 +109,8 @@ impl Reload {
     }
 
     fn apply(&mut self, loaded: Loaded, doors: &Doors) {
+        // Whoever reads that it is loaded finds it so.
+        doors.apply(&loaded.config);
         let changed = self.latest.changed_keys(&loaded);
         let mut live = changed.iter().filter(|key| is_live(key)).peekable();
         if live.peek().is_some() {
@@ -125,7 +127,6 @@ impl Reload {
                 "these keys need a restart to take effect"
             );
         }
-        doors.apply(&loaded.config);
         self.filter.set(&loaded.config.log.filter);
         self.latest = loaded;
     }

@@ -3,11 +3,16 @@
 //! An example: the disk is full at 12:00 and has room again at 12:05. The log has one
 //! error at 12:00 and one line at 12:05, and what came between is counted as lost.
 
+use std::{io, thread};
+
 use tokio::sync::mpsc;
 use tracing::{error, info};
 
 use super::metrics::AuditMetrics;
 use super::sink::Sink;
+
+/// Its name, of which the system keeps 15 bytes.
+const THREAD: &str = "livegate-audit";
 
 /// What the thread is told.
 #[derive(Debug)]
@@ -26,20 +31,30 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(sink: Sink, mut queue: mpsc::Receiver<Message>, metrics: AuditMetrics) {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    /// Where the system gives none.
+    pub(super) fn start(
+        sink: Sink,
+        mut queue: mpsc::Receiver<Message>,
+        metrics: AuditMetrics,
+    ) -> io::Result<()> {
         let mut writer = Self {
             sink,
             metrics,
             failing: false,
         };
-        std::thread::spawn(move || {
+        let thread = thread::Builder::new().name(THREAD.to_owned());
+        let write = move || {
             while let Some(message) = queue.blocking_recv() {
                 match message {
                     Message::Line(line) => writer.write(&line),
                     Message::Flush(written) => drop(written.send(())),
                 }
             }
-        });
+        };
+        thread.spawn(write).map(drop)
     }
 
     fn write(&mut self, line: &[u8]) {

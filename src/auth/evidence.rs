@@ -1,21 +1,34 @@
 //! What the transport knows of one call: none of it is believed yet.
 //!
-//! An example: a call over TLS from 10.0.0.7 with one `authorization` is a peer, a
+//! An example: a call over TLS from 10.0.0.7 with one `authorization` is an address, a
 //! certificate, `named: Given::Nothing` and `authorization: Given::Once`.
 
-use std::net::IpAddr;
+use std::net::SocketAddr;
 
 /// What one call presents.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Evidence<'a> {
-    /// The address of the peer; a pipe inside the process has none.
-    pub peer: Option<IpAddr>,
+    /// Where it comes from.
+    pub origin: Origin,
     /// The certificate that the peer proved to hold, in DER; its chain was verified.
     pub certificate: Option<&'a [u8]>,
     /// The values of [`super::CALLER_KEY`].
     pub named: Given<'a>,
     /// The values of [`super::AUTHORIZATION_KEY`].
     pub authorization: Given<'a>,
+}
+
+/// Where a call comes from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Origin {
+    /// Nobody can say: a transport without addresses, or a peer that was gone before
+    /// its own was asked for.
+    #[default]
+    Unknown,
+    /// From the peer at this address.
+    Address(SocketAddr),
+    /// From inside this process: nobody else can have the other end.
+    Pipe,
 }
 
 /// The values of one metadata key.

@@ -13,7 +13,7 @@ pub enum NotAuthenticated {
     /// What is there is no name.
     #[error("the metadata key livegate-caller must be 1 to 128 printable ASCII characters")]
     CallerMalformed,
-    /// The peer is neither on loopback nor listed.
+    /// The peer is neither on loopback nor listed, or its address is not known.
     #[error("the metadata key livegate-caller is not believed from this address")]
     PeerNotTrusted,
     /// The connection has no client certificate.

@@ -1,13 +1,12 @@
 //! The caller as a metadata key names it.
 //!
 //! An example: `livegate-caller: payments` from 10.0.0.7 is `payments` where
-//! `trusted_peers` has `10.0.0.0/8`, and nobody where it has nothing.
-
-use std::net::IpAddr;
+//! `trusted_peers` has `10.0.0.0/8`, and nobody where it has nothing. From a peer
+//! whose address nobody knows it is nobody whatever is trusted.
 
 use ipnet::IpNet;
 
-use super::evidence::Given;
+use super::evidence::{Given, Origin};
 use super::failure::NotAuthenticated;
 use super::identity::{Identity, ProvenBy};
 use crate::session::words::CallerId;
@@ -15,10 +14,10 @@ use crate::session::words::CallerId;
 /// Who calls, by the word of a peer that is believed.
 pub(super) fn claimed(
     named: Given<'_>,
-    peer: Option<IpAddr>,
+    origin: Origin,
     trusted: &[IpNet],
 ) -> Result<Identity, NotAuthenticated> {
-    if !is_believed(peer, trusted) {
+    if !is_believed(origin, trusted) {
         return Err(NotAuthenticated::PeerNotTrusted);
     }
     match named {
@@ -44,25 +43,33 @@ fn identity(name: &[u8]) -> Result<Identity, NotAuthenticated> {
     Ok(Identity::new(caller, ProvenBy::Header))
 }
 
-/// A pipe inside the process is as near as loopback.
-fn is_believed(peer: Option<IpAddr>, trusted: &[IpNet]) -> bool {
-    let Some(peer) = peer.map(|peer| peer.to_canonical()) else {
-        return true;
+/// A pipe inside the process is nearer than loopback.
+fn is_believed(origin: Origin, trusted: &[IpNet]) -> bool {
+    let peer = match origin {
+        Origin::Unknown => return false,
+        Origin::Pipe => return true,
+        Origin::Address(peer) => peer.ip().to_canonical(),
     };
     peer.is_loopback() || trusted.iter().any(|network| network.contains(&peer))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
+
     use super::*;
 
     fn told(peer: &str, trusted: &str) -> Result<String, NotAuthenticated> {
+        let peer: IpAddr = peer.parse().unwrap();
+        told_from(Origin::Address((peer, 40_000).into()), trusted)
+    }
+
+    fn told_from(origin: Origin, trusted: &str) -> Result<String, NotAuthenticated> {
         let trusted: Vec<IpNet> = trusted
             .split_whitespace()
             .map(|one| one.parse().unwrap())
             .collect();
-        let peer = Some(peer.parse().unwrap());
-        let known = claimed(Given::Once(b"payments"), peer, &trusted);
+        let known = claimed(Given::Once(b"payments"), origin, &trusted);
         known.map(|identity| identity.caller.to_string())
     }
 
@@ -81,8 +88,16 @@ mod tests {
     }
 
     #[test]
+    fn a_peer_whose_address_nobody_knows_is_not_believed_and_our_own_pipe_is() {
+        let refused = Err(NotAuthenticated::PeerNotTrusted);
+        assert_eq!(told_from(Origin::Unknown, ""), refused);
+        assert_eq!(told_from(Origin::default(), "0.0.0.0/0 ::/0"), refused);
+        assert_eq!(told_from(Origin::Pipe, ""), Ok("payments".to_owned()));
+    }
+
+    #[test]
     fn a_name_must_be_there_once_and_fit() {
-        let claimed = |named| claimed(named, None, &[]);
+        let claimed = |named| claimed(named, Origin::Pipe, &[]);
         assert_eq!(
             claimed(Given::Nothing),
             Err(NotAuthenticated::CallerMissing)

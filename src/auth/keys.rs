@@ -1,13 +1,15 @@
 //! The keys that sign tokens, as a JSON Web Key Set holds them.
 //!
-//! Keys that cannot have signed a token of ours are passed over: secrets, keys for
-//! encryption, keys without a name or of a kind that we do not know. An example: a
-//! set of an RSA key `a`, a P-256 key `b` and a secret `c` has two keys for us.
+//! Keys that cannot have signed a token of ours are passed over: secrets, keys that
+//! are for something else by their `use` or their `key_ops` (RFC 7517, 4.2 and 4.3),
+//! keys without a name or of a kind that we do not know. An example: a set of an RSA
+//! key `a`, a P-256 key `b`, a secret `c` and a key `d` with `"key_ops": ["encrypt"]`
+//! has two keys for us.
 
 use std::fmt;
 
 use jsonwebtoken::DecodingKey;
-use jsonwebtoken::jwk::{AlgorithmParameters, Jwk, PublicKeyUse};
+use jsonwebtoken::jwk::{AlgorithmParameters, CommonParameters, Jwk, KeyOperations, PublicKeyUse};
 use serde::Deserialize;
 
 use super::algorithm::TokenAlgorithm;
@@ -72,17 +74,22 @@ fn key(json: serde_json::Value) -> Option<Key> {
         jwk.algorithm,
         AlgorithmParameters::OctetKey(_) | AlgorithmParameters::Other(_)
     );
-    let signs = matches!(
-        jwk.common.public_key_use,
-        None | Some(PublicKeyUse::Signature)
-    );
     let verifying = DecodingKey::from_jwk(&jwk).ok()?;
     let name = jwk.common.key_id.clone()?;
-    (is_public && signs).then_some(Key {
+    (is_public && is_for_signatures(&jwk.common)).then_some(Key {
         name,
         jwk,
         verifying,
     })
+}
+
+/// Whether whoever made the key lets signatures be verified with it. Both parameters
+/// may be left out; each that is there must say so.
+fn is_for_signatures(key: &CommonParameters) -> bool {
+    let used = key.public_key_use.as_ref();
+    let operations = key.key_operations.as_ref();
+    used.is_none_or(|used| *used == PublicKeyUse::Signature)
+        && operations.is_none_or(|all| all.contains(&KeyOperations::Verify))
 }
 
 #[cfg(test)]
@@ -103,6 +110,14 @@ mod tests {
             r#"{"kty":"RSA","kid":"a","n":"!","e":"AQAB"}"#,
             r#"{"kty":"post-quantum","kid":"a","x":"AQAB"}"#,
             r#"{"kty":"OKP","crv":"X25519","kid":"a","x":"AQAB"}"#,
+            r#"{"kty":"RSA","kid":"a","use":"tls","n":"AQAB","e":"AQAB"}"#,
+            r#"{"kty":"RSA","kid":"a","key_ops":["encrypt"],"n":"AQAB","e":"AQAB"}"#,
+            r#"{"kty":"RSA","kid":"a","key_ops":["sign"],"n":"AQAB","e":"AQAB"}"#,
+            r#"{"kty":"RSA","kid":"a","key_ops":["Verify"],"n":"AQAB","e":"AQAB"}"#,
+            r#"{"kty":"RSA","kid":"a","key_ops":[],"n":"AQAB","e":"AQAB"}"#,
+            r#"{"kty":"RSA","kid":"a","key_ops":"verify","n":"AQAB","e":"AQAB"}"#,
+            r#"{"kty":"RSA","kid":"a","use":"enc","key_ops":["verify"],"n":"AQAB","e":"AQAB"}"#,
+            r#"{"kty":"RSA","kid":"a","use":"sig","key_ops":["wrapKey"],"n":"AQAB","e":"AQAB"}"#,
             "7",
         ];
         for stranger in strangers {
@@ -112,6 +127,20 @@ mod tests {
         }
         for wrong in ["", "[]", "{}", "{\"keys\": 7}", "<html>"] {
             assert_eq!(KeySet::parse(wrong.as_bytes()).unwrap_err(), Unusable);
+        }
+    }
+
+    #[test]
+    fn a_key_that_is_there_to_verify_with_is_used() {
+        for says in [
+            "",
+            r#""use":"sig","#,
+            r#""key_ops":["verify"],"#,
+            r#""key_ops":["sign","verify"],"#,
+            r#""use":"sig","key_ops":["verify","made-up"],"#,
+        ] {
+            let key = format!(r#"{{"kty":"RSA","kid":"a",{says}"n":"AQAB","e":"AQAB"}}"#);
+            assert_eq!(set(&key).map(|keys| keys.len()), Ok(1), "{says}");
         }
     }
 

@@ -13,6 +13,7 @@ async fn told(mode: AuthMode, evidence: Evidence<'_>) -> Result<Identity, NotAut
 #[tokio::test]
 async fn nobody_is_asked_unless_the_mode_says_so() {
     let evidence = Evidence {
+        origin: Origin::Pipe,
         named: Given::Once(b"payments"),
         ..Evidence::default()
     };

@@ -1,13 +1,13 @@
 //! The accept loop: a seat and a task for each connection, and an end for all.
 //!
 //! An example: on SIGTERM no connection is accepted any more, each that is open
-//! gets a GOAWAY, and the loop returns when the last has finished its calls. Where
-//! it is dropped before that, those that are left are aborted.
+//! gets a GOAWAY, and the loop returns when the last has finished its calls. Those
+//! that are left 20 s later are cut off: it returns once their handlers are gone, so
+//! that whatever they leave behind is there by then.
 
 use std::any::Any;
 use std::convert::Infallible;
 use std::io;
-use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,6 +29,7 @@ use super::connection_metrics::ConnectionMetrics;
 use super::seats::Seats;
 use super::streams::House;
 use super::tls::Tls;
+use crate::auth::Origin;
 
 /// How long to wait after a failure to accept, such as too many open files.
 const AFTER_FAILURE: Duration = Duration::from_millis(50);
@@ -41,6 +42,15 @@ pub fn connections(listener: TcpListener) -> impl Stream<Item = io::Result<TcpSt
         let _ = stream.set_nodelay(true);
         Ok(stream)
     })
+}
+
+/// How a server is told to leave. Clones are the same.
+#[derive(Clone, Debug, Default)]
+pub struct Leaving {
+    /// No connection is accepted any more, and the calls under way are finished.
+    pub closing: CancellationToken,
+    /// It is closed, and whatever is left is cut off.
+    pub cut_off: CancellationToken,
 }
 
 /// The door of the gRPC port.
@@ -57,24 +67,32 @@ where
     S: Clone + Send + Sync + 'static,
     S::Future: Send + 'static,
 {
-    /// Serves `incoming` until `stop`, or until there is nothing left of it, and
-    /// then until the calls under way are done.
+    /// Serves `incoming` until it is `leaving`, or until there is nothing left of it,
+    /// and then until the calls under way are done or cut off, and gone.
     pub(super) async fn keep<IO>(
         self,
         incoming: impl Stream<Item = io::Result<IO>>,
-        stop: impl Future<Output = ()>,
+        leaving: Leaving,
     ) -> io::Result<()>
     where
         IO: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
     {
-        let closing = CancellationToken::new();
+        let closing = leaving.closing.child_token();
         let mut open = JoinSet::new();
         let ended = tokio::select! {
             ended = self.admit_all(incoming, &mut open, &closing) => ended,
-            () = stop => Ok(()),
+            () = leaving.closing.cancelled() => Ok(()),
+            () = leaving.cut_off.cancelled() => Ok(()),
         };
         closing.cancel();
-        while open.join_next().await.is_some() {}
+        let all_done = async { while open.join_next().await.is_some() {} };
+        tokio::select! {
+            () = all_done => {}
+            () = leaving.cut_off.cancelled() => open.shutdown().await,
+        }
+        // A call outlives its connection until it is next looked at.
+        self.house.streams.close();
+        self.house.streams.wait().await;
         ended
     }
 
@@ -108,15 +126,19 @@ where
     where
         IO: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
     {
-        let address = address(&io.connect_info());
-        let seat = match self.seats.take(address.map(|address| address.ip())) {
+        let origin = origin(&io.connect_info());
+        let address = match origin {
+            Origin::Address(address) => Some(address.ip()),
+            Origin::Unknown | Origin::Pipe => None,
+        };
+        let seat = match self.seats.take(address) {
             Ok(seat) => seat,
             Err(refused) => return self.metrics.refused(refused),
         };
         let guard = self.metrics.open();
         let (house, tls, closing) = (self.house.clone(), self.tls.clone(), closing.clone());
         let peer = Peer {
-            address,
+            origin,
             ..Peer::default()
         };
         open.spawn(async move {
@@ -127,9 +149,15 @@ where
     }
 }
 
-/// The address of a TCP peer; other transports have none.
-fn address(info: &dyn Any) -> Option<SocketAddr> {
-    info.downcast_ref::<TcpConnectInfo>()?.remote_addr()
+/// Where a connection comes from, by what its transport says of it. The pipes of
+/// tests say `()`; of TCP, the address is missing where the peer is gone already.
+fn origin(info: &dyn Any) -> Origin {
+    if info.is::<()>() {
+        return Origin::Pipe;
+    }
+    let tcp = info.downcast_ref::<TcpConnectInfo>();
+    let address = tcp.and_then(TcpConnectInfo::remote_addr);
+    address.map_or(Origin::Unknown, Origin::Address)
 }
 
 /// Whether the listener itself is broken. Anything else is the fault of one
@@ -140,3 +168,6 @@ fn is_final(failure: &io::Error) -> bool {
     failure.kind() == io::ErrorKind::InvalidInput
         || matches!(failure.raw_os_error(), Some(EBADF | ENOTSOCK))
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,80 +7,116 @@ use tokio::time::Instant;
 use tonic::Code;
 
 use super::call::Call;
-use super::metrics;
+use super::failure::Failure;
 use super::status::Explained;
+use super::{metrics, v1};
 use crate::audit::{Audit, Event, Record};
-use crate::session::words::{SessionId, Subject, Wanted};
-use crate::session::{Order, Reading, Seen, Witness};
-
-/// The refusals of our own rules.
-const BY_RULE: [&str; 2] = ["CALLER_NOT_ALLOWED", "SESSION_NOT_YOURS"];
+use crate::session::words::{ProfileName, SessionId, Subject};
+use crate::session::{Seen, Witness};
 
 /// A call that will leave a line, if there is anything to say of it.
 pub(super) struct Audited<'a> {
     audit: &'a Audit,
     call: &'a Call,
-    operation: &'static str,
-    subject: Option<&'a Subject>,
-    profile: Option<String>,
-    /// The session that is asked for, where it is.
-    asked_for: Option<SessionId>,
-    witness: &'a Witness,
+    asked: Asked,
+    witness: Witness,
     began: Instant,
-    end: Option<(Code, Option<&'static str>)>,
+    end: Option<End>,
+}
+
+/// How a call ended that was answered.
+struct End {
+    code: Code,
+    reason: Option<&'static str>,
+    by: By,
+}
+
+/// Who says how a call ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum By {
+    /// Our own rules.
+    Rule,
+    /// Whoever was asked.
+    Another,
+}
+
+/// What a request names. A call may be refused before its request is judged: what
+/// cannot be read is not there.
+struct Asked {
+    operation: &'static str,
+    subject: Option<Subject>,
+    profile: Option<ProfileName>,
+    /// The session that is asked for, where it is.
+    session: Option<SessionId>,
 }
 
 impl<'a> Audited<'a> {
-    pub(super) fn create(audit: &'a Audit, call: &'a Call, order: &'a Order) -> Self {
-        let profile = match &order.wanted {
-            Wanted::Settings(_) => None,
-            Wanted::Profile(name) => Some(name.as_str().to_owned()),
+    pub(super) fn create(
+        audit: &'a Audit,
+        call: &'a Call,
+        request: &v1::CreateSessionRequest,
+    ) -> Self {
+        let asked = Asked {
+            operation: "CreateSession",
+            subject: Subject::parse(&request.subject).ok(),
+            profile: ProfileName::parse(&request.profile).ok(),
+            session: None,
         };
+        Self::of(audit, call, asked)
+    }
+
+    pub(super) fn read(
+        audit: &'a Audit,
+        call: &'a Call,
+        request: &v1::GetSessionResultRequest,
+    ) -> Self {
+        let asked = Asked {
+            operation: "GetSessionResult",
+            subject: Subject::parse(&request.subject).ok(),
+            profile: None,
+            session: SessionId::parse(&request.session_id).ok(),
+        };
+        Self::of(audit, call, asked)
+    }
+
+    fn of(audit: &'a Audit, call: &'a Call, asked: Asked) -> Self {
         Self {
             audit,
             call,
-            operation: "CreateSession",
-            subject: order.subject.as_ref(),
-            profile,
-            asked_for: None,
-            witness: &order.witness,
+            asked,
+            witness: Witness::default(),
             began: Instant::now(),
             end: None,
         }
     }
 
-    pub(super) fn read(audit: &'a Audit, call: &'a Call, reading: &'a Reading) -> Self {
-        Self {
-            audit,
-            call,
-            operation: "GetSessionResult",
-            subject: reading.subject.as_ref(),
-            profile: None,
-            asked_for: Some(reading.session),
-            witness: &reading.witness,
-            began: Instant::now(),
-            end: None,
-        }
+    /// What is to be told of the call as it goes on.
+    pub(super) fn witness(&self) -> Witness {
+        self.witness.clone()
     }
 
     /// The call is answered with `outcome`.
-    pub(super) fn finish<T>(mut self, outcome: Result<T, Explained>) -> Result<T, Explained> {
-        self.end = Some(match &outcome {
+    pub(super) fn finish<T>(mut self, outcome: Result<T, Failure>) -> Result<T, Explained> {
+        let by = match &outcome {
+            Err(failure) if failure.is_by_rule() => By::Rule,
+            Ok(_) | Err(_) => By::Another,
+        };
+        let outcome = outcome.map_err(|failure| failure.explained(self.call));
+        let (code, reason) = match &outcome {
             Ok(_) => (Code::Ok, None),
             Err(explained) => (explained.code, Some(explained.reason.as_str())),
-        });
+        };
+        self.end = Some(End { code, reason, by });
         outcome
     }
 
     fn event(&self, seen: &Seen) -> Option<Event> {
-        let reason = self.end.and_then(|(_, reason)| reason);
+        let by_rule = self.end.as_ref().is_some_and(|end| end.by == By::Rule);
         match seen.session {
-            Some(_) if self.asked_for.is_some() => Some(Event::SessionRead),
+            Some(_) if self.asked.session.is_some() => Some(Event::SessionRead),
             Some(_) if seen.replayed => Some(Event::SessionReplayed),
             Some(_) => Some(Event::SessionIssued),
-            None => reason
-                .filter(|reason| BY_RULE.contains(reason))
-                .map(|_| Event::Refused),
+            None => by_rule.then_some(Event::Refused),
         }
     }
 }
@@ -93,19 +129,23 @@ impl Drop for Audited<'_> {
         };
         self.audit.write(|key| Record {
             event,
-            operation: self.operation,
+            operation: self.asked.operation,
             call_id: self.call.id.to_string(),
             caller: self.call.caller.to_string(),
             known_by: self.call.proven_by.as_str(),
-            subject_digest: self.subject.map(|subject| key.subject(subject)),
+            subject_digest: self.asked.subject.as_ref().map(|one| key.subject(one)),
             session_digest: seen
                 .session
-                .or(self.asked_for)
+                .or(self.asked.session)
                 .map(|session| key.session(&session)),
-            profile: self.profile.take(),
+            profile: self
+                .asked
+                .profile
+                .as_ref()
+                .map(|one| one.as_str().to_owned()),
             aws_request_id: seen.aws_request_id,
-            code: self.end.map(|(code, _)| metrics::name(code)),
-            reason: self.end.and_then(|(_, reason)| reason),
+            code: self.end.as_ref().map(|end| metrics::name(end.code)),
+            reason: self.end.as_ref().and_then(|end| end.reason),
             latency: self.began.elapsed(),
             attempts: seen.attempts,
         });
@@ -135,29 +175,19 @@ mod tests {
         }
     }
 
-    fn order() -> Order {
-        Order {
-            caller: CallerId::anonymous(),
-            subject: None,
-            request_id: None,
-            wanted: Wanted::default(),
-            deadline: call().deadline,
-            witness: Witness::default(),
-        }
-    }
-
     #[tokio::test]
     async fn a_call_that_is_dropped_after_aws_answered_leaves_a_line_without_a_code() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let output = Output::File(file.path().to_owned());
         let key = DigestKey::new(&[1; 32]);
         let audit = Audit::open(output, key, AuditMetrics::default()).unwrap();
-        let (call, order) = (call(), order());
-        drop(Audited::create(&audit, &call, &order));
+        let (call, request) = (call(), v1::CreateSessionRequest::default());
+        drop(Audited::create(&audit, &call, &request));
         let session = SessionId::parse("01890a5d-ac96-474b-8cce-b302099a8057").unwrap();
         let id = Some("7f3a".to_owned());
-        order.witness.answered(session, id, Effort::default());
-        drop(Audited::create(&audit, &call, &order));
+        let audited = Audited::create(&audit, &call, &request);
+        audited.witness().answered(session, id, Effort::default());
+        drop(audited);
         audit.flush().await;
         let text = std::fs::read_to_string(file.path()).unwrap();
         assert_eq!(

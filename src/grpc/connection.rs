@@ -5,7 +5,6 @@
 //! its next one comes over another connection, and this one ends.
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +22,7 @@ use super::connection_metrics::Outcome;
 use super::limits::EdgeLimits;
 use super::streams::{Calls, House};
 use super::tls::Tls;
+use crate::auth::Origin;
 
 /// The most that a call's headers may hold, in bytes.
 const MAX_HEADER_BYTES: u32 = 16 * 1024;
@@ -42,8 +42,8 @@ const LINGER: Duration = Duration::from_secs(1);
 /// Whom a connection leads to: among the extensions of each of its requests.
 #[derive(Clone, Debug, Default)]
 pub struct Peer {
-    /// Its address, where it has one.
-    pub address: Option<SocketAddr>,
+    /// Where it is.
+    pub origin: Origin,
     /// The certificates that it proved to hold, its own first; empty without mTLS.
     pub certificates: Arc<[CertificateDer<'static>]>,
 }
@@ -81,7 +81,7 @@ where
             talk(io, peer, house, closing).await
         }
         Ok(Err(problem)) => {
-            tracing::debug!(peer = ?peer.address, %problem, "handshake failed");
+            tracing::debug!(peer = ?peer.origin, %problem, "handshake failed");
             Outcome::HandshakeFailed
         }
         Err(_) => Outcome::HandshakeTimeout,

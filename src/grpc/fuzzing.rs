@@ -18,7 +18,7 @@ use super::{deadline, v1, validation};
 use crate::auth::ProvenBy;
 use crate::deadline::Deadline;
 use crate::session::words::CallerId;
-use crate::session::{Proof, SessionError};
+use crate::session::{Proof, SessionError, Witness};
 use crate::upstream::UpstreamError;
 
 /// What clients read of headers: name and value, and 32 bytes more for each.
@@ -33,7 +33,7 @@ pub fn create(bytes: &[u8]) {
     let Ok(request) = v1::CreateSessionRequest::decode(bytes) else {
         return;
     };
-    if let Err(violations) = validation::create(&request, &call()) {
+    if let Err(violations) = validation::create(&request, &call(), Witness::default()) {
         refused(violations);
     }
 }
@@ -44,7 +44,7 @@ pub fn result(bytes: &[u8]) {
         return;
     };
     for proof in [Proof::Token, Proof::Nothing] {
-        if let Err(violations) = validation::result(&request, proof, &call()) {
+        if let Err(violations) = validation::result(&request, proof, &call(), Witness::default()) {
             refused(violations);
         }
     }

@@ -21,7 +21,7 @@ pub(super) async fn identify(
     let peer = request.extensions().get::<Peer>().cloned();
     let peer = peer.unwrap_or_default();
     let evidence = Evidence {
-        peer: peer.address.map(|address| address.ip()),
+        origin: peer.origin,
         certificate: peer.certificates.first().map(AsRef::as_ref),
         named: given(request.headers(), CALLER_KEY),
         authorization: given(request.headers(), AUTHORIZATION_KEY),

@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use futures_util::Stream;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_util::task::TaskTracker;
 use tonic::service::Routes;
 use tonic::transport::server::Connected;
 use tower::Layer as _;
 
-use super::accept::Door;
+use super::accept::{Door, Leaving};
 use super::edge::EdgeLayer;
 use super::health::Health;
 use super::in_flight::InFlight;
@@ -62,16 +63,16 @@ pub struct Server<A> {
 }
 
 impl<A: LivenessApi> Server<A> {
-    /// Serves the connections of `incoming` until `stop`, then finishes the calls
-    /// under way. A peer can hold that up: the caller bounds it. Dropped, it aborts
-    /// every connection.
+    /// Serves the connections of `incoming` until it is `leaving`, then finishes the
+    /// calls under way. A peer can hold that up until it is cut off; no handler is left
+    /// once this returns. Dropped, it aborts every connection and waits for none.
     ///
     /// # Errors
     /// Where `incoming` fails permanently.
     pub async fn serve<IO>(
         self,
         incoming: impl Stream<Item = io::Result<IO>>,
-        stop: impl Future<Output = ()>,
+        leaving: Leaving,
     ) -> io::Result<()>
     where
         IO: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
@@ -87,12 +88,13 @@ impl<A: LivenessApi> Server<A> {
                 service: edge.layer(routes(self.service, self.health)),
                 in_flight: InFlight::new(&self.limits),
                 limits: self.limits,
+                streams: TaskTracker::new(),
             },
             seats: Seats::new(&self.limits),
             tls: self.tls,
             metrics: self.metrics.connections,
         };
-        door.keep(incoming, stop).await
+        door.keep(incoming, leaving).await
     }
 }
 

@@ -1,21 +1,24 @@
-//! The two methods: validate, ask the domain, answer.
+//! The two methods: who may ask, is it well asked, ask the domain, answer.
+//!
+//! An example: a caller that may not read results sends a malformed session id. It is
+//! told `CALLER_NOT_ALLOWED`, which the audit has, and not what is malformed.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 use tonic::metadata::{MetadataMap, MetadataValue};
-use tonic::{Code, Request, Response, Status};
-use tracing::{error, info};
+use tonic::{Request, Response, Status};
 
 use super::audited::Audited;
 use super::call::Call;
-use super::reason::Reason;
+use super::failure::Failure;
 use super::status::Explained;
 use super::translate::{self, ImageBytes};
 use super::{v1, validation};
 use crate::audit::Audit;
-use crate::session::{Creator, Effort, Results, SessionError};
-use crate::upstream::{LivenessApi, UpstreamErrorKind};
+use crate::session::words::LivenessResult;
+use crate::session::{Creator, Effort, Results, Rights, Session, Witness};
+use crate::upstream::LivenessApi;
 
 /// Answers with the attempts that a call took.
 pub(super) const ATTEMPTS_KEY: &str = "livegate-attempts";
@@ -27,17 +30,18 @@ pub(super) const QUEUE_WAIT_KEY: &str = "livegate-queue-wait-ms";
 pub struct SessionService<A> {
     creator: Creator<A>,
     results: Option<Results<A>>,
+    rights: Rights,
     audit: Audit,
 }
 
 impl<A: LivenessApi> SessionService<A> {
     /// Issues by `creator`; reads results where there is a reader.
     pub fn new(creator: Creator<A>, results: Option<Results<A>>) -> Self {
-        let audit = Audit::nowhere();
         Self {
+            rights: creator.rights(),
             creator,
             results,
-            audit,
+            audit: Audit::nowhere(),
         }
     }
 
@@ -52,19 +56,9 @@ impl<A: LivenessApi> SessionService<A> {
         request: &v1::GetSessionResultRequest,
         call: &Call,
     ) -> Result<Response<v1::GetSessionResultResponse>, Explained> {
-        let Some(results) = &self.results else {
-            let message = "results are not served here: [results] enabled is false";
-            return Err(Explained::new(
-                Code::Unimplemented,
-                Reason::ResultsDisabled,
-                message,
-            ));
-        };
-        let reading = validation::result(request, results.proof(), call);
-        let reading = reading.map_err(Explained::invalid)?;
-        let audited = Audited::read(&self.audit, call, &reading);
-        let read = results.read(&reading).await;
-        let (result, effort) = audited.finish(read.map_err(|error| failed(&error, call)))?;
+        let audited = Audited::read(&self.audit, call, request);
+        let read = self.result_of(request, call, audited.witness()).await;
+        let (result, effort) = audited.finish(read)?;
         let image_bytes = if request.include_images {
             ImageBytes::Included
         } else {
@@ -78,14 +72,37 @@ impl<A: LivenessApi> SessionService<A> {
         request: &v1::CreateSessionRequest,
         call: &Call,
     ) -> Result<Response<v1::CreateSessionResponse>, Explained> {
-        let order = validation::create(request, call).map_err(Explained::invalid)?;
-        let audited = Audited::create(&self.audit, call, &order);
-        let session = self.creator.create(&order).await;
-        let session = audited.finish(session.map_err(|error| failed(&error, call)))?;
+        let audited = Audited::create(&self.audit, call, request);
+        let session = self.session_of(request, call, audited.witness()).await;
+        let session = audited.finish(session)?;
         let message = v1::CreateSessionResponse {
             session: Some(translate::session(&session)),
         };
         Ok(answer(message, session.effort))
+    }
+
+    async fn result_of(
+        &self,
+        request: &v1::GetSessionResultRequest,
+        call: &Call,
+        witness: Witness,
+    ) -> Result<(LivenessResult, Effort), Failure> {
+        self.rights.result(&call.caller)?;
+        let results = self.results.as_ref().ok_or(Failure::ResultsDisabled)?;
+        let reading = validation::result(request, results.proof(), call, witness);
+        let reading = reading.map_err(Failure::Invalid)?;
+        Ok(results.read(&reading).await?)
+    }
+
+    async fn session_of(
+        &self,
+        request: &v1::CreateSessionRequest,
+        call: &Call,
+        witness: Witness,
+    ) -> Result<Session, Failure> {
+        self.rights.create(&call.caller)?;
+        let order = validation::create(request, call, witness).map_err(Failure::Invalid)?;
+        Ok(self.creator.create(&order).await?)
     }
 }
 
@@ -116,32 +133,6 @@ impl<A: LivenessApi> v1::session_service_server::SessionService for SessionServi
 fn known(extensions: &tonic::Extensions) -> Result<&Call, Status> {
     let missing = || Explained::internal().into_status("", None, Instant::now());
     extensions.get::<Call>().ok_or_else(missing)
-}
-
-/// Logs a failure and says what it means to the caller.
-fn failed(error: &SessionError, call: &Call) -> Explained {
-    log(error);
-    Explained::of(error, call)
-}
-
-/// Says what failed, once. Only what a person must mend is an error.
-fn log(failure: &SessionError) {
-    let ours = |kind| {
-        matches!(
-            kind,
-            UpstreamErrorKind::AccessDenied | UpstreamErrorKind::Credentials
-        )
-    };
-    match failure {
-        SessionError::Upstream(upstream) if ours(upstream.kind) => {
-            error!(
-                failure = %failure,
-                aws.request_id = upstream.aws_request_id.as_deref(),
-                "aws does not let the service in: check its role and credentials"
-            );
-        }
-        _ => info!(failure = %failure, "call failed"),
-    }
 }
 
 fn leave(explained: Explained, call: &Call) -> Status {

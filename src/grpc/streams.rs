@@ -17,6 +17,7 @@ use hyper::body::Incoming;
 use tokio::sync::{Notify, OwnedSemaphorePermit};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tonic::body::Body;
 use tower::ServiceExt as _;
 use tower::util::Oneshot;
@@ -32,6 +33,8 @@ pub(super) struct House<S> {
     pub(super) service: S,
     pub(super) in_flight: InFlight,
     pub(super) limits: EdgeLimits,
+    /// The tasks of the calls.
+    pub(super) streams: TaskTracker,
 }
 
 /// Among a request's extensions: where to say that its answer is ready.
@@ -164,7 +167,7 @@ where
     fn execute(&self, stream: F) {
         let ticket = self.state.desk().take();
         let state = self.state.clone();
-        tokio::spawn(async move {
+        self.house.streams.spawn(async move {
             match ticket {
                 Some(ticket) => state.attend(stream, ticket).await,
                 None => stream.await,

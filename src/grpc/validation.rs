@@ -73,10 +73,12 @@ fn show(value: &str) -> String {
     }
 }
 
-/// What a `CreateSessionRequest` of `call` asks for.
+/// What a `CreateSessionRequest` of `call` asks for; `witness` is told what comes of
+/// it.
 pub(super) fn create(
     request: &v1::CreateSessionRequest,
     call: &Call,
+    witness: Witness,
 ) -> Result<Order, Vec<FieldViolation>> {
     let mut wrong = Violations::default();
     let request_id = wrong.hidden("request_id", &request.request_id, RequestId::parse);
@@ -91,7 +93,7 @@ pub(super) fn create(
         request_id,
         wanted,
         deadline: call.deadline,
-        witness: Witness::default(),
+        witness,
     })
 }
 
@@ -203,11 +205,12 @@ fn challenge_versions(
 }
 
 /// Which result a `GetSessionResultRequest` of `call` asks for, where `proof` must
-/// be shown.
+/// be shown; `witness` is told what comes of it.
 pub(super) fn result(
     request: &v1::GetSessionResultRequest,
     proof: Proof,
     call: &Call,
+    witness: Witness,
 ) -> Result<Reading, Vec<FieldViolation>> {
     let mut wrong = Violations::default();
     let session = SessionId::parse(&request.session_id)
@@ -228,7 +231,7 @@ pub(super) fn result(
             session,
             token,
             deadline: call.deadline,
-            witness: Witness::default(),
+            witness,
         }),
         _ => Err(wrong.0),
     }

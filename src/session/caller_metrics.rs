@@ -1,14 +1,15 @@
 //! Who uses the quota: what is counted by caller, and for how many callers.
 //!
-//! Callers that the configuration names always have a series of their own. Of
-//! all others [`MOST`] have one; beyond them all are counted as one, under a name
-//! that no caller can have. Whoever was not seen for ten minutes makes room.
+//! Callers that the configuration names always have a series of their own, also
+//! where a reload names them. Of all others [`MOST`] have one; beyond them all are
+//! counted as one, under a name that no caller can have. Whoever was not seen for ten
+//! minutes makes room, and whoever is named no more begins again as one of them.
 //!
 //! An example: `payments` is named, and 40 others call. There are 34 series:
 //! `payments`, 32 of the others, and `all others` for the last 8.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -36,8 +37,14 @@ const OTHERS: &str = "all others";
 pub(super) struct CallerMetrics {
     attempts: Family<Labels, Counter>,
     refusals: Family<Labels, Counter>,
-    named: Arc<HashSet<CallerId>>,
-    seen: Arc<Mutex<HashMap<CallerId, Instant>>>,
+    known: Arc<Mutex<Known>>,
+}
+
+/// Who has a series. Invariant: nobody is in both.
+#[derive(Debug, Default)]
+struct Known {
+    named: HashSet<CallerId>,
+    seen: HashMap<CallerId, Instant>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -48,10 +55,8 @@ struct Labels {
 
 impl CallerMetrics {
     pub(super) fn register(registry: &mut Registry, named: HashSet<CallerId>) -> Self {
-        let metrics = Self {
-            named: Arc::new(named),
-            ..Self::default()
-        };
+        let metrics = Self::default();
+        metrics.name(named);
         registry.register(
             "livegate_caller_attempts",
             "Calls of the quota that each caller spent; who takes too much can be held by \
@@ -64,6 +69,17 @@ impl CallerMetrics {
             metrics.refusals.clone(),
         );
         metrics
+    }
+
+    /// Callers that are `named`, and no others, have a series of their own whoever
+    /// calls. One of those that have one already keeps it, and makes room.
+    pub(super) fn name(&self, named: HashSet<CallerId>) {
+        let mut known = self.lock();
+        known.seen.retain(|caller, _| !named.contains(caller));
+        for caller in known.named.difference(&named) {
+            self.forget(caller);
+        }
+        known.named = named;
     }
 
     /// An attempt of `caller` leaves.
@@ -79,22 +95,29 @@ impl CallerMetrics {
     }
 
     fn labels(&self, operation: &'static str, caller: &CallerId, now: Instant) -> Labels {
-        let has_own = self.named.contains(caller) || self.has_room(caller, now);
-        let caller = if has_own { caller.as_str() } else { OTHERS };
+        let caller = if self.has_own(caller, now) {
+            caller.as_str()
+        } else {
+            OTHERS
+        };
         Labels {
             operation,
             caller: caller.to_owned(),
         }
     }
 
-    fn has_room(&self, caller: &CallerId, now: Instant) -> bool {
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+    fn has_own(&self, caller: &CallerId, now: Instant) -> bool {
+        let mut known = self.lock();
+        if known.named.contains(caller) {
+            return true;
+        }
+        let seen = &mut known.seen;
         if let Some(last) = seen.get_mut(caller) {
             *last = now;
             return true;
         }
         if seen.len() >= MOST {
-            let Some(idle) = longest_idle(&seen, now) else {
+            let Some(idle) = longest_idle(seen, now) else {
                 return false;
             };
             seen.remove(&idle);
@@ -102,6 +125,10 @@ impl CallerMetrics {
         }
         seen.insert(caller.clone(), now);
         true
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn forget(&self, caller: &CallerId) {
@@ -180,5 +207,34 @@ mod tests {
             page.matches("livegate_caller_attempts_total{").count(),
             MOST - 1
         );
+    }
+    #[tokio::test(start_paused = true)]
+    async fn who_is_named_later_has_its_own_from_then_on_and_who_is_no_more_has_none() {
+        let mut registry = Registry::default();
+        let metrics = CallerMetrics::register(&mut registry, HashSet::from([caller("before")]));
+        let now = Instant::now();
+        let spend = |name: &str| metrics.spent("create", &caller(name), now);
+        for number in 0..MOST {
+            spend(&format!("c{number}"));
+        }
+        spend("before");
+        spend("late");
+        let figure = |name: &str| {
+            let page = page(&registry);
+            let label = format!("{{operation=\"create\",caller=\"{name}\"}} ");
+            let figure = page.lines().find_map(|line| line.split_once(&label));
+            figure.map(|(_, figure)| figure.parse::<usize>().unwrap())
+        };
+        assert_eq!((figure("late"), figure(OTHERS)), (None, Some(1)));
+
+        metrics.name(HashSet::from([caller("late"), caller("c0")]));
+        assert_eq!((figure("before"), figure("c0")), (None, Some(1)));
+        for name in ["late", "c0", "before"] {
+            spend(name);
+        }
+        assert_eq!((figure("late"), figure("c0")), (Some(1), Some(2)));
+        assert_eq!(figure("before"), Some(1), "c0 has made room");
+        spend("another");
+        assert_eq!((figure("another"), figure(OTHERS)), (None, Some(2)));
     }
 }

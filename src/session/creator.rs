@@ -21,7 +21,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::time::{Instant, timeout_at};
 
 use super::attempts::{Attempts, Effort};
-use super::{Ownership, SessionError, Witness, wall_clock};
+use super::{Ownership, Rights, SessionError, Witness, wall_clock};
 use crate::deadline::Deadline;
 use crate::idempotency::{Claim, ClaimError, Claims, Turn};
 use crate::policy::Policy;
@@ -96,6 +96,11 @@ impl<A: LivenessApi> Creator<A> {
             ownership,
             policy,
         }
+    }
+
+    /// Who may ask at all, by the same policy.
+    pub fn rights(&self) -> Rights {
+        Rights::new(self.policy.clone())
     }
 
     /// Issues the session that `order` names, or finds the one it named before.

@@ -124,6 +124,12 @@ impl AttemptMetrics {
         metrics
     }
 
+    /// Callers that are `named`, and no others, have their own from now on. However
+    /// often it changes there are no more series than are named at once, and 33.
+    pub fn name(&self, named: HashSet<CallerId>) {
+        self.callers.name(named);
+    }
+
     fn register_attempts(&self, registry: &mut Registry) {
         registry.register(
             "livegate_upstream_attempts",

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::attempts::{Attempts, Effort};
 use super::{Ownership, Proof, SessionError, Witness};
 use crate::deadline::Deadline;
-use crate::policy::Policy;
+use crate::policy::{Operation, Policy};
 use crate::result_token::ResultToken;
 use crate::session::words::{CallerId, LivenessResult, SessionId, Subject};
 use crate::upstream::{Answer, LivenessApi};
@@ -65,7 +65,7 @@ impl<A: LivenessApi> Results<A> {
     /// # Errors
     /// As [`SessionError`] says.
     pub async fn read(&self, reading: &Reading) -> Result<(LivenessResult, Effort), SessionError> {
-        self.policy.result(&reading.caller)?;
+        self.policy.may(&reading.caller, Operation::Result)?;
         self.ownership.check(reading, self.proof)?;
         let call = async || {
             let answer = self.api.result(&reading.session).await;

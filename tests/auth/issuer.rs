@@ -3,11 +3,9 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_SHA256, RSA_PKCS1_SHA512, RsaKeyPair};
-use base64::Engine as _;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
+
+use super::pair::{Kind, Pair, encode};
 
 pub(crate) const ISSUER: &str = "https://cluster.example";
 pub(crate) const AUDIENCE: &str = "livegate.example";
@@ -16,50 +14,53 @@ pub(crate) const SUBJECT: &str = "system:serviceaccount:shop:payments";
 /// One key of an issuer.
 pub(crate) struct Key {
     pub(crate) name: &'static str,
-    pair: RsaKeyPair,
+    pair: Pair,
+    /// What its entry in the set says besides.
+    says: Value,
 }
 
 impl Key {
+    /// A key on P-256, which is made in no time.
     pub(crate) fn new(name: &'static str) -> Self {
-        let pair =
-            rcgen::KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, rcgen::RsaKeySize::_2048);
-        let pair = pair.expect("a key").serialize_der();
-        let pair = RsaKeyPair::from_pkcs8(&pair).expect("a key");
-        Self { name, pair }
+        Self::of(name, Kind::P256)
     }
 
-    /// The public key in DER: the "secret" of whoever confuses the two.
+    pub(crate) fn of(name: &'static str, kind: Kind) -> Self {
+        let pair = Pair::generate(kind);
+        let says = json!({ "use": "sig" });
+        Self { name, pair, says }
+    }
+
+    /// The same, of which the set says this.
+    pub(crate) fn saying(self, says: Value) -> Self {
+        Self { says, ..self }
+    }
+
+    /// The public key in its usual bytes: the "secret" of whoever confuses the two.
     pub(crate) fn public(&self) -> &[u8] {
-        self.pair.public_key().as_ref()
+        self.pair.public()
     }
 
     fn jwk(&self) -> Value {
-        let der = self.public();
-        assert_eq!(
-            der.len(),
-            270,
-            "a modulus of 2048 bits and the usual exponent"
-        );
-        json!({
-            "kty": "RSA", "use": "sig", "alg": "RS256", "kid": self.name,
-            "n": encode(&der[9..265]), "e": "AQAB",
-        })
+        let mut jwk = self.pair.jwk();
+        jwk["kid"] = json!(self.name);
+        for (member, value) in self.says.as_object().expect("members") {
+            jwk[member] = value.clone();
+        }
+        jwk
     }
 
-    /// `RS256` over `claims`, whatever `header` says.
+    /// A signature over `header` and `claims`, by the way that `header` names where
+    /// this kind of key has it.
     pub(crate) fn sign(&self, header: &Value, claims: &Value) -> String {
+        let way = header["alg"].as_str().unwrap_or_default();
+        self.sign_by(way, header, claims)
+    }
+
+    /// The same, by `way` whatever `header` says.
+    pub(crate) fn sign_by(&self, way: &str, header: &Value, claims: &Value) -> String {
         let signed = signed_part(header, claims);
-        let padding = if header["alg"] == "RS512" {
-            &RSA_PKCS1_SHA512
-        } else {
-            &RSA_PKCS1_SHA256
-        };
-        let mut signature = vec![0; self.pair.public_modulus_len()];
-        let random = SystemRandom::new();
-        let done = self
-            .pair
-            .sign(padding, &random, signed.as_bytes(), &mut signature);
-        done.expect("a signature");
+        let signature = self.pair.sign(way, signed.as_bytes());
         format!("{signed}.{}", encode(&signature))
     }
 
@@ -67,7 +68,8 @@ impl Key {
     pub(crate) fn token(&self, change: impl FnOnce(&mut Value)) -> String {
         let mut claims = claims();
         change(&mut claims);
-        self.sign(&json!({"alg": "RS256", "kid": self.name}), &claims)
+        let header = json!({"alg": self.pair.usual_way(), "kid": self.name});
+        self.sign(&header, &claims)
     }
 }
 
@@ -91,10 +93,6 @@ pub(crate) fn claims() -> Value {
 pub(crate) fn signed_part(header: &Value, claims: &Value) -> String {
     let part = |value: &Value| encode(value.to_string().as_bytes());
     format!("{}.{}", part(header), part(claims))
-}
-
-pub(crate) fn encode(bytes: &[u8]) -> String {
-    BASE64_URL_SAFE_NO_PAD.encode(bytes)
 }
 
 #[expect(clippy::disallowed_methods, reason = "tokens have the wall's times")]

@@ -14,8 +14,12 @@ use tonic::Code;
 use super::issuer::{Key, SUBJECT, set};
 use super::key_server::{KeyServer, broken, ok};
 use super::pki::Authority;
-use super::stack::{Stack, Told, whoami};
+use super::stack::{Stack, Told, skip, whoami};
 use super::tokens::{file, settings};
+
+/// Time goes by in jumps; what is left is what work takes.
+const LOOK_EACH: Duration = Duration::from_millis(20);
+const LONGEST: Duration = Duration::from_secs(10);
 
 fn url(server: &KeyServer) -> JwksSource {
     let url = format!("http://{}/jwks", server.address);
@@ -36,12 +40,20 @@ async fn until_known(stack: &Stack, key: &Key) -> Duration {
     let begun = Instant::now();
     let known = async {
         while present(stack, key).await.is_err() {
-            sleep(Duration::from_millis(100)).await;
+            sleep(LOOK_EACH).await;
         }
     };
-    let known = timeout(Duration::from_secs(30), known).await;
+    let known = timeout(LONGEST, known).await;
     known.expect("the key becomes known");
     begun.elapsed()
+}
+
+/// How many readings of the keys came to `outcome`.
+async fn counted(stack: &Stack, outcome: &str) -> u32 {
+    let metrics = stack.metrics().await;
+    let line = format!("livegate_auth_jwks_fetches_total{{outcome=\"{outcome}\"}} ");
+    let figure = metrics.lines().find_map(|text| text.strip_prefix(&line));
+    figure.map_or(0, |figure| figure.parse().expect("a number"))
 }
 
 fn refused(message: &str) -> Told {
@@ -63,12 +75,15 @@ async fn a_key_that_is_rotated_in_is_fetched_when_a_token_names_it() {
         asked.elapsed() < Duration::from_secs(1),
         "nobody waits in vain"
     );
+    skip(Duration::from_secs(9).saturating_sub(begun.elapsed())).await;
+    assert_eq!(present(&stack, &new).await, unknown);
     assert_eq!(server.asked().len(), 1, "one fetch in ten seconds, at most");
 
+    skip(Duration::from_secs(1)).await;
     until_known(&stack, &new).await;
     let after = begun.elapsed();
-    println!("rotated in: known {after:?} after the fetch before");
-    assert!(after >= Duration::from_secs(9) && after < Duration::from_secs(20));
+    println!("rotated in: known {after:?} after the start");
+    assert!(after >= Duration::from_secs(10) && after < Duration::from_secs(20));
     assert_eq!(server.asked().len(), 2);
     assert_eq!(present(&stack, &old).await, unknown, "it is gone");
 
@@ -79,9 +94,7 @@ async fn a_key_that_is_rotated_in_is_fetched_when_a_token_names_it() {
     }
     assert_eq!(server.asked().len(), 2);
     assert_eq!(present(&stack, &new).await, Ok(SUBJECT.to_owned()));
-    let metrics = stack.metrics().await;
-    let line = "livegate_auth_jwks_fetches_total{outcome=\"changed\"} 2";
-    assert!(metrics.contains(line), "{metrics}");
+    assert_eq!(counted(&stack, "changed").await, 2);
 }
 
 #[tokio::test]
@@ -92,28 +105,27 @@ async fn keys_that_are_late_are_asked_for_until_they_come_and_then_stay() {
     let told = present(&stack, &key).await;
     assert_eq!(told, refused("the keys that sign tokens are not known yet"));
     let metrics = stack.metrics().await;
-    assert!(metrics.contains("livegate_auth_jwks_fetches_total{outcome=\"failed\"} 1"));
+    assert_eq!(counted(&stack, "failed").await, 1);
     let age = "livegate_auth_jwks_read_timestamp_seconds{source=\"url\"} ";
     assert!(!metrics.contains(&format!("\n{age}")), "{metrics}");
 
     server.says(ok(set(&[&key])));
+    skip(Duration::from_secs(10)).await;
     let took = until_known(&stack, &key).await;
-    println!("late keys: known {took:?} after they were there");
-    assert!(took < Duration::from_secs(15));
+    println!("late keys: known {took:?} after the next fetch was due");
+    assert!(took < Duration::from_secs(5));
     assert!(stack.metrics().await.contains(&format!("\n{age}")));
 
     // More than a set can be: it is not read to its end, and the keys stay.
     let padding = " ".repeat(2 * 1024 * 1024);
     server.says(ok(format!("{}{padding}", set(&[&stranger]))));
     let fetches = server.asked().len();
-    let asked_again = async {
-        while server.asked().len() == fetches {
-            assert!(present(&stack, &stranger).await.is_err());
-            sleep(Duration::from_millis(100)).await;
-        }
-    };
-    let asked_again = timeout(Duration::from_secs(20), asked_again).await;
-    asked_again.expect("a stranger's token makes it ask");
+    assert!(present(&stack, &stranger).await.is_err());
+    assert_eq!(server.asked().len(), fetches, "it was asked just now");
+    skip(Duration::from_secs(10)).await;
+    assert!(present(&stack, &stranger).await.is_err(), "it is too large");
+    assert_eq!(server.asked().len(), fetches + 1, "a stranger's token asks");
+    assert_eq!(counted(&stack, "failed").await, 2);
     assert!(present(&stack, &stranger).await.is_err(), "it is too large");
     assert_eq!(present(&stack, &key).await, Ok(SUBJECT.to_owned()));
 }
@@ -125,21 +137,29 @@ async fn a_file_of_keys_is_read_again_when_it_changes() {
     let stack = Stack::up(settings(AuthMode::Jwt, source), None).await;
     assert_eq!(present(&stack, &old).await, Ok(SUBJECT.to_owned()));
     std::fs::write(file.path(), set(&[&old, &new])).expect("a file");
+    skip(Duration::from_secs(1)).await;
     assert!(until_known(&stack, &new).await < Duration::from_secs(3));
     std::fs::write(file.path(), "half a fi").expect("a file");
-    sleep(Duration::from_millis(1500)).await;
+    skip(Duration::from_secs(1)).await;
+    let read = async {
+        while counted(&stack, "failed").await == 0 {
+            sleep(LOOK_EACH).await;
+        }
+    };
+    timeout(LONGEST, read).await.expect("it is read");
     assert_eq!(
         present(&stack, &old).await,
         Ok(SUBJECT.to_owned()),
         "they stay"
     );
     std::fs::write(file.path(), set(&[&new])).expect("a file");
+    skip(Duration::from_secs(1)).await;
     let gone = async {
         while present(&stack, &old).await.is_ok() {
-            sleep(Duration::from_millis(100)).await;
+            sleep(LOOK_EACH).await;
         }
     };
-    let gone = timeout(Duration::from_secs(5), gone).await;
+    let gone = timeout(LONGEST, gone).await;
     gone.expect("a key that was taken back counts no more");
 }
 
@@ -167,6 +187,7 @@ async fn keys_are_fetched_over_tls_with_our_own_token_as_it_is_now() {
 
     std::fs::write(path("ca.crt"), authority.pem()).expect("a file");
     std::fs::write(path("token"), "second\n").expect("a file");
+    skip(Duration::from_secs(10)).await;
     until_known(&stack, &key).await;
     assert_eq!(server.asked(), [Some("Bearer second".to_owned())]);
 }

@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use sha2::Sha256;
 use tonic::Code;
 
-use super::issuer::{AUDIENCE, ISSUER, Key, SUBJECT, claims, encode, now, set, signed_part};
+use super::issuer::{AUDIENCE, ISSUER, Key, SUBJECT, claims, now, set, signed_part};
+use super::pair::encode;
 use super::stack::{Stack, health, print, whoami};
 
 const MALFORMED: &str =
@@ -27,7 +28,7 @@ pub(crate) fn settings(mode: AuthMode, source: JwksSource) -> AuthSettings {
             issuer: ISSUER.to_owned(),
             audience: AUDIENCE.to_owned(),
             source,
-            algorithms: vec![TokenAlgorithm::Rs256],
+            algorithms: vec![TokenAlgorithm::Es256],
             leeway: Duration::from_secs(30),
             refresh_interval: Duration::from_secs(600),
         }),
@@ -130,16 +131,16 @@ fn of_claims(key: &Key) -> Vec<Case> {
 /// What the header says, over the right claims and signed by the right key.
 const HEADERS: [(&str, &str, &str); 5] = [
     (
-        "RS512, which is not pinned",
-        r#"{"alg": "RS512", "kid": "a"}"#,
+        "ES384, which is not pinned",
+        r#"{"alg": "ES384", "kid": "a"}"#,
         ALGORITHM,
     ),
-    ("unknown kid", r#"{"alg": "RS256", "kid": "z"}"#, UNKNOWN),
-    ("no kid", r#"{"alg": "RS256"}"#, UNKNOWN),
+    ("unknown kid", r#"{"alg": "ES256", "kid": "z"}"#, UNKNOWN),
+    ("no kid", r#"{"alg": "ES256"}"#, UNKNOWN),
     ("no alg", r#"{"kid": "a"}"#, MALFORMED),
     (
         "an extension that must be understood",
-        r#"{"alg": "RS256", "kid": "a", "crit": ["b64"]}"#,
+        r#"{"alg": "ES256", "kid": "a", "crit": ["b64"]}"#,
         MALFORMED,
     ),
 ];
@@ -169,7 +170,7 @@ fn of_forgeries(key: &Key) -> Vec<Case> {
     mac.update(symmetric.as_bytes());
     let hs256 = format!("{symmetric}.{}", encode(&mac.finalize().into_bytes()));
     let own_key: Value = serde_json::from_str(&set(&[&stranger])).expect("JSON");
-    let header = json!({"alg": "RS256", "kid": "z", "jwk": own_key["keys"][0]});
+    let header = json!({"alg": "ES256", "kid": "z", "jwk": own_key["keys"][0]});
     let own_key = stranger.sign(&header, &claims());
     let unsigned = format!("{head}.{payload}.");
     let refused = |what, token: &str, told| bearer(what, token, Err(told));

@@ -7,7 +7,9 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use livegate::session::words::{ClientRequestToken, LivenessResult, SessionId, SessionSettings};
+use livegate::session::words::{
+    ClientRequestToken, LivenessResult, SessionId, SessionSettings, SessionStatus,
+};
 use livegate::upstream::{Answer as Answered, LivenessApi, UpstreamError, UpstreamErrorKind};
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
@@ -43,6 +45,20 @@ pub(crate) struct Aws {
     attempts: Mutex<Vec<Attempt>>,
     sessions: Mutex<HashMap<String, SessionId>>,
     reads: Mutex<Vec<String>>,
+}
+
+/// What is to be read of `session` where there is nothing yet.
+pub(crate) fn created(session: &str) -> LivenessResult {
+    LivenessResult {
+        session_id: SessionId::parse(session).expect("a lower-case UUID"),
+        status: SessionStatus::Created,
+        confidence: None,
+        reference_image: None,
+        audit_images: Vec::new(),
+        challenge: None,
+        feedback: Vec::new(),
+        sdk_type: None,
+    }
 }
 
 /// The session of the attempt's token.

@@ -10,7 +10,7 @@ use hyper_util::rt::TokioIo;
 use livegate::admission::{Admission, AdmissionSettings, CallerPolicies, QuotaSettings};
 use livegate::audit::Audit;
 use livegate::auth::{Auth, AuthMetrics, AuthMode};
-use livegate::grpc::{EdgeLimits, GrpcMetrics, Health, Server, SessionService};
+use livegate::grpc::{EdgeLimits, GrpcMetrics, Health, Leaving, Server, SessionService};
 use livegate::idempotency::Claims;
 use livegate::policy::{Policy, Rules, Unsaid};
 use livegate::result_token::TokenKeys;
@@ -127,7 +127,7 @@ impl Livegate {
         let (pipes, incoming) = mpsc::unbounded_channel();
         let incoming = UnboundedReceiverStream::new(incoming).map(Ok::<_, io::Error>);
         let serving = tokio::spawn(async move {
-            let served = server.serve(incoming, std::future::pending()).await;
+            let served = server.serve(incoming, Leaving::default()).await;
             served.expect("pipes do not fail");
         });
         tokio::time::advance(UPTIME).await;

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use livegate::simulator::{Limit, Settings, Simulator, SimulatorHandle};
 use serde_json::Value;
-use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader, Lines};
+use tokio::net::TcpStream;
 use tokio::process::{Child, ChildStderr, Command};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
@@ -51,6 +52,7 @@ pub(crate) struct Process {
     child: Child,
     lines: Mutex<Lines<BufReader<ChildStderr>>>,
     address: SocketAddr,
+    admin: SocketAddr,
     pub(crate) simulator: SimulatorHandle,
     _end_simulator: DropGuard,
 }
@@ -91,10 +93,13 @@ impl Process {
             child,
             lines: Mutex::new(BufReader::new(stderr).lines()),
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
+            admin: SocketAddr::from(([127, 0, 0, 1], 0)),
             simulator,
             _end_simulator: end_simulator,
         };
-        process.address = listening(&process.logs("\"starting\"").await);
+        let starting = process.logs("\"starting\"").await;
+        process.address = listening(&starting, "grpc.listen");
+        process.admin = listening(&starting, "admin.listen");
         process.logs("\"ready\"").await;
         process
     }
@@ -105,6 +110,16 @@ impl Process {
 
     pub(crate) fn endpoint(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// The metrics.
+    pub(crate) async fn metrics(&self) -> String {
+        let mut stream = TcpStream::connect(self.admin).await.expect("the port");
+        let request = b"GET /metrics HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+        stream.write_all(request).await.expect("it reads");
+        let mut page = String::new();
+        stream.read_to_string(&mut page).await.expect("text");
+        page
     }
 
     /// The next log line with `words` in it.
@@ -171,10 +186,8 @@ async fn simulator() -> (SimulatorHandle, DropGuard) {
     (handle, stop.drop_guard())
 }
 
-fn listening(line: &str) -> SocketAddr {
+fn listening(line: &str, key: &str) -> SocketAddr {
     let line: Value = serde_json::from_str(line).expect("a JSON line");
-    let address = line["grpc.listen"]
-        .as_str()
-        .expect("it says where it listens");
+    let address = line[key].as_str().expect("it says where it listens");
     address.parse().expect("an address")
 }

@@ -1,22 +1,21 @@
 //! The audit has a line for each session that is issued or read and for each call
 //! that the rules refuse, and nothing in it that must not be read.
 
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::PathBuf;
 
-use livegate::audit::{Audit, AuditMetrics, DigestKey, Event, Output, Record};
+use livegate::audit::{Audit, AuditMetrics, DigestKey, Output};
 use livegate::auth::AuthMode;
 use livegate::grpc::v1;
 use livegate::policy::Unsaid;
-use livegate::session::words::{LivenessResult, SessionId, SessionStatus, Subject};
+use livegate::session::words::{SessionId, Subject};
 use livegate::upstream::UpstreamErrorKind as Kind;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 use serde_json::Value;
 use tempfile::TempDir;
+use tonic::Code;
 
-use crate::harness::aws::{AWS_REQUEST_ID, answers, fails, reads};
-use crate::harness::logs::Logs;
+use crate::harness::aws::{AWS_REQUEST_ID, answers, created, fails, reads};
 use crate::harness::pipes::{Livegate, Setup};
 
 const SUBJECT: &str = "jane@example.org";
@@ -35,10 +34,6 @@ impl Audited {
     async fn up(setup: Setup) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("audit.log");
-        Self::writing_to(path, folder, setup).await
-    }
-
-    async fn writing_to(path: PathBuf, folder: TempDir, setup: Setup) -> Self {
         let mut registry = Registry::default();
         let metrics = AuditMetrics::register(&mut registry);
         let audit = Audit::open(Output::File(path), DigestKey::new(&SECRET), metrics).unwrap();
@@ -69,14 +64,6 @@ impl Audited {
 
     async fn counted(&self, outcome: &str) -> u64 {
         self.audit.flush().await;
-        self.count_of(outcome)
-    }
-
-    fn lost_so_far(&self) -> u64 {
-        self.count_of("lost")
-    }
-
-    fn count_of(&self, outcome: &str) -> u64 {
         let mut page = String::new();
         encode(&mut page, &self.registry).unwrap();
         let start = format!("livegate_audit_lines_total{{outcome=\"{outcome}\"}} ");
@@ -164,28 +151,67 @@ async fn a_result_that_is_read_and_one_that_is_refused_leave_a_line_each() {
     }
 }
 
+/// As wrong as it can be, but for what it names.
+fn malformed() -> v1::CreateSessionRequest {
+    v1::CreateSessionRequest {
+        profile: "kyc".to_owned(),
+        kms_key_id: "not beside a profile".to_owned(),
+        ..for_jane("no uuid")
+    }
+}
+
 #[tokio::test(start_paused = true)]
-async fn what_a_caller_may_not_do_leaves_a_line_and_what_is_invalid_none() {
+async fn who_may_not_use_a_method_leaves_a_line_however_malformed_the_request() {
     let scene = Audited::up(Setup {
         unsaid: Unsaid::Nothing,
         ..Setup::default()
     })
     .await;
     let payments = scene.livegate.caller().named("payments");
-    let request = v1::CreateSessionRequest {
-        profile: "kyc".to_owned(),
-        ..Default::default()
-    };
-    payments.ask(request).await.unwrap_err();
-    let invalid = v1::CreateSessionRequest {
-        request_id: "no uuid".to_owned(),
-        ..Default::default()
-    };
-    payments.ask(invalid).await.unwrap_err();
+    let told = payments.ask(malformed()).await.unwrap_err();
+    assert_eq!(told.what(), (Code::PermissionDenied, "CALLER_NOT_ALLOWED"));
+    assert_eq!(told.fields(), [""; 0], "nothing of what is malformed");
+    let nothing = v1::GetSessionResultRequest::default();
+    let told = payments.result(nothing).await.unwrap_err();
+    assert_eq!(told.what(), (Code::PermissionDenied, "CALLER_NOT_ALLOWED"));
+    assert_eq!(told.metadata["field"], "GetSessionResult");
     let lines = scene.lines().await;
-    assert_eq!(lines.len(), 1, "{lines:?}");
-    assert_eq!(lines[0]["reason"], "CALLER_NOT_ALLOWED");
+    let key = DigestKey::new(&SECRET);
+    let jane = key.subject(&Subject::parse(SUBJECT).unwrap());
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    for (line, operation) in lines.iter().zip(["CreateSession", "GetSessionResult"]) {
+        assert_eq!(line["event"], "refused");
+        assert_eq!(line["operation"], operation);
+        assert_eq!(line["reason"], "CALLER_NOT_ALLOWED");
+    }
     assert_eq!(lines[0]["profile"], "kyc");
+    assert_eq!(lines[0]["subject_digest"], jane);
+    assert!(lines[1].get("session_digest").is_none(), "it named none");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_malformed_of_one_who_may_leaves_no_line_and_is_told_at_once() {
+    let scene = Audited::up(Setup::default()).await;
+    let payments = scene.livegate.caller().named("payments");
+    let told = payments.ask(malformed()).await.unwrap_err();
+    assert_eq!(told.what(), (Code::InvalidArgument, "INVALID_REQUEST"));
+    assert_eq!(told.fields().len(), 3, "{told:?}");
+    assert!(scene.lines().await.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_may_not_read_results_is_told_so_where_none_are_served() {
+    let scene = Audited::up(Setup {
+        unsaid: Unsaid::Nothing,
+        results: false,
+        ..Setup::default()
+    })
+    .await;
+    let payments = scene.livegate.caller().named("payments");
+    let request = v1::GetSessionResultRequest::default();
+    let told = payments.result(request).await.unwrap_err();
+    assert_eq!(told.what(), (Code::PermissionDenied, "CALLER_NOT_ALLOWED"));
+    assert_eq!(scene.lines().await.len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -225,82 +251,20 @@ async fn a_file_that_is_moved_away_is_made_anew_for_its_owner_alone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_full_disk_loses_lines_and_no_call() {
-    let folder = tempfile::tempdir().unwrap();
-    let full = Path::new("/dev/full").to_path_buf();
-    let scene = Audited::writing_to(full, folder, Setup::default()).await;
+async fn a_file_that_cannot_be_written_loses_lines_and_no_call() {
+    let scene = Audited::up(Setup::default()).await;
     let payments = scene.livegate.caller().named("payments");
+    std::fs::remove_file(scene.path()).unwrap();
+    let made = std::process::Command::new("mkfifo")
+        .arg(scene.path())
+        .status();
+    assert!(made.unwrap().success());
     for _ in 0..3 {
         payments.create().await.unwrap();
     }
-    assert_eq!(scene.counted("lost").await, 3);
+    assert_eq!(scene.counted("lost").await, 3, "nobody waits for a reader");
     assert_eq!(scene.counted("written").await, 0);
-}
-
-#[tokio::test(start_paused = true)]
-async fn refusals_leave_room_for_sessions_and_a_queue_that_is_full_is_told_once() {
-    let folder = tempfile::tempdir().unwrap();
-    let pipe = folder.path().join("pipe");
-    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
-    assert!(made.unwrap().success());
-    // Both ends are open and nobody reads: the writer stands still once it is full.
-    let end = std::fs::OpenOptions::new()
-        .read(true)
-        .write(true)
-        .open(&pipe)
-        .unwrap();
-    let setup = Setup {
-        unsaid: Unsaid::Nothing,
-        ..Setup::default()
-    };
-    let scene = Audited::writing_to(pipe, folder, setup).await;
-    let logs = Logs::captured();
-    let stranger = scene.livegate.caller().named("stranger");
-    for _ in 0..2600 {
-        stranger.create().await.unwrap_err();
-    }
-    let lost = scene.lost_so_far();
-    assert!(lost > 100, "{lost} lost");
-    let told = logs
-        .text()
-        .matches("the audit is not written fast enough")
-        .count();
-    assert_eq!(told, 1);
-    scene.audit.write(record(Event::SessionIssued));
-    assert_eq!(scene.lost_so_far(), lost, "there is room for a session");
-    scene.audit.write(record(Event::Refused));
-    assert_eq!(scene.lost_so_far(), lost + 1);
-    drop(end);
-}
-
-/// A line as a handler has it written.
-fn record(event: Event) -> impl FnOnce(&DigestKey) -> Record {
-    move |_| Record {
-        event,
-        operation: "CreateSession",
-        call_id: String::new(),
-        caller: String::new(),
-        known_by: "header",
-        subject_digest: None,
-        session_digest: None,
-        profile: None,
-        aws_request_id: None,
-        code: None,
-        reason: None,
-        latency: Duration::ZERO,
-        attempts: 1,
-    }
-}
-
-fn created(session: &str) -> LivenessResult {
-    LivenessResult {
-        session_id: SessionId::parse(session).unwrap(),
-        status: SessionStatus::Created,
-        confidence: None,
-        reference_image: None,
-        audit_images: Vec::new(),
-        challenge: None,
-        feedback: Vec::new(),
-        sdk_type: None,
-    }
+    std::fs::remove_file(scene.path()).unwrap();
+    payments.create().await.unwrap();
+    assert_eq!(scene.lines().await.len(), 1, "it is a file again");
 }

@@ -7,11 +7,10 @@ use livegate::auth::AuthMode;
 use livegate::grpc::v1;
 use livegate::result_token::TokenKeys;
 use livegate::session::Proof;
-use livegate::session::words::{LivenessResult, SessionId, SessionStatus};
 use tonic::Code;
 use uuid::Uuid;
 
-use crate::harness::aws::reads;
+use crate::harness::aws::{created, reads};
 use crate::harness::pipes::{Livegate, REGION, Setup, quota};
 use crate::harness::tokens::{Owner, key};
 
@@ -35,19 +34,6 @@ fn by_jane(session: &v1::Session) -> v1::GetSessionResultRequest {
     }
 }
 
-fn result(session: &str) -> LivenessResult {
-    LivenessResult {
-        session_id: SessionId::parse(session).unwrap(),
-        status: SessionStatus::Created,
-        confidence: None,
-        reference_image: None,
-        audit_images: Vec::new(),
-        challenge: None,
-        feedback: Vec::new(),
-        sdk_type: None,
-    }
-}
-
 async fn where_callers_have_names() -> Livegate {
     Livegate::with(Setup {
         auth: AuthMode::TrustedHeader,
@@ -62,7 +48,7 @@ async fn whoever_asked_for_a_session_reads_its_result_for_the_same_subject() {
     let payments = livegate.caller().named("payments");
     let session = payments.ask(of_jane("")).await.unwrap().session;
     assert_eq!(session.result_token.len(), 60);
-    livegate.aws.will([reads(result(&session.session_id))]);
+    livegate.aws.will([reads(created(&session.session_id))]);
     let read = payments.result(by_jane(&session)).await.unwrap();
     assert_eq!(read.session_id, session.session_id);
 }
@@ -92,7 +78,7 @@ async fn no_one_else_is_told_anything_and_neither_aws_nor_the_quota_is_asked() {
         assert_eq!((one.retry_after, one.pushback), (None, None));
     }
     assert!(livegate.aws.reads().is_empty());
-    livegate.aws.will([reads(result(&session.session_id))]);
+    livegate.aws.will([reads(created(&session.session_id))]);
     assert!(payments.result(right).await.is_ok(), "the slot is left");
 }
 
@@ -182,7 +168,7 @@ async fn where_no_token_is_needed_one_that_is_wrong_is_turned_away_all_the_same(
     let mut without = by_jane(&session);
     without.result_token.clear();
     without.subject.clear();
-    livegate.aws.will([reads(result(&session.session_id))]);
+    livegate.aws.will([reads(created(&session.session_id))]);
     assert!(caller.result(without).await.is_ok());
     let mut wrong = by_jane(&session);
     wrong.subject = "joan".to_owned();
@@ -199,7 +185,7 @@ async fn a_replay_brings_a_token_too_and_both_are_right() {
     let again = caller.ask(request).await.unwrap().session;
     assert!(again.replayed && again.session_id == first.session_id);
     for session in [first, again] {
-        livegate.aws.will([reads(result(&session.session_id))]);
+        livegate.aws.will([reads(created(&session.session_id))]);
         assert!(caller.result(by_jane(&session)).await.is_ok());
     }
 }
@@ -235,6 +221,6 @@ async fn a_token_of_a_key_that_was_rotated_out_of_signing_is_right() {
         result_token: Owner::of(&session).token(),
         ..Default::default()
     };
-    livegate.aws.will([reads(result(&session))]);
+    livegate.aws.will([reads(created(&session))]);
     assert!(livegate.caller().result(request).await.is_ok());
 }

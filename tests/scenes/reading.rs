@@ -5,14 +5,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use livegate::grpc::v1;
 use livegate::session::words::{
-    BoundingBox, Challenge, ChallengeType, Feedback, Image, LivenessResult, S3Object, SessionId,
-    SessionStatus,
+    BoundingBox, Challenge, ChallengeType, Feedback, Image, LivenessResult, S3Object, SessionStatus,
 };
 use livegate::upstream::UpstreamErrorKind as Kind;
 use tokio::time::Instant;
 use tonic::Code;
 
-use crate::harness::aws::{fails, never_answers, reads};
+use crate::harness::aws::{created, fails, never_answers, reads};
 use crate::harness::pipes::{Livegate, Setup, quota};
 use crate::harness::tokens::Owner;
 
@@ -20,14 +19,8 @@ const ID: &str = "0b5e3a4c-7d57-4f0e-9a51-6b5c1f7f3a10";
 
 fn result(status: SessionStatus) -> LivenessResult {
     LivenessResult {
-        session_id: SessionId::parse(ID).unwrap(),
         status,
-        confidence: None,
-        reference_image: None,
-        audit_images: Vec::new(),
-        challenge: None,
-        feedback: Vec::new(),
-        sdk_type: None,
+        ..created(ID)
     }
 }
 

@@ -6,10 +6,10 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use livegate::grpc::v1;
-use livegate::session::words::{Image, LivenessResult, SessionId, SessionStatus};
+use livegate::session::words::{Image, LivenessResult, SessionStatus};
 use livegate::upstream::UpstreamErrorKind as Kind;
 
-use crate::harness::aws::{fails, never_answers, reads};
+use crate::harness::aws::{created, fails, never_answers, reads};
 use crate::harness::caller::Caller;
 use crate::harness::logs::Logs;
 use crate::harness::pipes::Livegate;
@@ -20,7 +20,6 @@ const CONFIDENCE: f32 = 93.71828;
 
 fn result(session: &str) -> LivenessResult {
     LivenessResult {
-        session_id: SessionId::parse(session).unwrap(),
         status: SessionStatus::Succeeded,
         confidence: Some(CONFIDENCE),
         reference_image: Some(Image {
@@ -28,10 +27,7 @@ fn result(session: &str) -> LivenessResult {
             stored: None,
             bounding_box: None,
         }),
-        audit_images: Vec::new(),
-        challenge: None,
-        feedback: Vec::new(),
-        sdk_type: None,
+        ..created(session)
     }
 }
 

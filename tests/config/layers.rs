@@ -1,0 +1,190 @@
+//! Files, variables and `--set`: which of them counts, and where each mistake is.
+
+use std::time::Duration;
+
+use livegate::config::{Config, Sources};
+
+use super::{in_a_file, mistakes_in, mistakes_of, sources};
+
+#[test]
+fn a_variable_overrides_the_file_and_a_set_overrides_both() {
+    in_a_file(
+        "[quota.create]\nburst = 7\nheadroom = 0.5\nmax_wait = \"1s\"\n",
+        |path| {
+            let mut given = sources(
+                &[
+                    ("LIVEGATE_QUOTA__CREATE__HEADROOM", "0.6"),
+                    ("LIVEGATE_quota__Create__max_wait", "2s"),
+                ],
+                &["quota.create.max_wait=3s", "quota.create.max_wait=4s"],
+            );
+            given.file = Some(path.to_owned());
+            let loaded = Config::load(&given).expect("right sources");
+            let quota = &loaded.config.create_quota;
+            assert_eq!((quota.burst.get(), quota.headroom), (7, 0.6));
+            assert_eq!(quota.max_wait, Duration::from_secs(4));
+            let source = |key: &str| {
+                let found = loaded
+                    .effective
+                    .iter()
+                    .find(|one| one.key.to_string() == key);
+                found.expect("a known key").source.to_string()
+            };
+            assert_eq!(source("quota.create.rate_per_second"), "default");
+            assert_eq!(
+                source("quota.create.burst"),
+                format!("{}:2", path.display())
+            );
+            assert_eq!(
+                source("quota.create.headroom"),
+                "LIVEGATE_QUOTA__CREATE__HEADROOM"
+            );
+            assert_eq!(source("quota.create.max_wait"), "--set");
+        },
+    );
+}
+
+#[test]
+fn every_mistake_of_every_source_is_told_at_once_in_the_order_of_the_places() {
+    in_a_file(
+        "[quota.create]\nburst = 0\nbrust = 9\n[grpc]\ndefault_deadline = 5\n",
+        |path| {
+            let mut given = sources(
+                &[
+                    ("LIVEGATE_RETRY__MAX_ATTEMPTS", "11"),
+                    ("LIVEGATE_ADAPTIVE__ENABLE", "no"),
+                ],
+                &["auth.mode=magic", "nonsense"],
+            );
+            given.file = Some(path.to_owned());
+            let file = path.display();
+            let expected = [
+                format!("{file}:2: quota.create.burst = 0: must be a whole number from 1 to 10000"),
+                format!(
+                    "{file}:3: quota.create.brust: no such key; did you mean quota.create.burst?"
+                ),
+                format!(
+                    "{file}:5: grpc.default_deadline = 5: must be a duration from 10ms to 5m; \
+                add a unit, as in \"5s\""
+                ),
+                "LIVEGATE_ADAPTIVE__ENABLE: adaptive.enable: no such key; \
+             did you mean LIVEGATE_ADAPTIVE__ENABLED?"
+                    .to_owned(),
+                "LIVEGATE_RETRY__MAX_ATTEMPTS: retry.max_attempts = \"11\": \
+             must be a whole number from 1 to 10"
+                    .to_owned(),
+                "--set: \"nonsense\": must be KEY=VALUE, as in quota.create.burst=9; \
+             a name with dots or slashes stands in quotes"
+                    .to_owned(),
+                "--set: auth.mode = \"magic\": must be one of \"none\", \"trusted-header\", \"mtls\", \
+             \"jwt\", \"mtls+jwt\""
+                    .to_owned(),
+            ];
+            assert_eq!(mistakes_of(&given), expected);
+        },
+    );
+}
+
+#[test]
+fn a_text_that_is_no_toml_says_line_and_column() {
+    let mistakes = mistakes_in("[grpc]\nlisten = = 1\n");
+    assert!(
+        mistakes[0].starts_with("<text>:2: column 10: not TOML: "),
+        "{mistakes:?}"
+    );
+    let twice = mistakes_in("[grpc]\nlisten = \"[::]:1\"\nlisten = \"[::]:2\"\n");
+    assert!(twice[0].starts_with("<text>:3: column 1: "), "{twice:?}");
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_named_beside_the_mistakes_of_the_others() {
+    let mut given = sources(&[], &["quota.create.burst=0", "results.enabled=true"]);
+    given.file = Some("/no/such/livegate.toml".into());
+    given.set.push("grpc.listen=0.0.0.0:1".to_owned());
+    let mistakes = mistakes_of(&given);
+    assert!(
+        mistakes[0].starts_with("/no/such/livegate.toml: cannot be read: "),
+        "{mistakes:?}"
+    );
+    assert_eq!(
+        mistakes.len(),
+        2,
+        "the file might allow the results: {mistakes:?}"
+    );
+    in_a_file(b"[grpc]\n# \xff\n", |path| {
+        let given = Sources {
+            file: Some(path.to_owned()),
+            ..Sources::default()
+        };
+        let expected = format!(
+            "{}: must be UTF-8, and is not from byte 9 on",
+            path.display()
+        );
+        assert_eq!(mistakes_of(&given), [expected]);
+    });
+}
+
+#[test]
+fn variables_of_others_are_left_alone_and_an_unknown_one_of_ours_is_refused() {
+    let others = [
+        ("PATH", "/bin"),
+        ("LIVEGATE_LOG", "debug"),
+        ("LIVEGATE_BIN", "/x"),
+        ("LIVEGATE_PORT", "tcp://10.0.0.1:50051"),
+        ("LIVEGATE_SERVICE_HOST", "10.0.0.1"),
+    ];
+    assert!(Config::load(&sources(&others, &[])).is_ok());
+    assert_eq!(
+        mistakes_of(&sources(&[("LIVEGATE_GRPC_LISTEN", "secret")], &[])),
+        ["LIVEGATE_GRPC_LISTEN: grpc_listen: no such key; did you mean LIVEGATE_GRPC__LISTEN?"]
+    );
+}
+
+#[test]
+fn two_variables_for_one_key_are_refused() {
+    let both = [
+        ("LIVEGATE_QUOTA__CREATE__BURST", "1"),
+        ("LIVEGATE_quota__create__burst", "2"),
+    ];
+    assert_eq!(mistakes_of(&sources(&both, &[])).len(), 1);
+}
+
+#[test]
+fn reading_the_sources_again_names_the_keys_that_changed() {
+    in_a_file("[quota.create]\nburst = 7\n[callers.old]\n", |path| {
+        let given = Sources {
+            file: Some(path.to_owned()),
+            ..Sources::default()
+        };
+        let before = Config::load(&given).expect("right sources");
+        assert_eq!(
+            before.changed_keys(&Config::load(&given).expect("the same")),
+            []
+        );
+        // The burst moves to another line, and stays; the wait changes.
+        let text = "[quota.create]\nmax_wait = \"1s\"\nburst = 7\n";
+        std::fs::write(path, text).expect("a file");
+        let after = Config::load(&given).expect("right sources");
+        let changed: Vec<String> = before
+            .changed_keys(&after)
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        let old = [
+            "weight",
+            "max_rate_per_second",
+            "max_waiting",
+            "allow",
+            "buckets",
+            "prefixes",
+            "kms_keys",
+            "max_audit_images",
+            "challenge_types",
+            "profiles",
+            "require_profile",
+        ];
+        let mut expected = vec!["quota.create.max_wait".to_owned()];
+        expected.extend(old.map(|name| format!("callers.old.{name}")));
+        assert_eq!(changed, expected);
+    });
+}

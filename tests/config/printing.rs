@@ -1,0 +1,72 @@
+//! What is printed reads back, and the example file is what holds without one.
+
+use super::from;
+
+const EXAMPLE: &str = include_str!("../../deploy/livegate.example.toml");
+
+#[test]
+fn what_is_printed_reads_back_as_the_same_configuration() {
+    let loaded = from(
+        "upstream.endpoint_url = \"http://h:1\"\nshutdown.grace = \"61500ms\"\n\
+         quota.create.rate_per_second = 1e-3\nauth.mode = \"trusted-header\"\n\
+         callers.\"say-\\\"hi\\\"#=\".weight = 3\ncallers.default.max_rate_per_second = 2",
+    );
+    assert_eq!(from(&loaded.to_toml()).config, loaded.config);
+}
+
+#[test]
+fn the_sources_of_the_printed_configuration_stand_in_one_column() {
+    let text = from("").to_toml();
+    let settings = text.lines().filter(|line| line.contains("# default"));
+    let columns: Vec<_> = settings.filter_map(|line| line.find("# default")).collect();
+    assert!(
+        columns.len() > 30 && columns.iter().all(|one| *one == columns[0]),
+        "{text}"
+    );
+    assert!(
+        text.starts_with("[grpc]\nlisten = \"127.0.0.1:50051\" "),
+        "{text}"
+    );
+}
+
+#[test]
+fn the_example_file_names_every_setting_at_its_default() {
+    let (example, defaults) = (from(EXAMPLE), from(""));
+    assert_eq!(example.config, defaults.config);
+    for (shown, default) in example.effective.iter().zip(&defaults.effective) {
+        assert_eq!((&shown.key, &shown.value), (&default.key, &default.value));
+        let name = shown.key.to_string();
+        let name = name.rsplit('.').next().expect("a name");
+        match &shown.value {
+            Some(_) => assert_ne!(
+                shown.source.to_string(),
+                "default",
+                "{} is there",
+                shown.key
+            ),
+            None => assert!(
+                EXAMPLE.contains(&format!("\n# {name} = ")),
+                "{name} is commented"
+            ),
+        }
+    }
+}
+
+#[test]
+fn the_commented_settings_of_the_example_file_are_right_too() {
+    let is_setting = |line: &str| line.starts_with("# [") || line.contains(" = ");
+    let uncommented: String = EXAMPLE
+        .lines()
+        // The keys of tokens are at one place: here at the url.
+        .filter(|line| !line.starts_with("# jwks_file"))
+        .map(|line| match line.strip_prefix("# ") {
+            Some(rest) if is_setting(line) && !rest.contains("Set it") => format!("{rest}\n"),
+            _ => format!("{line}\n"),
+        })
+        .collect();
+    let loaded = from(&uncommented);
+    let callers = &loaded.config.callers;
+    assert_eq!((callers.named.len(), callers.globs.len()), (1, 1));
+    assert_eq!(loaded.config.rules.profiles.len(), 1);
+    assert!(loaded.config.upstream.endpoint_url.is_some());
+}

@@ -1,0 +1,74 @@
+//! What tokens are judged and signed by.
+
+use std::path::Path;
+
+use livegate::config::Config;
+
+use super::{JWT, from, mistakes_in, sources};
+
+#[test]
+fn tokens_need_an_issuer_an_audience_and_one_place_for_their_keys() {
+    let mode = "auth.mode = \"jwt\"";
+    for lacking in ["auth.jwt.issuer", "auth.jwt.audience", "auth.jwt.jwks_file"] {
+        let lines = JWT.lines().filter(|line| !line.starts_with(lacking));
+        let text = lines.chain([mode]).collect::<Vec<_>>().join("\n");
+        let mistakes = mistakes_in(&text);
+        assert_eq!(mistakes.len(), 1, "{mistakes:?}");
+        assert!(mistakes[0].contains(lacking), "{mistakes:?}");
+    }
+    let both = format!("{JWT}\nauth.jwt.jwks_url = \"https://h/k\"");
+    assert!(mistakes_in(&both)[0].contains("at one place"));
+    for of_url in ["jwks_ca_file", "jwks_token_file"] {
+        let mistakes = mistakes_in(&format!("{JWT}\nauth.jwt.{of_url} = \"/x\""));
+        assert!(mistakes[0].contains("are for jwks_url"), "{mistakes:?}");
+    }
+    for secret in ["HS256", "none", "rs256"] {
+        let mistakes = mistakes_in(&format!("auth.jwt.algorithms = [\"RS256\", \"{secret}\"]"));
+        assert!(
+            mistakes[0].contains("must be a list of 1 to 9"),
+            "{mistakes:?}"
+        );
+    }
+    let loaded = from(&format!(
+        "{mode}\nauth.trusted_peers = [\"10.0.0.7\", \"fd00::/8\"]\nauth.jwt.issuer = \"i\"\n\
+         auth.jwt.audience = \"a\"\nauth.jwt.jwks_url = \"https://h/k\"\n\
+         auth.jwt.jwks_ca_file = \"/ca\"\nauth.jwt.algorithms = [\"ES256\", \"EdDSA\"]"
+    ));
+    assert_eq!(from(&loaded.to_toml()).config, loaded.config);
+    let given = sources(&[("LIVEGATE_AUTH__JWT__ALGORITHMS", "ES256, EdDSA")], &[]);
+    let by_variable = Config::load(&given).expect("a list with a comma");
+    let algorithms = by_variable
+        .effective
+        .iter()
+        .find(|one| one.key.to_string() == "auth.jwt.algorithms");
+    let written = algorithms.and_then(|one| one.value.as_deref());
+    assert_eq!(written, Some("[\"ES256\", \"EdDSA\"]"));
+}
+
+#[test]
+fn the_keys_of_tokens_are_files_of_which_only_the_paths_show() {
+    assert!(from("").config.results.require_token);
+    let loaded = from("results.token_key_files = [\"/keys/new\", \"/keys/old\"]");
+    let files: Vec<&Path> = loaded
+        .config
+        .results
+        .token_key_files
+        .iter()
+        .map(|one| one.as_path())
+        .collect();
+    assert_eq!(files, [Path::new("/keys/new"), Path::new("/keys/old")]);
+    assert_eq!(from(&loaded.to_toml()).config, loaded.config);
+    let given = sources(
+        &[("LIVEGATE_RESULTS__TOKEN_KEY_FILES", "/keys/new, /keys/old")],
+        &[],
+    );
+    let by_variable = Config::load(&given).expect("a list with a comma");
+    assert_eq!(by_variable.config, loaded.config);
+    for wrong in ["[1]", "[[]]", "\"/keys/new\"", "[\"\"]", "[\"a,b\"]"] {
+        let mistakes = mistakes_in(&format!("results.token_key_files = {wrong}"));
+        assert!(
+            mistakes[0].contains("must be a list of 1 to 8 paths"),
+            "{mistakes:?}"
+        );
+    }
+}

@@ -1,0 +1,127 @@
+//! Each value by itself: its type, its bounds, its place.
+
+use livegate::config::Config;
+
+use super::{from, mistakes_in, mistakes_of, sources};
+
+const LISTS_OF_ANY_SIZE: [&str; 6] = [
+    "callers.default.allow",
+    "callers.default.buckets",
+    "callers.default.prefixes",
+    "callers.default.kms_keys",
+    "callers.default.challenge_types",
+    "callers.default.profiles",
+];
+
+#[test]
+fn a_value_out_of_bounds_or_of_the_wrong_type_is_refused_for_every_setting() {
+    let defaults = from("");
+    for setting in &defaults.effective {
+        for wrong in [
+            "[]",
+            "{}",
+            "1979-05-27",
+            "-1",
+            "99999999999999999999",
+            "nan",
+            "\"\u{e9}\"",
+        ] {
+            let text = format!("{} = {wrong}", setting.key);
+            // A list of none is what lets nothing be sent.
+            let is_list = LISTS_OF_ANY_SIZE.contains(&setting.key.to_string().as_str());
+            if is_list && wrong == "[]" {
+                assert!(Config::from_text(&text).is_ok(), "{text}");
+            } else {
+                assert_eq!(mistakes_in(&text).len(), 1, "{text}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_first_value_beyond_a_bound_is_refused_and_the_bound_is_not() {
+    for (key, inside, outside) in [
+        ("grpc.default_deadline", "\"10ms\"", "\"9ms\""),
+        ("grpc.default_deadline", "\"5m\"", "\"5m 1ms\""),
+        ("grpc.max_connections", "1000000", "1000001"),
+        ("grpc.handshake_timeout", "\"100ms\"", "\"99ms\""),
+        ("grpc.max_connection_age", "\"7days\"", "\"7days 1s\""),
+        ("upstream.attempt_timeout", "\"60s\"", "\"61s\""),
+        ("quota.create.rate_per_second", "10000", "10000.1"),
+        ("quota.create.rate_per_second", "0.001", "0.000999"),
+        ("quota.results.headroom", "1", "1.01"),
+        ("quota.results.max_wait", "\"0s\"", "\"181s\""),
+        ("retry.budget_ratio", "0", "-0.1"),
+        ("shutdown.grace", "\"10m\"", "\"601s\""),
+        ("callers.default.weight", "100", "101"),
+        ("quota.results.rate_per_second", "0.001", "1e-20"),
+        ("callers.\"a.b\".max_rate_per_second", "10000", "0"),
+        ("callers.default.max_rate_per_second", "0.001", "1e-20"),
+        ("callers.default.max_audit_images", "0", "5"),
+        ("callers.default.max_audit_images", "4", "-1"),
+        ("profiles.p.audit_images_limit", "4", "5"),
+        ("profiles.p.s3_bucket", "\"abc\"", "\"ab\""),
+        ("admission.max_waiting", "1000000", "1000001"),
+        ("admission.max_callers", "10000", "10001"),
+    ] {
+        assert!(
+            Config::from_text(&format!("{key} = {inside}")).is_ok(),
+            "{key} = {inside}"
+        );
+        assert_eq!(
+            mistakes_in(&format!("{key} = {outside}")).len(),
+            1,
+            "{key} = {outside}"
+        );
+    }
+}
+
+#[test]
+fn a_value_that_is_wrong_by_itself_is_not_compared_with_others() {
+    assert_eq!(
+        mistakes_in("retry.base_delay = \"x\"\nretry.max_delay = \"1ms\"").len(),
+        1
+    );
+}
+
+#[test]
+fn a_section_that_does_not_exist_or_is_a_value_is_refused() {
+    assert_eq!(mistakes_in("[nothing]"), ["<text>:1: nothing: no such key"]);
+    assert_eq!(mistakes_in("quota = 5").len(), 1);
+    assert_eq!(
+        mistakes_in("callers.weight = 5"),
+        ["<text>:1: callers.weight = 5: must be a section, with keys of its own"]
+    );
+    assert_eq!(
+        mistakes_in("[qouta.create]\nburst = 1\nheadroom = 1").len(),
+        2
+    );
+}
+
+#[test]
+fn a_password_in_a_url_does_not_show() {
+    let mistakes = mistakes_in("upstream.endpoint_url = \"http://me:hunter2@host\"");
+    assert!(
+        !mistakes[0].contains("hunter2") && mistakes[0].contains("***@host"),
+        "{mistakes:?}"
+    );
+}
+
+#[test]
+fn a_key_or_a_value_of_absurd_depth_is_a_mistake_like_any_other() {
+    let deep = 50_000;
+    for text in [
+        format!("x = {}", "[".repeat(deep)),
+        format!("x = {}", "{a=".repeat(deep)),
+        format!("{}x = 1", "a.".repeat(deep)),
+        format!("[{}x]", "a.".repeat(deep)),
+        (0..70)
+            .map(|_| format!("[{}x]\n", "a.".repeat(70)))
+            .collect(),
+    ] {
+        assert!(!mistakes_in(&text).is_empty());
+    }
+    let name = format!("LIVEGATE_A{}", "__a".repeat(deep));
+    let set = format!("{}x=1", "a.".repeat(deep));
+    assert_eq!(mistakes_of(&sources(&[(&name, "1")], &[&set])).len(), 2);
+}
