@@ -129,6 +129,17 @@ mod tests {
 
     const RUNBOOK: &str = include_str!("../../deploy/runbook.md");
 
+    #[test]
+    fn readme_and_contract_say_of_every_reason_what_to_do() {
+        let contract = include_str!("../../proto/livegate/v1/session.proto");
+        let readme = include_str!("../../README.md");
+        for reason in Reason::NAMED.iter().map(|reason| reason.as_str()) {
+            assert!(readme.contains(&format!("`{reason}`")), "README: {reason}");
+            let in_contract = |line: &str| line.starts_with("// |") && line.contains(reason);
+            assert!(contract.lines().any(in_contract), "contract: {reason}");
+        }
+    }
+
     /// Whose fault the runbook says each is.
     fn table() -> BTreeMap<&'static str, &'static str> {
         let (_, section) = RUNBOOK.split_once("\n## Whose fault it is\n").unwrap();

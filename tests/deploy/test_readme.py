@@ -50,5 +50,5 @@ def test_each_overlay_and_component_is_told_of() -> None:
 
 def test_the_timeline_is_that_of_the_manifests() -> None:
     deployment = (REPOSITORY / "deploy/kubernetes/base/deployment.yaml").read_text()
-    assert "terminationGracePeriodSeconds: 30" in deployment
-    assert re.search(r"SIGTERM +5 s +25 s +30 s", README)
+    assert "terminationGracePeriodSeconds: 35" in deployment
+    assert re.search(r"SIGTERM +5 s +25 s +35 s", README)
