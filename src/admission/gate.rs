@@ -131,7 +131,9 @@ impl Gate {
         match event {
             Event::Arrive(arrival) => self.arrive(arrival, now),
             Event::Cancel(ticket) => {
-                ticket.get().map(|ticket| self.take_out(*ticket));
+                if let Some(ticket) = ticket.get() {
+                    self.take_out(*ticket);
+                }
             }
             Event::PutBack => self.pace.put_back(now),
             Event::News(news) => {

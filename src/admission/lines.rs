@@ -13,7 +13,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use slotmap::{DefaultKey, SlotMap};
+use slotmap::{DefaultKey, DenseSlotMap};
 use tokio::time::Instant;
 
 use super::line::Line;
@@ -23,7 +23,7 @@ use crate::session::words::CallerId;
 /// Callers that are gone are looked for so often.
 const SWEEP_EACH: Duration = Duration::from_secs(1);
 
-/// Names a caller's line, from its [`of`](Lines::of) to the next.
+/// Names a caller's line, which stays while somebody waits in it or it has its turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct LineKey(DefaultKey);
 
@@ -31,7 +31,8 @@ pub struct LineKey(DefaultKey);
 #[derive(Debug)]
 pub(super) struct Lines {
     policies: CallerPolicies,
-    lines: SlotMap<DefaultKey, Line>,
+    /// Dense, as each forecast goes through those that are there.
+    lines: DenseSlotMap<DefaultKey, Line>,
     by_caller: HashMap<CallerId, LineKey>,
     /// How many of `by_caller` are not named: those that the bound counts.
     unnamed: usize,
@@ -44,7 +45,7 @@ impl Lines {
     pub(super) fn new(policies: CallerPolicies) -> Self {
         Self {
             policies,
-            lines: SlotMap::new(),
+            lines: DenseSlotMap::new(),
             by_caller: HashMap::new(),
             unnamed: 0,
             shared: None,

@@ -17,11 +17,15 @@ use slotmap::{DefaultKey, SlotMap};
 use super::lines::LineKey;
 use super::queue::Entry;
 
-/// Names a request that waits; each names one only, for good.
+/// Names a request that waits, and no other for as long as anybody can hold it: a
+/// place has two thousand million names before one comes again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ticket(DefaultKey);
 
 /// One line's requests, in order.
+///
+/// `head` and `end` are both there, or nobody stands in it. Going from the head by
+/// who is `behind`, or from the end by who is `before`, meets the same `len` requests.
 #[derive(Debug, Default)]
 pub(super) struct Row {
     head: Option<Ticket>,
@@ -118,6 +122,7 @@ impl<T> Rows<T> {
         debug_assert!(row.len > 0, "only who stands in a row can leave it");
         row.len -= 1;
         self.link(row, left.before, left.behind);
+        debug_assert_eq!(row.len == 0, row.head.is_none() && row.end.is_none());
         Some(left.payload)
     }
 
