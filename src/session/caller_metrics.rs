@@ -84,30 +84,32 @@ impl CallerMetrics {
 
     /// An attempt of `caller` leaves.
     pub(super) fn spent(&self, operation: &'static str, caller: &CallerId, now: Instant) {
-        let labels = self.labels(operation, caller, now);
-        self.attempts.get_or_create(&labels).inc();
+        self.count(&self.attempts, operation, caller, now);
     }
 
     /// There was no slot for `caller`.
     pub(super) fn refused(&self, operation: &'static str, caller: &CallerId, now: Instant) {
-        let labels = self.labels(operation, caller, now);
-        self.refusals.get_or_create(&labels).inc();
+        self.count(&self.refusals, operation, caller, now);
     }
 
-    fn labels(&self, operation: &'static str, caller: &CallerId, now: Instant) -> Labels {
-        let caller = if self.has_own(caller, now) {
-            caller.as_str()
-        } else {
-            OTHERS
-        };
-        Labels {
-            operation,
-            caller: caller.to_owned(),
-        }
-    }
-
-    fn has_own(&self, caller: &CallerId, now: Instant) -> bool {
+    fn count(
+        &self,
+        family: &Family<Labels, Counter>,
+        operation: &'static str,
+        caller: &CallerId,
+        now: Instant,
+    ) {
+        // Held until it is counted: who is forgotten in between would be back for good.
         let mut known = self.lock();
+        let caller = if self.has_own(&mut known, caller, now) {
+            caller.as_str().to_owned()
+        } else {
+            OTHERS.to_owned()
+        };
+        family.get_or_create(&Labels { operation, caller }).inc();
+    }
+
+    fn has_own(&self, known: &mut Known, caller: &CallerId, now: Instant) -> bool {
         if known.named.contains(caller) {
             return true;
         }
@@ -208,6 +210,7 @@ mod tests {
             MOST - 1
         );
     }
+
     #[tokio::test(start_paused = true)]
     async fn who_is_named_later_has_its_own_from_then_on_and_who_is_no_more_has_none() {
         let mut registry = Registry::default();
