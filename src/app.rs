@@ -154,7 +154,7 @@ impl Livegate {
             () = Tls::watch(self.tls.as_ref(), &metrics.grpc) => Ok(()),
             () = auth.watch() => Ok(()),
         };
-        // After the last handler: each may leave a line when it ends.
+        // After the last handler, where there was time: each may leave a line as it ends.
         audit.flush().await;
         info!("gone");
         ended

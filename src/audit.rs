@@ -38,6 +38,7 @@ use tracing::error;
 pub use self::digest::DigestKey;
 pub use self::metrics::AuditMetrics;
 pub use self::record::{Event, Record};
+pub use self::sink::Unfit;
 
 use self::sink::Sink;
 use self::writer::{Message, Writer};
@@ -87,12 +88,12 @@ struct Open {
 #[derive(Debug, thiserror::Error)]
 pub enum AuditError {
     /// Its file cannot be had.
-    #[error("audit.path = \"{}\": {problem}", path.display())]
+    #[error("audit.path = \"{}\": {source}", path.display())]
     File {
         /// Which one.
         path: PathBuf,
         /// What is wrong with it.
-        problem: String,
+        source: Unfit,
     },
     /// There is no thread to write it.
     #[error("the thread that writes the audit cannot be started: {0}")]
@@ -114,10 +115,10 @@ impl Audit {
         let sink = match output {
             Output::Nowhere => return Ok(Self::nowhere()),
             Output::StandardOutput => Sink::standard_output(),
-            Output::File(path) => Sink::file(path.clone()).map_err(|unfit| AuditError::File {
-                path,
-                problem: unfit.to_string(),
-            })?,
+            Output::File(path) => match Sink::file(path.clone()) {
+                Ok(sink) => sink,
+                Err(source) => return Err(AuditError::File { path, source }),
+            },
         };
         let (lines, queue) = mpsc::channel(QUEUE);
         Writer::start(sink, queue, metrics.clone()).map_err(AuditError::Thread)?;
@@ -145,7 +146,10 @@ impl Audit {
         };
         let line = Message::Line(record.into_line());
         if room && open.lines.try_send(line).is_ok() {
-            open.losing.store(false, Ordering::Relaxed);
+            // It is over once there is room for all kinds of lines.
+            if open.lines.capacity() > QUEUE / 2 {
+                open.losing.store(false, Ordering::Relaxed);
+            }
             return;
         }
         open.metrics.lost();

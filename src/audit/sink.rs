@@ -1,8 +1,9 @@
 //! Where lines end up: standard output, or a file that may be moved away.
 //!
 //! An example: something renames `audit.log` to `audit.log.1`. The next line is
-//! written to a new `audit.log`, which nobody but the owner can read. Had it put a
-//! named pipe there, that line would be lost, and nobody would wait for a reader.
+//! written to a new `audit.log`, which nobody but the owner can read; one that is there
+//! already keeps its owner and mode. Had it put a named pipe there, that line would be
+//! lost, and nobody would wait for a reader.
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Write as _};
@@ -11,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 /// Why lines cannot end up there.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Unfit {
+pub enum Unfit {
     /// Lines go to a file alone: all else can block, or keeps nothing.
     #[error("must be a regular file, not {0}")]
     NoFile(&'static str),
@@ -82,6 +83,10 @@ fn open(path: &Path) -> Result<File, Unfit> {
     if let Ok(there) = std::fs::metadata(path) {
         fit(&there)?;
     }
+    open_unseen(path)
+}
+
+fn open_unseen(path: &Path) -> Result<File, Unfit> {
     let mut options = OpenOptions::new();
     options.append(true).create(true).mode(0o600);
     let file = options.custom_flags(libc::O_NONBLOCK).open(path)?;
@@ -138,6 +143,12 @@ mod tests {
             let expected = format!("must be a regular file, not {kind}");
             assert_eq!(told(&path), expected, "{}", path.display());
         }
+        let swapped = open_unseen(&at("pipe")).expect_err("nobody reads it");
+        let there = File::options().read(true).write(true).open(at("pipe"));
+        assert!(matches!(swapped, Unfit::Closed(_)), "{swapped}");
+        let read = open_unseen(&at("pipe")).expect_err("it is no file");
+        assert!(matches!(read, Unfit::NoFile("a named pipe")), "{read}");
+        drop(there);
         assert!(told(&at("no/such/folder")).starts_with("cannot be opened to append: "));
         assert_eq!(told(&at("audit.log")), "");
         std::os::unix::fs::symlink("audit.log", at("to-a-file")).unwrap();

@@ -62,7 +62,18 @@ fn while_nobody_writes_refusals_take_half_of_the_queue_and_sessions_all_of_it() 
         assert_eq!(lost(&registry), QUEUE / 2 + 1, "and no more");
         assert!(unread.try_recv().is_ok());
         audit.write(record(Event::SessionReplayed));
-        assert_eq!(lost(&registry), QUEUE / 2 + 1);
+        assert_eq!(lost(&registry), QUEUE / 2 + 1, "one was written");
+        audit.write(record(Event::Refused));
+        assert_eq!(
+            lost(&registry),
+            QUEUE / 2 + 2,
+            "it is more than half full still"
+        );
+        while unread.try_recv().is_ok() {}
+        for _ in 0..=QUEUE / 2 {
+            audit.write(record(Event::Refused));
+        }
+        assert_eq!(lost(&registry), QUEUE / 2 + 3);
     });
     let told = told.matches("the audit is not written fast enough");
     assert_eq!(told.count(), 2, "once for each time that it begins");

@@ -153,7 +153,7 @@ async fn a_certificate_that_expires_under_a_connection_counts_no_more() {
     let authority = Authority::new();
     let stack = stack(&authority).await;
     let mut brief = params("uri:ID");
-    brief.not_after = OffsetDateTime::now_utc() + Duration::from_secs(3);
+    brief.not_after = OffsetDateTime::now_utc() + Duration::from_secs(4);
     let channel = stack.tls(&authority, Some(&authority.sign(&brief)));
     assert_eq!(whoami(channel.clone(), &[]).await, Ok(ID.to_owned()));
     let refused = async {
