@@ -44,7 +44,7 @@ struct CallLabels {
     grpc_status: &'static str,
 }
 
-/// At most a series for each method and reason, as the reason decides the fault.
+/// At most a series for each method and named reason: the reason decides the fault.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ErrorLabels {
     grpc_method: Arc<str>,

@@ -1,7 +1,8 @@
 //! Why a call failed, as its `ErrorInfo` says it, and whose fault that is.
 //!
 //! Every error that leaves has exactly one reason, and every reason one fault: the
-//! alerts go by that, for a code does not tell. An example: of 1000 calls 30 are
+//! alerts go by that, for a code does not tell. One word on the wire has two: what AWS
+//! refuses of a profile is not its caller's doing. An example: of 1000 calls 30 are
 //! told `CALLER_QUOTA_EXHAUSTED`, 20 `UPSTREAM_UNAVAILABLE` and 2 `STORE_UNAVAILABLE`.
 //! The latter two are both `UNAVAILABLE`; 0.2 % of the calls met a fault of our own.
 //!
@@ -97,6 +98,8 @@ reasons! {
     UpstreamUnavailable = "UPSTREAM_UNAVAILABLE", Aws;
     UpstreamTimeout = "UPSTREAM_TIMEOUT", Aws;
     UpstreamMalformed = "UPSTREAM_MALFORMED", Aws;
+    /// The operators wrote what AWS refuses, and every call for it fails.
+    UpstreamInvalidProfile = "UPSTREAM_INVALID_PARAMETER", Livegate;
     /// Nobody else would be told of it, and mostly the account or the endpoint is wrong.
     UpstreamUnknown = "UPSTREAM_UNKNOWN", Livegate;
     UpstreamAccessDenied = "UPSTREAM_ACCESS_DENIED", Livegate;
@@ -123,7 +126,7 @@ impl Reason {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
+    use std::collections::BTreeSet;
 
     use super::*;
 
@@ -141,16 +144,17 @@ mod tests {
     }
 
     /// Whose fault the runbook says each is.
-    fn table() -> BTreeMap<&'static str, &'static str> {
+    fn table() -> BTreeSet<(&'static str, &'static str)> {
         let (_, section) = RUNBOOK.split_once("\n## Whose fault it is\n").unwrap();
         let section = section.split("\n## ").next().unwrap();
         let rows = section.lines().filter(|line| line.starts_with("| `"));
-        let mut table = BTreeMap::new();
+        let mut table = BTreeSet::new();
         for row in rows {
             let cells: Vec<_> = row.split('|').map(str::trim).collect();
             for reason in cells[1].split(", ") {
-                let before = table.insert(reason.trim_matches('`'), cells[2].trim_matches('`'));
-                assert_eq!(before, None, "{reason} is there twice");
+                let fault = cells[2].trim_matches('`');
+                let is_new = table.insert((reason.trim_matches('`'), fault));
+                assert!(is_new, "{reason} is there twice");
             }
             assert!(!cells[3].is_empty(), "no why: {row}");
         }
@@ -170,8 +174,9 @@ mod tests {
         let reasons = Reason::NAMED.iter().copied().chain(bare);
         let mut table = table();
         for reason in reasons {
-            let told = table.remove(reason.as_str());
-            assert_eq!(told, Some(reason.fault().as_str()), "{reason}");
+            let fault = reason.fault().as_str();
+            let is_told = table.remove(&(reason.as_str(), fault));
+            assert!(is_told, "{reason}: {fault}");
         }
         assert!(table.is_empty(), "no such reasons: {table:?}");
     }
