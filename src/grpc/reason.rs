@@ -132,15 +132,34 @@ mod tests {
 
     const RUNBOOK: &str = include_str!("../../deploy/runbook.md");
 
+    /// What stands in the column `reason` of a document's tables, by whole words.
+    fn reasons_in<'a>(document: &'a str, table: &str) -> BTreeSet<&'a str> {
+        let rows = document.lines().map(str::trim_start);
+        let rows = rows.filter_map(|line| line.strip_prefix(table));
+        let cells = rows.filter_map(|row| row.split('|').nth(1));
+        let is_between = |c: char| !c.is_ascii_uppercase() && c != '_';
+        cells.flat_map(|cell| cell.split(is_between)).collect()
+    }
+
     #[test]
     fn readme_and_contract_say_of_every_reason_what_to_do() {
-        let contract = include_str!("../../proto/livegate/v1/session.proto");
-        let readme = include_str!("../../README.md");
+        let contract = reasons_in(
+            include_str!("../../proto/livegate/v1/session.proto"),
+            "// |",
+        );
+        let readme = reasons_in(include_str!("../../README.md"), "|");
         for reason in Reason::NAMED.iter().map(|reason| reason.as_str()) {
-            assert!(readme.contains(&format!("`{reason}`")), "README: {reason}");
-            let in_contract = |line: &str| line.starts_with("// |") && line.contains(reason);
-            assert!(contract.lines().any(in_contract), "contract: {reason}");
+            assert!(readme.contains(reason), "README: {reason}");
+            assert!(contract.contains(reason), "contract: {reason}");
         }
+    }
+
+    #[test]
+    fn a_reason_is_not_found_in_a_code_nor_in_a_longer_one() {
+        let rows = "| `INTERNAL` | `UPSTREAM_INTERNAL`, `QUOTA_EXHAUSTED` (or so) | no |";
+        let found = reasons_in(rows, "|");
+        assert!(found.contains("UPSTREAM_INTERNAL") && found.contains("QUOTA_EXHAUSTED"));
+        assert!(!found.contains("INTERNAL") && !found.contains("EXHAUSTED"));
     }
 
     /// Whose fault the runbook says each is.
