@@ -89,6 +89,9 @@ reasons! {
     RequestIdExpired = "REQUEST_ID_EXPIRED", Caller;
     RequestIdConflict = "REQUEST_ID_CONFLICT", Caller;
     CallerQuotaExhausted = "CALLER_QUOTA_EXHAUSTED", Caller;
+    /// The places are taken before it is known who calls: whoever fills them is a
+    /// caller, and could have others woken at night.
+    TooManyRequestsInFlight = "TOO_MANY_REQUESTS_IN_FLIGHT", Caller;
     DeadlineExceeded = "DEADLINE_EXCEEDED", Caller;
     UpstreamInvalidParameter = "UPSTREAM_INVALID_PARAMETER", Caller;
     QuotaExhausted = "QUOTA_EXHAUSTED", Quota;
@@ -106,8 +109,6 @@ reasons! {
     UpstreamCredentials = "UPSTREAM_CREDENTIALS", Livegate;
     StoreUnavailable = "STORE_UNAVAILABLE", Livegate;
     ShuttingDown = "SHUTTING_DOWN", Livegate;
-    /// The bound is ours, and whoever comes next meets it, whoever has filled it.
-    TooManyRequestsInFlight = "TOO_MANY_REQUESTS_IN_FLIGHT", Livegate;
     Internal = "INTERNAL", Livegate;
 }
 

@@ -183,7 +183,7 @@ async fn a_call_that_never_reached_a_handler_is_counted_too() {
     assert_eq!(refused.reason, "TOO_MANY_REQUESTS_IN_FLIGHT");
     let expected = counts([
         ("CreateSession REQUEST_TOO_SLOW caller", 1),
-        ("CreateSession TOO_MANY_REQUESTS_IN_FLIGHT livegate", 1),
+        ("CreateSession TOO_MANY_REQUESTS_IN_FLIGHT caller", 1),
     ]);
     assert_eq!(failures(&process).await, expected);
     hanging.abort();
