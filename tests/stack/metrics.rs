@@ -87,3 +87,28 @@ async fn a_call_that_is_cut_off_with_its_connection_looks_as_if_given_up() {
     assert!(page.contains("or Livegate cut it off as a grace ended"), "it says so");
     process.leave().await;
 }
+
+#[tokio::test]
+async fn an_attempt_that_is_given_up_after_more_than_a_second_hung_at_aws() {
+    let process = Process::up(at_once(), &[]).await;
+    process.play("create:hang**");
+    let hurried = process.caller().within(Duration::from_millis(200));
+    hurried.create().await.unwrap_err();
+    let patient = process.caller().within(Duration::from_millis(1300));
+    patient.create().await.unwrap_err();
+    let caller = process.caller();
+    for millis in [100, 1300] {
+        let given_up = timeout(Duration::from_millis(millis), caller.create()).await;
+        assert!(given_up.is_err());
+    }
+    while cancelled(&process).await < 2 {
+        sleep(Duration::from_millis(5)).await;
+    }
+    let page = process.get("/metrics").await.unwrap();
+    for (outcome, number) in [("deadline", 1), ("cancelled", 1), ("hung", 2)] {
+        let labels = format!("operation=\"create\",attempt=\"first\",outcome=\"{outcome}\"");
+        let line = format!("\nlivegate_upstream_attempts_total{{{labels}}} {number}\n");
+        assert!(page.contains(&line), "{outcome}\n{page}");
+    }
+    process.leave().await;
+}
