@@ -43,6 +43,10 @@ impl AuthMetrics {
     /// Registers the metrics.
     pub fn register(registry: &mut Registry) -> Self {
         let metrics = Self::default();
+        // A rate is made of two readings: the one failure that is our own fault must not
+        // go unseen as it begins.
+        let reason = NotAuthenticated::KeysMissing.label();
+        metrics.failures.get_or_create(&Reason { reason }).inc_by(0);
         registry.register(
             "livegate_auth_failures",
             "Calls whose caller was not authenticated, by reason",
@@ -103,4 +107,26 @@ impl AuthMetrics {
 )]
 fn wall_clock() -> SystemTime {
     SystemTime::now()
+}
+
+#[cfg(test)]
+mod tests {
+    use prometheus_client::encoding::text::encode;
+
+    use super::*;
+
+    #[test]
+    fn that_there_are_no_keys_is_counted_from_zero_on() {
+        let mut registry = Registry::default();
+        let metrics = AuthMetrics::register(&mut registry);
+        let page = |registry: &Registry| {
+            let mut page = String::new();
+            encode(&mut page, registry).unwrap();
+            page
+        };
+        let line = "\nlivegate_auth_failures_total{reason=\"keys_missing\"} ";
+        assert!(page(&registry).contains(&format!("{line}0\n")));
+        metrics.failed(NotAuthenticated::KeysMissing);
+        assert!(page(&registry).contains(&format!("{line}1\n")));
+    }
 }

@@ -38,6 +38,7 @@ impl Failure {
                 | SessionError::DeadlineExceeded
                 | SessionError::DeadlineExceededUpstream
                 | SessionError::StoreUnavailable(_)
+                | SessionError::ProfileRefused { .. }
                 | SessionError::Upstream(_),
             )
             | Self::Invalid(_)
@@ -81,6 +82,14 @@ fn log(failure: &SessionError) {
                 failure = %failure,
                 aws.request_id = upstream.aws_request_id.as_deref(),
                 "aws does not let the service in: check its role and credentials"
+            );
+        }
+        SessionError::ProfileRefused { profile, error } => {
+            error!(
+                failure = %error,
+                profile = profile.as_str(),
+                aws.request_id = error.aws_request_id.as_deref(),
+                "aws refuses a profile: whoever asks for it has no session"
             );
         }
         _ => info!(failure = %failure, "call failed"),

@@ -44,7 +44,7 @@ struct CallLabels {
     grpc_status: &'static str,
 }
 
-/// At most a series for each method and reason, as the reason decides the fault.
+/// At most a series for each method and named reason: the reason decides the fault.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ErrorLabels {
     grpc_method: Arc<str>,
@@ -69,14 +69,15 @@ impl GrpcMetrics {
         registry.register(
             "grpc_server_call_duration_seconds",
             "How long calls took from their headers to the answer, by method and status; \
-             CANCELLED: the caller gave up first",
+             CANCELLED: the caller gave up first, or Livegate cut it off as a grace ended",
             durations.clone(),
         );
         let errors = errors_of_ours_at_zero();
         registry.register(
             "livegate_rpc_errors",
             "Calls that failed, by method, the reason that the caller was told, and whose fault \
-             that is: alarm on those of livegate; CANCELLED: the caller gave up first",
+             that is: alarm on those of livegate; CANCELLED: the caller gave up first, or Livegate \
+             cut it off as a grace ended",
             errors.clone(),
         );
         Self {

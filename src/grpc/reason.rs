@@ -1,7 +1,8 @@
 //! Why a call failed, as its `ErrorInfo` says it, and whose fault that is.
 //!
 //! Every error that leaves has exactly one reason, and every reason one fault: the
-//! alerts go by that, for a code does not tell. An example: of 1000 calls 30 are
+//! alerts go by that, for a code does not tell. One word on the wire has two: what AWS
+//! refuses of a profile is not its caller's doing. An example: of 1000 calls 30 are
 //! told `CALLER_QUOTA_EXHAUSTED`, 20 `UPSTREAM_UNAVAILABLE` and 2 `STORE_UNAVAILABLE`.
 //! The latter two are both `UNAVAILABLE`; 0.2 % of the calls met a fault of our own.
 //!
@@ -88,6 +89,9 @@ reasons! {
     RequestIdExpired = "REQUEST_ID_EXPIRED", Caller;
     RequestIdConflict = "REQUEST_ID_CONFLICT", Caller;
     CallerQuotaExhausted = "CALLER_QUOTA_EXHAUSTED", Caller;
+    /// The places are taken before it is known who calls: whoever fills them is a
+    /// caller, and could have others woken at night.
+    TooManyRequestsInFlight = "TOO_MANY_REQUESTS_IN_FLIGHT", Caller;
     DeadlineExceeded = "DEADLINE_EXCEEDED", Caller;
     UpstreamInvalidParameter = "UPSTREAM_INVALID_PARAMETER", Caller;
     QuotaExhausted = "QUOTA_EXHAUSTED", Quota;
@@ -97,14 +101,14 @@ reasons! {
     UpstreamUnavailable = "UPSTREAM_UNAVAILABLE", Aws;
     UpstreamTimeout = "UPSTREAM_TIMEOUT", Aws;
     UpstreamMalformed = "UPSTREAM_MALFORMED", Aws;
+    /// The operators wrote what AWS refuses, and every call for it fails.
+    UpstreamInvalidProfile = "UPSTREAM_INVALID_PARAMETER", Livegate;
     /// Nobody else would be told of it, and mostly the account or the endpoint is wrong.
     UpstreamUnknown = "UPSTREAM_UNKNOWN", Livegate;
     UpstreamAccessDenied = "UPSTREAM_ACCESS_DENIED", Livegate;
     UpstreamCredentials = "UPSTREAM_CREDENTIALS", Livegate;
     StoreUnavailable = "STORE_UNAVAILABLE", Livegate;
     ShuttingDown = "SHUTTING_DOWN", Livegate;
-    /// The bound is ours, and whoever comes next meets it, whoever has filled it.
-    TooManyRequestsInFlight = "TOO_MANY_REQUESTS_IN_FLIGHT", Livegate;
     Internal = "INTERNAL", Livegate;
 }
 
@@ -123,34 +127,54 @@ impl Reason {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
+    use std::collections::BTreeSet;
 
     use super::*;
 
     const RUNBOOK: &str = include_str!("../../deploy/runbook.md");
 
+    /// What stands in the column `reason` of a document's tables, by whole words.
+    fn reasons_in<'a>(document: &'a str, table: &str) -> BTreeSet<&'a str> {
+        let rows = document.lines().map(str::trim_start);
+        let rows = rows.filter_map(|line| line.strip_prefix(table));
+        let cells = rows.filter_map(|row| row.split('|').nth(1));
+        let is_between = |c: char| !c.is_ascii_uppercase() && c != '_';
+        cells.flat_map(|cell| cell.split(is_between)).collect()
+    }
+
     #[test]
     fn readme_and_contract_say_of_every_reason_what_to_do() {
-        let contract = include_str!("../../proto/livegate/v1/session.proto");
-        let readme = include_str!("../../README.md");
+        let contract = reasons_in(
+            include_str!("../../proto/livegate/v1/session.proto"),
+            "// |",
+        );
+        let readme = reasons_in(include_str!("../../README.md"), "|");
         for reason in Reason::NAMED.iter().map(|reason| reason.as_str()) {
-            assert!(readme.contains(&format!("`{reason}`")), "README: {reason}");
-            let in_contract = |line: &str| line.starts_with("// |") && line.contains(reason);
-            assert!(contract.lines().any(in_contract), "contract: {reason}");
+            assert!(readme.contains(reason), "README: {reason}");
+            assert!(contract.contains(reason), "contract: {reason}");
         }
     }
 
+    #[test]
+    fn a_reason_is_not_found_in_a_code_nor_in_a_longer_one() {
+        let rows = "| `INTERNAL` | `UPSTREAM_INTERNAL`, `QUOTA_EXHAUSTED` (or so) | no |";
+        let found = reasons_in(rows, "|");
+        assert!(found.contains("UPSTREAM_INTERNAL") && found.contains("QUOTA_EXHAUSTED"));
+        assert!(!found.contains("INTERNAL") && !found.contains("EXHAUSTED"));
+    }
+
     /// Whose fault the runbook says each is.
-    fn table() -> BTreeMap<&'static str, &'static str> {
+    fn table() -> BTreeSet<(&'static str, &'static str)> {
         let (_, section) = RUNBOOK.split_once("\n## Whose fault it is\n").unwrap();
         let section = section.split("\n## ").next().unwrap();
         let rows = section.lines().filter(|line| line.starts_with("| `"));
-        let mut table = BTreeMap::new();
+        let mut table = BTreeSet::new();
         for row in rows {
             let cells: Vec<_> = row.split('|').map(str::trim).collect();
             for reason in cells[1].split(", ") {
-                let before = table.insert(reason.trim_matches('`'), cells[2].trim_matches('`'));
-                assert_eq!(before, None, "{reason} is there twice");
+                let fault = cells[2].trim_matches('`');
+                let is_new = table.insert((reason.trim_matches('`'), fault));
+                assert!(is_new, "{reason} is there twice");
             }
             assert!(!cells[3].is_empty(), "no why: {row}");
         }
@@ -170,8 +194,9 @@ mod tests {
         let reasons = Reason::NAMED.iter().copied().chain(bare);
         let mut table = table();
         for reason in reasons {
-            let told = table.remove(reason.as_str());
-            assert_eq!(told, Some(reason.fault().as_str()), "{reason}");
+            let fault = reason.fault().as_str();
+            let is_told = table.remove(&(reason.as_str(), fault));
+            assert!(is_told, "{reason}: {fault}");
         }
         assert!(table.is_empty(), "no such reasons: {table:?}");
     }

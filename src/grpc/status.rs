@@ -169,6 +169,10 @@ impl Explained {
             SessionError::StoreUnavailable(_) => told(Code::Unavailable, Reason::StoreUnavailable)
                 .come_back(ComeBack::After(TRANSIENT_DELAY)),
             SessionError::Refused(refused) => Self::of_refusal(*refused, call),
+            SessionError::ProfileRefused { error, .. } => Self {
+                reason: Reason::UpstreamInvalidProfile,
+                ..Self::of_upstream(error)
+            },
             SessionError::Upstream(error) => Self::of_upstream(error),
         };
         explained.with("caller", &call.caller)

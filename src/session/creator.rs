@@ -30,7 +30,7 @@ use crate::session::words::{
     CallerId, ClientRequestToken, RequestId, SESSION_LIFE, SessionId, SessionSettings, Subject,
     Wanted,
 };
-use crate::upstream::{Answer, LivenessApi};
+use crate::upstream::{Answer, LivenessApi, UpstreamErrorKind};
 
 /// What a caller asks for.
 #[derive(Clone, Debug)]
@@ -177,7 +177,7 @@ impl<A: LivenessApi> Creator<A> {
             order.witness.answered(value, aws_request_id, effort);
             value
         });
-        (effort, session)
+        (effort, session.map_err(|error| laid_to(&order.wanted, error)))
     }
 
     fn answer(
@@ -228,6 +228,19 @@ async fn joined(
         Ok(session) => session.copied(),
         Err(_) if claim.sent().is_some() => Err(SessionError::DeadlineExceededUpstream),
         Err(_) => Err(SessionError::DeadlineExceeded),
+    }
+}
+
+/// A parameter that AWS refuses is its who wrote it: of a profile, the operators.
+fn laid_to(wanted: &Wanted, error: SessionError) -> SessionError {
+    match (wanted, error) {
+        (Wanted::Profile(profile), SessionError::Upstream(error))
+            if error.kind == UpstreamErrorKind::InvalidParameter =>
+        {
+            let profile = profile.clone();
+            SessionError::ProfileRefused { profile, error }
+        }
+        (_, error) => error,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::admission::Refused;
 use crate::policy::NotAllowed;
+use crate::session::words::ProfileName;
 use crate::upstream::UpstreamError;
 
 /// Why there is no session, or no result.
@@ -33,6 +34,15 @@ pub enum SessionError {
     /// There is no record of the request id to be had, and there has to be one.
     #[error("no record of the request_id can be kept: {0}")]
     StoreUnavailable(String),
+    /// AWS refused a parameter that the operators have under this name: it is theirs
+    /// to mend, and their caller's by no means.
+    #[error("the profile {}: {error}", profile.as_str())]
+    ProfileRefused {
+        /// The name.
+        profile: ProfileName,
+        /// What AWS said.
+        error: UpstreamError,
+    },
     /// AWS said no, or said nothing, and there was no further attempt.
     #[error(transparent)]
     Upstream(UpstreamError),

@@ -25,6 +25,10 @@ const WAITS: [f64; 12] = [
 /// Upper bounds in seconds of one attempt: AWS's usual, and its bad days.
 const ATTEMPTS: [f64; 11] = [0.01, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 2.0, 3.0, 10.0];
 
+/// AWS answers in a third of this. An attempt that was given up later shows a slow AWS,
+/// one that was given up sooner a caller in a hurry.
+const HUNG_AFTER: Duration = Duration::from_secs(1);
+
 /// AWS's codes that have a series of their own; what comes over the network must
 /// not make any. They are those that its documentation names for these operations.
 const CODES: [&str; 14] = [
@@ -133,8 +137,9 @@ impl AttemptMetrics {
     fn register_attempts(&self, registry: &mut Registry) {
         registry.register(
             "livegate_upstream_attempts",
-            "Attempts at AWS by outcome; each one spent a call of the quota. \
-             access_denied and credentials are ours to mend",
+            "Attempts at AWS by outcome; each one spent a call of the quota. access_denied and \
+             credentials are ours to mend. Given up by their callers: deadline and cancelled \
+             within a second, hung later, which AWS has to answer for",
             self.attempts.clone(),
         );
         registry.register(
@@ -245,7 +250,8 @@ impl OperationMetrics {
     }
 }
 
-/// Counts its attempt when dropped: a call that is given up counts as cancelled.
+/// Counts its attempt when dropped: a call that is given up counts as cancelled, or as
+/// hung.
 pub(super) struct AttemptGuard {
     all: AttemptMetrics,
     labels: AttemptLabels,
@@ -267,12 +273,17 @@ impl AttemptGuard {
 
 impl Drop for AttemptGuard {
     fn drop(&mut self) {
+        let took = self.left.elapsed();
+        let is_given_up = matches!(self.labels.outcome, "deadline" | "cancelled");
+        if is_given_up && took > HUNG_AFTER {
+            self.labels.outcome = "hung";
+        }
         self.all.attempts.get_or_create(&self.labels).inc();
         let label = OperationLabel {
             operation: self.labels.operation,
         };
         let durations = self.all.durations.get_or_create(&label);
-        durations.observe(self.left.elapsed().as_secs_f64());
+        durations.observe(took.as_secs_f64());
     }
 }
 

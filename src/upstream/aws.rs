@@ -28,9 +28,14 @@ pub use self::metrics::CredentialsMetrics;
 use super::{Answer, LivenessApi, UpstreamError, UpstreamErrorKind};
 use crate::session::words::{ClientRequestToken, LivenessResult, SessionId, SessionSettings};
 
-/// How long the credentials may take to load. Left to itself, the SDK would
-/// derive about 6 s from the retries that are off here.
+/// How long the credentials may take to load, where the attempt that needs them has
+/// as much time. Left to itself, the SDK would derive about 6 s from the retries that
+/// are off here.
 const CREDENTIALS_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long the attempt may take that loads them before the first call: so long that
+/// it is the loading which ends first.
+const WARM_UP_TIMEOUT: Duration = Duration::from_secs(12);
 
 /// Where AWS is, and how long one attempt may take.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,7 +111,7 @@ impl Rekognition {
     /// # Errors
     /// Where no provider has any.
     pub async fn warm_up(&self) -> Result<(), NoCredentials> {
-        warm_up::load_credentials(&self.client, CREDENTIALS_TIMEOUT)
+        warm_up::load_credentials(&self.client, WARM_UP_TIMEOUT)
             .await
             .map_err(NoCredentials)
     }

@@ -59,12 +59,12 @@ def get(url: str, data: bytes | None = None) -> tuple[int, str]:
 class Process:
     """A command of Livegate that stays up, until `stop` ends it."""
 
-    def __init__(self, log: Path, *arguments: str):
+    def __init__(self, log: Path, *arguments: str, env: dict[str, str] | None = None):
         self.log = log
         with log.open("wb") as output:
             self.process = subprocess.Popen(
                 [BINARY, *arguments],
-                env=environment(),
+                env=env or environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -152,7 +152,7 @@ class Server(Process):
         "shutdown.grace": "5s",
     }
 
-    def __init__(self, log: Path, simulator: Simulator, settings: dict):
+    def __init__(self, log: Path, simulator: Simulator, settings: dict, env: dict[str, str] | None = None):
         self.address = f"127.0.0.1:{free_port()}"
         self.admin = f"http://127.0.0.1:{free_port()}"
         own = {
@@ -161,7 +161,7 @@ class Server(Process):
             "upstream.endpoint_url": simulator.url,
         }
         config = write_config(log.with_suffix(".toml"), self.QUICK | own | settings)
-        super().__init__(log, "serve", "--config", str(config))
+        super().__init__(log, "serve", "--config", str(config), env=env)
         self.wait_until_answers(f"{self.admin}/readyz")
 
 

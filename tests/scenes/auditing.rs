@@ -151,6 +151,27 @@ async fn a_result_that_is_read_and_one_that_is_refused_leave_a_line_each() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_read_is_refused_before_the_rules_and_leaves_no_line() {
+    let scene = Audited::up(Setup {
+        unsaid: Unsaid::Nothing,
+        ..Setup::default()
+    })
+    .await;
+    let payments = scene.livegate.caller().named("payments");
+    for (bytes, reason) in [
+        (vec![0xff], "INVALID_REQUEST"),
+        (vec![0; 64 * 1024 + 1], "MESSAGE_TOO_LARGE"),
+    ] {
+        let path = "/livegate.v1.SessionService/CreateSession";
+        let told = payments.send(path, bytes.into()).await.unwrap_err();
+        assert_eq!(told.reason, reason);
+    }
+    payments.create().await.unwrap_err();
+    let lines = scene.lines().await;
+    assert_eq!(lines.len(), 1, "of the one that could be read: {lines:?}");
+}
+
 /// As wrong as it can be, but for what it names.
 fn malformed() -> v1::CreateSessionRequest {
     v1::CreateSessionRequest {

@@ -137,6 +137,29 @@ async fn of_the_failures_at_aws_those_of_our_access_are_ours() {
 }
 
 #[tokio::test]
+async fn a_profile_that_aws_refuses_is_ours_and_a_callers_own_settings_are_its() {
+    let process = Process::up(at_once(), &["profiles.kyc.audit_images_limit=1"]).await;
+    let caller = process.caller();
+    let of_a_profile = v1::CreateSessionRequest {
+        profile: "kyc".to_owned(),
+        ..Default::default()
+    };
+    let mut failed = Vec::new();
+    for (request, whose) in [
+        (of_a_profile, "livegate"),
+        (v1::CreateSessionRequest::default(), "caller"),
+    ] {
+        process.play("create:InvalidParameterException/400");
+        let told = caller.ask(request).await.unwrap_err();
+        assert_eq!(told.reason, "UPSTREAM_INVALID_PARAMETER");
+        assert_eq!(told.metadata["aws_code"], "InvalidParameterException");
+        failed.push((CREATE, told, whose));
+    }
+    are_counted(&process, failed).await;
+    process.leave().await;
+}
+
+#[tokio::test]
 async fn a_call_that_never_reached_a_handler_is_counted_too() {
     let set = ["grpc.max_requests_in_flight=1", "grpc.body_timeout=100ms"];
     let process = Process::up(at_once(), &set).await;
@@ -160,7 +183,7 @@ async fn a_call_that_never_reached_a_handler_is_counted_too() {
     assert_eq!(refused.reason, "TOO_MANY_REQUESTS_IN_FLIGHT");
     let expected = counts([
         ("CreateSession REQUEST_TOO_SLOW caller", 1),
-        ("CreateSession TOO_MANY_REQUESTS_IN_FLIGHT livegate", 1),
+        ("CreateSession TOO_MANY_REQUESTS_IN_FLIGHT caller", 1),
     ]);
     assert_eq!(failures(&process).await, expected);
     hanging.abort();

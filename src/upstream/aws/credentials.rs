@@ -3,6 +3,9 @@
 //! The SDK's own has no invalidation: credentials that AWS stops accepting
 //! before their time would be sent until they expire.
 //!
+//! Calls that need new ones wait for nine tenths of their attempt's time at most: with
+//! an attempt of 3 s a provider that hangs is told of as such after 2.7 s.
+//!
 //! An example: AWS refuses the keys that were loaded at 8:00. They are asked for
 //! anew at 9:00, and again each second while that does not help. Where the provider
 //! has the same ones still, they are those of 8:00; other keys are those of 9:00.
@@ -13,11 +16,14 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use aws_credential_types::Credentials;
+use aws_credential_types::provider::error::CredentialsError;
+use aws_sdk_rekognition::config::timeout::TimeoutConfig;
 use aws_sdk_rekognition::config::{ConfigBag, IdentityCache, RuntimeComponents};
+use aws_sdk_rekognition::error::BoxError;
 use aws_smithy_runtime_api::client::identity::{
     Identity, IdentityFuture, ResolveCachedIdentity, SharedIdentityCache, SharedIdentityResolver,
 };
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::metrics::CredentialsMetrics;
 
@@ -89,6 +95,23 @@ fn empty(load_timeout: Duration) -> SharedIdentityCache {
     IdentityCache::lazy().load_timeout(load_timeout).build()
 }
 
+/// Nine tenths of an attempt's time: loading that hangs must end before the attempt
+/// does, or it would look like an AWS that does not answer.
+fn share_of_attempt(config: &ConfigBag) -> Duration {
+    let timeouts = config.load::<TimeoutConfig>();
+    let attempt = timeouts.and_then(TimeoutConfig::operation_attempt_timeout);
+    attempt.map_or(Duration::MAX, |attempt| attempt / 10 * 9)
+}
+
+/// The SDK's own cache has errors of other kinds too.
+fn named(error: BoxError) -> BoxError {
+    if error.is::<CredentialsError>() {
+        error
+    } else {
+        CredentialsError::provider_error(error).into()
+    }
+}
+
 impl fmt::Debug for RefreshableIdentityCache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("RefreshableIdentityCache(..)")
@@ -104,9 +127,11 @@ impl ResolveCachedIdentity for RefreshableIdentityCache {
     ) -> IdentityFuture<'a> {
         let current = self.current.load_full();
         IdentityFuture::new(async move {
-            let identity = current
-                .resolve_cached_identity(resolver, components, config)
-                .await?;
+            let loading = current.resolve_cached_identity(resolver, components, config);
+            let within = share_of_attempt(config).min(self.load_timeout);
+            let identity = timeout(within, loading).await;
+            let too_late = |_| CredentialsError::provider_timed_out(within);
+            let identity = identity.map_err(too_late)?.map_err(named)?;
             self.seen(&identity);
             Ok(identity)
         })
@@ -119,13 +144,17 @@ mod tests {
     use std::time::SystemTime;
 
     use aws_credential_types::provider::{self, ProvideCredentials, future};
+    use aws_sdk_rekognition::config::retry::RetryConfig;
     use aws_sdk_rekognition::config::{BehaviorVersion, Region};
     use aws_sdk_rekognition::{Client, Config};
     use prometheus_client::encoding::text::encode;
     use prometheus_client::registry::Registry;
 
+    use super::super::WARM_UP_TIMEOUT;
+    use super::super::error::translate;
     use super::super::warm_up::load_credentials;
     use super::*;
+    use crate::upstream::UpstreamErrorKind;
 
     /// How many loads get the same keys, each of which lives longer than the last.
     #[derive(Clone, Debug)]
@@ -212,5 +241,57 @@ mod tests {
         scene.cache.refresh();
         assert_eq!(scene.loaded_at().await, first, "they live longer, no more");
         assert_eq!(scene.loads(), 2);
+    }
+
+    /// A provider that never answers.
+    #[derive(Debug)]
+    struct Hanging;
+
+    impl ProvideCredentials for Hanging {
+        fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+        where
+            Self: 'a,
+        {
+            future::ProvideCredentials::new(std::future::pending())
+        }
+    }
+
+    /// A client whose attempts may take `attempt`, and whose credentials never come.
+    fn hanging(attempt: Duration) -> Client {
+        let timeouts = TimeoutConfig::builder().operation_attempt_timeout(attempt);
+        let metrics = CredentialsMetrics::default();
+        let config = Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("us-east-1"))
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(timeouts.build())
+            .credentials_provider(Hanging)
+            .identity_cache(RefreshableIdentityCache::new(
+                Duration::from_secs(10),
+                metrics,
+            ));
+        Client::from_conf(config.build())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn credentials_that_never_come_end_before_the_attempt_and_are_named() {
+        for (attempt, within) in [(3000, 2700), (400, 360), (60_000, 10_000)] {
+            let begun = Instant::now();
+            let call = hanging(Duration::from_millis(attempt)).create_face_liveness_session();
+            let error = translate(&call.send().await.unwrap_err());
+            assert_eq!(error.kind, UpstreamErrorKind::Credentials, "{attempt} ms");
+            let took = begun.elapsed().as_millis();
+            assert!((within..within + 50).contains(&took), "{took} of {within} ms");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_first_loading_has_all_its_time_however_short_attempts_are() {
+        let begun = Instant::now();
+        let client = hanging(Duration::from_millis(400));
+        let told = load_credentials(&client, WARM_UP_TIMEOUT).await;
+        let told = told.unwrap_err();
+        assert!(told.contains("10s"), "{told}");
+        assert_eq!(begun.elapsed().as_secs(), 10);
     }
 }

@@ -53,8 +53,8 @@ impl CredentialsMetrics {
         );
         registry.register(
             "livegate_aws_credentials_refreshes",
-            "How often AWS refused the credentials, so that new ones were asked for; more than a \
-             few: look at the role",
+            "How often AWS refused the credentials, or none came, so that they were asked for \
+             anew; more than a few: look at the role, and at what gives it to the pod",
             metrics.refreshes.clone(),
         );
         metrics

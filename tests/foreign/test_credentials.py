@@ -1,0 +1,91 @@
+"""A container's credentials, from an endpoint over HTTP that stops answering."""
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import grpc
+import pytest
+
+from processes import Server, environment, get
+from refusals import refused
+
+ATTEMPT_SECONDS = 1
+# The SDK asks anew at the end, or up to ten seconds before.
+LIFE_SECONDS = 2
+
+
+class Endpoint:
+    """What EKS or ECS has beside a pod: it answers until it `hangs`."""
+
+    def __init__(self):
+        self.asked, self.hangs, self.over = 0, threading.Event(), threading.Event()
+        endpoint = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                endpoint.asked += 1
+                if endpoint.hangs.is_set():
+                    endpoint.over.wait(60)
+                    return
+                ends = datetime.now(UTC) + timedelta(seconds=LIFE_SECONDS)
+                keys = {"AccessKeyId": "test", "SecretAccessKey": "test", "Token": "test"}
+                body = json.dumps(keys | {"Expiration": ends.strftime("%Y-%m-%dT%H:%M:%SZ")}).encode()
+                self.send_response(200)
+                self.send_header("content-type", "application/json")
+                self.send_header("content-length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}/credentials"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def stop(self) -> None:
+        """Lets go of whoever waits."""
+        self.over.set()
+        self.server.shutdown()
+        self.server.server_close()
+
+
+@pytest.fixture
+def endpoint() -> Iterator[Endpoint]:
+    """An endpoint that answers."""
+    endpoint = Endpoint()
+    yield endpoint
+    endpoint.stop()
+
+
+def of_container(endpoint: Endpoint) -> dict[str, str]:
+    """The environment of a pod whose credentials are at the endpoint alone."""
+    of_pod = environment(AWS_CONTAINER_CREDENTIALS_FULL_URI=endpoint.url)
+    return {name: value for name, value in of_pod.items() if not name.startswith(("AWS_ACCESS", "AWS_SECRET"))}
+
+
+def test_credentials_that_hang_are_livegates_fault_and_not_a_timeout_of_aws(endpoint, started, simulator, connect):
+    settings = {"upstream.attempt_timeout": f"{ATTEMPT_SECONDS}s", "retry.base_delay": "1ms"}
+    server = started(Server, simulator, settings, of_container(endpoint))
+    client = connect(server)
+    assert endpoint.asked, "they came from there before it was ready"
+    endpoint.hangs.set()
+    time.sleep(LIFE_SECONDS)
+    began = time.monotonic()
+    refusal = refused(client.create)
+    took = time.monotonic() - began
+
+    assert (refusal.code, refusal.reason) == (grpc.StatusCode.INTERNAL, "UPSTREAM_CREDENTIALS")
+    assert took < 2 * ATTEMPT_SECONDS, "one try more, and neither to its end"
+    assert simulator.creates() == 0, "nothing is sent without credentials"
+    page = get(f"{server.admin}/metrics")[1]
+    assert 'reason="UPSTREAM_CREDENTIALS",fault="livegate"} 1\n' in page
+    for attempt in ("first", "retry"):
+        assert f'attempt="{attempt}",outcome="credentials"}} 1\n' in page
+    endpoint.hangs.clear()
+    time.sleep(1)
+    assert client.create().session_id, "and it goes on as soon as they come again"
