@@ -99,7 +99,8 @@ impl Auth {
     }
 
     /// Who calls, by what the call presents at `now`. It waits two seconds at most,
-    /// for a key that is not known yet. Dropped half way, it leaves nothing behind.
+    /// for a key that is not known yet. Dropped half way, it leaves nothing behind but, where
+    /// there are no keys, its count.
     ///
     /// # Errors
     /// Where the mode asks for more than was presented, or for something else.
@@ -157,7 +158,13 @@ impl Auth {
         if !judged.as_ref().is_err_and(|failure| failure.may_pass()) {
             return judged;
         }
-        match tokens.ring.newer_than(keys.as_ref()).await {
+        // Its deadline may end first, or its caller hang up: for want of keys all the same.
+        let wait = keys.is_none().then(|| self.metrics.waits_for_keys());
+        let newer = tokens.ring.newer_than(keys.as_ref()).await;
+        if let Some(wait) = wait {
+            wait.over();
+        }
+        match newer {
             Some(newer) => tokens.rules.judge(token, Some(&newer), now),
             None => judged,
         }

@@ -71,6 +71,12 @@ impl AuthMetrics {
         self.failures.get_or_create(&Reason { reason }).inc();
     }
 
+    /// A call waits for the first keys: until it has been told something, it counts as
+    /// one without them when it is dropped.
+    pub(super) fn waits_for_keys(&self) -> WaitGuard<'_> {
+        WaitGuard(Some(self))
+    }
+
     pub(super) fn keys_changed(&self, source: &JwksSource) {
         self.fetched("changed");
         self.keys_are_fresh(source);
@@ -98,6 +104,24 @@ impl AuthMetrics {
             JwksSource::Url { .. } => "url",
         };
         self.read.get_or_create(&Source { source }).set(seconds);
+    }
+}
+
+/// Counts its call when dropped, unless the wait was over.
+pub(super) struct WaitGuard<'a>(Option<&'a AuthMetrics>);
+
+impl WaitGuard<'_> {
+    /// What is known now is judged, and counted, like that of any other call.
+    pub(super) fn over(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for WaitGuard<'_> {
+    fn drop(&mut self) {
+        if let Some(metrics) = self.0 {
+            metrics.failed(NotAuthenticated::KeysMissing);
+        }
     }
 }
 

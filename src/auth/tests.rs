@@ -1,5 +1,11 @@
 //! Who is let in by each mode, without a connection.
 
+use std::time::Duration;
+
+use prometheus_client::encoding::text::encode;
+use prometheus_client::registry::Registry;
+use tokio::time::timeout;
+
 use super::*;
 
 fn auth(mode: AuthMode) -> Auth {
@@ -50,4 +56,46 @@ async fn without_rules_for_tokens_nobody_is_let_in() {
     };
     let refused = told(AuthMode::Jwt, evidence).await;
     assert_eq!(refused, Err(NotAuthenticated::KeysMissing));
+}
+
+/// Has the algorithm that is pinned below; who signed it does not matter here.
+const SIGNED: Given<'_> = Given::Once(b"Bearer eyJhbGciOiJSUzI1NiIsImtpZCI6ImEifQ.e30.AA");
+
+/// One whose keys nobody reads, with its metrics.
+fn without_keys() -> (Auth, Registry) {
+    let mut registry = Registry::default();
+    let metrics = AuthMetrics::register(&mut registry);
+    let jwt = JwtSettings {
+        issuer: "https://issuer.test".to_owned(),
+        audience: "livegate".to_owned(),
+        source: JwksSource::File("/nowhere".into()),
+        algorithms: vec![TokenAlgorithm::Rs256],
+        leeway: Duration::ZERO,
+        refresh_interval: Duration::from_secs(600),
+    };
+    let settings = AuthSettings {
+        mode: AuthMode::Jwt,
+        jwt: Some(jwt),
+        ..AuthSettings::default()
+    };
+    (Auth::new(&settings, metrics), registry)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_has_no_time_to_wait_for_the_first_keys_is_counted_as_one_without() {
+    let (auth, registry) = without_keys();
+    let evidence = Evidence {
+        authorization: SIGNED,
+        ..Evidence::default()
+    };
+    for (within, counted) in [(1, 1), (3, 2)] {
+        let identity = auth.identify(evidence, SystemTime::UNIX_EPOCH);
+        let told = timeout(Duration::from_secs(within), identity).await;
+        let is_told = told == Ok(Err(NotAuthenticated::KeysMissing));
+        assert_eq!(is_told, within > 2, "{told:?}");
+        let mut page = String::new();
+        encode(&mut page, &registry).unwrap();
+        let line = format!("{{reason=\"keys_missing\"}} {counted}\n");
+        assert!(page.contains(&line), "{page}");
+    }
 }

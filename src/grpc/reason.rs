@@ -24,7 +24,8 @@ pub(super) enum Fault {
     Quota,
     /// AWS, or the way there.
     Aws,
-    /// Livegate, its store, or its access to AWS. These burn the objective.
+    /// Livegate, its store, its access to AWS, its operators' settings, or what AWS
+    /// refuses that nobody knows. These burn the objective.
     Livegate,
 }
 

@@ -177,7 +177,10 @@ impl<A: LivenessApi> Creator<A> {
             order.witness.answered(value, aws_request_id, effort);
             value
         });
-        (effort, session.map_err(|error| laid_to(&order.wanted, error)))
+        (
+            effort,
+            session.map_err(|error| laid_to(&order.wanted, error)),
+        )
     }
 
     fn answer(

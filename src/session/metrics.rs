@@ -25,7 +25,7 @@ const WAITS: [f64; 12] = [
 /// Upper bounds in seconds of one attempt: AWS's usual, and its bad days.
 const ATTEMPTS: [f64; 11] = [0.01, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 2.0, 3.0, 10.0];
 
-/// AWS answers in a third of this. An attempt that was given up later shows a slow AWS,
+/// AWS mostly answers well within this. An attempt that was given up later shows a slow AWS,
 /// one that was given up sooner a caller in a hurry.
 const HUNG_AFTER: Duration = Duration::from_secs(1);
 

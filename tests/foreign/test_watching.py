@@ -22,13 +22,14 @@ PANELS = [panel for panel in json.loads(DASHBOARD)["panels"] if panel["type"] !=
 RUNBOOK = (DEPLOY / "runbook.md").read_text()
 METRIC = r"\b(?:livegate|grpc_server|process)_[a-z_]+\b"
 
-# Nothing to be seen here: there is no store, no TLS, no audit, and the simulator's
-# credentials never expire.
+# Nothing to be seen here: there is no store, no TLS, no audit, no token, and the
+# simulator's credentials never expire.
 ELSEWHERE = (
     "livegate_store_",
     "grpc_server_certificate_",
     "livegate_aws_credentials_expiry_",
     "livegate_audit_lines_",
+    "livegate_auth_jwks_",
     # Nobody repeats a call, and no connection has ended yet.
     "livegate_idempotent_",
     "grpc_server_connections_",

@@ -84,7 +84,10 @@ async fn a_call_that_is_cut_off_with_its_connection_looks_as_if_given_up() {
     let page = process.get("/metrics").await.unwrap();
     let aged = "grpc_server_connections_total{outcome=\"aged\"} 1\n";
     assert!(page.contains(aged), "{page}");
-    assert!(page.contains("or Livegate cut it off as a grace ended"), "it says so");
+    assert!(
+        page.contains("or Livegate cut it off as a grace ended"),
+        "it says so"
+    );
     process.leave().await;
 }
 

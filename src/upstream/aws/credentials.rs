@@ -281,7 +281,10 @@ mod tests {
             let error = translate(&call.send().await.unwrap_err());
             assert_eq!(error.kind, UpstreamErrorKind::Credentials, "{attempt} ms");
             let took = begun.elapsed().as_millis();
-            assert!((within..within + 50).contains(&took), "{took} of {within} ms");
+            assert!(
+                (within..within + 50).contains(&took),
+                "{took} of {within} ms"
+            );
         }
     }
 
