@@ -234,7 +234,8 @@ async fn joined(
     }
 }
 
-/// A parameter that AWS refuses is its who wrote it: of a profile, the operators.
+/// Whoever wrote a parameter that AWS refuses has to mend it: those of a profile are the
+/// operators'.
 fn laid_to(wanted: &Wanted, error: SessionError) -> SessionError {
     match (wanted, error) {
         (Wanted::Profile(profile), SessionError::Upstream(error))
