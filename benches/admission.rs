@@ -5,17 +5,17 @@
 //! what a caller of [`Admission`] pays, with the task behind it.
 //!
 //! All of it is flat from 100 to 100,000 waiting requests; a forecast, and with it a
-//! refusal, goes by how many *callers* there are. Medians of one run, on two cores of
-//! an AMD EPYC:
+//! refusal, goes by how many *callers* there are, here ten. Medians on two cores of an
+//! AMD EPYC, each row of one run; from run to run they differ by a fifth:
 //!
 //! | operation                 |     100 |  10,000 | 100,000 |
 //! | ------------------------- | ------- | ------- | ------- |
-//! | `queue::push_then_pop`    | 46.3 ns | 49.7 ns | 49.9 ns |
-//! | `queue::push_then_cancel` | 31.5 ns | 31.5 ns | 31.7 ns |
-//! | `queue::predict`          |  837 ns |  722 ns |  750 ns |
-//! | `queue::refuse`           |  872 ns |  794 ns |  829 ns |
-//! | `door::admit_then_cancel` | 5.85 us | 5.83 us | 5.88 us |
-//! | `door::refuse`            | 1.58 us | 1.61 us | 1.61 us |
+//! | `queue::push_then_pop`    | 39.3 ns | 40.2 ns | 40.3 ns |
+//! | `queue::push_then_cancel` | 28.0 ns | 28.0 ns | 28.2 ns |
+//! | `queue::predict`          |  652 ns |  579 ns |  619 ns |
+//! | `queue::refuse`           |  704 ns |  642 ns |  639 ns |
+//! | `door::admit_then_cancel` | 5.05 us | 5.02 us | 5.04 us |
+//! | `door::refuse`            | 1.33 us | 1.36 us | 1.35 us |
 
 use std::hint::black_box;
 use std::num::NonZeroU32;
