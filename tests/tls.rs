@@ -24,6 +24,10 @@ const BOTH: &[&tokio_rustls::rustls::SupportedProtocolVersion] = &[&TLS12, &TLS1
 /// Midnight before its last day, in seconds since 1970.
 const YEAR_2090_ENDS: f64 = 3_818_361_600.0;
 const EXPIRY: &str = "grpc_server_certificate_expiry_timestamp_seconds{certificate=\"server\"} ";
+const NOT_BEFORE: &str =
+    "grpc_server_certificate_not_before_timestamp_seconds{certificate=\"server\"} ";
+/// The first day of 1975, which the authority writes in each.
+const YEAR_1975_BEGINS: f64 = 157_766_400.0;
 const APPLIED: &str = "grpc_server_certificate_reloads_total{outcome=\"applied\"} ";
 const REFUSED: &str = "grpc_server_certificate_reloads_total{outcome=\"refused\"} ";
 const FAILED: &str = "grpc_server_connections_total{outcome=\"handshake_failed\"} ";
@@ -101,6 +105,7 @@ async fn files_that_do_not_fit_are_refused_once_and_the_ones_before_stay() {
     let client = authority.client(Some(&pair), BOTH);
     let before = stack.handshake(&client).await.expect("it is known");
     stack.until(EXPIRY, YEAR_2090_ENDS).await;
+    assert_eq!(stack.metric(NOT_BEFORE).await, Some(YEAR_1975_BEGINS));
 
     let mut broken = authority.issue(NAME, 2091);
     broken.key = authority.issue(NAME, 2091).key;

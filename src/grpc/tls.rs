@@ -26,6 +26,7 @@ use self::material::{Content, Material};
 use super::metrics::GrpcMetrics;
 
 pub use self::material::TlsError;
+pub(super) use self::material::Validity;
 
 /// How often the files are read.
 const POLL_EACH: Duration = Duration::from_secs(1);
@@ -69,7 +70,7 @@ impl Tls {
     }
 
     async fn follow(self: &Arc<Self>, metrics: &GrpcMetrics) {
-        metrics.tls.expires(self.current.load().expires);
+        metrics.tls.counts(self.current.load().validity);
         // A refused state of the files is told once.
         let mut refused = None;
         loop {
@@ -81,10 +82,10 @@ impl Tls {
                 Ok(Look::Changed(material)) => {
                     info!(
                         certificate = %self.settings.certificate.display(),
-                        expires = material.expires,
+                        expires = material.validity.not_after,
                         "certificate loaded again"
                     );
-                    metrics.tls.applied(material.expires);
+                    metrics.tls.applied(material.validity);
                     self.current.store(material);
                     refused = None;
                 }

@@ -1,4 +1,5 @@
-//! What is known of our certificate: when it expires, and how its reloads went.
+//! What is known of our certificate: how old it is, when it expires, and how its reloads
+//! went.
 
 use std::sync::atomic::AtomicI64;
 
@@ -7,6 +8,8 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
+
+use super::tls::Validity;
 
 /// Which certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -23,6 +26,7 @@ const OURS: Which = Which {
 pub(super) struct TlsMetrics {
     /// Nothing is there without TLS: a 0 would alarm everyone.
     expiry: Family<Which, Gauge<i64, AtomicI64>>,
+    not_before: Family<Which, Gauge<i64, AtomicI64>>,
     reloads: Family<Labels, Counter>,
 }
 
@@ -40,6 +44,12 @@ impl TlsMetrics {
             metrics.expiry.clone(),
         );
         registry.register(
+            "grpc_server_certificate_not_before_timestamp_seconds",
+            "Since when the certificate of the gRPC port counts, in seconds since 1970: time() \
+             less this is its age; where that grows past its renewal, nobody renews it",
+            metrics.not_before.clone(),
+        );
+        registry.register(
             "grpc_server_certificate_reloads",
             "Changes of the files of TLS, by whether they were applied or refused",
             metrics.reloads.clone(),
@@ -47,12 +57,18 @@ impl TlsMetrics {
         metrics
     }
 
-    pub(super) fn expires(&self, at_seconds: i64) {
-        self.expiry.get_or_create(&OURS).set(at_seconds);
+    /// The certificate that counts now has this validity.
+    pub(super) fn counts(&self, validity: Validity) {
+        let Validity {
+            not_before,
+            not_after,
+        } = validity;
+        self.not_before.get_or_create(&OURS).set(not_before);
+        self.expiry.get_or_create(&OURS).set(not_after);
     }
 
-    pub(super) fn applied(&self, expires_at_seconds: i64) {
-        self.expires(expires_at_seconds);
+    pub(super) fn applied(&self, validity: Validity) {
+        self.counts(validity);
         self.count("applied");
     }
 

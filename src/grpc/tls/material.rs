@@ -60,8 +60,14 @@ impl Content {
 pub(super) struct Material {
     pub(super) content: Content,
     pub(super) config: Arc<ServerConfig>,
-    /// When our certificate expires, in seconds since 1970.
-    pub(super) expires: i64,
+    pub(super) validity: Validity,
+}
+
+/// From when to when our certificate counts, in seconds since 1970.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::grpc) struct Validity {
+    pub(in crate::grpc) not_before: i64,
+    pub(in crate::grpc) not_after: i64,
 }
 
 impl Material {
@@ -70,7 +76,10 @@ impl Material {
         let chain = certificates(&content.certificate).map_err(|problem| wrong(&problem))?;
         let (_, ours) =
             parse_x509_certificate(&chain[0]).map_err(|problem| wrong(&problem.to_string()))?;
-        let expires = ours.validity().not_after.timestamp();
+        let validity = Validity {
+            not_before: ours.validity().not_before.timestamp(),
+            not_after: ours.validity().not_after.timestamp(),
+        };
         let key = PrivateKeyDer::from_pem_slice(&content.key)
             .map_err(|problem| at("grpc.tls.key", &settings.key, &problem.to_string()))?;
         let provider = Arc::new(default_provider());
@@ -92,7 +101,7 @@ impl Material {
         Ok(Self {
             content,
             config,
-            expires,
+            validity,
         })
     }
 }
