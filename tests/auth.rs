@@ -2,6 +2,8 @@
 //! tokens of every kind, and keys that change. The tables print:
 //! `cargo test --test auth -- --nocapture`.
 
+#[path = "harness/admin.rs"]
+mod admin;
 #[path = "auth/algorithms.rs"]
 mod algorithms;
 #[path = "auth/certificates.rs"]

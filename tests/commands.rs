@@ -1,12 +1,14 @@
 //! The commands, in front of somebody who does not read what they say.
 
+#[path = "harness/admin.rs"]
+mod admin;
+
 use std::io::{PipeWriter, pipe};
 use std::net::{SocketAddr, TcpListener};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 use tokio::time::{sleep, timeout};
 
@@ -134,14 +136,6 @@ async fn a_service_whose_log_nobody_takes_serves_on() {
 }
 
 async fn is_healthy(admin: SocketAddr) -> bool {
-    let asked = async {
-        let mut stream = TcpStream::connect(admin).await?;
-        let request = b"GET /livez HTTP/1.1\r\nhost: admin\r\nconnection: close\r\n\r\n";
-        stream.write_all(request).await?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.map(|_| answer)
-    };
-    asked
-        .await
-        .is_ok_and(|answer| answer.starts_with("HTTP/1.1 200"))
+    let answer = admin::get(admin, "/livez").await;
+    answer.is_ok_and(|answer| answer.starts_with("HTTP/1.1 200"))
 }

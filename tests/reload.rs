@@ -1,6 +1,8 @@
 //! Reload under load: `livegate serve` as a process, its file swapped as Kubernetes
 //! swaps a `ConfigMap`, in front of the simulator.
 
+#[path = "harness/admin.rs"]
+mod admin;
 #[path = "reload/process.rs"]
 mod process;
 

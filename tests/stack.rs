@@ -5,6 +5,7 @@
 
 #[path = "harness"]
 mod harness {
+    pub(crate) mod admin;
     pub(crate) mod caller;
     #[expect(dead_code, reason = "the scenes over pipes need more of it")]
     pub(crate) mod told;

@@ -1,6 +1,8 @@
 //! TLS as peers meet it, over real sockets: who gets in, what is told to those who
 //! do not, and certificates that change under load.
 
+#[path = "harness/admin.rs"]
+mod admin;
 #[path = "tls/client.rs"]
 mod client;
 #[path = "tls/pki.rs"]

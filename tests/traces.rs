@@ -1,6 +1,8 @@
 //! What a process says of its calls: spans to a collector that speaks OTLP, and log
 //! lines that name the call and its trace.
 
+#[path = "harness/admin.rs"]
+mod admin;
 #[path = "traces/call.rs"]
 mod call;
 #[path = "traces/collector.rs"]

@@ -1,8 +1,8 @@
 //! The calls of one connection: each runs as a task of its own, and its end is
 //! watched from here.
 //!
-//! `hyper` hands a request to [`Calls::call`] and, before it does anything else,
-//! the stream that answers it to [`Calls::execute`]; what the first leaves on the
+//! `hyper` hands a request to `Calls::call` and, before it does anything else,
+//! the stream that answers it to `Calls::execute`; what the first leaves on the
 //! desk the second takes up. So the place in flight is held until the last byte
 //! of the answer is taken, and a peer that does not read is cut off stream by
 //! stream. An example: an answer is ready after 2 s, the peer's window is closed;

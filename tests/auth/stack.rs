@@ -11,8 +11,6 @@ use livegate::grpc::TlsSettings;
 use livegate::grpc::v1::GetSessionResultRequest;
 use livegate::grpc::v1::session_service_client::SessionServiceClient;
 use livegate::upstream::aws::Credentials;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
 use tonic::{Code, Request, Status};
@@ -21,6 +19,7 @@ use tonic_health::pb::health_client::HealthClient;
 use tonic_types::StatusExt as _;
 
 use super::pki::{Authority, Files, Pair};
+use crate::admin;
 
 /// The name in our certificates.
 pub(crate) const NAME: &str = "livegate.test";
@@ -64,12 +63,8 @@ impl Stack {
 
     /// The metrics.
     pub(crate) async fn metrics(&self) -> String {
-        let mut stream = TcpStream::connect(self.admin).await.expect("the port");
-        let request = b"GET /metrics HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
-        stream.write_all(request).await.expect("it reads");
-        let mut page = String::new();
-        stream.read_to_string(&mut page).await.expect("text");
-        page
+        let page = admin::get(self.admin, "/metrics").await;
+        page.expect("its metrics")
     }
 
     /// A connection over plain text.

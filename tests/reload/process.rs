@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use livegate::simulator::{Limit, Settings, Simulator, SimulatorHandle};
 use serde_json::Value;
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader, Lines};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStderr, Command};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 use tokio_util::sync::{CancellationToken, DropGuard};
+
+use crate::admin;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -114,12 +115,8 @@ impl Process {
 
     /// The metrics.
     pub(crate) async fn metrics(&self) -> String {
-        let mut stream = TcpStream::connect(self.admin).await.expect("the port");
-        let request = b"GET /metrics HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
-        stream.write_all(request).await.expect("it reads");
-        let mut page = String::new();
-        stream.read_to_string(&mut page).await.expect("text");
-        page
+        let page = admin::get(self.admin, "/metrics").await;
+        page.expect("its metrics")
     }
 
     /// The next log line with `words` in it.

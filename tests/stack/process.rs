@@ -7,8 +7,6 @@ use livegate::app::{AppError, Livegate};
 use livegate::config::{Config, Sources};
 use livegate::simulator::{Lifetimes, Limit, Settings, Simulator, SimulatorHandle};
 use livegate::upstream::aws::Credentials;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -16,6 +14,7 @@ use tonic::transport::{Channel, Endpoint};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 
+use crate::harness::admin;
 use crate::harness::caller::Caller;
 
 /// Nothing here waits for longer: what does has failed.
@@ -111,12 +110,7 @@ impl Process {
 
     /// Head and body of the admin port's answer; `None` where nobody listens.
     pub(crate) async fn get(&self, path: &str) -> Option<String> {
-        let mut stream = TcpStream::connect(self.admin).await.ok()?;
-        let request = format!("GET {path} HTTP/1.1\r\nhost: admin\r\nconnection: close\r\n\r\n");
-        stream.write_all(request.as_bytes()).await.ok()?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.ok()?;
-        Some(answer)
+        admin::get(self.admin, path).await.ok()
     }
 
     /// Waits until `/readyz` answers so.

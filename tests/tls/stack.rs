@@ -26,6 +26,7 @@ use tonic_health::pb::health_client::HealthClient;
 use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 
 use super::pki::Files;
+use crate::admin;
 
 /// The name in our certificates.
 pub(crate) const NAME: &str = "livegate.test";
@@ -75,11 +76,8 @@ impl Stack {
 
     /// The value of a metric, by the beginning of its line.
     pub(crate) async fn metric(&self, line: &str) -> Option<f64> {
-        let mut stream = TcpStream::connect(self.admin).await.expect("the port");
-        let request = b"GET /metrics HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
-        stream.write_all(request).await.expect("it reads");
-        let mut page = String::new();
-        stream.read_to_string(&mut page).await.expect("text");
+        let page = admin::get(self.admin, "/metrics").await;
+        let page = page.expect("its metrics");
         let found = page.lines().find_map(|one| one.strip_prefix(line))?;
         found.trim().parse().ok()
     }
