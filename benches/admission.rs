@@ -23,12 +23,12 @@ use std::time::Duration;
 
 use divan::{AllocProfiler, Bencher};
 use futures_util::FutureExt as _;
-use livegate::admission::queue::{Entry, LineKey, Queue, Supply, Ticket};
+use livegate::admission::queue::{ArrivalKind, LineKey, Queue, Supply, Ticket};
 use livegate::admission::{
-    Admission, AdmissionSettings, CallerPolicies, CallerPolicy, QuotaSettings,
+    Admission, AdmissionSettings, CallerLimits, QueueSettings, QuotaSettings,
 };
-use livegate::deadline::Deadline;
-use livegate::session::words::CallerId;
+use livegate::model::Deadline;
+use livegate::model::{CallerId, PerCaller};
 use tokio::time::Instant;
 
 #[global_allocator]
@@ -50,15 +50,14 @@ fn caller(number: usize) -> CallerId {
     CallerId::new(&format!("caller-{number}")).expect("a plain name")
 }
 
-fn policies() -> CallerPolicies {
-    CallerPolicies {
-        default: CallerPolicy {
+fn policies() -> QueueSettings {
+    QueueSettings {
+        limits: PerCaller::from(CallerLimits {
             max_waiting: MANY,
-            ..CallerPolicy::default()
-        },
+            ..CallerLimits::default()
+        }),
         max_callers: MANY,
         max_waiting: MANY,
-        ..CallerPolicies::default()
     }
 }
 
@@ -85,13 +84,13 @@ impl Crowd {
 
     fn line(&mut self, number: usize) -> LineKey {
         let caller = caller(number);
-        self.queue.arrive(&caller, Entry::Arrival, self.now)
+        self.queue.arrive(&caller, ArrivalKind::New, self.now)
     }
 
     fn push(&mut self, line: LineKey) -> Ticket {
         self.next += 1;
         let vacancy = self.queue.vacancy(line).expect("there is room");
-        vacancy.push(Entry::Arrival, |_| self.next)
+        vacancy.push(ArrivalKind::New, |_| self.next)
     }
 }
 
@@ -126,7 +125,9 @@ mod queue {
         let mut crowd = Crowd::of(waiting, 10);
         let line = crowd.line(0);
         bencher.bench_local(|| {
-            let foreseen = crowd.queue.predict(line, Entry::Arrival, SUPPLY, crowd.now);
+            let foreseen = crowd
+                .queue
+                .predict(line, ArrivalKind::New, SUPPLY, crowd.now);
             crowd.queue.hint(line, SUPPLY, crowd.now, foreseen.wait)
         });
     }
@@ -137,7 +138,7 @@ mod queue {
         let mut crowd = Crowd::of(waiting, 10);
         let line = crowd.line(0);
         let now = crowd.now;
-        bencher.bench_local(|| crowd.queue.predict(line, Entry::Arrival, SUPPLY, now));
+        bencher.bench_local(|| crowd.queue.predict(line, ArrivalKind::New, SUPPLY, now));
     }
 
     /// The forecast, where each of so many callers waits with ten requests.
@@ -146,7 +147,7 @@ mod queue {
         let mut crowd = Crowd::of(10 * callers, callers);
         let line = crowd.line(0);
         let now = crowd.now;
-        bencher.bench_local(|| crowd.queue.predict(line, Entry::Arrival, SUPPLY, now));
+        bencher.bench_local(|| crowd.queue.predict(line, ArrivalKind::New, SUPPLY, now));
     }
 
     /// The look for those who were overtaken, where each of so many callers waits
@@ -207,7 +208,7 @@ mod door {
                 let caller = caller(number % 10);
                 let wait = async move {
                     let patience = Deadline::after(Instant::now(), Duration::from_secs(60));
-                    let _ = door.admit(&caller, Entry::Arrival, patience).await;
+                    let _ = door.admit(&caller, ArrivalKind::New, patience).await;
                 };
                 scene.waiting.push(scene.runtime.spawn(wait));
             }
@@ -230,7 +231,11 @@ mod door {
         bencher.bench_local(|| {
             scene.runtime.block_on(async {
                 let hurry = Deadline::after(Instant::now(), Duration::ZERO);
-                scene.door.admit(&caller, Entry::Arrival, hurry).await.err()
+                scene
+                    .door
+                    .admit(&caller, ArrivalKind::New, hurry)
+                    .await
+                    .err()
             })
         });
         assert_eq!(scene.waiting.len(), waiting);
@@ -244,7 +249,7 @@ mod door {
         let caller = caller(0);
         let patience = Deadline::after(Instant::now(), Duration::from_secs(60));
         bencher.bench_local(|| {
-            let mut request = Box::pin(scene.door.admit(&caller, Entry::Arrival, patience));
+            let mut request = Box::pin(scene.door.admit(&caller, ArrivalKind::New, patience));
             assert!(request.as_mut().now_or_never().is_none());
             scene.settle();
             drop(request);

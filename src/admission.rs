@@ -1,7 +1,7 @@
 //! Admission: who may spend the next call of the quota, and when.
 //!
 //! [`Admission::admit`] answers with a [`Permit`], good for one attempt, or with
-//! [`Refused`]. It owns the waiting line, the bucket and the rate of one
+//! [`AdmissionRefused`]. It owns the waiting line, the bucket and the rate of one
 //! operation; it knows nothing of AWS, of gRPC, or of what a permit is spent on.
 //!
 //! # The terms
@@ -55,16 +55,16 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
-use self::event::{Arrival, Event, Slot};
-use self::gate::Gate;
+use self::event::{Arrival, SchedulerEvent, Slot};
+use self::gate::Scheduler;
 use self::queue::Ticket;
 use self::shared::SharedSlots;
-use crate::deadline::Deadline;
-use crate::session::words::CallerId;
+use crate::model::CallerId;
+use crate::model::Deadline;
 
 pub use self::metrics::{AdmissionMetrics, AdmissionState};
-pub use self::policy::{CallerPolicies, CallerPolicy, Weight};
-pub use self::queue::Entry;
+pub use self::policy::{CallerLimits, QueueSettings, Weight};
+pub use self::queue::ArrivalKind;
 pub use self::shared::{SEEN_FOR, SharedQuota};
 
 /// The quota of one operation, and how long a request may wait for it.
@@ -95,7 +95,7 @@ pub struct AdmissionSettings {
     /// The quota.
     pub quota: QuotaSettings,
     /// How callers share it.
-    pub callers: CallerPolicies,
+    pub callers: QueueSettings,
     /// Whether the rate falls while AWS throttles us below the quota.
     pub adaptive: bool,
 }
@@ -103,7 +103,7 @@ pub struct AdmissionSettings {
 /// The one door to an operation's quota. Clones are the same door.
 #[derive(Clone, Debug)]
 pub struct Admission {
-    mailbox: mpsc::UnboundedSender<Event>,
+    mailbox: mpsc::UnboundedSender<SchedulerEvent>,
 }
 
 impl Admission {
@@ -112,7 +112,7 @@ impl Admission {
     #[must_use]
     pub fn open(settings: AdmissionSettings) -> Self {
         let (mailbox, events) = mpsc::unbounded_channel();
-        tokio::spawn(Gate::new(settings, None, Instant::now()).drive(events));
+        tokio::spawn(Scheduler::new(settings, None, Instant::now()).drive(events));
         Self { mailbox }
     }
 
@@ -122,7 +122,7 @@ impl Admission {
         let (mailbox, events) = mpsc::unbounded_channel();
         let now = Instant::now();
         let slots = SharedSlots::open(quota, mailbox.downgrade(), now);
-        tokio::spawn(Gate::new(settings, Some(slots), now).drive(events));
+        tokio::spawn(Scheduler::new(settings, Some(slots), now).drive(events));
         Self { mailbox }
     }
 
@@ -131,14 +131,14 @@ impl Admission {
     /// Dropped half way, it frees its place at once and costs no slot.
     ///
     /// # Errors
-    /// [`Refused`], at once where the wait would not fit the deadline or the
+    /// [`AdmissionRefused`], at once where the wait would not fit the deadline or the
     /// longest wait; later where the forecast was wrong.
     pub async fn admit(
         &self,
         caller: &CallerId,
-        entry: Entry,
+        entry: ArrivalKind,
         deadline: Deadline,
-    ) -> Result<Permit, Refused> {
+    ) -> Result<Permit, AdmissionRefused> {
         let ticket = Arc::default();
         let (reply, answer) = oneshot::channel();
         let arrival = Arrival {
@@ -149,8 +149,8 @@ impl Admission {
             reply,
         };
         self.mailbox
-            .send(Event::Arrive(arrival))
-            .map_err(|_| Refused::closed())?;
+            .send(SchedulerEvent::Arrive(arrival))
+            .map_err(|_| AdmissionRefused::closed())?;
         let mut place = Place {
             mailbox: &self.mailbox,
             ticket,
@@ -168,34 +168,36 @@ impl Admission {
     /// there is no second burst.
     pub fn apply(&self, settings: AdmissionSettings) {
         // A gate that is gone has nobody waiting.
-        let _ = self.mailbox.send(Event::Apply(Box::new(settings)));
+        let _ = self.mailbox.send(SchedulerEvent::Apply(Box::new(settings)));
     }
 
     /// Turns away whoever waits, and whoever comes from now on, with
-    /// [`Refusal::Closed`]. There is no opening it again.
+    /// [`RefusalReason::Closed`]. There is no opening it again.
     pub fn close(&self) {
-        let _ = self.mailbox.send(Event::Close);
+        let _ = self.mailbox.send(SchedulerEvent::Close);
     }
 
     /// What the door looks like now; `None` once the gate is gone.
     pub async fn state(&self) -> Option<AdmissionState> {
         let (reply, answer) = oneshot::channel();
-        self.mailbox.send(Event::Look(reply)).ok()?;
+        self.mailbox.send(SchedulerEvent::Look(reply)).ok()?;
         answer.await.ok()
     }
 }
 
 /// A place in the queue, freed when a call is dropped while it waits.
 struct Place<'a> {
-    mailbox: &'a mpsc::UnboundedSender<Event>,
+    mailbox: &'a mpsc::UnboundedSender<SchedulerEvent>,
     /// Set by the gate, once the request stands in line.
     ticket: Arc<OnceLock<Ticket>>,
-    answer: oneshot::Receiver<Result<Slot, Refused>>,
+    answer: oneshot::Receiver<Result<Slot, AdmissionRefused>>,
 }
 
 impl Place<'_> {
-    async fn answer(&mut self) -> Result<Slot, Refused> {
-        (&mut self.answer).await.map_err(|_| Refused::closed())?
+    async fn answer(&mut self) -> Result<Slot, AdmissionRefused> {
+        (&mut self.answer)
+            .await
+            .map_err(|_| AdmissionRefused::closed())?
     }
 }
 
@@ -207,9 +209,9 @@ impl Drop for Place<'_> {
         // Closed first, so that no slot comes after the look.
         self.answer.close();
         let given_up = match self.answer.try_recv() {
-            Ok(Ok(_)) => Event::PutBack,
+            Ok(Ok(_)) => SchedulerEvent::PutBack,
             Ok(Err(_)) => return,
-            Err(_) => Event::Cancel(Arc::clone(&self.ticket)),
+            Err(_) => SchedulerEvent::Cancel(Arc::clone(&self.ticket)),
         };
         let _ = self.mailbox.send(given_up);
     }
@@ -220,7 +222,7 @@ impl Drop for Place<'_> {
 #[derive(Debug)]
 #[must_use = "a permit is a slot of the quota, spent"]
 pub struct Permit {
-    mailbox: mpsc::UnboundedSender<Event>,
+    mailbox: mpsc::UnboundedSender<SchedulerEvent>,
     granted: Instant,
     slot: Slot,
 }
@@ -239,15 +241,15 @@ impl Permit {
     }
 
     /// Says what came of the attempt, so that rate and forecast can learn.
-    pub fn finish(self, outcome: Outcome) {
+    pub fn finish(self, outcome: AttemptOutcome) {
         let took = self.granted.elapsed();
-        let _ = self.mailbox.send(Event::Finish { outcome, took });
+        let _ = self.mailbox.send(SchedulerEvent::Finish { outcome, took });
     }
 }
 
 /// What came of an attempt, as far as admission cares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum AttemptOutcome {
     /// It reached AWS and was not throttled.
     Answered,
     /// AWS says that the quota is spent.
@@ -257,17 +259,17 @@ pub enum Outcome {
 /// Why there was no slot, and when to come back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{reason}")]
-pub struct Refused {
+pub struct AdmissionRefused {
     /// What was in the way.
-    pub reason: Refusal,
+    pub reason: RefusalReason,
     /// When a slot is likely; zero where coming back does not depend on time.
     pub retry_after: Duration,
 }
 
-impl Refused {
+impl AdmissionRefused {
     fn closed() -> Self {
         Self {
-            reason: Refusal::Closed,
+            reason: RefusalReason::Closed,
             retry_after: Duration::ZERO,
         }
     }
@@ -275,7 +277,7 @@ impl Refused {
 
 /// What was in the way of a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
-pub enum Refusal {
+pub enum RefusalReason {
     /// The quota that all callers share would not have come round in time.
     #[error("the shared quota would not come round in time")]
     Quota,
@@ -284,7 +286,7 @@ pub enum Refusal {
     CallerQuota,
     /// The deadline leaves no time for any attempt.
     #[error("the deadline leaves no time for an attempt")]
-    NoTime,
+    DeadlineTooShort,
     /// The door is closed: the process is leaving.
     #[error("the service is leaving")]
     Closed,

@@ -33,7 +33,7 @@ use self::reload::Reload;
 use self::service::{open_store, service};
 pub use self::token_keys::TokenKeyError;
 use crate::admin::{self, Readiness};
-use crate::auth::{Auth, AuthMode};
+use crate::auth::{AuthMode, Authenticator};
 use crate::config::{Config, Loaded, Sources};
 use crate::grpc::{self, Health, Leaving, Server, Tls};
 use crate::result_token::TokenKeys;
@@ -133,7 +133,7 @@ impl Livegate {
         let store = open_store(config, &metrics.store).await;
         let doors = Doors::open(config, store.as_ref(), &metrics.attempts);
         let ownership = Ownership::new(self.token_keys, &config.upstream.region);
-        let auth = Arc::new(Auth::new(&config.auth, metrics.auth.clone()));
+        let auth = Arc::new(Authenticator::new(&config.auth, metrics.auth.clone()));
         let server = Server {
             service: service(config, &api, &doors, (store, ownership, &audit), &metrics),
             health: health.clone(),

@@ -14,7 +14,7 @@
 //!
 //! ```text
 //! {"time":"2026-11-25T12:00:00.25Z","event":"session_issued","operation":"CreateSession",
-//!  "call_id":"0b6e...","caller":"payments","known_by":"token","subject_digest":"mJ0q...",
+//!  "call_id":"0b6e...","caller":"payments","auth_method":"token","subject_digest":"mJ0q...",
 //!  "session_digest":"x4Fb...","profile":"kyc","aws_request_id":"7f3a...","code":"OK",
 //!  "latency_ms":312,"attempts":1}
 //! ```
@@ -37,7 +37,7 @@ use tracing::error;
 
 pub use self::digest::DigestKey;
 pub use self::metrics::AuditMetrics;
-pub use self::record::{Event, Record};
+pub use self::record::{AuditEvent, AuditRecord};
 pub use self::sink::Unfit;
 
 use self::sink::Sink;
@@ -135,14 +135,16 @@ impl Audit {
     }
 
     /// Has what `record` makes of the digests' key written. It never waits.
-    pub fn write(&self, record: impl FnOnce(&DigestKey) -> Record) {
+    pub fn write(&self, record: impl FnOnce(&DigestKey) -> AuditRecord) {
         let Some(open) = &self.0 else {
             return;
         };
         let record = record(&open.key);
         let room = match record.event {
-            Event::Refused => open.lines.capacity() > QUEUE / 2,
-            Event::SessionIssued | Event::SessionReplayed | Event::SessionRead => true,
+            AuditEvent::Refused => open.lines.capacity() > QUEUE / 2,
+            AuditEvent::SessionIssued | AuditEvent::SessionReplayed | AuditEvent::SessionRead => {
+                true
+            }
         };
         let line = Message::Line(record.into_line());
         if room && open.lines.try_send(line).is_ok() {

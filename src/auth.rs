@@ -23,6 +23,7 @@ mod identity;
 mod keys;
 mod metrics;
 mod mode;
+pub mod policy;
 mod ring;
 mod settings;
 mod source;
@@ -34,16 +35,16 @@ use ipnet::IpNet;
 use tracing::debug;
 
 pub use self::algorithm::TokenAlgorithm;
-pub use self::evidence::{Evidence, Given, Origin};
+pub use self::evidence::{MetadataField, Origin, PeerCredentials};
 pub use self::failure::NotAuthenticated;
-pub use self::identity::{Identity, ProvenBy};
+pub use self::identity::{AuthMethod, Identity};
 pub use self::metrics::AuthMetrics;
 pub use self::mode::AuthMode;
 pub use self::settings::{AuthSettings, JwksSource, JwtSettings};
 
 use self::ring::KeyRing;
-use self::token::Rules;
-use crate::session::words::CallerId;
+use self::token::TokenRules;
+use crate::model::CallerId;
 
 /// The metadata key that names the caller in the mode `trusted-header`.
 pub const CALLER_KEY: &str = "livegate-caller";
@@ -53,7 +54,7 @@ pub const AUTHORIZATION_KEY: &str = "authorization";
 
 /// Knows callers by what they present.
 #[derive(Debug)]
-pub struct Auth {
+pub struct Authenticator {
     mode: AuthMode,
     trusted_peers: Vec<IpNet>,
     tokens: Option<Tokens>,
@@ -63,16 +64,16 @@ pub struct Auth {
 /// What tokens are judged by.
 #[derive(Debug)]
 struct Tokens {
-    rules: Rules,
+    rules: TokenRules,
     ring: KeyRing,
 }
 
-impl Auth {
-    /// As `settings` have it. Keys of tokens are read by [`Auth::watch`].
+impl Authenticator {
+    /// As `settings` have it. Keys of tokens are read by [`Authenticator::watch`].
     #[must_use]
     pub fn new(settings: &AuthSettings, metrics: AuthMetrics) -> Self {
         let tokens = |jwt: &JwtSettings| Tokens {
-            rules: Rules::new(jwt),
+            rules: TokenRules::new(jwt),
             ring: KeyRing::new(jwt, metrics.clone()),
         };
         let jwt = settings.jwt.as_ref();
@@ -86,8 +87,8 @@ impl Auth {
 
     /// Whether every caller has proved who it is.
     #[must_use]
-    pub fn is_proven(&self) -> bool {
-        self.mode.is_proven()
+    pub fn is_authenticated(&self) -> bool {
+        self.mode.is_authenticated()
     }
 
     /// Keeps the keys of tokens fresh for as long as it is polled; it never returns.
@@ -106,7 +107,7 @@ impl Auth {
     /// Where the mode asks for more than was presented, or for something else.
     pub async fn identify(
         &self,
-        evidence: Evidence<'_>,
+        evidence: PeerCredentials<'_>,
         now: SystemTime,
     ) -> Result<Identity, NotAuthenticated> {
         let identity = self.judge(evidence, now).await;
@@ -119,7 +120,7 @@ impl Auth {
 
     async fn judge(
         &self,
-        evidence: Evidence<'_>,
+        evidence: PeerCredentials<'_>,
         now: SystemTime,
     ) -> Result<Identity, NotAuthenticated> {
         match self.mode {
@@ -130,24 +131,24 @@ impl Auth {
             }
             AuthMode::Mtls => {
                 let caller = certificate::caller(evidence.certificate, now)?;
-                Ok(Identity::new(caller, ProvenBy::Certificate))
+                Ok(Identity::new(caller, AuthMethod::Certificate))
             }
             AuthMode::Jwt => {
                 let caller = self.by_token(evidence.authorization, now).await?;
-                Ok(Identity::new(caller, ProvenBy::Token))
+                Ok(Identity::new(caller, AuthMethod::Token))
             }
             AuthMode::MtlsJwt => {
                 // Whoever has no certificate makes nobody read keys.
                 certificate::caller(evidence.certificate, now)?;
                 let caller = self.by_token(evidence.authorization, now).await?;
-                Ok(Identity::new(caller, ProvenBy::CertificateAndToken))
+                Ok(Identity::new(caller, AuthMethod::CertificateAndToken))
             }
         }
     }
 
     async fn by_token(
         &self,
-        authorization: Given<'_>,
+        authorization: MetadataField<'_>,
         now: SystemTime,
     ) -> Result<CallerId, NotAuthenticated> {
         let token = token::presented(authorization)?;

@@ -10,7 +10,7 @@
 //! ```text
 //! sources -> layers: entries (key, value, source)
 //!         -> reader: sections asks for each knob by kind -> Config
-//!         -> crosschecks -> unknown keys -> Loaded | Mistakes
+//!         -> crosschecks -> unknown keys -> Loaded | ConfigErrors
 //! ```
 //!
 //! An example: the file has `burst = 7` in `[quota.create]` on line 2, and the
@@ -47,18 +47,18 @@ mod word;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-pub use effective::Effective;
-pub use key::Key;
+pub use effective::ResolvedSetting;
+pub use key::KeyPath;
 pub use layers::Sources;
-pub use mistake::{Mistake, Mistakes, Source};
+pub use mistake::{ConfigError, ConfigErrors, Source};
 
 use crate::admin::AdminSettings;
-use crate::admission::{CallerPolicies, QuotaSettings};
+use crate::admission::{QueueSettings, QuotaSettings};
 use crate::audit::AuditSettings;
 use crate::auth::AuthSettings;
+use crate::auth::policy::Policy;
 use crate::grpc::GrpcSettings;
 use crate::idempotency::IdempotencySettings;
-use crate::policy::Rules;
 use crate::retry::RetrySettings;
 use crate::shutdown::ShutdownSettings;
 use crate::store::StoreSettings;
@@ -98,9 +98,9 @@ pub struct Config {
     /// `[adaptive]`
     pub adaptive: AdaptiveSettings,
     /// `[admission]`, and what `[callers]` says of the quota
-    pub callers: CallerPolicies,
+    pub callers: QueueSettings,
     /// `[profiles]`, and what `[callers]` says of what each may do
-    pub rules: Rules,
+    pub policy: Policy,
     /// `[shutdown]`
     pub shutdown: ShutdownSettings,
     /// `[log]`
@@ -154,7 +154,7 @@ pub struct Loaded {
     /// The settings.
     pub config: Config,
     /// Each setting with its source, in the order of the example file.
-    pub effective: Vec<Effective>,
+    pub effective: Vec<ResolvedSetting>,
 }
 
 impl Config {
@@ -162,7 +162,7 @@ impl Config {
     ///
     /// # Errors
     /// All that is wrong with them.
-    pub fn load(sources: &Sources) -> Result<Loaded, Mistakes> {
+    pub fn load(sources: &Sources) -> Result<Loaded, ConfigErrors> {
         judge(Layers::read(sources), RENAMED)
     }
 
@@ -170,7 +170,7 @@ impl Config {
     ///
     /// # Errors
     /// All that is wrong with it; the file is called `<text>`.
-    pub fn from_text(text: &str) -> Result<Loaded, Mistakes> {
+    pub fn from_text(text: &str) -> Result<Loaded, ConfigErrors> {
         judge(Layers::of_text(text), RENAMED)
     }
 }
@@ -186,12 +186,12 @@ impl Loaded {
     /// The keys whose values are not the same in `other`, such as this
     /// configuration read again, or that only one of the two has.
     #[must_use]
-    pub fn changed_keys(&self, other: &Self) -> Vec<Key> {
+    pub fn changed_keys(&self, other: &Self) -> Vec<KeyPath> {
         effective::changed_keys(&self.effective, &other.effective)
     }
 }
 
-fn judge(layers: Layers, renamed: &[(&str, &str)]) -> Result<Loaded, Mistakes> {
+fn judge(layers: Layers, renamed: &[(&str, &str)]) -> Result<Loaded, ConfigErrors> {
     let mut reader = Reader::new(layers);
     let config = sections::config(&mut reader);
     crosschecks::check(&config, &mut reader);
@@ -221,7 +221,7 @@ mod tests {
                 defaults
                     .effective
                     .iter()
-                    .any(|one| one.key == Key::dotted(key))
+                    .any(|one| one.key == KeyPath::dotted(key))
             };
             assert!(has(new) && !has(old), "{old} -> {new}");
         }

@@ -46,9 +46,9 @@ use std::time::Duration;
 use tracing::warn;
 
 use self::known::Known;
-use self::record::{Owner, Record};
+use self::record::{IdempotencyRecord, Owner};
 use self::records::Records;
-use crate::session::words::{ClientRequestToken, SESSION_LIFE, Wanted};
+use crate::model::{ClientRequestToken, RequestedSettings, SESSION_LIFE};
 use crate::store::{Store, StoreError};
 
 pub use self::claim::{Claim, Lease, Turn};
@@ -141,8 +141,12 @@ impl Claims {
     ///
     /// # Errors
     /// [`ClaimError::Conflict`] where it was made for something else.
-    pub fn claim(&self, token: &ClientRequestToken, wanted: &Wanted) -> Result<Joined, ClaimError> {
-        let record = Record::of(token, wanted);
+    pub fn claim(
+        &self,
+        token: &ClientRequestToken,
+        wanted: &RequestedSettings,
+    ) -> Result<Joined, ClaimError> {
+        let record = IdempotencyRecord::of(token, wanted);
         let parameters = record.parameters.clone();
         let joined = self.known.join(token, record, &self.book);
         match &joined.record {

@@ -14,7 +14,7 @@
 //!
 //! # Who may call whom
 //!
-//! - [`session::words`] and [`deadline`] are leaves that anyone may import.
+//! - [`model`] is a leaf that anyone may import.
 //! - `main -> cli -> app -> everything`; only `app` and `cli` import [`config`],
 //!   and each component owns its own settings type.
 //! - [`grpc`] and [`admin`] know `session`, `auth` and `deadline`; `tonic` and
@@ -39,10 +39,9 @@ pub mod audit;
 pub mod auth;
 pub mod cli;
 pub mod config;
-pub mod deadline;
 pub mod grpc;
 pub mod idempotency;
-pub mod policy;
+pub mod model;
 pub mod result_token;
 pub mod retry;
 pub mod session;

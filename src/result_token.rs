@@ -38,7 +38,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 
 pub use binding::Binding;
-pub use key::{Key, UnfitKey};
+pub use key::{SigningKey, UnfitKey};
 
 use key::{KeyId, TAG_LENGTH};
 
@@ -101,8 +101,8 @@ pub struct SameKey;
 /// The keys of one Livegate.
 #[derive(Clone, Debug)]
 pub struct TokenKeys {
-    signing: Key,
-    retired: Vec<Key>,
+    signing: SigningKey,
+    retired: Vec<SigningKey>,
 }
 
 impl TokenKeys {
@@ -110,8 +110,8 @@ impl TokenKeys {
     ///
     /// # Errors
     /// Where one key is there twice.
-    pub fn new(signing: Key, retired: Vec<Key>) -> Result<Self, SameKey> {
-        let mut ids: Vec<KeyId> = retired.iter().map(Key::id).collect();
+    pub fn new(signing: SigningKey, retired: Vec<SigningKey>) -> Result<Self, SameKey> {
+        let mut ids: Vec<KeyId> = retired.iter().map(SigningKey::id).collect();
         ids.push(signing.id());
         ids.sort_unstable();
         if ids.windows(2).any(|pair| pair[0] == pair[1]) {

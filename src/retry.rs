@@ -23,7 +23,7 @@ use tokio::time::Instant;
 
 use self::budget::RetryBudget;
 pub use self::metrics::RetryMetrics;
-use crate::deadline::Deadline;
+use crate::model::Deadline;
 
 /// When an attempt is repeated, and when no more.
 #[derive(Clone, Debug, PartialEq)]

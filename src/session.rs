@@ -11,26 +11,13 @@ mod error;
 mod metrics;
 mod ownership;
 mod results;
-mod rights;
 mod spans;
 mod witness;
-pub mod words;
 
-use std::time::SystemTime;
-
-pub use attempts::{Attempts, Effort};
-pub use creator::{Creator, Order, Session};
+pub use attempts::{AttemptStats, Attempts};
+pub use creator::{CreateRequest, Creator, Session};
 pub use error::SessionError;
 pub use metrics::AttemptMetrics;
-pub use ownership::{Ownership, Proof};
-pub use results::{Reading, Results};
-pub use rights::Rights;
-pub use witness::{Seen, Witness};
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "it leaves the process as a timestamp"
-)]
-fn wall_clock() -> SystemTime {
-    SystemTime::now()
-}
+pub use ownership::{Ownership, TokenRequirement};
+pub use results::{ResultReader, ResultRequest};
+pub use witness::{Progress, ProgressSnapshot};

@@ -26,12 +26,12 @@ pub struct ShutdownSettings {
 
 /// SIGTERM and SIGINT, heard from the moment on that this is made.
 #[derive(Debug)]
-pub struct LeaveSignals {
+pub struct ShutdownSignals {
     terminate: Signal,
     interrupt: Signal,
 }
 
-impl LeaveSignals {
+impl ShutdownSignals {
     /// Listens. Make it before anything says that the process is ready: a signal
     /// that comes earlier ends the process at once.
     ///

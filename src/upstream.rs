@@ -14,7 +14,7 @@ use std::fmt;
 use std::future::Future;
 use std::time::Duration;
 
-use crate::session::words::{ClientRequestToken, LivenessResult, SessionId, SessionSettings};
+use crate::model::{ClientRequestToken, LivenessResult, SessionId, SessionSettings};
 
 /// What Livegate asks of AWS. Each call is one attempt: no retries inside.
 ///
@@ -26,18 +26,18 @@ pub trait LivenessApi: Send + Sync + 'static {
         &self,
         token: &ClientRequestToken,
         settings: &SessionSettings,
-    ) -> impl Future<Output = Result<Answer<SessionId>, UpstreamError>> + Send;
+    ) -> impl Future<Output = Result<AttemptOutput<SessionId>, UpstreamError>> + Send;
 
     /// Reads what came of a session.
     fn result(
         &self,
         session: &SessionId,
-    ) -> impl Future<Output = Result<Answer<LivenessResult>, UpstreamError>> + Send;
+    ) -> impl Future<Output = Result<AttemptOutput<LivenessResult>, UpstreamError>> + Send;
 }
 
 /// What AWS answered to an attempt.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Answer<T> {
+pub struct AttemptOutput<T> {
     /// What was asked for.
     pub value: T,
     /// The id under which AWS knows the attempt, where it says one.

@@ -11,10 +11,10 @@ use std::thread;
 use std::time::Duration;
 
 use livegate::admission::{
-    Admission, AdmissionSettings, CallerPolicies, Entry, Outcome, QuotaSettings,
+    Admission, AdmissionSettings, ArrivalKind, AttemptOutcome, QueueSettings, QuotaSettings,
 };
-use livegate::deadline::Deadline;
-use livegate::session::words::CallerId;
+use livegate::model::CallerId;
+use livegate::model::Deadline;
 use proptest::prelude::*;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
@@ -36,7 +36,7 @@ struct Request {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum End {
     Served,
-    Refused,
+    AdmissionRefused,
     /// Let in, and told later that it was in vain.
     Expired,
     Cancelled,
@@ -63,7 +63,7 @@ async fn play(door: Admission, request: Request) -> End {
     let arrived = Instant::now();
     let caller = CallerId::new(["a", "b", "c", "d"][request.caller]).expect("a plain name");
     let deadline = Deadline::after(arrived, request.patience);
-    let admitted = door.admit(&caller, Entry::Arrival, deadline);
+    let admitted = door.admit(&caller, ArrivalKind::New, deadline);
     let given_up = request.given_up.unwrap_or(Duration::from_secs(60));
     let Ok(admitted) = timeout(given_up, admitted).await else {
         return End::Cancelled;
@@ -71,14 +71,14 @@ async fn play(door: Admission, request: Request) -> End {
     match admitted {
         Ok(permit) => {
             sleep(Duration::from_millis(100)).await;
-            permit.finish(Outcome::Answered);
+            permit.finish(AttemptOutcome::Answered);
             End::Served
         }
         Err(_) if arrived.elapsed() > Duration::from_millis(1) => {
             assert!(arrived.elapsed() <= request.patience, "told while it helps");
             End::Expired
         }
-        Err(_) => End::Refused,
+        Err(_) => End::AdmissionRefused,
     }
 }
 
@@ -104,7 +104,7 @@ fn played_out(requests: &[Request]) -> (Vec<End>, usize) {
                 headroom: 1.0,
                 max_wait: Duration::from_secs(2),
             },
-            callers: CallerPolicies::default(),
+            callers: QueueSettings::default(),
             adaptive: true,
         });
         let mut calls = JoinSet::new();
@@ -130,7 +130,7 @@ proptest! {
     fn everyone_who_arrives_comes_to_one_end(requests in requests()) {
         let (ends, waiting) = outcomes(&requests);
         let count = |end| ends.iter().filter(|one| **one == end).count();
-        let (served, refused) = (count(End::Served), count(End::Refused));
+        let (served, refused) = (count(End::Served), count(End::AdmissionRefused));
         let (expired, cancelled) = (count(End::Expired), count(End::Cancelled));
         prop_assert_eq!(served + refused + expired + cancelled, requests.len());
         prop_assert_eq!(waiting, 0);
@@ -155,7 +155,12 @@ fn every_end_is_met_in_a_crowd() {
         .chain(crowd(2, 20))
         .collect();
     let (ends, _) = outcomes(&requests);
-    for end in [End::Served, End::Refused, End::Expired, End::Cancelled] {
+    for end in [
+        End::Served,
+        End::AdmissionRefused,
+        End::Expired,
+        End::Cancelled,
+    ] {
         assert!(ends.contains(&end), "nobody was {end:?}");
     }
 }

@@ -8,7 +8,7 @@ mod process;
 
 use std::time::Duration;
 
-use livegate::grpc::client::{Answer, Client, Failure};
+use livegate::grpc::client::{Client, ClientError, ClientResponse};
 use livegate::grpc::v1::{CreateSessionRequest, CreateSessionResponse};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
@@ -16,7 +16,7 @@ use tokio::time::{Instant, timeout};
 use process::{ConfigMap, Process};
 
 /// What came of one call.
-type Call = Result<Answer<CreateSessionResponse>, Failure>;
+type Call = Result<ClientResponse<CreateSessionResponse>, ClientError>;
 
 const SLOW: &str = "[quota.create]\nrate_per_second = 1.0\nburst = 1\nmax_wait = \"60s\"\n";
 const FAST: &str = "[quota.create]\nrate_per_second = 40.0\nburst = 1\nmax_wait = \"60s\"\n";

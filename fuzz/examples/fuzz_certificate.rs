@@ -4,15 +4,15 @@
 
 use std::time::{Duration, SystemTime};
 
-use livegate::auth::{Auth, AuthMetrics, AuthMode, Evidence, ProvenBy};
+use livegate::auth::{AuthMethod, AuthMetrics, AuthMode, Authenticator, PeerCredentials};
 use tokio::runtime::Builder;
 
 libfuzzer_sys::fuzz_target!(|certificate: &[u8]| {
     let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
-    let auth = Auth::new(&AuthMode::Mtls.into(), AuthMetrics::default());
-    let evidence = Evidence {
+    let auth = Authenticator::new(&AuthMode::Mtls.into(), AuthMetrics::default());
+    let evidence = PeerCredentials {
         certificate: Some(certificate),
-        ..Evidence::default()
+        ..PeerCredentials::default()
     };
     let runtime = Builder::new_current_thread().build().expect("a runtime");
     if let Ok(identity) = runtime.block_on(auth.identify(evidence, now)) {
@@ -23,6 +23,6 @@ libfuzzer_sys::fuzz_target!(|certificate: &[u8]| {
         });
         let is_host = !caller.contains(['/', ':', '*', ' ']);
         assert!(is_spiffe_id || is_host, "{caller:?}");
-        assert_eq!(identity.proven_by, ProvenBy::Certificate);
+        assert_eq!(identity.auth_method, AuthMethod::Certificate);
     }
 });

@@ -12,8 +12,8 @@ use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use livegate::auth::{
-    Auth, AuthMetrics, AuthMode, AuthSettings, Evidence, Given, JwksSource, JwtSettings,
-    TokenAlgorithm,
+    AuthMetrics, AuthMode, AuthSettings, Authenticator, JwksSource, JwtSettings, MetadataField,
+    PeerCredentials, TokenAlgorithm,
 };
 use tokio::runtime::{Builder, Runtime};
 
@@ -23,7 +23,7 @@ const NOW: Duration = Duration::from_secs(1_800_000_000);
 
 struct Stage {
     runtime: Runtime,
-    auth: Auth,
+    auth: Authenticator,
     key: Ed25519KeyPair,
 }
 
@@ -60,7 +60,7 @@ impl Stage {
             .start_paused(true)
             .build()
             .expect("a runtime");
-        let auth = Auth::new(&settings, AuthMetrics::default());
+        let auth = Authenticator::new(&settings, AuthMetrics::default());
         let reading =
             async { tokio::time::timeout(Duration::from_millis(500), auth.watch()).await };
         assert!(runtime.block_on(reading).is_err(), "it watches for ever");
@@ -85,9 +85,9 @@ impl Stage {
     }
 
     fn lets_in(&self, authorization: &[u8]) -> bool {
-        let evidence = Evidence {
-            authorization: Given::Once(authorization),
-            ..Evidence::default()
+        let evidence = PeerCredentials {
+            authorization: MetadataField::Once(authorization),
+            ..PeerCredentials::default()
         };
         let now = SystemTime::UNIX_EPOCH + NOW;
         self.runtime

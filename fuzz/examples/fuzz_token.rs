@@ -7,14 +7,14 @@
 
 use std::time::{Duration, SystemTime};
 
-use livegate::result_token::{Binding, Key, ResultToken, TokenKeys};
-use livegate::session::words::{CallerId, SessionId};
+use livegate::model::{CallerId, SessionId};
+use livegate::result_token::{Binding, ResultToken, SigningKey, TokenKeys};
 
 const SESSION: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
-    let key = |byte: u8| Key::new(&[byte; 32]).expect("32 bytes are a key");
+    let key = |byte: u8| SigningKey::new(&[byte; 32]).expect("32 bytes are a key");
     let keys = TokenKeys::new(key(1), vec![key(2)]).expect("two keys");
     let binding = Binding {
         caller: &CallerId::new("payments").expect("a name"),

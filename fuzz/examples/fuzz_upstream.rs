@@ -8,7 +8,7 @@
 use std::cell::LazyCell;
 
 use livegate::grpc::fuzzing::explain;
-use livegate::session::words::{ClientRequestToken, SessionId, SessionSettings};
+use livegate::model::{ClientRequestToken, SessionId, SessionSettings};
 use livegate::upstream::aws::Rekognition;
 use livegate::upstream::aws::fuzzing::Answers;
 use livegate::upstream::{LivenessApi, UpstreamError};

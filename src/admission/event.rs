@@ -5,15 +5,15 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::queue::{Entry, Ticket};
+use super::queue::{ArrivalKind, Ticket};
 use super::shared::News;
-use super::{AdmissionSettings, AdmissionState, Outcome, Refused};
-use crate::deadline::Deadline;
-use crate::session::words::CallerId;
+use super::{AdmissionRefused, AdmissionSettings, AdmissionState, AttemptOutcome};
+use crate::model::CallerId;
+use crate::model::Deadline;
 
 /// What happens to a gate.
 #[derive(Debug)]
-pub(super) enum Event {
+pub(super) enum SchedulerEvent {
     /// A request comes.
     Arrive(Arrival),
     /// A request is given up, wherever it stands.
@@ -23,7 +23,10 @@ pub(super) enum Event {
     /// The quota that replicas share has something to say.
     News(News),
     /// An attempt came to something.
-    Finish { outcome: Outcome, took: Duration },
+    Finish {
+        outcome: AttemptOutcome,
+        took: Duration,
+    },
     /// Other settings.
     Apply(Box<AdmissionSettings>),
     /// The process is about to be gone: nobody is let in, nobody waits on.
@@ -38,9 +41,9 @@ pub(super) struct Arrival {
     /// What to give it up by, once it stands in line.
     pub(super) ticket: Arc<OnceLock<Ticket>>,
     pub(super) caller: CallerId,
-    pub(super) entry: Entry,
+    pub(super) entry: ArrivalKind,
     pub(super) deadline: Deadline,
-    pub(super) reply: oneshot::Sender<Result<Slot, Refused>>,
+    pub(super) reply: oneshot::Sender<Result<Slot, AdmissionRefused>>,
 }
 
 /// A slot, how long it took to come, and how long it was predicted to.

@@ -2,7 +2,7 @@
 //!
 //! It owns the queue, the pace and the record of attempts, and is the only one to
 //! touch them, so none of them needs a lock. Everything that happens is an
-//! [`Event`]; after each, every slot that is there is given to whoever is first.
+//! [`SchedulerEvent`]; after each, every slot that is there is given to whoever is first.
 
 mod refusing;
 
@@ -13,13 +13,13 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::time::{DelayQueue, delay_queue};
 
-use super::event::{Arrival, Event, Slot};
+use super::event::{Arrival, SchedulerEvent, Slot};
 use super::latency::Latencies;
 use super::pace::Pace;
 use super::queue::{LineKey, Prediction, Queue, Ticket};
 use super::shared::SharedSlots;
-use super::{AdmissionSettings, Outcome, Refusal, Refused};
-use crate::deadline::Deadline;
+use super::{AdmissionRefused, AdmissionSettings, AttemptOutcome, RefusalReason};
+use crate::model::Deadline;
 
 /// The share of attempts that a typical one is as quick as.
 const TYPICAL: f64 = 0.99;
@@ -41,7 +41,7 @@ const LONG: Duration = Duration::from_secs(3600);
 /// Whoever waits, and until when a slot is of use.
 #[derive(Debug)]
 struct Waiter {
-    reply: oneshot::Sender<Result<Slot, Refused>>,
+    reply: oneshot::Sender<Result<Slot, AdmissionRefused>>,
     arrived: Instant,
     predicted: Duration,
     /// The longest wait, as it was configured when the request came.
@@ -52,13 +52,13 @@ struct Waiter {
 
 /// Why the task woke.
 enum Woken {
-    Event(Event),
+    SchedulerEvent(SchedulerEvent),
     Expired(Ticket),
     Slot,
 }
 
 /// Everything there is to one operation's admission.
-pub(super) struct Gate {
+pub(super) struct Scheduler {
     max_wait: Duration,
     queue: Queue<Waiter>,
     expiries: DelayQueue<Ticket>,
@@ -70,7 +70,7 @@ pub(super) struct Gate {
     closed: bool,
 }
 
-impl Gate {
+impl Scheduler {
     pub(super) fn new(
         settings: AdmissionSettings,
         shared: Option<SharedSlots>,
@@ -88,19 +88,22 @@ impl Gate {
     }
 
     /// Runs until nobody is left who could send an event.
-    pub(super) async fn drive(mut self, mut events: mpsc::UnboundedReceiver<Event>) {
+    pub(super) async fn drive(mut self, mut events: mpsc::UnboundedReceiver<SchedulerEvent>) {
         while let Some(woken) = self.select(&mut events).await {
             self.apply(woken, Instant::now());
         }
     }
 
     /// Waits for something to do; `None` once there can be nothing more.
-    async fn select(&mut self, events: &mut mpsc::UnboundedReceiver<Event>) -> Option<Woken> {
+    async fn select(
+        &mut self,
+        events: &mut mpsc::UnboundedReceiver<SchedulerEvent>,
+    ) -> Option<Woken> {
         let now = Instant::now();
         let wake = self.next_wake(now).unwrap_or(now + LONG);
         tokio::select! {
             biased;
-            event = events.recv() => event.map(Woken::Event),
+            event = events.recv() => event.map(Woken::SchedulerEvent),
             Some(expired) = self.expiries.next() => Some(Woken::Expired(expired.into_inner())),
             () = sleep_until(wake) => Some(Woken::Slot),
         }
@@ -116,7 +119,7 @@ impl Gate {
     fn apply(&mut self, woken: Woken, now: Instant) {
         self.pace.adapt(now);
         match woken {
-            Woken::Event(event) => self.happen(event, now),
+            Woken::SchedulerEvent(event) => self.happen(event, now),
             Woken::Expired(ticket) => self.expire(ticket, now),
             Woken::Slot => {}
         }
@@ -127,36 +130,36 @@ impl Gate {
         }
     }
 
-    fn happen(&mut self, event: Event, now: Instant) {
+    fn happen(&mut self, event: SchedulerEvent, now: Instant) {
         match event {
-            Event::Arrive(arrival) => self.arrive(arrival, now),
-            Event::Cancel(ticket) => {
+            SchedulerEvent::Arrive(arrival) => self.arrive(arrival, now),
+            SchedulerEvent::Cancel(ticket) => {
                 if let Some(ticket) = ticket.get() {
                     self.take_out(*ticket);
                 }
             }
-            Event::PutBack => self.pace.put_back(now),
-            Event::News(news) => {
+            SchedulerEvent::PutBack => self.pace.put_back(now),
+            SchedulerEvent::News(news) => {
                 if self.pace.hear(news, now) {
                     self.review_soon(now);
                 }
             }
-            Event::Finish { outcome, took } => match outcome {
-                Outcome::Answered => self.latencies.record(now, took),
+            SchedulerEvent::Finish { outcome, took } => match outcome {
+                AttemptOutcome::Answered => self.latencies.record(now, took),
                 // A throttled attempt ends early: it says nothing of the others.
-                Outcome::Throttled => {
+                AttemptOutcome::Throttled => {
                     self.pace.throttled(now);
                     self.review_soon(now);
                 }
             },
-            Event::Apply(settings) => {
+            SchedulerEvent::Apply(settings) => {
                 self.max_wait = settings.quota.max_wait;
                 self.pace.apply(now, &settings);
                 self.queue.apply(settings.callers, now);
                 self.review_soon(now);
             }
-            Event::Close => self.close(),
-            Event::Look(reply) => {
+            SchedulerEvent::Close => self.close(),
+            SchedulerEvent::Look(reply) => {
                 let (waiting, callers) = (self.queue.len(), self.queue.callers());
                 let _ = reply.send(self.pace.state(now, waiting, callers));
             }
@@ -167,7 +170,7 @@ impl Gate {
         let deadline = arrival.deadline;
         if let Some(reason) = self.turned_away(deadline, now) {
             let retry_after = Duration::ZERO;
-            let _ = arrival.reply.send(Err(Refused {
+            let _ = arrival.reply.send(Err(AdmissionRefused {
                 reason,
                 retry_after,
             }));
@@ -221,11 +224,11 @@ impl Gate {
     }
 
     /// Why a request is not even looked at: it takes no part in any forecast.
-    fn turned_away(&self, deadline: Deadline, now: Instant) -> Option<Refusal> {
+    fn turned_away(&self, deadline: Deadline, now: Instant) -> Option<RefusalReason> {
         if self.closed {
-            Some(Refusal::Closed)
+            Some(RefusalReason::Closed)
         } else if deadline.left(now) < LEAST_ATTEMPT {
-            Some(Refusal::NoTime)
+            Some(RefusalReason::DeadlineTooShort)
         } else {
             None
         }

@@ -6,8 +6,8 @@ use tokio::time::Instant;
 
 use super::arrivals::ArrivalRate;
 use super::ceiling::Ceiling;
-use super::policy::CallerPolicy;
-use super::queue::Entry;
+use super::policy::CallerLimits;
+use super::queue::ArrivalKind;
 use super::rows::Row;
 
 /// A hint never sends anyone away for longer.
@@ -29,7 +29,7 @@ pub(super) struct Line {
 }
 
 impl Line {
-    pub(super) fn new(policy: &CallerPolicy, now: Instant) -> Self {
+    pub(super) fn new(policy: &CallerLimits, now: Instant) -> Self {
         Self {
             row: Row::default(),
             weight: policy.weight.get(),
@@ -45,7 +45,7 @@ impl Line {
     }
 
     /// Takes on another policy; nobody in the line is lost.
-    pub(super) fn apply(&mut self, policy: &CallerPolicy, now: Instant) {
+    pub(super) fn apply(&mut self, policy: &CallerLimits, now: Instant) {
         self.weight = policy.weight.get();
         self.max_waiting = policy.max_waiting.get() as usize;
         self.turn = self.turn.min(self.weight);
@@ -82,10 +82,10 @@ impl Line {
     }
 
     /// The place that a request entering now would have: 1 is the head.
-    pub(super) fn place(&self, entry: Entry) -> usize {
+    pub(super) fn place(&self, entry: ArrivalKind) -> usize {
         match entry {
-            Entry::Arrival => self.live() + 1,
-            Entry::Retry => 1,
+            ArrivalKind::New => self.live() + 1,
+            ArrivalKind::Retry => 1,
         }
     }
 

@@ -17,8 +17,8 @@ use slotmap::{DefaultKey, DenseSlotMap};
 use tokio::time::Instant;
 
 use super::line::Line;
-use super::policy::CallerPolicies;
-use crate::session::words::CallerId;
+use super::policy::QueueSettings;
+use crate::model::CallerId;
 
 /// Callers that are gone are looked for so often.
 const SWEEP_EACH: Duration = Duration::from_secs(1);
@@ -30,7 +30,7 @@ pub struct LineKey(DefaultKey);
 /// The lines of all callers.
 #[derive(Debug)]
 pub(super) struct Lines {
-    policies: CallerPolicies,
+    policies: QueueSettings,
     /// Dense, as each forecast goes through those that are there.
     lines: DenseSlotMap<DefaultKey, Line>,
     by_caller: HashMap<CallerId, LineKey>,
@@ -42,7 +42,7 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    pub(super) fn new(policies: CallerPolicies) -> Self {
+    pub(super) fn new(policies: QueueSettings) -> Self {
         Self {
             policies,
             lines: DenseSlotMap::new(),
@@ -53,18 +53,18 @@ impl Lines {
         }
     }
 
-    pub(super) fn policies(&self) -> &CallerPolicies {
+    pub(super) fn policies(&self) -> &QueueSettings {
         &self.policies
     }
 
     /// Takes on other policies.
-    pub(super) fn apply(&mut self, policies: CallerPolicies, now: Instant) {
+    pub(super) fn apply(&mut self, policies: QueueSettings, now: Instant) {
         self.policies = policies;
         for (caller, LineKey(key)) in &self.by_caller {
-            self.lines[*key].apply(self.policies.of(caller), now);
+            self.lines[*key].apply(self.policies.limits.of(caller), now);
         }
         if let Some(LineKey(key)) = self.shared {
-            self.lines[key].apply(&self.policies.default, now);
+            self.lines[key].apply(&self.policies.limits.default, now);
         }
         self.unnamed = self.count_unnamed();
     }
@@ -102,11 +102,11 @@ impl Lines {
         if let Some(line) = self.by_caller.get(caller) {
             return *line;
         }
-        let named = self.policies.named.contains_key(caller);
+        let named = self.policies.limits.named.contains_key(caller);
         if !named && self.unnamed >= self.policies.max_callers.get() as usize {
             return self.shared_line(now);
         }
-        let line = Line::new(self.policies.of(caller), now);
+        let line = Line::new(self.policies.limits.of(caller), now);
         let key = LineKey(self.lines.insert(line));
         self.by_caller.insert(caller.clone(), key);
         self.unnamed += usize::from(!named);
@@ -114,14 +114,14 @@ impl Lines {
     }
 
     fn shared_line(&mut self, now: Instant) -> LineKey {
-        let (lines, policy) = (&mut self.lines, &self.policies.default);
+        let (lines, policy) = (&mut self.lines, &self.policies.limits.default);
         *self
             .shared
             .get_or_insert_with(|| LineKey(lines.insert(Line::new(policy, now))))
     }
 
     fn count_unnamed(&self) -> usize {
-        let named = &self.policies.named;
+        let named = &self.policies.limits.named;
         let unnamed = self
             .by_caller
             .keys()

@@ -27,10 +27,10 @@ use tokio::time::Instant;
 use super::clock::wait_of;
 use super::line::LONGEST_HINT;
 use super::lines::Lines;
-use super::policy::CallerPolicies;
+use super::policy::QueueSettings;
 use super::predict::{self, Newcomer, Rival};
 use super::rows::Rows;
-use crate::session::words::CallerId;
+use crate::model::CallerId;
 
 pub use super::lines::LineKey;
 pub use super::predict::{Cause, Prediction, Supply};
@@ -38,9 +38,9 @@ pub use super::rows::Ticket;
 
 /// Where a request enters its caller's line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Entry {
+pub enum ArrivalKind {
     /// At the end.
-    Arrival,
+    New,
     /// At the head: it has waited before.
     Retry,
 }
@@ -80,7 +80,7 @@ pub struct Queue<T> {
 impl<T> Queue<T> {
     /// An empty queue that shares slots by `policies`.
     #[must_use]
-    pub fn new(policies: CallerPolicies) -> Self {
+    pub fn new(policies: QueueSettings) -> Self {
         Self {
             lines: Lines::new(policies),
             rows: Rows::new(),
@@ -90,7 +90,7 @@ impl<T> Queue<T> {
     }
 
     /// Takes on other policies; everyone keeps the place.
-    pub fn apply(&mut self, policies: CallerPolicies, now: Instant) {
+    pub fn apply(&mut self, policies: QueueSettings, now: Instant) {
         self.lines.apply(policies, now);
         // A ceiling may have risen: whoever is held is looked at again, in order.
         while let Some(Reverse((_, line))) = self.held.pop() {
@@ -128,9 +128,9 @@ impl<T> Queue<T> {
     }
 
     /// Says which line is `caller`'s, and counts its arrival there.
-    pub fn arrive(&mut self, caller: &CallerId, entry: Entry, now: Instant) -> LineKey {
+    pub fn arrive(&mut self, caller: &CallerId, entry: ArrivalKind, now: Instant) -> LineKey {
         let line = self.lines.of(caller, now);
-        if entry == Entry::Arrival {
+        if entry == ArrivalKind::New {
             self.lines.get_mut(line).arrive(now);
         }
         line
@@ -223,7 +223,13 @@ impl<T> Queue<T> {
 
     /// How long a request that enters `line` now would wait.
     #[must_use]
-    pub fn predict(&self, key: LineKey, entry: Entry, supply: Supply, now: Instant) -> Prediction {
+    pub fn predict(
+        &self,
+        key: LineKey,
+        entry: ArrivalKind,
+        supply: Supply,
+        now: Instant,
+    ) -> Prediction {
         let own = self.lines.get(key);
         let place = own.place(entry);
         let rivals: Vec<Rival<'_>> = self
@@ -283,7 +289,7 @@ pub struct Vacancy<'a, T> {
 
 impl<T> Vacancy<'_, T> {
     /// Puts in what `payload` makes of the ticket.
-    pub fn push(self, entry: Entry, payload: impl FnOnce(Ticket) -> T) -> Ticket {
+    pub fn push(self, entry: ArrivalKind, payload: impl FnOnce(Ticket) -> T) -> Ticket {
         let Queue {
             lines, rows, round, ..
         } = self.queue;

@@ -15,7 +15,7 @@ use std::iter::successors;
 use slotmap::{DefaultKey, SlotMap};
 
 use super::lines::LineKey;
-use super::queue::Entry;
+use super::queue::ArrivalKind;
 
 /// Names a request that waits, and no other for as long as anybody can hold it: a
 /// place has two thousand million names before one comes again.
@@ -97,12 +97,12 @@ impl<T> Rows<T> {
         &mut self,
         row: &mut Row,
         line: LineKey,
-        entry: Entry,
+        entry: ArrivalKind,
         payload: impl FnOnce(Ticket) -> T,
     ) -> Ticket {
         let (before, behind) = match entry {
-            Entry::Arrival => (row.end, None),
-            Entry::Retry => (None, row.head),
+            ArrivalKind::New => (row.end, None),
+            ArrivalKind::Retry => (None, row.head),
         };
         let ticket = Ticket(self.standing.insert_with_key(|key| Standing {
             line,

@@ -47,7 +47,7 @@ use tokio::time::Instant;
 
 use self::reserver::Reserver;
 pub(super) use self::standing::Work;
-use super::event::Event;
+use super::event::SchedulerEvent;
 use crate::store::Store;
 
 /// How long the count of replicas that were last seen is believed.
@@ -127,7 +127,7 @@ impl SharedSlots {
     /// replica is alone, at its smallest share.
     pub(super) fn open(
         quota: SharedQuota,
-        gate: mpsc::WeakUnboundedSender<Event>,
+        gate: mpsc::WeakUnboundedSender<SchedulerEvent>,
         now: Instant,
     ) -> Self {
         let share = 1.0 / f64::from(quota.max_replicas.get());

@@ -13,8 +13,8 @@ use super::metrics::named;
 use crate::admission::{
     Admission, AdmissionMetrics, AdmissionSettings, AdmissionState, QuotaSettings, SharedQuota,
 };
+use crate::auth::policy::{Authorizer, DefaultPermission};
 use crate::config::Config;
-use crate::policy::{Policy, Unsaid};
 use crate::session::AttemptMetrics;
 use crate::store::Store;
 
@@ -25,7 +25,7 @@ const LOOK_EACH: Duration = Duration::from_secs(1);
 pub(super) struct Doors {
     pub(super) create: Admission,
     pub(super) results: Admission,
-    pub(super) policy: Policy,
+    pub(super) policy: Authorizer,
     attempts: AttemptMetrics,
 }
 
@@ -84,20 +84,20 @@ impl Doors {
     pub(super) fn apply(&self, config: &Config) {
         self.create.apply(admission(config, &config.create_quota));
         self.results.apply(admission(config, &config.results_quota));
-        self.policy.apply(config.rules.clone());
+        self.policy.apply(config.policy.clone());
         self.attempts.name(named(config));
     }
 }
 
 /// What no rule says follows from the way in which callers are known, which stays
 /// as it was at the start.
-fn policy(config: &Config) -> Policy {
-    let unsaid = if config.auth.mode.is_proven() {
-        Unsaid::Nothing
+fn policy(config: &Config) -> Authorizer {
+    let unsaid = if config.auth.mode.is_authenticated() {
+        DefaultPermission::Deny
     } else {
-        Unsaid::Everything
+        DefaultPermission::Allow
     };
-    Policy::new(config.rules.clone(), unsaid)
+    Authorizer::new(config.policy.clone(), unsaid)
 }
 
 fn note(operation: &str, state: &AdmissionState) -> String {

@@ -6,7 +6,7 @@
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use crate::result_token::{Key, UnfitKey};
+use crate::result_token::{SigningKey, UnfitKey};
 
 /// Why a file is of no use. The text names it, and nothing that is in it.
 #[derive(Debug, thiserror::Error)]
@@ -38,7 +38,7 @@ pub(super) fn read(setting: &'static str, path: &Path) -> Result<Vec<u8>, KeyFil
     let path = path.to_owned();
     // A byte more than fits tells a file that is too long from one that is not,
     // and bounds what is read of one without an end.
-    let bound = Key::MOST as u64 + 1;
+    let bound = SigningKey::MOST as u64 + 1;
     let mut secret = Vec::new();
     let file = std::fs::File::open(&path);
     if let Err(source) = file.and_then(|file| file.take(bound).read_to_end(&mut secret)) {
@@ -48,7 +48,7 @@ pub(super) fn read(setting: &'static str, path: &Path) -> Result<Vec<u8>, KeyFil
             source,
         });
     }
-    match Key::fits(&secret) {
+    match SigningKey::fits(&secret) {
         Ok(()) => Ok(secret),
         Err(source) => Err(KeyFileError::Unfit {
             setting,

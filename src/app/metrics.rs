@@ -12,9 +12,9 @@ use crate::audit::AuditMetrics;
 use crate::auth::AuthMetrics;
 use crate::config::Config;
 use crate::grpc::GrpcMetrics;
+use crate::model::CallerId;
 use crate::retry::{Retry, RetryMetrics};
 use crate::session::AttemptMetrics;
-use crate::session::words::CallerId;
 use crate::store::StoreMetrics;
 use crate::upstream::aws::CredentialsMetrics;
 
@@ -67,5 +67,5 @@ impl Metrics {
 
 /// The callers that have series of their own.
 pub(super) fn named(config: &Config) -> HashSet<CallerId> {
-    config.callers.named.keys().cloned().collect()
+    config.callers.limits.named.keys().cloned().collect()
 }

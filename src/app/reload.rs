@@ -18,7 +18,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use tracing::{error, info, warn};
 
 use super::doors::Doors;
-use crate::config::{Config, Key, Loaded, Mistakes, Sources};
+use crate::config::{Config, ConfigErrors, KeyPath, Loaded, Sources};
 use crate::telemetry::LogFilter;
 
 /// How often the file is read.
@@ -133,7 +133,7 @@ impl Reload {
 }
 
 /// Whether a key takes effect while requests wait.
-fn is_live(key: &Key) -> bool {
+fn is_live(key: &KeyPath) -> bool {
     let key = key.to_string();
     let live = [
         "quota.",
@@ -146,11 +146,11 @@ fn is_live(key: &Key) -> bool {
     live.iter().any(|section| key.starts_with(section))
 }
 
-fn listed<'a>(keys: impl Iterator<Item = &'a Key>) -> String {
+fn listed<'a>(keys: impl Iterator<Item = &'a KeyPath>) -> String {
     keys.map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
-fn log_refused(mistakes: &Mistakes) {
+fn log_refused(mistakes: &ConfigErrors) {
     for mistake in mistakes.iter() {
         error!(%mistake, "configuration refused: the settings stay as they are");
     }

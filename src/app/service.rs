@@ -16,7 +16,7 @@ use crate::audit::Audit;
 use crate::config::Config;
 use crate::grpc::SessionService;
 use crate::idempotency::Claims;
-use crate::session::{Attempts, Creator, Ownership, Proof, Results};
+use crate::session::{Attempts, Creator, Ownership, ResultReader, TokenRequirement};
 use crate::store::{Store, StoreMetrics};
 use crate::upstream::aws::Rekognition;
 
@@ -58,13 +58,14 @@ pub(super) fn service(
         doors.policy.clone(),
     );
     let proof = if config.results.require_token {
-        Proof::Token
+        TokenRequirement::Required
     } else {
-        Proof::Nothing
+        TokenRequirement::Optional
     };
     let attempts = attempts(&doors.results, "results");
     let results = config.results.enabled;
     let policy = doors.policy.clone();
-    let results = results.then(|| Results::new(api.clone(), attempts, (ownership, proof), policy));
+    let results =
+        results.then(|| ResultReader::new(api.clone(), attempts, (ownership, proof), policy));
     SessionService::new(creator, results).audited(audit.clone())
 }

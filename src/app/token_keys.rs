@@ -8,7 +8,7 @@ use tracing::warn;
 
 use super::key_file::{self, KeyFileError};
 use crate::config::ResultsSettings;
-use crate::result_token::{Key, SameKey, TokenKeys};
+use crate::result_token::{SameKey, SigningKey, TokenKeys};
 
 /// Why there are no keys. The text names files, and nothing that is in them.
 #[derive(Debug, thiserror::Error)]
@@ -29,7 +29,7 @@ pub(super) fn load(settings: &ResultsSettings) -> Result<TokenKeys, TokenKeyErro
     let mut keys = Vec::new();
     for path in &settings.token_key_files {
         let secret = key_file::read("results.token_key_files", path)?;
-        keys.push(Key::new(&secret).expect("as long as a key is, or it is not read"));
+        keys.push(SigningKey::new(&secret).expect("as long as a key is, or it is not read"));
     }
     if keys.is_empty() {
         if settings.enabled && settings.require_token {
@@ -38,7 +38,7 @@ pub(super) fn load(settings: &ResultsSettings) -> Result<TokenKeys, TokenKeyErro
                  alone, and end with it"
             );
         }
-        keys.push(Key::random()?);
+        keys.push(SigningKey::random()?);
     }
     let signing = keys.remove(0);
     Ok(TokenKeys::new(signing, keys)?)

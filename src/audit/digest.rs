@@ -15,7 +15,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
-use crate::session::words::{SessionId, Subject};
+use crate::model::{SessionId, Subject};
 
 /// How many of a digest's 32 bytes are told: enough to tell 2^64 values apart.
 const TOLD: usize = 16;

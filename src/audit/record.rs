@@ -12,7 +12,7 @@ use time::format_description::well_known::Rfc3339;
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Event {
+pub enum AuditEvent {
     /// A session was made at AWS.
     SessionIssued,
     /// A session that had been issued was told again.
@@ -25,9 +25,9 @@ pub enum Event {
 
 /// What a line says of one call.
 #[derive(Clone, Debug, Serialize)]
-pub struct Record {
+pub struct AuditRecord {
     /// What happened.
-    pub event: Event,
+    pub event: AuditEvent,
     /// Which method was called.
     pub operation: &'static str,
     /// The name under which logs and errors know the call.
@@ -35,7 +35,7 @@ pub struct Record {
     /// Who called.
     pub caller: String,
     /// What says so.
-    pub known_by: &'static str,
+    pub auth_method: &'static str,
     /// The end user, as a keyed digest.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subject_digest: Option<String>,
@@ -66,10 +66,10 @@ pub struct Record {
 struct Line {
     time: String,
     #[serde(flatten)]
-    record: Record,
+    record: AuditRecord,
 }
 
-impl Record {
+impl AuditRecord {
     pub(super) fn into_line(self) -> Vec<u8> {
         let time = OffsetDateTime::from(wall_clock()).format(&Rfc3339);
         let line = Line {

@@ -8,13 +8,13 @@ use prometheus_client::registry::Registry;
 use super::*;
 
 /// A line as a handler has it written.
-fn record(event: Event) -> impl FnOnce(&DigestKey) -> Record {
-    move |_| Record {
+fn record(event: AuditEvent) -> impl FnOnce(&DigestKey) -> AuditRecord {
+    move |_| AuditRecord {
         event,
         operation: "CreateSession",
         call_id: String::new(),
         caller: String::new(),
-        known_by: "header",
+        auth_method: "header",
         subject_digest: None,
         session_digest: None,
         profile: None,
@@ -51,19 +51,19 @@ fn while_nobody_writes_refusals_take_half_of_the_queue_and_sessions_all_of_it() 
     let audit = Audit::sending(lines, DigestKey::new(&[1; 32]), metrics);
     let told = logged(|| {
         for _ in 0..QUEUE {
-            audit.write(record(Event::Refused));
+            audit.write(record(AuditEvent::Refused));
         }
         assert_eq!(lost(&registry), QUEUE / 2);
         for _ in 0..QUEUE / 2 {
-            audit.write(record(Event::SessionIssued));
+            audit.write(record(AuditEvent::SessionIssued));
         }
         assert_eq!(lost(&registry), QUEUE / 2, "there was room for sessions");
-        audit.write(record(Event::SessionRead));
+        audit.write(record(AuditEvent::SessionRead));
         assert_eq!(lost(&registry), QUEUE / 2 + 1, "and no more");
         assert!(unread.try_recv().is_ok());
-        audit.write(record(Event::SessionReplayed));
+        audit.write(record(AuditEvent::SessionReplayed));
         assert_eq!(lost(&registry), QUEUE / 2 + 1, "one was written");
-        audit.write(record(Event::Refused));
+        audit.write(record(AuditEvent::Refused));
         assert_eq!(
             lost(&registry),
             QUEUE / 2 + 2,
@@ -71,7 +71,7 @@ fn while_nobody_writes_refusals_take_half_of_the_queue_and_sessions_all_of_it() 
         );
         while unread.try_recv().is_ok() {}
         for _ in 0..=QUEUE / 2 {
-            audit.write(record(Event::Refused));
+            audit.write(record(AuditEvent::Refused));
         }
         assert_eq!(lost(&registry), QUEUE / 2 + 3);
     });

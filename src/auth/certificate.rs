@@ -15,7 +15,7 @@ use x509_parser::prelude::FromDer as _;
 use x509_parser::time::ASN1Time;
 
 use super::failure::NotAuthenticated;
-use crate::session::words::CallerId;
+use crate::model::CallerId;
 
 /// Who `certificate` (DER) says that it is, at `now`.
 pub(super) fn caller(
@@ -27,7 +27,7 @@ pub(super) fn caller(
     let (_, certificate) = X509Certificate::from_der(der).map_err(|_| unreadable)?;
     // A connection outlives the handshake in which this was looked at.
     if !is_valid(&certificate, now) {
-        return Err(NotAuthenticated::CertificateOutOfTime);
+        return Err(NotAuthenticated::CertificateOutsideValidity);
     }
     let names = certificate.subject_alternative_name();
     let names = names.map_err(|_| unreadable)?;

@@ -1,21 +1,21 @@
 //! What the transport knows of one call: none of it is believed yet.
 //!
 //! An example: a call over TLS from 10.0.0.7 with one `authorization` is an address, a
-//! certificate, `named: Given::Nothing` and `authorization: Given::Once`.
+//! certificate, `named: MetadataField::Nothing` and `authorization: MetadataField::Once`.
 
 use std::net::SocketAddr;
 
 /// What one call presents.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Evidence<'a> {
+pub struct PeerCredentials<'a> {
     /// Where it comes from.
     pub origin: Origin,
     /// The certificate that the peer proved to hold, in DER; its chain was verified.
     pub certificate: Option<&'a [u8]>,
     /// The values of [`super::CALLER_KEY`].
-    pub named: Given<'a>,
+    pub named: MetadataField<'a>,
     /// The values of [`super::AUTHORIZATION_KEY`].
-    pub authorization: Given<'a>,
+    pub authorization: MetadataField<'a>,
 }
 
 /// Where a call comes from.
@@ -33,7 +33,7 @@ pub enum Origin {
 
 /// The values of one metadata key.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
-pub enum Given<'a> {
+pub enum MetadataField<'a> {
     /// It is not there.
     #[default]
     Nothing,
@@ -44,7 +44,7 @@ pub enum Given<'a> {
     Repeatedly,
 }
 
-impl<'a> Given<'a> {
+impl<'a> MetadataField<'a> {
     /// What `values` are.
     pub fn of(mut values: impl Iterator<Item = &'a [u8]>) -> Self {
         match (values.next(), values.next()) {
@@ -56,7 +56,7 @@ impl<'a> Given<'a> {
 }
 
 /// A value may be a token.
-impl std::fmt::Debug for Given<'_> {
+impl std::fmt::Debug for MetadataField<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Nothing => "Nothing",

@@ -24,7 +24,7 @@ pub enum NotAuthenticated {
     CertificateUnreadable,
     /// It expired while the connection was open, or is not valid yet.
     #[error("the client certificate is not valid at this time")]
-    CertificateOutOfTime,
+    CertificateOutsideValidity,
     /// It has no name that counts.
     #[error("the client certificate names nobody: it needs a SPIFFE ID, or a DNS name")]
     CertificateUnnamed,
@@ -93,7 +93,7 @@ impl NotAuthenticated {
             Self::PeerNotTrusted => "peer_not_trusted",
             Self::CertificateMissing => "certificate_missing",
             Self::CertificateUnreadable => "certificate_unreadable",
-            Self::CertificateOutOfTime => "certificate_out_of_time",
+            Self::CertificateOutsideValidity => "certificate_out_of_time",
             Self::CertificateUnnamed => "certificate_unnamed",
             Self::CertificateAmbiguous => "certificate_ambiguous",
             Self::CertificateSpiffeId => "certificate_spiffe_id",

@@ -6,14 +6,14 @@
 
 use ipnet::IpNet;
 
-use super::evidence::{Given, Origin};
+use super::evidence::{MetadataField, Origin};
 use super::failure::NotAuthenticated;
-use super::identity::{Identity, ProvenBy};
-use crate::session::words::CallerId;
+use super::identity::{AuthMethod, Identity};
+use crate::model::CallerId;
 
 /// Who calls, by the word of a peer that is believed.
 pub(super) fn claimed(
-    named: Given<'_>,
+    named: MetadataField<'_>,
     origin: Origin,
     trusted: &[IpNet],
 ) -> Result<Identity, NotAuthenticated> {
@@ -21,18 +21,18 @@ pub(super) fn claimed(
         return Err(NotAuthenticated::PeerNotTrusted);
     }
     match named {
-        Given::Nothing => Err(NotAuthenticated::CallerMissing),
-        Given::Repeatedly => Err(NotAuthenticated::CallerMalformed),
-        Given::Once(name) => identity(name),
+        MetadataField::Nothing => Err(NotAuthenticated::CallerMissing),
+        MetadataField::Repeatedly => Err(NotAuthenticated::CallerMalformed),
+        MetadataField::Once(name) => identity(name),
     }
 }
 
 /// Who calls, if it says so.
-pub(super) fn claimed_or_anonymous(named: Given<'_>) -> Result<Identity, NotAuthenticated> {
+pub(super) fn claimed_or_anonymous(named: MetadataField<'_>) -> Result<Identity, NotAuthenticated> {
     match named {
-        Given::Nothing => Ok(Identity::anonymous()),
-        Given::Repeatedly => Err(NotAuthenticated::CallerMalformed),
-        Given::Once(name) => identity(name),
+        MetadataField::Nothing => Ok(Identity::anonymous()),
+        MetadataField::Repeatedly => Err(NotAuthenticated::CallerMalformed),
+        MetadataField::Once(name) => identity(name),
     }
 }
 
@@ -40,7 +40,7 @@ fn identity(name: &[u8]) -> Result<Identity, NotAuthenticated> {
     let name = std::str::from_utf8(name).ok();
     let caller = name.and_then(CallerId::new);
     let caller = caller.ok_or(NotAuthenticated::CallerMalformed)?;
-    Ok(Identity::new(caller, ProvenBy::Header))
+    Ok(Identity::new(caller, AuthMethod::Header))
 }
 
 /// A pipe inside the process is nearer than loopback.
@@ -69,7 +69,7 @@ mod tests {
             .split_whitespace()
             .map(|one| one.parse().unwrap())
             .collect();
-        let known = claimed(Given::Once(b"payments"), origin, &trusted);
+        let known = claimed(MetadataField::Once(b"payments"), origin, &trusted);
         known.map(|identity| identity.caller.to_string())
     }
 
@@ -99,21 +99,21 @@ mod tests {
     fn a_name_must_be_there_once_and_fit() {
         let claimed = |named| claimed(named, Origin::Pipe, &[]);
         assert_eq!(
-            claimed(Given::Nothing),
+            claimed(MetadataField::Nothing),
             Err(NotAuthenticated::CallerMissing)
         );
         for wrong in [
-            Given::Once(b""),
-            Given::Once(b"a b"),
-            Given::Once(b"\xff"),
-            Given::Repeatedly,
+            MetadataField::Once(b""),
+            MetadataField::Once(b"a b"),
+            MetadataField::Once(b"\xff"),
+            MetadataField::Repeatedly,
         ] {
             assert_eq!(claimed(wrong), Err(NotAuthenticated::CallerMalformed));
             let optional = claimed_or_anonymous(wrong);
             assert_eq!(optional, Err(NotAuthenticated::CallerMalformed));
         }
         assert_eq!(
-            claimed_or_anonymous(Given::Nothing),
+            claimed_or_anonymous(MetadataField::Nothing),
             Ok(Identity::anonymous())
         );
     }

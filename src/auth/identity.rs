@@ -3,7 +3,7 @@
 //! An example: `system:serviceaccount:shop:payments`, by a token. An anonymous
 //! caller is known by nothing.
 
-use crate::session::words::CallerId;
+use crate::model::CallerId;
 
 /// A caller that is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,12 +11,12 @@ pub struct Identity {
     /// Its name.
     pub caller: CallerId,
     /// What says so.
-    pub proven_by: ProvenBy,
+    pub auth_method: AuthMethod,
 }
 
 /// What says who calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ProvenBy {
+pub enum AuthMethod {
     /// Nothing: it was not asked.
     Nothing,
     /// A metadata key, which was believed.
@@ -30,18 +30,21 @@ pub enum ProvenBy {
 }
 
 impl Identity {
-    pub(super) fn new(caller: CallerId, proven_by: ProvenBy) -> Self {
-        Self { caller, proven_by }
+    pub(super) fn new(caller: CallerId, auth_method: AuthMethod) -> Self {
+        Self {
+            caller,
+            auth_method,
+        }
     }
 
     /// The one caller of a Livegate that does not ask who calls.
     #[must_use]
     pub fn anonymous() -> Self {
-        Self::new(CallerId::anonymous(), ProvenBy::Nothing)
+        Self::new(CallerId::anonymous(), AuthMethod::Nothing)
     }
 }
 
-impl ProvenBy {
+impl AuthMethod {
     /// Its name in logs.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -1,4 +1,4 @@
-//! The keys that sign tokens, as a JSON Web Key Set holds them.
+//! The keys that sign tokens, as a JSON Web VerificationKey Set holds them.
 //!
 //! Keys that cannot have signed a token of ours are passed over: secrets, keys that
 //! are for something else by their `use` or their `key_ops` (RFC 7517, 4.2 and 4.3),
@@ -15,10 +15,10 @@ use serde::Deserialize;
 use super::algorithm::TokenAlgorithm;
 
 /// The keys of one reading.
-pub(super) struct KeySet(Vec<Key>);
+pub(super) struct KeySet(Vec<VerificationKey>);
 
 /// One key.
-pub(super) struct Key {
+pub(super) struct VerificationKey {
     name: String,
     jwk: Jwk,
     pub(super) verifying: DecodingKey,
@@ -26,7 +26,7 @@ pub(super) struct Key {
 
 /// What was read is no set, or has no key for us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("it is no JSON Web Key Set with a public key that can be used and has a kid")]
+#[error("it is no JSON Web VerificationKey Set with a public key that can be used and has a kid")]
 pub(super) struct Unusable;
 
 #[derive(Deserialize)]
@@ -38,7 +38,7 @@ impl KeySet {
     /// Reads `json`.
     pub(super) fn parse(json: &[u8]) -> Result<Self, Unusable> {
         let document: Document = serde_json::from_slice(json).map_err(|_| Unusable)?;
-        let keys: Vec<Key> = document.keys.into_iter().filter_map(key).collect();
+        let keys: Vec<VerificationKey> = document.keys.into_iter().filter_map(key).collect();
         if keys.is_empty() {
             return Err(Unusable);
         }
@@ -56,7 +56,7 @@ impl KeySet {
     }
 
     /// The one called `name` that can have signed by `algorithm`.
-    pub(super) fn find(&self, name: &str, algorithm: TokenAlgorithm) -> Option<&Key> {
+    pub(super) fn find(&self, name: &str, algorithm: TokenAlgorithm) -> Option<&VerificationKey> {
         let mut named = self.0.iter().filter(|key| key.name == name);
         named.find(|key| algorithm.fits(&key.jwk))
     }
@@ -68,7 +68,7 @@ impl fmt::Debug for KeySet {
     }
 }
 
-fn key(json: serde_json::Value) -> Option<Key> {
+fn key(json: serde_json::Value) -> Option<VerificationKey> {
     let jwk: Jwk = serde_json::from_value(json).ok()?;
     let is_public = !matches!(
         jwk.algorithm,
@@ -76,7 +76,7 @@ fn key(json: serde_json::Value) -> Option<Key> {
     );
     let verifying = DecodingKey::from_jwk(&jwk).ok()?;
     let name = jwk.common.key_id.clone()?;
-    (is_public && is_for_signatures(&jwk.common)).then_some(Key {
+    (is_public && is_for_signatures(&jwk.common)).then_some(VerificationKey {
         name,
         jwk,
         verifying,

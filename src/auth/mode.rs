@@ -1,7 +1,7 @@
 //! What counts as knowing who calls.
 //!
 //! An example: with `mode = "mtls+jwt"` a call needs a client certificate and a
-//! token, and [`AuthMode::is_proven`] is true; with `trusted-header` it is false.
+//! token, and [`AuthMode::is_authenticated`] is true; with `trusted-header` it is false.
 
 /// How Livegate knows who calls.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub enum AuthMode {
 impl AuthMode {
     /// Whether every caller has proved who it is.
     #[must_use]
-    pub fn is_proven(self) -> bool {
+    pub fn is_authenticated(self) -> bool {
         self.takes_certificates() || self.takes_tokens()
     }
 

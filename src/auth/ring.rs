@@ -56,7 +56,7 @@ enum Round {
     /// The next one is under way.
     Running,
     /// The one that began then has ended.
-    Ended(Instant),
+    AttemptError(Instant),
 }
 
 /// What the follower remembers from one reading to the next.
@@ -94,14 +94,14 @@ impl KeyRing {
         if let Some(newer) = self.other_than(seen) {
             return Some(newer);
         }
-        if let Round::Ended(begun) = round {
+        if let Round::AttemptError(begun) = round {
             if !self.may_ask(begun) {
                 return None;
             }
             self.asked.notify_one();
         }
         let _place = self.waiters.try_acquire().ok()?;
-        let is_over = |now: &Round| matches!(now, Round::Ended(_)) && *now != round;
+        let is_over = |now: &Round| matches!(now, Round::AttemptError(_)) && *now != round;
         // In time or not: what is there by then decides.
         let _ = timeout(WAIT, rounds.wait_for(is_over)).await;
         self.other_than(seen)
@@ -134,7 +134,7 @@ impl KeyRing {
                     FETCH_AT_MOST_EACH
                 }
             };
-            self.round.send_replace(Round::Ended(begun));
+            self.round.send_replace(Round::AttemptError(begun));
             let pause = match self.source {
                 JwksSource::File(_) => FILE_EACH,
                 JwksSource::Url { .. } => fetch_again,

@@ -8,61 +8,62 @@ use tokio::time::timeout;
 
 use super::*;
 
-fn auth(mode: AuthMode) -> Auth {
-    Auth::new(&mode.into(), AuthMetrics::default())
+fn auth(mode: AuthMode) -> Authenticator {
+    Authenticator::new(&mode.into(), AuthMetrics::default())
 }
 
-async fn told(mode: AuthMode, evidence: Evidence<'_>) -> Result<Identity, NotAuthenticated> {
+async fn told(mode: AuthMode, evidence: PeerCredentials<'_>) -> Result<Identity, NotAuthenticated> {
     auth(mode).identify(evidence, SystemTime::UNIX_EPOCH).await
 }
 
 #[tokio::test]
 async fn nobody_is_asked_unless_the_mode_says_so() {
-    let evidence = Evidence {
+    let evidence = PeerCredentials {
         origin: Origin::Pipe,
-        named: Given::Once(b"payments"),
-        ..Evidence::default()
+        named: MetadataField::Once(b"payments"),
+        ..PeerCredentials::default()
     };
     let identity = told(AuthMode::None, evidence).await;
     assert_eq!(identity, Ok(Identity::anonymous()));
     for mode in [AuthMode::TrustedHeader, AuthMode::OptionalHeader] {
         let identity = told(mode, evidence).await.expect("it is named");
         assert_eq!(identity.caller.as_str(), "payments");
-        assert_eq!(identity.proven_by, ProvenBy::Header);
+        assert_eq!(identity.auth_method, AuthMethod::Header);
     }
 }
 
 #[tokio::test]
 async fn a_name_that_is_claimed_proves_nothing() {
-    let evidence = Evidence {
-        named: Given::Once(b"payments"),
-        ..Evidence::default()
+    let evidence = PeerCredentials {
+        named: MetadataField::Once(b"payments"),
+        ..PeerCredentials::default()
     };
     for (mode, expected) in [
         (AuthMode::Mtls, NotAuthenticated::CertificateMissing),
         (AuthMode::Jwt, NotAuthenticated::TokenMissing),
         (AuthMode::MtlsJwt, NotAuthenticated::CertificateMissing),
     ] {
-        assert!(mode.is_proven());
+        assert!(mode.is_authenticated());
         assert_eq!(told(mode, evidence).await, Err(expected));
     }
 }
 
 #[tokio::test]
 async fn without_rules_for_tokens_nobody_is_let_in() {
-    let evidence = Evidence {
-        authorization: Given::Once(b"Bearer a.b.c"),
-        ..Evidence::default()
+    let evidence = PeerCredentials {
+        authorization: MetadataField::Once(b"Bearer a.b.c"),
+        ..PeerCredentials::default()
     };
     let refused = told(AuthMode::Jwt, evidence).await;
     assert_eq!(refused, Err(NotAuthenticated::KeysMissing));
 }
 
 /// Has the algorithm that is pinned below; who signed it does not matter here.
-const SIGNED: Given<'_> = Given::Once(b"Bearer eyJhbGciOiJSUzI1NiIsImtpZCI6ImEifQ.e30.AA");
+const SIGNED: MetadataField<'_> =
+    MetadataField::Once(b"Bearer eyJhbGciOiJSUzI1NiIsImtpZCI6ImEifQ.e30.AA");
 
 /// One whose keys nobody reads, with its metrics.
-fn without_keys() -> (Auth, Registry) {
+fn without_keys() -> (Authenticator, Registry) {
     let mut registry = Registry::default();
     let metrics = AuthMetrics::register(&mut registry);
     let jwt = JwtSettings {
@@ -78,15 +79,15 @@ fn without_keys() -> (Auth, Registry) {
         jwt: Some(jwt),
         ..AuthSettings::default()
     };
-    (Auth::new(&settings, metrics), registry)
+    (Authenticator::new(&settings, metrics), registry)
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_call_that_has_no_time_to_wait_for_the_first_keys_is_counted_as_one_without() {
     let (auth, registry) = without_keys();
-    let evidence = Evidence {
+    let evidence = PeerCredentials {
         authorization: SIGNED,
-        ..Evidence::default()
+        ..PeerCredentials::default()
     };
     for (within, counted) in [(1, 1), (3, 2)] {
         let identity = auth.identify(evidence, SystemTime::UNIX_EPOCH);

@@ -15,11 +15,11 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::algorithm::TokenAlgorithm;
-use super::evidence::Given;
+use super::evidence::MetadataField;
 use super::failure::NotAuthenticated;
 use super::keys::KeySet;
 use super::settings::JwtSettings;
-use crate::session::words::CallerId;
+use crate::model::CallerId;
 
 /// The longest token, in bytes.
 const MOST_BYTES: usize = 8 * 1024;
@@ -27,11 +27,11 @@ const MOST_BYTES: usize = 8 * 1024;
 const SCHEME: &str = "bearer ";
 
 /// The token in a metadata key.
-pub(super) fn presented(authorization: Given<'_>) -> Result<&str, NotAuthenticated> {
+pub(super) fn presented(authorization: MetadataField<'_>) -> Result<&str, NotAuthenticated> {
     let value = match authorization {
-        Given::Nothing => return Err(NotAuthenticated::TokenMissing),
-        Given::Repeatedly => return Err(NotAuthenticated::TokenRepeated),
-        Given::Once(value) => value,
+        MetadataField::Nothing => return Err(NotAuthenticated::TokenMissing),
+        MetadataField::Repeatedly => return Err(NotAuthenticated::TokenRepeated),
+        MetadataField::Once(value) => value,
     };
     if value.len() > SCHEME.len() + MOST_BYTES {
         return Err(NotAuthenticated::TokenTooLong);
@@ -49,7 +49,7 @@ fn after_scheme(value: &str) -> Option<&str> {
 
 /// Which tokens count.
 #[derive(Debug)]
-pub(super) struct Rules {
+pub(super) struct TokenRules {
     pinned: Vec<(TokenAlgorithm, Validation)>,
     leeway: Duration,
 }
@@ -71,7 +71,7 @@ struct Claims {
     sub: Option<String>,
 }
 
-impl Rules {
+impl TokenRules {
     pub(super) fn new(settings: &JwtSettings) -> Self {
         let rule = |algorithm: &TokenAlgorithm| {
             let mut rule = Validation::new(algorithm.of_library());

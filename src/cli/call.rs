@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::out::{complain, say};
 use super::target::Target;
-use crate::grpc::client::{Answer, Failure};
+use crate::grpc::client::{ClientError, ClientResponse};
 use crate::grpc::v1;
 
 /// Ask a Livegate for a session.
@@ -75,7 +75,7 @@ pub async fn create(args: CreateArgs) -> anyhow::Result<ExitCode> {
     print(&args.target, answer.map(|answer| describe_session(&answer)))
 }
 
-fn describe_session(answer: &Answer<v1::CreateSessionResponse>) -> Value {
+fn describe_session(answer: &ClientResponse<v1::CreateSessionResponse>) -> Value {
     let session = answer.message.session.clone().unwrap_or_default();
     let left = session.time_to_live.unwrap_or_default();
     json!({
@@ -138,7 +138,7 @@ fn describe_result(result: &v1::GetSessionResultResponse) -> Value {
 }
 
 /// Prints an answer or a failure; the exit code is the number of its gRPC code.
-fn print(target: &Target, outcome: Result<Value, Failure>) -> anyhow::Result<ExitCode> {
+fn print(target: &Target, outcome: Result<Value, ClientError>) -> anyhow::Result<ExitCode> {
     match (outcome, target.json) {
         (Ok(answer), true) => say(format_args!("{answer}"))?,
         (Ok(answer), false) => print_lines(&answer)?,
@@ -166,7 +166,7 @@ fn print_lines(answer: &Value) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn describe_failure(failure: &Failure) -> Value {
+fn describe_failure(failure: &ClientError) -> Value {
     let violation = |(field, description): &(String, String)| json!({"field": field, "description": description});
     json!({
         "code": failure.code,
@@ -177,7 +177,7 @@ fn describe_failure(failure: &Failure) -> Value {
     })
 }
 
-fn print_failure(failure: &Failure) {
+fn print_failure(failure: &ClientError) {
     complain(format_args!("{} {}", failure.code, failure.reason));
     match failure.violations.as_slice() {
         [] => complain(format_args!("  {}", failure.message)),

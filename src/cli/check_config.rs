@@ -11,7 +11,7 @@ use std::process::ExitCode;
 
 use super::out::say;
 use super::sources::SourceArgs;
-use crate::config::{Config, Mistakes};
+use crate::config::{Config, ConfigErrors};
 use crate::store::{Store, StoreSettings};
 
 /// Say every mistake of a configuration, or print all of it with the source of
@@ -63,7 +63,7 @@ async fn connect(settings: &StoreSettings) -> anyhow::Result<ExitCode> {
 ///
 /// # Errors
 /// Where standard error cannot be written.
-pub(super) fn tell(mistakes: &Mistakes) -> anyhow::Result<ExitCode> {
+pub(super) fn tell(mistakes: &ConfigErrors) -> anyhow::Result<ExitCode> {
     let count = mistakes.iter().count();
     let noun = if count == 1 { "mistake" } else { "mistakes" };
     let mut out = std::io::stderr().lock();

@@ -24,7 +24,7 @@ use crate::audit::Output;
 use crate::auth::AuthMode;
 use crate::config::Config;
 use crate::grpc::client::Client;
-use crate::shutdown::LeaveSignals;
+use crate::shutdown::ShutdownSignals;
 use crate::simulator::{self, Limit, Simulator};
 use crate::upstream::aws::Credentials;
 
@@ -72,7 +72,7 @@ pub async fn run(args: &DemoArgs) -> anyhow::Result<ExitCode> {
     print_next(address, &outcomes)?;
     if !args.once {
         say(format_args!("\nLivegate stays up; Ctrl-C ends it."))?;
-        LeaveSignals::listen()?.next().await;
+        ShutdownSignals::listen()?.next().await;
     }
     stop.cancel();
     serving.await??;

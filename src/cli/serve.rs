@@ -10,7 +10,7 @@ use super::check_config::tell;
 use super::sources::SourceArgs;
 use crate::app::Livegate;
 use crate::config::Config;
-use crate::shutdown::LeaveSignals;
+use crate::shutdown::ShutdownSignals;
 use crate::telemetry::{LogFormat, Telemetry};
 use crate::upstream::aws::Credentials;
 
@@ -40,7 +40,7 @@ pub async fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
     let region = &loaded.config.upstream.region;
     let telemetry = Telemetry::install(args.log_format, &log.filter, traces, region)
         .map_err(|problem| anyhow!(problem))?;
-    let mut signals = LeaveSignals::listen()?;
+    let mut signals = ShutdownSignals::listen()?;
     let service = Livegate::bind(loaded.config.clone(), Credentials::DefaultChain).await?;
     let service = service.reloading(sources, loaded, telemetry.filter())?;
     let stop = CancellationToken::new();

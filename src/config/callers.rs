@@ -9,14 +9,14 @@
 use std::collections::HashMap;
 
 use super::grants::grant;
-use super::key::Key;
+use super::key::KeyPath;
 use super::profiles::Profiles;
 use super::reader::Reader;
 use super::section::Section;
 use super::sections::{HIGHEST_RATE, LEAST_RATE};
-use crate::admission::{CallerPolicies, CallerPolicy, Weight};
-use crate::policy::{Grant, Rules};
-use crate::session::words::{CallerGlob, CallerGlobs, CallerId, MalformedGlob};
+use crate::admission::{CallerLimits, QueueSettings, Weight};
+use crate::auth::policy::{Permissions, Policy};
+use crate::model::{CallerGlob, CallerGlobs, CallerId, MalformedGlob, PerCaller};
 
 /// The most callers, and forms of names, with a section of their own.
 const MOST_NAMED: usize = 1000;
@@ -25,7 +25,7 @@ const MOST_NAMED: usize = 1000;
 const MOST_CALLERS: u32 = 10_000;
 
 /// What one section says: for admission, and for the policy.
-type Said = (CallerPolicy, Grant);
+type Said = (CallerLimits, Permissions);
 
 /// What the sections with names say.
 #[derive(Default)]
@@ -35,31 +35,27 @@ struct Sections {
 }
 
 /// Reads `[admission]` and everything below `[profiles]` and `[callers]`.
-pub(super) fn callers(reader: &mut Reader) -> (CallerPolicies, Rules) {
-    let unset = CallerPolicies::default();
-    let mut admission = Section::new(reader, Key::dotted("admission"));
+pub(super) fn callers(reader: &mut Reader) -> (QueueSettings, Policy) {
+    let unset = QueueSettings::default();
+    let mut admission = Section::new(reader, KeyPath::dotted("admission"));
     let max_callers = admission.count("max_callers", unset.max_callers, MOST_CALLERS);
     let max_waiting = admission.count("max_waiting", unset.max_waiting, 1_000_000);
     let profiles = Profiles::read(reader);
     let default = said(
-        &mut Section::new(reader, Key::dotted("callers.default")),
+        &mut Section::new(reader, KeyPath::dotted("callers.default")),
         &profiles,
     );
     let sections = sections(reader, &profiles);
-    let policies = CallerPolicies {
-        default: default.0,
-        named: sections.named(|said| said.0.clone()),
-        globs: sections.globs(|said| said.0.clone(), reader),
+    let queue = QueueSettings {
+        limits: sections.per_caller(default.0, |said| said.0.clone(), reader),
         max_callers,
         max_waiting,
     };
-    let rules = Rules {
-        default: default.1,
-        named: sections.named(|said| said.1.clone()),
-        globs: sections.globs(|said| said.1.clone(), reader),
+    let policy = Policy {
+        permissions: sections.per_caller(default.1, |said| said.1.clone(), reader),
         profiles: profiles.settings,
     };
-    (policies, rules)
+    (queue, policy)
 }
 
 impl Sections {
@@ -73,25 +69,30 @@ impl Sections {
         Ok(())
     }
 
-    fn named<T>(&self, part: impl Fn(&Said) -> T) -> HashMap<CallerId, T> {
+    fn per_caller<T>(
+        &self,
+        default: T,
+        part: impl Fn(&Said) -> T,
+        reader: &mut Reader,
+    ) -> PerCaller<T> {
         let named = self.named.iter();
-        named
-            .map(|(caller, said)| (caller.clone(), part(said)))
-            .collect()
-    }
-
-    fn globs<T>(&self, part: impl Fn(&Said) -> T, reader: &mut Reader) -> CallerGlobs<T> {
+        let named = named.map(|(caller, said)| (caller.clone(), part(said)));
         let globs = self.globs.iter();
         let globs = globs.map(|(glob, said)| (glob.clone(), part(said)));
-        CallerGlobs::new(globs).unwrap_or_else(|error| {
-            reader.refuse(&Key::dotted("callers"), &error.to_string());
+        let globs = CallerGlobs::new(globs).unwrap_or_else(|error| {
+            reader.refuse(&KeyPath::dotted("callers"), &error.to_string());
             CallerGlobs::default()
-        })
+        });
+        PerCaller {
+            default,
+            named: named.collect(),
+            globs,
+        }
     }
 }
 
 fn sections(reader: &mut Reader, profiles: &Profiles) -> Sections {
-    let callers = Key::dotted("callers");
+    let callers = KeyPath::dotted("callers");
     let mut names = reader.names_below(&callers);
     names.remove("default");
     if names.len() > MOST_NAMED {
@@ -116,14 +117,14 @@ fn said(at: &mut Section<'_>, profiles: &Profiles) -> Said {
     (policy(at), grant(at, profiles))
 }
 
-fn policy(at: &mut Section<'_>) -> CallerPolicy {
-    let unset = CallerPolicy::default();
+fn policy(at: &mut Section<'_>) -> CallerLimits {
+    let unset = CallerLimits::default();
     let weight = at.count(
         "weight",
         super::sections::count(unset.weight.get()),
         Weight::MAX,
     );
-    CallerPolicy {
+    CallerLimits {
         weight: Weight::new(weight.get()).unwrap_or(unset.weight),
         max_rate_per_second: at.optional_number("max_rate_per_second", LEAST_RATE, HIGHEST_RATE),
         max_waiting: at.count("max_waiting", unset.max_waiting, 100_000),

@@ -70,7 +70,7 @@ fn is_authenticated(auth: &AuthSettings) -> bool {
     let trusted = &auth.trusted_peers;
     let is_everyone = trusted.iter().any(|network| network.prefix_len() == 0);
     let by_proxy = auth.mode == AuthMode::TrustedHeader && !trusted.is_empty() && !is_everyone;
-    auth.mode.is_proven() || by_proxy
+    auth.mode.is_authenticated() || by_proxy
 }
 
 fn client_certificates(config: &Config, reader: &mut Reader) {
@@ -101,7 +101,7 @@ fn endpoint(config: &Config, reader: &mut Reader) {
 
 fn exposes_results(config: &Config) -> bool {
     let results = &config.results;
-    let is_known = results.allow_unauthenticated || config.auth.mode.is_proven();
+    let is_known = results.allow_unauthenticated || config.auth.mode.is_authenticated();
     results.enabled && !is_known && !is_local(config)
 }
 

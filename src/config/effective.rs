@@ -15,21 +15,21 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use super::key::Key;
+use super::key::KeyPath;
 use super::mistake::Source;
 
 /// One setting as it came out.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Effective {
+pub struct ResolvedSetting {
     /// Which setting.
-    pub key: Key,
+    pub key: KeyPath,
     /// Its value in TOML; `None` where it is optional and not set.
     pub value: Option<String>,
     /// Who said so.
     pub source: Source,
 }
 
-impl fmt::Display for Effective {
+impl fmt::Display for ResolvedSetting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.value {
             Some(value) => write!(f, "{} = {value}", self.key),
@@ -38,7 +38,7 @@ impl fmt::Display for Effective {
     }
 }
 
-impl Effective {
+impl ResolvedSetting {
     fn line(&self) -> String {
         match &self.value {
             Some(value) => format!("{} = {value}", self.key.name()),
@@ -48,7 +48,7 @@ impl Effective {
 }
 
 /// `settings` as a file, the sources as comments in one column.
-pub(super) fn to_toml(settings: &[Effective]) -> String {
+pub(super) fn to_toml(settings: &[ResolvedSetting]) -> String {
     let width = settings
         .iter()
         .map(|one| one.line().chars().count())
@@ -73,8 +73,8 @@ pub(super) fn to_toml(settings: &[Effective]) -> String {
 
 /// The keys whose values differ between `before` and `after`, or that only one
 /// of them has. A value that only moved to another source is the same value.
-pub(super) fn changed_keys(before: &[Effective], after: &[Effective]) -> Vec<Key> {
-    let mut gone: HashMap<&Key, &Option<String>> =
+pub(super) fn changed_keys(before: &[ResolvedSetting], after: &[ResolvedSetting]) -> Vec<KeyPath> {
+    let mut gone: HashMap<&KeyPath, &Option<String>> =
         before.iter().map(|one| (&one.key, &one.value)).collect();
     let mut changed = Vec::new();
     for now in after {

@@ -8,23 +8,25 @@ use super::list::List;
 use super::profiles::{BUCKET, KMS_KEY, PREFIX, Profiles};
 use super::section::Section;
 use super::word::Word;
-use crate::policy::{Grant, Operation, Words};
-use crate::session::words::{AuditImagesLimit, ChallengeType};
+use crate::auth::policy::Permissions;
+use crate::model::{AuditImagesLimit, ChallengeType, Operation};
 
 /// The most values in a list of one caller.
 const MOST: usize = 100;
 
 /// As [`Operation`], in the words of the file.
-const OPERATIONS: [(&str, Operation); 2] =
-    [("create", Operation::Create), ("result", Operation::Result)];
+const OPERATIONS: [(&str, Operation); 2] = [
+    ("create", Operation::Create),
+    ("result", Operation::Results),
+];
 
 /// Reads what the caller of the section `at` is granted.
-pub(super) fn grant(at: &mut Section<'_>, profiles: &Profiles) -> Grant {
+pub(super) fn grant(at: &mut Section<'_>, profiles: &Profiles) -> Permissions {
     let challenges = Word {
         parse: ChallengeType::parse,
         show: |one| one.as_str().to_owned(),
     };
-    Grant {
+    Permissions {
         allow: at.optional("allow", &list("operations", Choice(&OPERATIONS))),
         buckets: at.optional("buckets", &list("buckets", BUCKET)),
         prefixes: at.optional("prefixes", &list("prefixes", PREFIX)),
@@ -32,10 +34,7 @@ pub(super) fn grant(at: &mut Section<'_>, profiles: &Profiles) -> Grant {
         max_audit_images: AuditImagesLimit::new(at.few("max_audit_images", 4, 0..=4).into()).ok(),
         challenge_types: at.optional("challenge_types", &list("challenges", challenges)),
         profiles: at.optional("profiles", &list("profiles", profiles.names())),
-        words: match at.flag("require_profile", false) {
-            true => Words::OfProfile,
-            false => Words::Own,
-        },
+        require_profile: at.flag("require_profile", false),
     }
 }
 

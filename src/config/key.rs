@@ -13,9 +13,9 @@ pub(super) const PREFIX: &str = "LIVEGATE_";
 
 /// The path of a setting or of a section, as in `quota.create.burst`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Key(Vec<String>);
+pub struct KeyPath(Vec<String>);
 
-impl Key {
+impl KeyPath {
     /// The path with these segments.
     pub(super) fn new(segments: Vec<String>) -> Self {
         Self(segments)
@@ -83,7 +83,7 @@ impl Key {
     }
 }
 
-impl fmt::Display for Key {
+impl fmt::Display for KeyPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (position, name) in self.0.iter().enumerate() {
             if position > 0 {
@@ -134,8 +134,8 @@ mod tests {
             "",
             "tab\t",
         ] {
-            let key = Key::dotted("callers").child(name).child("weight");
-            assert_eq!(Key::parse(&key.to_string()), Some(key.clone()), "{key}");
+            let key = KeyPath::dotted("callers").child(name).child("weight");
+            assert_eq!(KeyPath::parse(&key.to_string()), Some(key.clone()), "{key}");
         }
     }
 
@@ -144,14 +144,14 @@ mod tests {
         for wrong in [
             "", ".", "a.", "a b", "a\nb", "[a]\nb", "a = 1 #", "\"open", "a.b#",
         ] {
-            assert_eq!(Key::parse(wrong), None, "{wrong:?}");
+            assert_eq!(KeyPath::parse(wrong), None, "{wrong:?}");
         }
     }
 
     #[test]
     fn a_key_names_its_variable() {
         assert_eq!(
-            Key::dotted("quota.create.burst").variable(),
+            KeyPath::dotted("quota.create.burst").variable(),
             "LIVEGATE_QUOTA__CREATE__BURST"
         );
     }

@@ -14,8 +14,8 @@ mod set;
 use std::collections::HashMap;
 use std::path::PathBuf;
 
-use super::key::{Key, quote};
-use super::mistake::{Mistake, Source};
+use super::key::{KeyPath, quote};
+use super::mistake::{ConfigError, Source};
 
 /// Where a configuration is read from. Reading the same sources again reads the
 /// file again.
@@ -71,7 +71,7 @@ impl Raw {
 /// One value, or one section header, of one source.
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
-    pub(super) key: Key,
+    pub(super) key: KeyPath,
     pub(super) raw: Raw,
     pub(super) source: Source,
     /// The value as it was written.
@@ -79,7 +79,7 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    fn untyped(key: Key, value: &str, source: Source) -> Self {
+    fn untyped(key: KeyPath, value: &str, source: Source) -> Self {
         Self {
             key,
             raw: Raw::Untyped(value.to_owned()),
@@ -125,9 +125,9 @@ pub(super) struct Layers {
     /// In order of precedence, the lowest first.
     entries: Vec<Entry>,
     /// The last entry of each key.
-    latest: HashMap<Key, usize>,
+    latest: HashMap<KeyPath, usize>,
     /// What could not be read into entries.
-    pub(super) mistakes: Vec<Mistake>,
+    pub(super) mistakes: Vec<ConfigError>,
     /// Whether the file could not be read: then nothing can be said about
     /// settings that stand together.
     pub(super) incomplete: bool,
@@ -153,7 +153,7 @@ impl Layers {
     }
 
     /// The value that counts for `key`.
-    pub(super) fn latest(&self, key: &Key) -> Option<&Entry> {
+    pub(super) fn latest(&self, key: &KeyPath) -> Option<&Entry> {
         self.latest.get(key).map(|at| &self.entries[*at])
     }
 

@@ -10,7 +10,7 @@ use std::fmt::{self, Write as _};
 use std::path::Path;
 use std::sync::Arc;
 
-use super::effective::Effective;
+use super::effective::ResolvedSetting;
 
 /// Where a value comes from. The order is that of precedence.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -46,19 +46,19 @@ impl fmt::Display for Source {
 
 /// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mistake {
+pub struct ConfigError {
     /// Where to correct it.
     pub source: Source,
     /// The key and, after ` = `, the value as it was written, where the value
     /// matters; `None` for a file that cannot be read at all.
     pub setting: Option<String>,
     /// Other settings that it cannot stand beside.
-    pub beside: Vec<Effective>,
+    pub beside: Vec<ResolvedSetting>,
     /// What it must be.
     pub problem: String,
 }
 
-impl Mistake {
+impl ConfigError {
     /// A mistake of a source as a whole.
     pub(super) fn of_source(source: Source, problem: String) -> Self {
         Self {
@@ -80,7 +80,7 @@ impl Mistake {
     }
 }
 
-impl fmt::Display for Mistake {
+impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: ", self.source)?;
         if let Some(setting) = &self.setting {
@@ -97,23 +97,23 @@ impl fmt::Display for Mistake {
 /// All that is wrong, in the order of the places: the file from its top, then
 /// the environment, then the command line.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mistakes(Vec<Mistake>);
+pub struct ConfigErrors(Vec<ConfigError>);
 
-impl Mistakes {
+impl ConfigErrors {
     /// `mistakes` in the order of their places.
-    pub(super) fn new(mut mistakes: Vec<Mistake>) -> Self {
+    pub(super) fn new(mut mistakes: Vec<ConfigError>) -> Self {
         debug_assert!(!mistakes.is_empty(), "an error says what is wrong");
         mistakes.sort_by(|left, right| left.source.cmp(&right.source));
         Self(mistakes)
     }
 
     /// Each of them; there is at least one.
-    pub fn iter(&self) -> impl Iterator<Item = &Mistake> {
+    pub fn iter(&self) -> impl Iterator<Item = &ConfigError> {
         self.0.iter()
     }
 }
 
-impl fmt::Display for Mistakes {
+impl fmt::Display for ConfigErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (position, mistake) in self.0.iter().enumerate() {
             if position > 0 {
@@ -125,7 +125,7 @@ impl fmt::Display for Mistakes {
     }
 }
 
-impl std::error::Error for Mistakes {}
+impl std::error::Error for ConfigErrors {}
 
 /// A name that holds a line break must not break out of its line.
 fn write_on_one_line(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {

@@ -5,13 +5,13 @@
 //! quarter of its 18 letters, so that key was meant. `burst` alone is 13 away
 //! from it, but ends as it does: also meant, unless something is nearer.
 
-use super::key::Key;
+use super::key::KeyPath;
 
 /// The key of `known` that `unknown` most likely meant.
 pub(super) fn nearest<'k>(
-    unknown: &Key,
-    known: impl Iterator<Item = &'k Key> + Clone,
-) -> Option<&'k Key> {
+    unknown: &KeyPath,
+    known: impl Iterator<Item = &'k KeyPath> + Clone,
+) -> Option<&'k KeyPath> {
     let text = unknown.to_string();
     let limit = (text.len() / 4).clamp(1, 4);
     let close = known
@@ -24,7 +24,10 @@ pub(super) fn nearest<'k>(
 }
 
 /// The first key in order that has the last segment of `unknown`.
-fn same_ending<'k>(unknown: &Key, known: impl Iterator<Item = &'k Key>) -> Option<&'k Key> {
+fn same_ending<'k>(
+    unknown: &KeyPath,
+    known: impl Iterator<Item = &'k KeyPath>,
+) -> Option<&'k KeyPath> {
     known
         .filter(|key| key.segments().last() == unknown.segments().last())
         .min()
@@ -54,8 +57,9 @@ mod tests {
     use super::*;
 
     fn meant(unknown: &str) -> Option<String> {
-        let known = ["grpc.listen", "quota.create.burst", "quota.results.burst"].map(Key::dotted);
-        nearest(&Key::dotted(unknown), known.iter()).map(ToString::to_string)
+        let known =
+            ["grpc.listen", "quota.create.burst", "quota.results.burst"].map(KeyPath::dotted);
+        nearest(&KeyPath::dotted(unknown), known.iter()).map(ToString::to_string)
     }
 
     #[test]

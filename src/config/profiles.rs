@@ -6,14 +6,14 @@
 
 use std::collections::HashMap;
 
-use super::key::{Key, quote};
+use super::key::{KeyPath, quote};
 use super::kind::Kind;
 use super::layers::Raw;
 use super::list::List;
 use super::reader::Reader;
 use super::section::Section;
 use super::word::Word;
-use crate::session::words::{
+use crate::model::{
     AuditImagesLimit, ChallengePreference, KmsKeyId, OutputConfig, ProfileName, S3Bucket,
     S3KeyPrefix, SessionSettings,
 };
@@ -31,7 +31,7 @@ pub(super) struct Profiles {
 
 impl Profiles {
     pub(super) fn read(reader: &mut Reader) -> Self {
-        let profiles = Key::dotted("profiles");
+        let profiles = KeyPath::dotted("profiles");
         let names = reader.names_below(&profiles);
         if names.len() > MOST {
             let problem = format!("names {} profiles, must be at most {MOST}", names.len());
@@ -83,7 +83,7 @@ impl Kind for Known<'_> {
     }
 }
 
-fn profile(reader: &mut Reader, key: &Key) -> SessionSettings {
+fn profile(reader: &mut Reader, key: &KeyPath) -> SessionSettings {
     let at = &mut Section::new(reader, key.clone());
     let bucket = at.optional("s3_bucket", &BUCKET);
     let key_prefix = at.optional("s3_key_prefix", &PREFIX);

@@ -9,21 +9,21 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use super::effective::Effective;
-use super::key::Key;
+use super::effective::ResolvedSetting;
+use super::key::KeyPath;
 use super::kind::Kind;
 use super::layers::{Entry, Layers, Raw};
-use super::mistake::{Mistake, Mistakes, Source};
+use super::mistake::{ConfigError, ConfigErrors, Source};
 use super::nearest::nearest;
 
 /// The reader of all sources.
 pub(super) struct Reader {
     layers: Layers,
-    effective: Vec<Effective>,
-    known: BTreeSet<Key>,
+    effective: Vec<ResolvedSetting>,
+    known: BTreeSet<KeyPath>,
     /// Keys whose value was a mistake: nothing more is said of them.
-    mistaken: HashSet<Key>,
-    mistakes: Vec<Mistake>,
+    mistaken: HashSet<KeyPath>,
+    mistakes: Vec<ConfigError>,
 }
 
 impl Reader {
@@ -38,7 +38,7 @@ impl Reader {
     }
 
     /// The setting at `key`; `default` where it is not set or not right.
-    pub(super) fn read<K: Kind>(&mut self, key: Key, kind: &K, default: K::Value) -> K::Value {
+    pub(super) fn read<K: Kind>(&mut self, key: KeyPath, kind: &K, default: K::Value) -> K::Value {
         let fitting = |text: String| kind.read(&Raw::Untyped(text.trim_matches('"').to_owned()));
         debug_assert!(
             fitting(kind.write(&default)).is_some(),
@@ -51,7 +51,7 @@ impl Reader {
     }
 
     /// The setting at `key`, which may be left unset.
-    pub(super) fn optional<K: Kind>(&mut self, key: Key, kind: &K) -> Option<K::Value> {
+    pub(super) fn optional<K: Kind>(&mut self, key: KeyPath, kind: &K) -> Option<K::Value> {
         let (value, source) = self.given(&key, kind).unzip();
         let written = value.as_ref().map(|value| kind.write(value));
         self.note(key, written, source.unwrap_or(Source::Default));
@@ -59,7 +59,7 @@ impl Reader {
     }
 
     /// The names that stand below `section`.
-    pub(super) fn names_below(&self, section: &Key) -> BTreeSet<String> {
+    pub(super) fn names_below(&self, section: &KeyPath) -> BTreeSet<String> {
         let inside = self
             .layers
             .entries()
@@ -73,43 +73,46 @@ impl Reader {
     /// Notes that the settings at `keys` cannot stand together, unless one of
     /// them is a mistake by itself or the file could not be read.
     pub(super) fn clash(&mut self, keys: &[&str], problem: &str) {
-        let keys: Vec<Key> = keys.iter().map(|key| Key::dotted(key)).collect();
+        let keys: Vec<KeyPath> = keys.iter().map(|key| KeyPath::dotted(key)).collect();
         if self.layers.incomplete || keys.iter().any(|key| self.mistaken.contains(key)) {
             return;
         }
-        let set = |key: &Key| self.effective.iter().find(|one| one.key == *key).cloned();
-        let mut settings: Vec<Effective> = keys.iter().filter_map(set).collect();
+        let set = |key: &KeyPath| self.effective.iter().find(|one| one.key == *key).cloned();
+        let mut settings: Vec<ResolvedSetting> = keys.iter().filter_map(set).collect();
         // The place to correct it is the first that somebody wrote.
         let written = settings
             .iter()
             .position(|one| one.source != Source::Default);
         let first = settings.remove(written.unwrap_or(0));
         let mut mistake =
-            Mistake::of_setting(first.source.clone(), first.to_string(), problem.to_owned());
+            ConfigError::of_setting(first.source.clone(), first.to_string(), problem.to_owned());
         mistake.beside = settings;
         self.mistakes.push(mistake);
     }
 
     /// Notes that there is something wrong with the section `key` itself.
-    pub(super) fn refuse(&mut self, key: &Key, problem: &str) {
+    pub(super) fn refuse(&mut self, key: &KeyPath, problem: &str) {
         let mut entries = self.layers.entries().iter();
         let first = entries.find(|entry| entry.key == *key || entry.key.is_inside(key));
         let source = first.map_or(Source::Default, |entry| entry.source.clone());
-        let mistake = Mistake::of_setting(source, format!("[{key}]"), problem.to_owned());
+        let mistake = ConfigError::of_setting(source, format!("[{key}]"), problem.to_owned());
         self.mistakes.push(mistake);
     }
 
     /// What came out, or everything that was wrong. `renamed` has the former
     /// name of a key first and its present name second.
-    pub(super) fn finish(mut self, renamed: &[(&str, &str)]) -> Result<Vec<Effective>, Mistakes> {
-        let sections: HashSet<Key> = self.known.iter().flat_map(sections_around).collect();
+    pub(super) fn finish(
+        mut self,
+        renamed: &[(&str, &str)],
+    ) -> Result<Vec<ResolvedSetting>, ConfigErrors> {
+        let sections: HashSet<KeyPath> = self.known.iter().flat_map(sections_around).collect();
         // Only the file has section headers, and its parser bounds their depth.
         let in_file = self
             .layers
             .entries()
             .iter()
             .filter(|entry| entry.is_of_file());
-        let filled: HashSet<Key> = in_file
+        let filled: HashSet<KeyPath> = in_file
             .flat_map(|entry| sections_around(&entry.key))
             .collect();
         for entry in self.layers.entries() {
@@ -124,18 +127,18 @@ impl Reader {
                 let problem = "must be a section, with keys of its own".to_owned();
                 let source = entry.source.clone();
                 self.mistakes
-                    .push(Mistake::of_setting(source, entry.shown(), problem));
+                    .push(ConfigError::of_setting(source, entry.shown(), problem));
             }
         }
         if self.mistakes.is_empty() {
             Ok(self.effective)
         } else {
-            Err(Mistakes::new(self.mistakes))
+            Err(ConfigErrors::new(self.mistakes))
         }
     }
 
     /// The value that was given for `key`, where it is right.
-    fn given<K: Kind>(&mut self, key: &Key, kind: &K) -> Option<(K::Value, Source)> {
+    fn given<K: Kind>(&mut self, key: &KeyPath, kind: &K) -> Option<(K::Value, Source)> {
         let entry = self.layers.latest(key)?;
         if let Some(value) = kind.read(&entry.raw) {
             return Some((value, entry.source.clone()));
@@ -148,39 +151,41 @@ impl Reader {
         };
         let source = entry.source.clone();
         self.mistakes
-            .push(Mistake::of_setting(source, shown, problem));
+            .push(ConfigError::of_setting(source, shown, problem));
         self.mistaken.insert(key.clone());
         None
     }
 
-    fn note(&mut self, key: Key, value: Option<String>, source: Source) {
+    fn note(&mut self, key: KeyPath, value: Option<String>, source: Source) {
         self.known.insert(key.clone());
-        self.effective.push(Effective { key, value, source });
+        self.effective.push(ResolvedSetting { key, value, source });
     }
 
     /// The mistake of a key that nobody asked for. Its value does not matter,
     /// and might be a secret meant for another key: it is not shown.
-    fn unknown(&self, entry: &Entry, renamed: &[(&str, &str)]) -> Mistake {
-        let name = |key: &Key| match entry.source {
+    fn unknown(&self, entry: &Entry, renamed: &[(&str, &str)]) -> ConfigError {
+        let name = |key: &KeyPath| match entry.source {
             Source::Variable(_) => key.variable(),
             Source::Default | Source::File { .. } | Source::Set => key.to_string(),
         };
         let successor = renamed
             .iter()
-            .find(|(old, _)| entry.key == Key::dotted(old));
+            .find(|(old, _)| entry.key == KeyPath::dotted(old));
         let problem = match (successor, nearest(&entry.key, self.known.iter())) {
-            (Some((_, new)), _) => format!("was renamed: it is {} now", name(&Key::dotted(new))),
+            (Some((_, new)), _) => {
+                format!("was renamed: it is {} now", name(&KeyPath::dotted(new)))
+            }
             (None, Some(meant)) => format!("no such key; did you mean {}?", name(meant)),
             (None, None) => "no such key".to_owned(),
         };
-        Mistake::of_setting(entry.source.clone(), entry.key.to_string(), problem)
+        ConfigError::of_setting(entry.source.clone(), entry.key.to_string(), problem)
     }
 }
 
 /// The sections in which `key` stands, from the innermost outwards.
-fn sections_around(key: &Key) -> Vec<Key> {
+fn sections_around(key: &KeyPath) -> Vec<KeyPath> {
     let depths = (1..key.segments().len()).rev();
     depths
-        .map(|depth| Key::new(key.segments()[..depth].to_vec()))
+        .map(|depth| KeyPath::new(key.segments()[..depth].to_vec()))
         .collect()
 }

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::address::Address;
-use super::key::Key;
+use super::key::KeyPath;
 use super::kind::{Choice, Count, Flag, Kind, Number, Text, Time};
 use super::paths::PATHS;
 use super::reader::Reader;
@@ -23,11 +23,11 @@ use crate::store::Password;
 /// The getters of one section.
 pub(super) struct Section<'r> {
     reader: &'r mut Reader,
-    key: Key,
+    key: KeyPath,
 }
 
 impl<'r> Section<'r> {
-    pub(super) fn new(reader: &'r mut Reader, key: Key) -> Self {
+    pub(super) fn new(reader: &'r mut Reader, key: KeyPath) -> Self {
         Self { reader, key }
     }
 

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use super::auth::auth;
 use super::grpc::grpc;
-use super::key::Key;
+use super::key::KeyPath;
 use super::kind::Text;
 use super::paths::FILE;
 use super::reader::Reader;
@@ -22,11 +22,11 @@ use super::{
     AdaptiveSettings, AdminSettings, Config, ResultsSettings, SimulatorSettings, callers, store,
     telemetry,
 };
-use crate::admission::{CallerPolicies, QuotaSettings};
+use crate::admission::{QueueSettings, QuotaSettings};
 use crate::audit::{AuditSettings, Output};
-use crate::policy::Rules;
+use crate::auth::policy::Policy;
+use crate::model::SESSION_LIFE;
 use crate::retry::RetrySettings;
-use crate::session::words::SESSION_LIFE;
 use crate::shutdown::ShutdownSettings;
 use crate::upstream::aws;
 
@@ -71,19 +71,19 @@ pub(super) fn config(reader: &mut Reader) -> Config {
         log: telemetry::log(&mut at(reader, "log")),
         traces: telemetry::traces(&mut at(reader, "traces")),
         simulator: simulator(&mut at(reader, "simulator")),
-        callers: CallerPolicies::default(),
-        rules: Rules::default(),
+        callers: QueueSettings::default(),
+        policy: Policy::default(),
     };
-    let (callers, rules) = callers::callers(reader);
+    let (callers, policy) = callers::callers(reader);
     Config {
         callers,
-        rules,
+        policy,
         ..config
     }
 }
 
 pub(super) fn at<'r>(reader: &'r mut Reader, section: &str) -> Section<'r> {
-    Section::new(reader, Key::dotted(section))
+    Section::new(reader, KeyPath::dotted(section))
 }
 
 fn upstream(at: &mut Section<'_>) -> aws::Settings {

@@ -8,7 +8,7 @@ use std::ops::RangeInclusive;
 use super::key::quote;
 use super::kind::Kind;
 use super::layers::Raw;
-use crate::session::words::BrokenConstraint;
+use crate::model::BrokenConstraint;
 
 /// A text that `parse` makes a value of, or refuses with what it `must be`.
 pub(super) struct Word<T> {

@@ -10,16 +10,16 @@ use super::call::Call;
 use super::failure::Failure;
 use super::status::Explained;
 use super::{metrics, v1};
-use crate::audit::{Audit, Event, Record};
-use crate::session::words::{ProfileName, SessionId, Subject};
-use crate::session::{Seen, Witness};
+use crate::audit::{Audit, AuditEvent, AuditRecord};
+use crate::model::{ProfileName, SessionId, Subject};
+use crate::session::{Progress, ProgressSnapshot};
 
 /// A call that will leave a line, if there is anything to say of it.
 pub(super) struct Audited<'a> {
     audit: &'a Audit,
     call: &'a Call,
     asked: Asked,
-    witness: Witness,
+    witness: Progress,
     began: Instant,
     end: Option<End>,
 }
@@ -84,14 +84,14 @@ impl<'a> Audited<'a> {
             audit,
             call,
             asked,
-            witness: Witness::default(),
+            witness: Progress::default(),
             began: Instant::now(),
             end: None,
         }
     }
 
     /// What is to be told of the call as it goes on.
-    pub(super) fn witness(&self) -> Witness {
+    pub(super) fn witness(&self) -> Progress {
         self.witness.clone()
     }
 
@@ -110,13 +110,13 @@ impl<'a> Audited<'a> {
         outcome
     }
 
-    fn event(&self, seen: &Seen) -> Option<Event> {
+    fn event(&self, seen: &ProgressSnapshot) -> Option<AuditEvent> {
         let by_rule = self.end.as_ref().is_some_and(|end| end.by == By::Rule);
         match seen.session {
-            Some(_) if self.asked.session.is_some() => Some(Event::SessionRead),
-            Some(_) if seen.replayed => Some(Event::SessionReplayed),
-            Some(_) => Some(Event::SessionIssued),
-            None => by_rule.then_some(Event::Refused),
+            Some(_) if self.asked.session.is_some() => Some(AuditEvent::SessionRead),
+            Some(_) if seen.replayed => Some(AuditEvent::SessionReplayed),
+            Some(_) => Some(AuditEvent::SessionIssued),
+            None => by_rule.then_some(AuditEvent::Refused),
         }
     }
 }
@@ -127,12 +127,12 @@ impl Drop for Audited<'_> {
         let Some(event) = self.event(&seen) else {
             return;
         };
-        self.audit.write(|key| Record {
+        self.audit.write(|key| AuditRecord {
             event,
             operation: self.asked.operation,
             call_id: self.call.id.to_string(),
             caller: self.call.caller.to_string(),
-            known_by: self.call.proven_by.as_str(),
+            auth_method: self.call.auth_method.as_str(),
             subject_digest: self.asked.subject.as_ref().map(|one| key.subject(one)),
             session_digest: seen
                 .session
@@ -159,17 +159,17 @@ mod tests {
 
     use super::*;
     use crate::audit::{AuditMetrics, DigestKey, Output};
-    use crate::auth::ProvenBy;
-    use crate::deadline::Deadline;
+    use crate::auth::AuthMethod;
     use crate::grpc::call::Patience;
-    use crate::session::Effort;
-    use crate::session::words::CallerId;
+    use crate::model::CallerId;
+    use crate::model::Deadline;
+    use crate::session::AttemptStats;
 
     fn call() -> Call {
         Call {
             id: Arc::from("01890a5d-ac96-774b-bcce-b302099a8057"),
             caller: CallerId::anonymous(),
-            proven_by: ProvenBy::Nothing,
+            auth_method: AuthMethod::Nothing,
             deadline: Deadline::after(Instant::now(), Duration::from_secs(10)),
             patience: Patience::Bounded,
         }
@@ -186,7 +186,9 @@ mod tests {
         let session = SessionId::parse("01890a5d-ac96-474b-8cce-b302099a8057").unwrap();
         let id = Some("7f3a".to_owned());
         let audited = Audited::create(&audit, &call, &request);
-        audited.witness().answered(session, id, Effort::default());
+        audited
+            .witness()
+            .answered(session, id, AttemptStats::default());
         drop(audited);
         audit.flush().await;
         let text = std::fs::read_to_string(file.path()).unwrap();

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::auth::ProvenBy;
-use crate::deadline::Deadline;
-use crate::session::words::CallerId;
+use crate::auth::AuthMethod;
+use crate::model::CallerId;
+use crate::model::Deadline;
 
 /// One call.
 #[derive(Clone, Debug)]
@@ -18,7 +18,7 @@ pub(super) struct Call {
     /// Who calls.
     pub(super) caller: CallerId,
     /// What says so.
-    pub(super) proven_by: ProvenBy,
+    pub(super) auth_method: AuthMethod,
     /// When the answer must have left.
     pub(super) deadline: Deadline,
     /// Whether the caller set a deadline itself.

@@ -32,7 +32,7 @@ pub struct ClientTls {
 
 /// An answer, and what it took.
 #[derive(Clone, Debug)]
-pub struct Answer<T> {
+pub struct ClientResponse<T> {
     /// The message.
     pub message: T,
     /// Attempts at AWS.
@@ -44,7 +44,7 @@ pub struct Answer<T> {
 /// A call that failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{code} {reason}: {message}")]
-pub struct Failure {
+pub struct ClientError {
     /// The gRPC code as a number: the exit code of a command.
     pub number: u8,
     /// Its name, as in `RESOURCE_EXHAUSTED`.
@@ -124,10 +124,10 @@ impl Client {
     pub async fn create(
         &self,
         message: v1::CreateSessionRequest,
-    ) -> Result<Answer<v1::CreateSessionResponse>, Failure> {
+    ) -> Result<ClientResponse<v1::CreateSessionResponse>, ClientError> {
         let request = self.request(message)?;
         let mut client = SessionServiceClient::new(self.channel.clone());
-        Ok(Answer::from(client.create_session(request).await?))
+        Ok(ClientResponse::from(client.create_session(request).await?))
     }
 
     /// `GetSessionResult`.
@@ -137,10 +137,12 @@ impl Client {
     pub async fn result(
         &self,
         message: v1::GetSessionResultRequest,
-    ) -> Result<Answer<v1::GetSessionResultResponse>, Failure> {
+    ) -> Result<ClientResponse<v1::GetSessionResultResponse>, ClientError> {
         let request = self.request(message)?;
         let mut client = SessionServiceClient::new(self.channel.clone());
-        Ok(Answer::from(client.get_session_result(request).await?))
+        Ok(ClientResponse::from(
+            client.get_session_result(request).await?,
+        ))
     }
 
     fn request<T>(&self, message: T) -> Result<Request<T>, Status> {
@@ -163,7 +165,7 @@ impl Client {
     }
 }
 
-impl<T> From<tonic::Response<T>> for Answer<T> {
+impl<T> From<tonic::Response<T>> for ClientResponse<T> {
     fn from(response: tonic::Response<T>) -> Self {
         let number =
             |metadata: &MetadataMap, key| metadata.get(key)?.to_str().ok()?.parse::<u64>().ok();
@@ -178,7 +180,7 @@ impl<T> From<tonic::Response<T>> for Answer<T> {
     }
 }
 
-impl From<Status> for Failure {
+impl From<Status> for ClientError {
     fn from(status: Status) -> Self {
         let status = as_deadline(status);
         let details = status.get_error_details();

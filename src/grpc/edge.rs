@@ -33,8 +33,8 @@ use super::span;
 use super::status::{ComeBack, Explained};
 use super::streams::{Answered, Answering};
 use super::{MAX_REQUEST_BYTES, deadline};
-use crate::auth::Auth;
-use crate::deadline::Deadline;
+use crate::auth::Authenticator;
+use crate::model::Deadline;
 
 /// The header under which a caller learns the id of its call.
 const CALL_ID_HEADER: &str = "x-request-id";
@@ -45,7 +45,7 @@ const DETAILS_HEADER: &str = "grpc-status-details-bin";
 /// What the edge goes by.
 #[derive(Clone, Debug)]
 pub(super) struct EdgeLayer {
-    pub(super) auth: Arc<Auth>,
+    pub(super) auth: Arc<Authenticator>,
     pub(super) default_deadline: Duration,
     pub(super) body_timeout: Duration,
     pub(super) metrics: GrpcMetrics,
@@ -172,7 +172,7 @@ impl EdgeLayer {
         Ok(Call {
             id: id.clone(),
             caller: identity.caller,
-            proven_by: identity.proven_by,
+            auth_method: identity.auth_method,
             deadline,
             patience,
         })

@@ -30,7 +30,7 @@ impl Failure {
     #[warn(clippy::wildcard_enum_match_arm)]
     pub(super) fn is_by_rule(&self) -> bool {
         match self {
-            Self::Session(SessionError::NotAllowed(_) | SessionError::SessionNotYours) => true,
+            Self::Session(SessionError::NotAllowed(_) | SessionError::ResultTokenInvalid) => true,
             Self::Session(
                 SessionError::RequestIdExpired
                 | SessionError::RequestIdConflict

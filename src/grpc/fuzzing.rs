@@ -15,10 +15,10 @@ use tonic_types::FieldViolation;
 use super::call::{Call, Patience};
 use super::status::Explained;
 use super::{deadline, v1, validation};
-use crate::auth::ProvenBy;
-use crate::deadline::Deadline;
-use crate::session::words::CallerId;
-use crate::session::{Proof, SessionError, Witness};
+use crate::auth::AuthMethod;
+use crate::model::CallerId;
+use crate::model::Deadline;
+use crate::session::{Progress, SessionError, TokenRequirement};
 use crate::upstream::UpstreamError;
 
 /// What clients read of headers: name and value, and 32 bytes more for each.
@@ -33,7 +33,7 @@ pub fn create(bytes: &[u8]) {
     let Ok(request) = v1::CreateSessionRequest::decode(bytes) else {
         return;
     };
-    if let Err(violations) = validation::create(&request, &call(), Witness::default()) {
+    if let Err(violations) = validation::create(&request, &call(), Progress::default()) {
         refused(violations);
     }
 }
@@ -43,8 +43,8 @@ pub fn result(bytes: &[u8]) {
     let Ok(request) = v1::GetSessionResultRequest::decode(bytes) else {
         return;
     };
-    for proof in [Proof::Token, Proof::Nothing] {
-        if let Err(violations) = validation::result(&request, proof, &call(), Witness::default()) {
+    for proof in [TokenRequirement::Required, TokenRequirement::Optional] {
+        if let Err(violations) = validation::result(&request, proof, &call(), Progress::default()) {
             refused(violations);
         }
     }
@@ -102,7 +102,7 @@ fn call() -> Call {
     Call {
         id: Arc::from("01890a5d-ac96-774b-bcce-b302099a8057"),
         caller: CallerId::new(&"c".repeat(128)).expect("128 characters are a name"),
-        proven_by: ProvenBy::Token,
+        auth_method: AuthMethod::Token,
         deadline: Deadline::after(Instant::now(), Duration::from_secs(10)),
         patience: Patience::Bounded,
     }

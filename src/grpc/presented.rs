@@ -1,7 +1,7 @@
 //! What a call presents of its caller: metadata, a certificate, an address.
 //!
 //! An example: `authorization` twice, from 10.0.0.7 over mTLS, is a peer, a
-//! certificate, and `Given::Repeatedly`, which no mode believes.
+//! certificate, and `MetadataField::Repeatedly`, which no mode believes.
 
 use std::time::SystemTime;
 
@@ -10,17 +10,18 @@ use tonic::body::Body;
 
 use super::connection::Peer;
 use crate::auth::{
-    AUTHORIZATION_KEY, Auth, CALLER_KEY, Evidence, Given, Identity, NotAuthenticated,
+    AUTHORIZATION_KEY, Authenticator, CALLER_KEY, Identity, MetadataField, NotAuthenticated,
+    PeerCredentials,
 };
 
 /// Who calls. Dropped half way, it leaves nothing behind.
 pub(super) async fn identify(
-    auth: &Auth,
+    auth: &Authenticator,
     request: &mut Request<Body>,
 ) -> Result<Identity, NotAuthenticated> {
     let peer = request.extensions().get::<Peer>().cloned();
     let peer = peer.unwrap_or_default();
-    let evidence = Evidence {
+    let evidence = PeerCredentials {
         origin: peer.origin,
         certificate: peer.certificates.first().map(AsRef::as_ref),
         named: given(request.headers(), CALLER_KEY),
@@ -29,8 +30,8 @@ pub(super) async fn identify(
     auth.identify(evidence, wall_clock()).await
 }
 
-fn given<'a>(headers: &'a HeaderMap, key: &str) -> Given<'a> {
-    Given::of(headers.get_all(key).iter().map(HeaderValue::as_bytes))
+fn given<'a>(headers: &'a HeaderMap, key: &str) -> MetadataField<'a> {
+    MetadataField::of(headers.get_all(key).iter().map(HeaderValue::as_bytes))
 }
 
 #[expect(

@@ -85,7 +85,7 @@ reasons! {
     ResultsDisabled = "RESULTS_DISABLED", Caller;
     CallerNotAuthenticated = "CALLER_NOT_AUTHENTICATED", Caller;
     CallerNotAllowed = "CALLER_NOT_ALLOWED", Caller;
-    SessionNotYours = "SESSION_NOT_YOURS", Caller;
+    ResultTokenInvalid = "SESSION_NOT_YOURS", Caller;
     SessionNotFound = "SESSION_NOT_FOUND", Caller;
     RequestIdExpired = "REQUEST_ID_EXPIRED", Caller;
     RequestIdConflict = "REQUEST_ID_CONFLICT", Caller;

@@ -24,7 +24,7 @@ use super::streams::House;
 use super::tls::{Tls, TlsSettings};
 use super::v1::session_service_server::SessionServiceServer;
 use super::{DESCRIPTORS, MAX_REQUEST_BYTES};
-use crate::auth::Auth;
+use crate::auth::Authenticator;
 use crate::upstream::LivenessApi;
 
 const OUR_DESCRIPTORS: &str = "the descriptors were written by the build";
@@ -51,7 +51,7 @@ pub struct Server<A> {
     /// What the health service says.
     pub health: Health,
     /// How callers are known.
-    pub auth: Arc<Auth>,
+    pub auth: Arc<Authenticator>,
     /// The deadline of a caller that sends none.
     pub default_deadline: Duration,
     /// What peers may take.

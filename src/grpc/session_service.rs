@@ -16,8 +16,9 @@ use super::status::Explained;
 use super::translate::{self, ImageBytes};
 use super::{v1, validation};
 use crate::audit::Audit;
-use crate::session::words::LivenessResult;
-use crate::session::{Creator, Effort, Results, Rights, Session, Witness};
+use crate::auth::policy::Authorizer;
+use crate::model::{LivenessResult, Operation};
+use crate::session::{AttemptStats, Creator, Progress, ResultReader, Session, SessionError};
 use crate::upstream::LivenessApi;
 
 /// Answers with the attempts that a call took.
@@ -29,16 +30,16 @@ pub(super) const QUEUE_WAIT_KEY: &str = "livegate-queue-wait-ms";
 /// The methods of `livegate.v1.SessionService`.
 pub struct SessionService<A> {
     creator: Creator<A>,
-    results: Option<Results<A>>,
-    rights: Rights,
+    results: Option<ResultReader<A>>,
+    authorizer: Authorizer,
     audit: Audit,
 }
 
 impl<A: LivenessApi> SessionService<A> {
     /// Issues by `creator`; reads results where there is a reader.
-    pub fn new(creator: Creator<A>, results: Option<Results<A>>) -> Self {
+    pub fn new(creator: Creator<A>, results: Option<ResultReader<A>>) -> Self {
         Self {
-            rights: creator.rights(),
+            authorizer: creator.authorizer(),
             creator,
             results,
             audit: Audit::nowhere(),
@@ -85,9 +86,10 @@ impl<A: LivenessApi> SessionService<A> {
         &self,
         request: &v1::GetSessionResultRequest,
         call: &Call,
-        witness: Witness,
-    ) -> Result<(LivenessResult, Effort), Failure> {
-        self.rights.result(&call.caller)?;
+        witness: Progress,
+    ) -> Result<(LivenessResult, AttemptStats), Failure> {
+        let checked = self.authorizer.check(&call.caller, Operation::Results);
+        checked.map_err(SessionError::from)?;
         let results = self.results.as_ref().ok_or(Failure::ResultsDisabled)?;
         let reading = validation::result(request, results.proof(), call, witness);
         let reading = reading.map_err(Failure::Invalid)?;
@@ -98,9 +100,10 @@ impl<A: LivenessApi> SessionService<A> {
         &self,
         request: &v1::CreateSessionRequest,
         call: &Call,
-        witness: Witness,
+        witness: Progress,
     ) -> Result<Session, Failure> {
-        self.rights.create(&call.caller)?;
+        let checked = self.authorizer.check(&call.caller, Operation::Create);
+        checked.map_err(SessionError::from)?;
         let order = validation::create(request, call, witness).map_err(Failure::Invalid)?;
         Ok(self.creator.create(&order).await?)
     }
@@ -139,7 +142,7 @@ fn leave(explained: Explained, call: &Call) -> Status {
     explained.into_status(&call.id, Some(call), Instant::now())
 }
 
-fn answer<T>(message: T, effort: Effort) -> Response<T> {
+fn answer<T>(message: T, effort: AttemptStats) -> Response<T> {
     let mut response = Response::new(message);
     note(
         response.metadata_mut(),

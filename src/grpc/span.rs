@@ -55,7 +55,7 @@ pub(super) fn begin(request: &Request<Body>, id: &str) -> Span {
         call_id = id,
         trace_id = field::Empty,
         caller = field::Empty,
-        caller.proven_by = field::Empty,
+        caller.auth_method = field::Empty,
         rpc.grpc.status = field::Empty,
         rpc.grpc.status_code = field::Empty,
         otel.status_code = field::Empty
@@ -68,7 +68,7 @@ pub(super) fn begin(request: &Request<Body>, id: &str) -> Span {
 pub(super) fn name_caller(call: &Call) {
     let span = Span::current();
     span.record("caller", call.caller.as_str());
-    span.record("caller.proven_by", call.proven_by.as_str());
+    span.record("caller.auth_method", call.auth_method.as_str());
 }
 
 /// Says what came of a call. A span is in error where the server is, by the rule of

@@ -24,7 +24,7 @@ use tonic_types::{ErrorDetails, FieldViolation, QuotaViolation, StatusExt as _};
 use super::call::Call;
 use super::in_flight::NoPlace;
 use super::reason::Reason;
-use crate::admission::{Refusal, Refused};
+use crate::admission::{AdmissionRefused, RefusalReason};
 use crate::auth::NotAuthenticated;
 use crate::session::SessionError;
 use crate::upstream::{UpstreamError, UpstreamErrorKind as Kind};
@@ -159,7 +159,9 @@ impl Explained {
                 told(Code::PermissionDenied, Reason::CallerNotAllowed)
                     .with("field", &refused.field())
             }
-            SessionError::SessionNotYours => told(Code::PermissionDenied, Reason::SessionNotYours),
+            SessionError::ResultTokenInvalid => {
+                told(Code::PermissionDenied, Reason::ResultTokenInvalid)
+            }
             SessionError::DeadlineExceeded => {
                 told(Code::DeadlineExceeded, Reason::DeadlineExceeded)
             }
@@ -178,15 +180,15 @@ impl Explained {
         explained.with("caller", &call.caller)
     }
 
-    fn of_refusal(refused: Refused, call: &Call) -> Self {
+    fn of_refusal(refused: AdmissionRefused, call: &Call) -> Self {
         let (reason, quota) = match refused.reason {
-            Refusal::Quota => (Reason::QuotaExhausted, "quota:shared".to_owned()),
-            Refusal::CallerQuota => (
+            RefusalReason::Quota => (Reason::QuotaExhausted, "quota:shared".to_owned()),
+            RefusalReason::CallerQuota => (
                 Reason::CallerQuotaExhausted,
                 format!("caller:{}", call.caller),
             ),
-            Refusal::NoTime => return Self::too_late(),
-            Refusal::Closed => {
+            RefusalReason::DeadlineTooShort => return Self::too_late(),
+            RefusalReason::Closed => {
                 return Self::new(Code::Unavailable, Reason::ShuttingDown, refused.to_string())
                     .come_back(ComeBack::After(ELSEWHERE_DELAY));
             }

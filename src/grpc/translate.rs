@@ -3,10 +3,10 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::v1;
-use crate::session::Session;
-use crate::session::words::{
+use crate::model::{
     BoundingBox, Challenge, ChallengeType, Feedback, Image, LivenessResult, S3Object, SessionStatus,
 };
+use crate::session::Session;
 
 /// Whether the bytes of images leave too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,13 +7,13 @@ use tonic_types::FieldViolation;
 
 use super::call::Call;
 use super::v1;
-use crate::result_token::ResultToken;
-use crate::session::words::{
+use crate::model::{
     AuditImagesLimit, ChallengePreference, ChallengeType, ChallengeVersions, KmsKeyId,
-    OutputConfig, ProfileName, RequestId, S3Bucket, S3KeyPrefix, SessionId, SessionSettings,
-    Subject, Version, Wanted,
+    OutputConfig, ProfileName, RequestId, RequestedSettings, S3Bucket, S3KeyPrefix, SessionId,
+    SessionSettings, Subject, Version,
 };
-use crate::session::{Order, Proof, Reading, Witness};
+use crate::result_token::ResultToken;
+use crate::session::{CreateRequest, Progress, ResultRequest, TokenRequirement};
 
 /// How much of a wrong value is shown, in characters.
 const SHOWN: usize = 40;
@@ -78,8 +78,8 @@ fn show(value: &str) -> String {
 pub(super) fn create(
     request: &v1::CreateSessionRequest,
     call: &Call,
-    witness: Witness,
-) -> Result<Order, Vec<FieldViolation>> {
+    witness: Progress,
+) -> Result<CreateRequest, Vec<FieldViolation>> {
     let mut wrong = Violations::default();
     let request_id = wrong.hidden("request_id", &request.request_id, RequestId::parse);
     let subject = wrong.hidden("subject", &request.subject, Subject::parse);
@@ -87,7 +87,7 @@ pub(super) fn create(
     if !wrong.0.is_empty() {
         return Err(wrong.0);
     }
-    Ok(Order {
+    Ok(CreateRequest {
         caller: call.caller.clone(),
         subject,
         request_id,
@@ -98,7 +98,7 @@ pub(super) fn create(
 }
 
 /// A profile, or what stands in its place: not both.
-fn wanted(wrong: &mut Violations, request: &v1::CreateSessionRequest) -> Wanted {
+fn wanted(wrong: &mut Violations, request: &v1::CreateSessionRequest) -> RequestedSettings {
     let kms_key_id = wrong.optional("kms_key_id", &request.kms_key_id, KmsKeyId::parse);
     let settings = match &request.settings {
         Some(settings) => session_settings(wrong, settings),
@@ -117,8 +117,8 @@ fn wanted(wrong: &mut Violations, request: &v1::CreateSessionRequest) -> Wanted 
         }
     }
     match wrong.optional("profile", &request.profile, ProfileName::parse) {
-        Some(profile) => Wanted::Profile(profile),
-        None => Wanted::Settings(SessionSettings {
+        Some(profile) => RequestedSettings::Profile(profile),
+        None => RequestedSettings::Settings(SessionSettings {
             kms_key_id,
             ..settings
         }),
@@ -208,10 +208,10 @@ fn challenge_versions(
 /// be shown; `witness` is told what comes of it.
 pub(super) fn result(
     request: &v1::GetSessionResultRequest,
-    proof: Proof,
+    proof: TokenRequirement,
     call: &Call,
-    witness: Witness,
-) -> Result<Reading, Vec<FieldViolation>> {
+    witness: Progress,
+) -> Result<ResultRequest, Vec<FieldViolation>> {
     let mut wrong = Violations::default();
     let session = SessionId::parse(&request.session_id)
         .map_err(|_| wrong.add("session_id", "must be a lower-case UUID of 36 characters"));
@@ -220,12 +220,12 @@ pub(super) fn result(
         "" => None,
         token => Some(ResultToken::presented(token)),
     };
-    if token.is_none() && proof == Proof::Token {
+    if token.is_none() && proof == TokenRequirement::Required {
         let problem = "must be set: to the session's result_token, as CreateSession gave it";
         wrong.add("result_token", problem);
     }
     match session {
-        Ok(session) if wrong.0.is_empty() => Ok(Reading {
+        Ok(session) if wrong.0.is_empty() => Ok(ResultRequest {
             caller: call.caller.clone(),
             subject,
             session,

@@ -10,9 +10,9 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::OnceCell;
 use tokio::time::{Instant, sleep};
 
-use super::record::{Record, Sent, Taken};
+use super::record::{IdempotencyRecord, Sent, Taken};
 use super::{Book, ClaimError};
-use crate::session::words::{SessionId, SessionSettings};
+use crate::model::{SessionId, SessionSettings};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(25);
 const LONGEST_PAUSE: Duration = Duration::from_millis(200);
@@ -20,7 +20,7 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(200);
 /// What is known of one request id.
 #[derive(Debug)]
 pub struct Claim {
-    pub(super) record: Option<(Record, Book)>,
+    pub(super) record: Option<(IdempotencyRecord, Book)>,
     sent: OnceLock<Sent>,
     told: OnceLock<SessionSettings>,
     session: OnceCell<SessionId>,
@@ -44,7 +44,7 @@ pub struct Lease<'c> {
 }
 
 impl Claim {
-    pub(super) fn new(record: Option<(Record, Book)>) -> Self {
+    pub(super) fn new(record: Option<(IdempotencyRecord, Book)>) -> Self {
         Self {
             record,
             sent: OnceLock::new(),

@@ -18,8 +18,8 @@ use std::time::Duration;
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 
-use super::{Book, Claim, Record, Terms};
-use crate::session::words::ClientRequestToken;
+use super::{Book, Claim, IdempotencyRecord, Terms};
+use crate::model::ClientRequestToken;
 
 /// How long a claim stays in mind that no call is at any more.
 const SENT_FOR: Duration = Duration::from_secs(600);
@@ -59,7 +59,12 @@ impl Known {
     }
 
     /// Joins the calls with `token`; the first one brings `record` and `book`.
-    pub(super) fn join(&self, token: &ClientRequestToken, record: Record, book: &Book) -> Joined {
+    pub(super) fn join(
+        &self,
+        token: &ClientRequestToken,
+        record: IdempotencyRecord,
+        book: &Book,
+    ) -> Joined {
         let mut all = self.at_it();
         let at_it = all.entry(token.clone()).or_insert_with(|| {
             let anew = || Arc::new(Claim::new(Some((record, book.clone()))));
@@ -115,10 +120,10 @@ mod tests {
 
     use super::*;
     use crate::idempotency::{Claims, Turn};
-    use crate::session::words::Wanted;
+    use crate::model::RequestedSettings;
 
     fn join(claims: &Claims, token: &ClientRequestToken) -> Joined {
-        let joined = claims.claim(token, &Wanted::default());
+        let joined = claims.claim(token, &RequestedSettings::default());
         joined.expect("the first parameters")
     }
 

@@ -16,8 +16,8 @@ use moka::sync::Cache;
 use tokio::time::Instant;
 
 use super::Terms;
-use super::record::{Leaving, Owner, Record, Sent, Taken};
-use crate::session::words::SessionId;
+use super::record::{IdempotencyRecord, Leaving, Owner, Sent, Taken};
+use crate::model::SessionId;
 
 /// The records. Clones are the same ones.
 #[derive(Clone, Debug)]
@@ -56,7 +56,7 @@ impl MemoryRecords {
         Self { taken, sent, terms }
     }
 
-    fn with<T>(&self, record: &Record, act: impl FnOnce(&mut Kept) -> T) -> T {
+    fn with<T>(&self, record: &IdempotencyRecord, act: impl FnOnce(&mut Kept) -> T) -> T {
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         let name = &record.name;
         let found = taken.remove(name).or_else(|| self.sent.get(name));
@@ -73,7 +73,7 @@ impl MemoryRecords {
         told
     }
 
-    pub(super) fn take(&self, record: &Record, owner: &Owner, now: Instant) -> Taken {
+    pub(super) fn take(&self, record: &IdempotencyRecord, owner: &Owner, now: Instant) -> Taken {
         self.with(record, |kept| {
             if kept.parameters != record.parameters {
                 return Taken::Conflict;
@@ -94,7 +94,7 @@ impl MemoryRecords {
 
     pub(super) fn note_sent(
         &self,
-        record: &Record,
+        record: &IdempotencyRecord,
         owner: &Owner,
         at: SystemTime,
         now: Instant,
@@ -107,7 +107,7 @@ impl MemoryRecords {
         })
     }
 
-    pub(super) fn note_issued(&self, record: &Record, session: SessionId, sent: Sent) {
+    pub(super) fn note_issued(&self, record: &IdempotencyRecord, session: SessionId, sent: Sent) {
         self.with(record, |kept| {
             kept.session.get_or_insert(session);
             kept.sent.get_or_insert((sent.at, Instant::now()));
@@ -115,7 +115,7 @@ impl MemoryRecords {
         });
     }
 
-    pub(super) fn release(&self, record: &Record, owner: &Owner) {
+    pub(super) fn release(&self, record: &IdempotencyRecord, owner: &Owner) {
         self.with(record, |kept| {
             kept.lease.take_if(|(holder, _)| holder == owner);
         });

@@ -18,20 +18,20 @@ use sha2::{Digest as _, Sha256};
 use tokio::time::Instant;
 
 use super::seal::Seal;
-use crate::session::words::{
-    ChallengeType, ClientRequestToken, SESSION_LIFE, SessionId, SessionSettings, Wanted,
+use crate::model::{
+    ChallengeType, ClientRequestToken, RequestedSettings, SESSION_LIFE, SessionId, SessionSettings,
 };
 
 /// The name of a record, what it is bound to, and the seal of its session.
 #[derive(Clone, Debug)]
-pub(super) struct Record {
+pub(super) struct IdempotencyRecord {
     pub(super) name: String,
     pub(super) parameters: String,
     pub(super) seal: Seal,
 }
 
-impl Record {
-    pub(super) fn of(token: &ClientRequestToken, wanted: &Wanted) -> Self {
+impl IdempotencyRecord {
+    pub(super) fn of(token: &ClientRequestToken, wanted: &RequestedSettings) -> Self {
         let derive = |purpose: &str| digest([(purpose, token.expose())]);
         Self {
             name: BASE64_URL_SAFE_NO_PAD.encode(derive("record")),
@@ -107,10 +107,10 @@ impl Sent {
     }
 }
 
-fn parameters(wanted: &Wanted) -> String {
+fn parameters(wanted: &RequestedSettings) -> String {
     let fields = match wanted {
-        Wanted::Settings(settings) => settings_fields(settings),
-        Wanted::Profile(name) => vec![("profile", name.as_str().to_owned())],
+        RequestedSettings::Settings(settings) => settings_fields(settings),
+        RequestedSettings::Profile(name) => vec![("profile", name.as_str().to_owned())],
     };
     let fields = fields.iter().map(|(name, value)| (*name, value.as_str()));
     BASE64_URL_SAFE_NO_PAD.encode(digest(fields))
@@ -151,23 +151,23 @@ fn digest<'f>(fields: impl IntoIterator<Item = (&'f str, &'f str)>) -> [u8; 32] 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::session::words::{AuditImagesLimit, KmsKeyId, ProfileName};
+    use crate::model::{AuditImagesLimit, KmsKeyId, ProfileName};
 
     #[test]
     fn a_digest_of_parameters_stays_the_same_from_release_to_release() {
-        let none = parameters(&Wanted::default());
+        let none = parameters(&RequestedSettings::default());
         assert_eq!(none, "wEWVse6jyVwLf3ELg1GLYeUlk9jBIO4MUtYfijuls3k");
         let other = SessionSettings {
             audit_images_limit: AuditImagesLimit::new(1).expect("in bounds"),
             ..SessionSettings::default()
         };
-        assert_ne!(parameters(&Wanted::Settings(other)), none);
+        assert_ne!(parameters(&RequestedSettings::Settings(other)), none);
         let key = SessionSettings {
             kms_key_id: KmsKeyId::parse("alias/a").ok(),
             ..SessionSettings::default()
         };
-        assert_ne!(parameters(&Wanted::Settings(key)), none);
-        let profile = |name| Wanted::Profile(ProfileName::parse(name).expect("a name"));
+        assert_ne!(parameters(&RequestedSettings::Settings(key)), none);
+        let profile = |name| RequestedSettings::Profile(ProfileName::parse(name).expect("a name"));
         let one = parameters(&profile("kyc"));
         assert_eq!(one, "vQTzSt0Gmvc8eAzyR-21F8ZyMmdhUobGClLb9Ik2gcw");
         assert!(one != none && one != parameters(&profile("kyb")));
@@ -186,7 +186,7 @@ mod tests {
     #[test]
     fn neither_the_name_nor_the_seal_is_the_token() {
         let token = ClientRequestToken::random();
-        let record = Record::of(&token, &Wanted::default());
+        let record = IdempotencyRecord::of(&token, &RequestedSettings::default());
         assert_ne!(record.name, token.expose());
         assert_eq!(record.name.len(), 43);
     }

@@ -10,9 +10,9 @@ use tokio::time::Instant;
 
 use super::Terms;
 use super::memory::MemoryRecords;
-use super::record::{Leaving, Owner, Record, Sent, Taken};
+use super::record::{IdempotencyRecord, Leaving, Owner, Sent, Taken};
 use super::redis::RedisRecords;
-use crate::session::words::SessionId;
+use crate::model::SessionId;
 use crate::store::{Store, StoreError};
 
 /// Where records are kept. Clones are the same place.
@@ -32,7 +32,11 @@ impl Records {
     }
 
     /// Takes the claim for `owner`, or says who was there before.
-    pub(super) async fn take(&self, record: &Record, owner: &Owner) -> Result<Taken, StoreError> {
+    pub(super) async fn take(
+        &self,
+        record: &IdempotencyRecord,
+        owner: &Owner,
+    ) -> Result<Taken, StoreError> {
         match self {
             Self::Memory(records) => Ok(records.take(record, owner, Instant::now())),
             Self::Redis(records) => records.take(record, owner).await,
@@ -43,7 +47,7 @@ impl Records {
     /// answer says which counts.
     pub(super) async fn note_sent(
         &self,
-        record: &Record,
+        record: &IdempotencyRecord,
         owner: &Owner,
         at: SystemTime,
     ) -> Result<Leaving, StoreError> {
@@ -56,7 +60,7 @@ impl Records {
     /// The session is there.
     pub(super) async fn note_issued(
         &self,
-        record: &Record,
+        record: &IdempotencyRecord,
         session: SessionId,
         sent: Sent,
     ) -> Result<(), StoreError> {
@@ -71,7 +75,7 @@ impl Records {
 
     /// Gives the claim up, soon: nobody waits for it. What was never sent is not
     /// kept.
-    pub(super) fn release(&self, record: &Record, owner: &Owner) {
+    pub(super) fn release(&self, record: &IdempotencyRecord, owner: &Owner) {
         match self {
             Self::Memory(records) => records.release(record, owner),
             Self::Redis(records) => {

@@ -19,8 +19,8 @@ use redis::Script;
 use tokio::time::Instant;
 
 use super::Terms;
-use super::record::{Leaving, Owner, Record, Sent, Taken};
-use crate::session::words::SessionId;
+use super::record::{IdempotencyRecord, Leaving, Owner, Sent, Taken};
+use crate::model::SessionId;
 use crate::store::{Store, StoreError};
 
 static TAKE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("redis/take.lua")));
@@ -40,7 +40,11 @@ impl RedisRecords {
         Self { store, terms }
     }
 
-    pub(super) async fn take(&self, record: &Record, owner: &Owner) -> Result<Taken, StoreError> {
+    pub(super) async fn take(
+        &self,
+        record: &IdempotencyRecord,
+        owner: &Owner,
+    ) -> Result<Taken, StoreError> {
         let mut script = TAKE.key(self.key(record));
         let script = script
             .arg(&record.parameters)
@@ -64,7 +68,7 @@ impl RedisRecords {
 
     pub(super) async fn note_sent(
         &self,
-        record: &Record,
+        record: &IdempotencyRecord,
         owner: &Owner,
         at: SystemTime,
     ) -> Result<Leaving, StoreError> {
@@ -81,7 +85,7 @@ impl RedisRecords {
 
     pub(super) async fn note_issued(
         &self,
-        record: &Record,
+        record: &IdempotencyRecord,
         session: SessionId,
         sent: Sent,
     ) -> Result<(), StoreError> {
@@ -98,12 +102,16 @@ impl RedisRecords {
         self.store.run("issued", script).await
     }
 
-    pub(super) async fn release(&self, record: &Record, owner: &Owner) -> Result<(), StoreError> {
+    pub(super) async fn release(
+        &self,
+        record: &IdempotencyRecord,
+        owner: &Owner,
+    ) -> Result<(), StoreError> {
         let mut script = RELEASE.key(self.key(record));
         self.store.run("release", script.arg(&owner.0)).await
     }
 
-    fn key(&self, record: &Record) -> String {
+    fn key(&self, record: &IdempotencyRecord) -> String {
         self.store.key("claim", &record.name)
     }
 }

@@ -13,7 +13,7 @@ use aws_lc_rs::aead::{AES_256_GCM, Aad, RandomizedNonceKey};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 
-use crate::session::words::SessionId;
+use crate::model::SessionId;
 
 const NONCE: usize = 12;
 

@@ -11,8 +11,9 @@ use tokio::time::{Instant, timeout};
 
 use super::records::Records;
 use super::{Claim, ClaimError, Claims, Joined, Terms, Turn};
-use crate::session::words::{
-    AuditImagesLimit, ClientRequestToken, SESSION_LIFE, SessionId, SessionSettings, Wanted,
+use crate::model::{
+    AuditImagesLimit, ClientRequestToken, RequestedSettings, SESSION_LIFE, SessionId,
+    SessionSettings,
 };
 use crate::store::test_server::RedisServer;
 
@@ -92,15 +93,15 @@ fn session() -> SessionId {
     SessionId::parse("0b5e3a4c-7d57-4f0e-9a51-6b5c1f7f3a10").expect("a UUID")
 }
 
-fn other_settings() -> Wanted {
-    Wanted::Settings(SessionSettings {
+fn other_settings() -> RequestedSettings {
+    RequestedSettings::Settings(SessionSettings {
         audit_images_limit: AuditImagesLimit::new(1).expect("in bounds"),
         ..SessionSettings::default()
     })
 }
 
 fn claim(replica: &Claims, token: &ClientRequestToken) -> Joined {
-    let claim = replica.claim(token, &Wanted::default());
+    let claim = replica.claim(token, &RequestedSettings::default());
     claim.expect("the first settings")
 }
 

@@ -5,7 +5,7 @@
 //! `bc` differ in the first length: 2 and 1. No subject is a part of no bytes,
 //! and a subject has at least one.
 
-use crate::session::words::{CallerId, SessionId, Subject};
+use crate::model::{CallerId, SessionId, Subject};
 
 /// What every encoding begins with: nothing else that is signed does.
 const LABEL: &[u8] = b"livegate result token, binding";

@@ -21,17 +21,17 @@ pub(super) type KeyId = [u8; ID_LENGTH];
 
 /// A secret of at least 32 bytes. It does not show in `Debug`.
 #[derive(Clone)]
-pub struct Key {
+pub struct SigningKey {
     id: KeyId,
     mac: Hmac<Sha256>,
 }
 
 /// Bytes that are no key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("must be {least} to {most} bytes, not {0}", least = Key::LEAST, most = Key::MOST)]
+#[error("must be {least} to {most} bytes, not {0}", least = SigningKey::LEAST, most = SigningKey::MOST)]
 pub struct UnfitKey(usize);
 
-impl Key {
+impl SigningKey {
     /// The shortest key, in bytes: as long as what it makes.
     pub const LEAST: usize = 32;
     /// The longest key, in bytes: what is longer is some other file.
@@ -93,8 +93,8 @@ fn tag_of(mac: &Hmac<Sha256>, message: &[u8]) -> [u8; TAG_LENGTH] {
     mac.finalize().into_bytes().into()
 }
 
-impl fmt::Debug for Key {
+impl fmt::Debug for SigningKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Key(..)")
+        f.write_str("SigningKey(..)")
     }
 }

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::session::words::{CallerId, SessionId, Subject};
+use crate::model::{CallerId, SessionId, Subject};
 
 const ID: &str = "0b5e3a4c-7d57-4f0e-9a51-6b5c1f7f3a10";
 const OTHER_ID: &str = "0b5e3a4c-7d57-4f0e-9a51-6b5c1f7f3a11";
@@ -42,8 +42,8 @@ fn ours() -> Parts {
     Parts::new("payments", "jane", "eu-west-1", ID)
 }
 
-fn key(byte: u8) -> Key {
-    Key::new(&[byte; 32]).unwrap()
+fn key(byte: u8) -> SigningKey {
+    SigningKey::new(&[byte; 32]).unwrap()
 }
 
 fn keys(signing: u8, retired: &[u8]) -> TokenKeys {
@@ -187,10 +187,10 @@ fn a_token_that_names_another_key_is_not_believed_for_it() {
 #[test]
 fn a_key_is_32_to_4096_bytes_and_is_there_once() {
     for length in [32, 33, 4096] {
-        assert!(Key::new(&vec![7; length]).is_ok(), "{length}");
+        assert!(SigningKey::new(&vec![7; length]).is_ok(), "{length}");
     }
     for length in [0, 31, 4097] {
-        let refused = Key::new(&vec![7; length]).unwrap_err();
+        let refused = SigningKey::new(&vec![7; length]).unwrap_err();
         let expected = format!("must be 32 to 4096 bytes, not {length}");
         assert_eq!(refused.to_string(), expected);
     }
@@ -198,12 +198,15 @@ fn a_key_is_32_to_4096_bytes_and_is_there_once() {
     let twice = vec![key(2), key(3), key(2)];
     assert_eq!(TokenKeys::new(key(1), twice).unwrap_err(), SameKey);
     let shown = format!("{:?}", keys(65, &[66]));
-    assert_eq!(shown, "TokenKeys { signing: Key(..), retired: [Key(..)] }");
+    assert_eq!(
+        shown,
+        "TokenKeys { signing: SigningKey(..), retired: [SigningKey(..)] }"
+    );
 }
 
 #[test]
 fn two_random_keys_do_not_believe_one_another() {
-    let random = || TokenKeys::new(Key::random().unwrap(), Vec::new()).unwrap();
+    let random = || TokenKeys::new(SigningKey::random().unwrap(), Vec::new()).unwrap();
     let parts = ours();
     let token = random().issue(&parts.binding(), at(ISSUED + 180));
     let verified = random().verify(&token, &parts.binding(), at(ISSUED));

@@ -15,15 +15,15 @@ use tracing::{Instrument as _, debug};
 use super::SessionError;
 use super::metrics::{AttemptMetrics, OperationMetrics};
 use super::spans;
-use crate::admission::{Admission, Entry, Outcome, Permit, Refusal};
-use crate::deadline::Deadline;
+use crate::admission::{Admission, ArrivalKind, AttemptOutcome, Permit, RefusalReason};
+use crate::model::CallerId;
+use crate::model::Deadline;
 use crate::retry::{Advice, Retry};
-use crate::session::words::CallerId;
 use crate::upstream::{UpstreamError, UpstreamErrorKind};
 
 /// What it took to get an answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Effort {
+pub struct AttemptStats {
     /// Attempts that left.
     pub attempts: u32,
     /// What they waited for their slots, all together.
@@ -41,14 +41,14 @@ pub struct Attempts {
 /// What has become of a request so far.
 #[derive(Default)]
 struct Trail {
-    effort: Effort,
+    effort: AttemptStats,
     last: Option<UpstreamError>,
     /// A credentials error was already given its one retry.
     refreshed: bool,
 }
 
 /// How one attempt ended.
-enum Ended {
+enum AttemptError {
     /// Another one may come to something else.
     Again(UpstreamError),
     /// That is the answer.
@@ -83,15 +83,18 @@ impl Attempts {
         caller: &CallerId,
         deadline: Deadline,
         call: impl Fn() -> F,
-    ) -> (Effort, Result<T, SessionError>)
+    ) -> (AttemptStats, Result<T, SessionError>)
     where
         F: Future<Output = Result<T, SessionError>>,
     {
         let trail = Mutex::new(Trail::default());
         let attempt = || self.attempt(caller, deadline, &trail, &call);
-        let outcome = self.retry.run(deadline, attempt, Ended::advice).await;
+        let outcome = self
+            .retry
+            .run(deadline, attempt, AttemptError::advice)
+            .await;
         let trail = trail.into_inner().unwrap_or_else(PoisonError::into_inner);
-        (trail.effort, outcome.map_err(Ended::into_error))
+        (trail.effort, outcome.map_err(AttemptError::into_error))
     }
 
     /// An answer repeats an earlier one.
@@ -105,7 +108,7 @@ impl Attempts {
         deadline: Deadline,
         trail: &Mutex<Trail>,
         call: impl Fn() -> F,
-    ) -> Result<T, Ended>
+    ) -> Result<T, AttemptError>
     where
         F: Future<Output = Result<T, SessionError>>,
     {
@@ -113,7 +116,7 @@ impl Attempts {
         let attempts = note().effort.attempts;
         let permit = match self.admit(caller, attempts, deadline).await {
             Ok(permit) => permit,
-            Err(why) => return Err(Ended::without_a_slot(note().last.take(), why)),
+            Err(why) => return Err(AttemptError::without_a_slot(note().last.take(), why)),
         };
         note().effort.waited += permit.waited();
         note().effort.attempts += 1;
@@ -123,17 +126,17 @@ impl Attempts {
         {
             Some(Ok(answer)) => return Ok(answer),
             Some(Err(SessionError::Upstream(error))) => error,
-            Some(Err(other)) => return Err(Ended::With(other)),
-            None => return Err(Ended::With(SessionError::DeadlineExceededUpstream)),
+            Some(Err(other)) => return Err(AttemptError::With(other)),
+            None => return Err(AttemptError::With(SessionError::DeadlineExceededUpstream)),
         };
         let mut trail = note();
         trail.last = Some(error.clone());
         let refresh = error.kind == UpstreamErrorKind::Credentials && !trail.refreshed;
         trail.refreshed |= refresh;
         if refresh || error.kind.is_transient() {
-            Err(Ended::Again(error))
+            Err(AttemptError::Again(error))
         } else {
-            Err(Ended::With(SessionError::Upstream(error)))
+            Err(AttemptError::With(SessionError::Upstream(error)))
         }
     }
 
@@ -147,9 +150,9 @@ impl Attempts {
             return Err(SessionError::DeadlineExceeded);
         }
         let entry = if attempts == 0 {
-            Entry::Arrival
+            ArrivalKind::New
         } else {
-            Entry::Retry
+            ArrivalKind::Retry
         };
         let slot = self.admission.admit(caller, entry, deadline);
         let span = spans::admission();
@@ -165,8 +168,8 @@ impl Attempts {
             Ok(Err(refused)) => {
                 self.metrics.refused(caller, refused.reason);
                 Err(match refused.reason {
-                    Refusal::NoTime => SessionError::DeadlineExceeded,
-                    Refusal::Quota | Refusal::CallerQuota | Refusal::Closed => {
+                    RefusalReason::DeadlineTooShort => SessionError::DeadlineExceeded,
+                    RefusalReason::Quota | RefusalReason::CallerQuota | RefusalReason::Closed => {
                         SessionError::Refused(refused)
                     }
                 })
@@ -200,7 +203,7 @@ impl Attempts {
         span.in_scope(|| debug!("attempt ended"));
         counted.finish(outcome, error);
         match &answer {
-            Some(Ok(_)) => permit.finish(Outcome::Answered),
+            Some(Ok(_)) => permit.finish(AttemptOutcome::Answered),
             Some(Err(SessionError::Upstream(error))) => teach(permit, error),
             // Cut off, or never sent: it says nothing of how long attempts take.
             None | Some(Err(_)) => drop(permit),
@@ -213,18 +216,20 @@ impl Attempts {
 fn teach(permit: Permit, error: &UpstreamError) {
     let reached = error.http_status.is_some() || error.kind == UpstreamErrorKind::Timeout;
     match error.kind {
-        UpstreamErrorKind::Throttled => permit.finish(Outcome::Throttled),
-        _ if reached => permit.finish(Outcome::Answered),
+        UpstreamErrorKind::Throttled => permit.finish(AttemptOutcome::Throttled),
+        _ if reached => permit.finish(AttemptOutcome::Answered),
         _ => drop(permit),
     }
 }
 
-impl Ended {
+impl AttemptError {
     /// A retry that got no slot ends with what AWS said last; one whose deadline
     /// was over meanwhile, with that: an attempt may have made a session.
     fn without_a_slot(last: Option<UpstreamError>, why: SessionError) -> Self {
         match (last, why) {
-            (Some(error), SessionError::Refused(refused)) if refused.reason != Refusal::Closed => {
+            (Some(error), SessionError::Refused(refused))
+                if refused.reason != RefusalReason::Closed =>
+            {
                 Self::With(SessionError::Upstream(error))
             }
             (Some(_), SessionError::DeadlineExceeded) => {

@@ -18,7 +18,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
 use tokio::time::Instant;
 
-use crate::session::words::CallerId;
+use crate::model::CallerId;
 
 /// Callers that have a series though nobody named them.
 const MOST: usize = 32;

@@ -20,21 +20,21 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::time::{Instant, timeout_at};
 
-use super::attempts::{Attempts, Effort};
-use super::{Ownership, Rights, SessionError, Witness, wall_clock};
-use crate::deadline::Deadline;
+use super::attempts::{AttemptStats, Attempts};
+use super::{Ownership, Progress, SessionError};
+use crate::auth::policy::Authorizer;
 use crate::idempotency::{Claim, ClaimError, Claims, Turn};
-use crate::policy::Policy;
-use crate::result_token::ResultToken;
-use crate::session::words::{
-    CallerId, ClientRequestToken, RequestId, SESSION_LIFE, SessionId, SessionSettings, Subject,
-    Wanted,
+use crate::model::Deadline;
+use crate::model::{
+    CallerId, ClientRequestToken, RequestId, RequestedSettings, SESSION_LIFE, SessionId,
+    SessionSettings, Subject, wall_clock,
 };
-use crate::upstream::{Answer, LivenessApi, UpstreamErrorKind};
+use crate::result_token::ResultToken;
+use crate::upstream::{AttemptOutput, LivenessApi, UpstreamErrorKind};
 
 /// What a caller asks for.
 #[derive(Clone, Debug)]
-pub struct Order {
+pub struct CreateRequest {
     /// Who asks.
     pub caller: CallerId,
     /// The end user whom it is for; AWS is not told.
@@ -42,11 +42,11 @@ pub struct Order {
     /// The caller's name for the session; `None`: another one at each call.
     pub request_id: Option<RequestId>,
     /// What the session shall be like.
-    pub wanted: Wanted,
+    pub wanted: RequestedSettings,
     /// When the answer is of no use any more.
     pub deadline: Deadline,
     /// Is told what comes of it, even where nobody waits for the answer any more.
-    pub witness: Witness,
+    pub witness: Progress,
 }
 
 /// A session, and what is left of its life.
@@ -67,7 +67,7 @@ pub struct Session {
     /// Whether this repeats the answer to an earlier call.
     pub replayed: bool,
     /// What it took.
-    pub effort: Effort,
+    pub effort: AttemptStats,
 }
 
 /// Issues sessions of one region.
@@ -76,7 +76,7 @@ pub struct Creator<A> {
     attempts: Attempts,
     claims: Claims,
     ownership: Ownership,
-    policy: Policy,
+    policy: Authorizer,
 }
 
 impl<A: LivenessApi> Creator<A> {
@@ -87,7 +87,7 @@ impl<A: LivenessApi> Creator<A> {
         attempts: Attempts,
         claims: Claims,
         ownership: Ownership,
-        policy: Policy,
+        policy: Authorizer,
     ) -> Self {
         Self {
             api,
@@ -99,8 +99,8 @@ impl<A: LivenessApi> Creator<A> {
     }
 
     /// Who may ask at all, by the same policy.
-    pub fn rights(&self) -> Rights {
-        Rights::new(self.policy.clone())
+    pub fn authorizer(&self) -> Authorizer {
+        self.policy.clone()
     }
 
     /// Issues the session that `order` names, or finds the one it named before.
@@ -110,7 +110,7 @@ impl<A: LivenessApi> Creator<A> {
     ///
     /// # Errors
     /// As [`SessionError`] says.
-    pub async fn create(&self, order: &Order) -> Result<Session, SessionError> {
+    pub async fn create(&self, order: &CreateRequest) -> Result<Session, SessionError> {
         let settings = self.policy.create(&order.caller, &order.wanted)?;
         let Some(request_id) = &order.request_id else {
             let claim = Claim::unshared();
@@ -124,7 +124,7 @@ impl<A: LivenessApi> Creator<A> {
         let claim = self.claims.claim(&token, &order.wanted)?;
         let call = (&token, &settings);
         // Whoever joins another call has this told, and settles nothing.
-        let mut told = (Effort::default(), Replay::Yes);
+        let mut told = (AttemptStats::default(), Replay::Yes);
         let session = claim.session();
         let session = session.get_or_try_init(|| self.settle(order, call, &claim, &mut told));
         let id = joined(order.deadline, &claim, session).await?;
@@ -136,10 +136,10 @@ impl<A: LivenessApi> Creator<A> {
     /// which `told` says what it took.
     async fn settle(
         &self,
-        order: &Order,
+        order: &CreateRequest,
         call: (&ClientRequestToken, &SessionSettings),
         claim: &Claim,
-        told: &mut (Effort, Replay),
+        told: &mut (AttemptStats, Replay),
     ) -> Result<SessionId, SessionError> {
         refuse_sent_past_life(claim)?;
         let lease = match claim.turn(wall_clock).await? {
@@ -156,10 +156,10 @@ impl<A: LivenessApi> Creator<A> {
 
     async fn issue(
         &self,
-        order: &Order,
+        order: &CreateRequest,
         call: (&ClientRequestToken, &SessionSettings),
         claim: &Claim,
-    ) -> (Effort, Result<SessionId, SessionError>) {
+    ) -> (AttemptStats, Result<SessionId, SessionError>) {
         let (token, settings) = call;
         let call = async || {
             claim.leaving(wall_clock()).await?;
@@ -170,7 +170,7 @@ impl<A: LivenessApi> Creator<A> {
         let (effort, answer) = run.await;
         // Nothing is awaited in between: whoever is dropped is dropped after this.
         let session = answer.map(|answer| {
-            let Answer {
+            let AttemptOutput {
                 value,
                 aws_request_id,
             } = answer;
@@ -185,10 +185,10 @@ impl<A: LivenessApi> Creator<A> {
 
     fn answer(
         &self,
-        order: &Order,
+        order: &CreateRequest,
         id: SessionId,
         claim: &Claim,
-        effort: Effort,
+        effort: AttemptStats,
         replay: Replay,
     ) -> Result<Session, SessionError> {
         let sent = claim
@@ -236,9 +236,9 @@ async fn joined(
 
 /// Whoever wrote a parameter that AWS refuses has to mend it: those of a profile are the
 /// operators'.
-fn laid_to(wanted: &Wanted, error: SessionError) -> SessionError {
+fn laid_to(wanted: &RequestedSettings, error: SessionError) -> SessionError {
     match (wanted, error) {
-        (Wanted::Profile(profile), SessionError::Upstream(error))
+        (RequestedSettings::Profile(profile), SessionError::Upstream(error))
             if error.kind == UpstreamErrorKind::InvalidParameter =>
         {
             let profile = profile.clone();

@@ -1,8 +1,8 @@
 //! Why there is no session, or no result.
 
-use crate::admission::Refused;
-use crate::policy::NotAllowed;
-use crate::session::words::ProfileName;
+use crate::admission::AdmissionRefused;
+use crate::auth::policy::NotAllowed;
+use crate::model::ProfileName;
 use crate::upstream::UpstreamError;
 
 /// Why there is no session, or no result.
@@ -20,10 +20,10 @@ pub enum SessionError {
     /// The result is not for this caller, subject and session, or it was too long
     /// ago. It does not say which, nor whether there is such a session.
     #[error("the result_token is not for this caller, subject and session_id, or has expired")]
-    SessionNotYours,
+    ResultTokenInvalid,
     /// Admission refused it: nothing was sent.
     #[error(transparent)]
-    Refused(#[from] Refused),
+    Refused(#[from] AdmissionRefused),
     /// The caller's time was up before an attempt had left.
     #[error("the deadline was over before the call could be sent to aws")]
     DeadlineExceeded,

@@ -13,8 +13,8 @@ use prometheus_client::registry::Registry;
 use tokio::time::Instant;
 
 use super::caller_metrics::CallerMetrics;
-use crate::admission::{Permit, Refusal};
-use crate::session::words::CallerId;
+use crate::admission::{Permit, RefusalReason};
+use crate::model::CallerId;
 use crate::upstream::UpstreamError;
 
 /// Upper bounds in seconds: from no wait to the longest that can be configured.
@@ -233,14 +233,14 @@ impl OperationMetrics {
     }
 
     /// There was no slot for `caller`.
-    pub(super) fn refused(&self, caller: &CallerId, reason: Refusal) {
+    pub(super) fn refused(&self, caller: &CallerId, reason: RefusalReason) {
         let now = Instant::now();
         self.all.callers.refused(self.operation, caller, now);
         let reason = match reason {
-            Refusal::Quota => "quota",
-            Refusal::CallerQuota => "caller_quota",
-            Refusal::NoTime => "no_time",
-            Refusal::Closed => "closed",
+            RefusalReason::Quota => "quota",
+            RefusalReason::CallerQuota => "caller_quota",
+            RefusalReason::DeadlineTooShort => "no_time",
+            RefusalReason::Closed => "closed",
         };
         let labels = RefusalLabels {
             operation: self.operation,

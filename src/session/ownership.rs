@@ -2,15 +2,15 @@
 //!
 //! An example: `payments` is issued a session for the subject `jane`, and its
 //! token. It reads the result with that token, as `payments`, for `jane`. Anything
-//! else is told [`SessionError::SessionNotYours`], before a slot of the quota is
+//! else is told [`SessionError::ResultTokenInvalid`], before a slot of the quota is
 //! asked for, whether or not there is such a session.
 
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::{Reading, SessionError, wall_clock};
+use super::{ResultRequest, SessionError};
+use crate::model::{CallerId, SessionId, Subject, wall_clock};
 use crate::result_token::{Binding, ResultToken, TokenKeys};
-use crate::session::words::{CallerId, SessionId, Subject};
 
 /// Ties the sessions of one region to those who asked for them. Clones share the
 /// keys.
@@ -22,11 +22,11 @@ pub struct Ownership {
 
 /// What a reader must show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Proof {
+pub enum TokenRequirement {
     /// The session's token.
-    Token,
+    Required,
     /// Nothing; but a token that is shown must be right.
-    Nothing,
+    Optional,
 }
 
 impl Ownership {
@@ -54,17 +54,21 @@ impl Ownership {
         self.keys.issue(&binding, expire_time)
     }
 
-    pub(super) fn check(&self, reading: &Reading, proof: Proof) -> Result<(), SessionError> {
+    pub(super) fn check(
+        &self,
+        reading: &ResultRequest,
+        proof: TokenRequirement,
+    ) -> Result<(), SessionError> {
         let Some(token) = &reading.token else {
             return match proof {
-                Proof::Token => Err(SessionError::SessionNotYours),
-                Proof::Nothing => Ok(()),
+                TokenRequirement::Required => Err(SessionError::ResultTokenInvalid),
+                TokenRequirement::Optional => Ok(()),
             };
         };
         let subject = reading.subject.as_ref();
         let binding = self.binding(&reading.caller, subject, &reading.session);
         let verified = self.keys.verify(token, &binding, wall_clock());
-        verified.map_err(|_| SessionError::SessionNotYours)
+        verified.map_err(|_| SessionError::ResultTokenInvalid)
     }
 
     fn binding<'a>(

@@ -2,17 +2,17 @@
 
 use std::sync::Arc;
 
-use super::attempts::{Attempts, Effort};
-use super::{Ownership, Proof, SessionError, Witness};
-use crate::deadline::Deadline;
-use crate::policy::{Operation, Policy};
+use super::attempts::{AttemptStats, Attempts};
+use super::{Ownership, Progress, SessionError, TokenRequirement};
+use crate::auth::policy::Authorizer;
+use crate::model::Deadline;
+use crate::model::{CallerId, LivenessResult, Operation, SessionId, Subject};
 use crate::result_token::ResultToken;
-use crate::session::words::{CallerId, LivenessResult, SessionId, Subject};
-use crate::upstream::{Answer, LivenessApi};
+use crate::upstream::{AttemptOutput, LivenessApi};
 
 /// Which result is asked for, and by whom.
 #[derive(Clone, Debug)]
-pub struct Reading {
+pub struct ResultRequest {
     /// Who asks.
     pub caller: CallerId,
     /// The end user for whom the session was asked for.
@@ -24,26 +24,26 @@ pub struct Reading {
     /// When the answer is of no use any more.
     pub deadline: Deadline,
     /// Is told whether it was read, even where nobody waits for it any more.
-    pub witness: Witness,
+    pub witness: Progress,
 }
 
 /// Reads results, within a quota of its own.
-pub struct Results<A> {
+pub struct ResultReader<A> {
     api: Arc<A>,
     attempts: Attempts,
     ownership: Ownership,
-    proof: Proof,
-    policy: Policy,
+    proof: TokenRequirement,
+    policy: Authorizer,
 }
 
-impl<A: LivenessApi> Results<A> {
+impl<A: LivenessApi> ResultReader<A> {
     /// Reads by `api` what belongs, by `ownership`, to those who ask and who may,
     /// by `policy`, ask at all.
     pub fn new(
         api: Arc<A>,
         attempts: Attempts,
-        (ownership, proof): (Ownership, Proof),
-        policy: Policy,
+        (ownership, proof): (Ownership, TokenRequirement),
+        policy: Authorizer,
     ) -> Self {
         Self {
             api,
@@ -55,17 +55,20 @@ impl<A: LivenessApi> Results<A> {
     }
 
     /// What a reader must show.
-    pub fn proof(&self) -> Proof {
+    pub fn proof(&self) -> TokenRequirement {
         self.proof
     }
 
-    /// Reads the result that `reading` names, and says what it took. Reading
+    /// Reads the result that `reading` names, and says what it took. ResultRequest
     /// changes nothing: it can be dropped anywhere.
     ///
     /// # Errors
     /// As [`SessionError`] says.
-    pub async fn read(&self, reading: &Reading) -> Result<(LivenessResult, Effort), SessionError> {
-        self.policy.may(&reading.caller, Operation::Result)?;
+    pub async fn read(
+        &self,
+        reading: &ResultRequest,
+    ) -> Result<(LivenessResult, AttemptStats), SessionError> {
+        self.policy.check(&reading.caller, Operation::Results)?;
         self.ownership.check(reading, self.proof)?;
         let call = async || {
             let answer = self.api.result(&reading.session).await;
@@ -73,7 +76,7 @@ impl<A: LivenessApi> Results<A> {
         };
         let run = self.attempts.run(&reading.caller, reading.deadline, call);
         let (effort, answer) = run.await;
-        let Answer {
+        let AttemptOutput {
             value,
             aws_request_id,
         } = answer?;

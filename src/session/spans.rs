@@ -8,7 +8,7 @@
 
 use tracing::{Span, field, info_span};
 
-use crate::admission::{Permit, Refusal, Refused};
+use crate::admission::{AdmissionRefused, Permit, RefusalReason};
 use crate::upstream::UpstreamError;
 
 /// A wait for a slot.
@@ -17,7 +17,7 @@ pub(super) fn admission() -> Span {
 }
 
 /// Says what came of a wait.
-pub(super) fn waited<E>(span: &Span, waited: &Result<Result<Permit, Refused>, E>) {
+pub(super) fn waited<E>(span: &Span, waited: &Result<Result<Permit, AdmissionRefused>, E>) {
     span.record("outcome", word(waited));
 }
 
@@ -53,14 +53,14 @@ pub(super) fn attempted(span: &Span, outcome: &'static str, error: Option<&Upstr
 }
 
 /// What came of it, in a word.
-fn word<E>(waited: &Result<Result<Permit, Refused>, E>) -> &'static str {
+fn word<E>(waited: &Result<Result<Permit, AdmissionRefused>, E>) -> &'static str {
     match waited {
         Ok(Ok(_)) => "admitted",
         Ok(Err(refused)) => match refused.reason {
-            Refusal::Quota => "quota",
-            Refusal::CallerQuota => "caller_quota",
-            Refusal::NoTime => "no_time",
-            Refusal::Closed => "closed",
+            RefusalReason::Quota => "quota",
+            RefusalReason::CallerQuota => "caller_quota",
+            RefusalReason::DeadlineTooShort => "no_time",
+            RefusalReason::Closed => "closed",
         },
         Err(_) => "deadline",
     }

@@ -6,16 +6,16 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::Effort;
-use crate::session::words::SessionId;
+use super::AttemptStats;
+use crate::model::SessionId;
 
 /// A witness of one call. Clones are the same one.
 #[derive(Clone, Debug, Default)]
-pub struct Witness(Arc<Mutex<Seen>>);
+pub struct Progress(Arc<Mutex<ProgressSnapshot>>);
 
 /// What was seen.
 #[derive(Clone, Debug, Default)]
-pub struct Seen {
+pub struct ProgressSnapshot {
     /// The session that the caller got, or would have got.
     pub session: Option<SessionId>,
     /// Whether an earlier call had got it.
@@ -26,15 +26,15 @@ pub struct Seen {
     pub attempts: u32,
 }
 
-impl Witness {
+impl Progress {
     /// What was seen so far.
     #[must_use]
-    pub fn seen(&self) -> Seen {
+    pub fn seen(&self) -> ProgressSnapshot {
         self.lock().clone()
     }
 
     /// AWS answered, with this session or of it.
-    pub fn answered(&self, session: SessionId, aws_request_id: Option<String>, by: Effort) {
+    pub fn answered(&self, session: SessionId, aws_request_id: Option<String>, by: AttemptStats) {
         let mut seen = self.lock();
         seen.session = Some(session);
         seen.aws_request_id = aws_request_id;
@@ -48,7 +48,7 @@ impl Witness {
         seen.replayed = true;
     }
 
-    fn lock(&self) -> MutexGuard<'_, Seen> {
+    fn lock(&self) -> MutexGuard<'_, ProgressSnapshot> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

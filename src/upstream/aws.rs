@@ -25,8 +25,8 @@ use aws_sdk_rekognition::operation::RequestId as _;
 
 use self::credentials::RefreshableIdentityCache;
 pub use self::metrics::CredentialsMetrics;
-use super::{Answer, LivenessApi, UpstreamError, UpstreamErrorKind};
-use crate::session::words::{ClientRequestToken, LivenessResult, SessionId, SessionSettings};
+use super::{AttemptOutput, LivenessApi, UpstreamError, UpstreamErrorKind};
+use crate::model::{ClientRequestToken, LivenessResult, SessionId, SessionSettings};
 
 /// How long the credentials may take to load, where the attempt that needs them has
 /// as much time. Left to itself, the SDK would derive about 6 s from the retries that
@@ -129,7 +129,7 @@ impl LivenessApi for Rekognition {
         &self,
         token: &ClientRequestToken,
         settings: &SessionSettings,
-    ) -> Result<Answer<SessionId>, UpstreamError> {
+    ) -> Result<AttemptOutput<SessionId>, UpstreamError> {
         let call = self
             .client
             .create_face_liveness_session()
@@ -149,7 +149,10 @@ impl LivenessApi for Rekognition {
         Ok(answer(value, output.request_id()))
     }
 
-    async fn result(&self, session: &SessionId) -> Result<Answer<LivenessResult>, UpstreamError> {
+    async fn result(
+        &self,
+        session: &SessionId,
+    ) -> Result<AttemptOutput<LivenessResult>, UpstreamError> {
         let call = self
             .client
             .get_face_liveness_session_results()
@@ -165,10 +168,10 @@ impl LivenessApi for Rekognition {
 }
 
 /// AWS's own name for an attempt goes into the attempt's span too.
-fn answer<T>(value: T, request_id: Option<&str>) -> Answer<T> {
+fn answer<T>(value: T, request_id: Option<&str>) -> AttemptOutput<T> {
     let aws_request_id = request_id.map(|id| error::shorten(id, error::LONGEST_CODE));
     tracing::Span::current().record("aws.request_id", aws_request_id.as_deref());
-    Answer {
+    AttemptOutput {
         value,
         aws_request_id,
     }

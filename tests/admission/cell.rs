@@ -9,18 +9,18 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use livegate::admission::{Admission, AdmissionSettings, CallerPolicies, QuotaSettings};
-use livegate::deadline::Deadline;
+use livegate::admission::{Admission, AdmissionSettings, QueueSettings, QuotaSettings};
+use livegate::auth::policy::{Authorizer, DefaultPermission, Policy};
 use livegate::idempotency::Claims;
-use livegate::policy::{Policy, Rules, Unsaid};
-use livegate::result_token::{Key, TokenKeys};
+use livegate::model::Deadline;
+use livegate::model::{CallerId, RequestedSettings};
+use livegate::result_token::{SigningKey, TokenKeys};
 use livegate::retry::{Retry, RetrySettings};
-use livegate::session::words::{CallerId, Wanted};
-use livegate::session::{Attempts, Creator, Order, Ownership, SessionError, Witness};
+use livegate::session::{Attempts, CreateRequest, Creator, Ownership, Progress, SessionError};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
-use super::figures::{Ended, Figures, Outcome};
+use super::figures::{AttemptError, AttemptOutcome, Figures};
 use super::upstream::{Upstream, interval};
 
 pub(crate) const CALLERS: usize = 10;
@@ -127,7 +127,7 @@ impl Cell {
                 headroom: 0.98,
                 max_wait: Duration::from_secs(10),
             },
-            callers: CallerPolicies::default(),
+            callers: QueueSettings::default(),
             adaptive: true,
         }
     }
@@ -158,10 +158,10 @@ impl Cell {
         });
         let attempts = Attempts::new(Admission::open(self.settings()), Arc::new(retry));
         let claims = Claims::default();
-        let key = Key::new(&[1; 32]).expect("32 bytes");
+        let key = SigningKey::new(&[1; 32]).expect("32 bytes");
         let keys = TokenKeys::new(key, Vec::new()).expect("one key");
         let ownership = Ownership::new(keys, "us-east-1");
-        let policy = Policy::new(Rules::default(), Unsaid::Everything);
+        let policy = Authorizer::new(Policy::default(), DefaultPermission::Allow);
         Arc::new(Creator::new(
             upstream.clone(),
             attempts,
@@ -174,7 +174,7 @@ impl Cell {
     async fn send_requests(
         &self,
         creator: Arc<Creator<Upstream>>,
-        ended: mpsc::UnboundedSender<Ended>,
+        ended: mpsc::UnboundedSender<AttemptError>,
         seed: u64,
     ) {
         let callers: Vec<CallerId> = (0..CALLERS)
@@ -210,25 +210,25 @@ fn draw_caller(random: &mut fastrand::Rng) -> usize {
     }
 }
 
-async fn request(creator: Arc<Creator<Upstream>>, id: CallerId, caller: usize) -> Ended {
+async fn request(creator: Arc<Creator<Upstream>>, id: CallerId, caller: usize) -> AttemptError {
     let start = Instant::now();
-    let order = Order {
+    let order = CreateRequest {
         caller: id,
         request_id: None,
         subject: None,
-        wanted: Wanted::default(),
+        wanted: RequestedSettings::default(),
         deadline: Deadline::after(start, DEADLINE),
-        witness: Witness::default(),
+        witness: Progress::default(),
     };
     let outcome = match creator.create(&order).await {
-        Ok(session) => Outcome::Served {
+        Ok(session) => AttemptOutcome::Served {
             session: session.id,
             waited: session.effort.waited,
         },
-        Err(SessionError::Refused(_)) => Outcome::Refused,
-        Err(_) => Outcome::Failed,
+        Err(SessionError::Refused(_)) => AttemptOutcome::AdmissionRefused,
+        Err(_) => AttemptOutcome::Failed,
     };
-    Ended {
+    AttemptError {
         caller,
         outcome,
         after: start.elapsed(),

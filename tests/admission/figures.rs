@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::fmt;
 use std::time::Duration;
 
-use livegate::session::words::SessionId;
+use livegate::model::SessionId;
 
 use super::cell::CALLERS;
 use super::upstream::Counts;
@@ -14,22 +14,22 @@ const SLOW: Duration = Duration::from_millis(50);
 
 /// How one request ended.
 #[derive(Debug)]
-pub(crate) struct Ended {
+pub(crate) struct AttemptError {
     pub(crate) caller: usize,
-    pub(crate) outcome: Outcome,
+    pub(crate) outcome: AttemptOutcome,
     /// Since it arrived.
     pub(crate) after: Duration,
 }
 
 /// What a client got.
 #[derive(Debug)]
-pub(crate) enum Outcome {
+pub(crate) enum AttemptOutcome {
     Served {
         session: SessionId,
         waited: Duration,
     },
     /// Admission refused it, early or late.
-    Refused,
+    AdmissionRefused,
     /// Anything else: throttled to the end, or out of time.
     Failed,
 }
@@ -85,17 +85,17 @@ impl Figures {
         self
     }
 
-    pub(crate) fn add(&mut self, ended: &Ended) {
+    pub(crate) fn add(&mut self, ended: &AttemptError) {
         self.arrived[ended.caller] += 1;
         match &ended.outcome {
-            Outcome::Served { session, waited } => {
+            AttemptOutcome::Served { session, waited } => {
                 self.served[ended.caller] += 1;
                 self.named_twice += u64::from(!self.sessions.insert(*session));
                 self.waits.push(*waited);
                 return;
             }
-            Outcome::Refused => self.refusals.push(ended.after),
-            Outcome::Failed => {}
+            AttemptOutcome::AdmissionRefused => self.refusals.push(ended.after),
+            AttemptOutcome::Failed => {}
         }
         if ended.after > SLOW {
             self.failed_slowly += 1;

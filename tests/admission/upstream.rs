@@ -11,8 +11,8 @@ use std::ops::Add;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use livegate::session::words::{ClientRequestToken, LivenessResult, SessionId, SessionSettings};
-use livegate::upstream::{Answer, LivenessApi, UpstreamError, UpstreamErrorKind};
+use livegate::model::{ClientRequestToken, LivenessResult, SessionId, SessionSettings};
+use livegate::upstream::{AttemptOutput, LivenessApi, UpstreamError, UpstreamErrorKind};
 use tokio::time::{Instant, sleep, sleep_until};
 
 const THROTTLED_AFTER: Duration = Duration::from_millis(10);
@@ -116,7 +116,7 @@ impl LivenessApi for Upstream {
         &self,
         token: &ClientRequestToken,
         _: &SessionSettings,
-    ) -> Result<Answer<SessionId>, UpstreamError> {
+    ) -> Result<AttemptOutput<SessionId>, UpstreamError> {
         let service = {
             let mut state = self.state();
             if state.take() {
@@ -134,13 +134,13 @@ impl LivenessApi for Upstream {
             return Err(UpstreamError::bare(UpstreamErrorKind::Throttled));
         };
         sleep(service).await;
-        Ok(Answer {
+        Ok(AttemptOutput {
             value: session,
             aws_request_id: None,
         })
     }
 
-    async fn result(&self, _: &SessionId) -> Result<Answer<LivenessResult>, UpstreamError> {
+    async fn result(&self, _: &SessionId) -> Result<AttemptOutput<LivenessResult>, UpstreamError> {
         Err(UpstreamError::bare(UpstreamErrorKind::SessionNotFound))
     }
 }

@@ -4,10 +4,11 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use livegate::admission::{
-    Admission, AdmissionSettings, CallerPolicies, Entry, Permit, QuotaSettings, Refused,
+    Admission, AdmissionRefused, AdmissionSettings, ArrivalKind, Permit, QueueSettings,
+    QuotaSettings,
 };
-use livegate::deadline::Deadline;
-use livegate::session::words::CallerId;
+use livegate::model::CallerId;
+use livegate::model::Deadline;
 use tokio::time::Instant;
 
 pub(crate) const MS: Duration = Duration::from_millis(1);
@@ -22,7 +23,7 @@ pub(crate) fn settings() -> AdmissionSettings {
             headroom: 1.0,
             max_wait: 10 * SECOND,
         },
-        callers: CallerPolicies::default(),
+        callers: QueueSettings::default(),
         adaptive: true,
     }
 }
@@ -41,9 +42,9 @@ pub(crate) async fn admit(
     door: &Admission,
     name: &str,
     patience: Duration,
-) -> Result<Permit, Refused> {
+) -> Result<Permit, AdmissionRefused> {
     let deadline = Deadline::after(Instant::now(), patience);
-    door.admit(&caller(name), Entry::Arrival, deadline).await
+    door.admit(&caller(name), ArrivalKind::New, deadline).await
 }
 
 pub(crate) async fn waiting(door: &Admission) -> usize {

@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use livegate::admission::{Admission, AdmissionSettings, Outcome};
+use livegate::admission::{Admission, AdmissionSettings, AttemptOutcome};
 use proptest::prelude::*;
 use tokio::time::{Instant, sleep};
 
@@ -27,7 +27,7 @@ async fn a_reload_under_load_loses_nobody_and_brings_no_second_burst() {
             door.apply(settings_with(|s| {
                 s.quota.burst = NonZeroU32::new(burst).expect("not zero");
                 s.quota.rate_per_second = if burst % 2 == 0 { 20.0 } else { 10.0 };
-                s.callers.default.max_waiting = NonZeroU32::new(burst).expect("not zero");
+                s.callers.limits.default.max_waiting = NonZeroU32::new(burst).expect("not zero");
             }));
         }
     };
@@ -52,7 +52,7 @@ async fn throttles_cut_the_rate_once_in_each_epoch_and_it_climbs_back() {
     let factor = async || door.state().await.expect("the gate runs").adaptive_factor;
     for _ in 0..100 {
         let permit = admit(&door, "a", SECOND).await.expect("there is enough");
-        permit.finish(Outcome::Throttled);
+        permit.finish(AttemptOutcome::Throttled);
     }
     assert!((factor().await - 0.95).abs() < 1e-9);
     sleep(500 * MS).await;
@@ -65,14 +65,14 @@ async fn throttles_cut_the_rate_once_in_each_epoch_and_it_climbs_back() {
     admit(&door, "a", SECOND)
         .await
         .expect("there is enough")
-        .finish(Outcome::Answered);
+        .finish(AttemptOutcome::Answered);
     assert!((factor().await - 1.0).abs() < 1e-9);
     door.apply(AdmissionSettings {
         adaptive: false,
         ..fast()
     });
     let permit = admit(&door, "a", SECOND).await.expect("there is enough");
-    permit.finish(Outcome::Throttled);
+    permit.finish(AttemptOutcome::Throttled);
     assert!((factor().await - 1.0).abs() < 1e-9, "it is switched off");
 }
 
@@ -99,9 +99,9 @@ fn grants(rate: f64, burst: u32, pauses: &[(u64, usize, u64)]) -> Vec<Instant> {
                     let at = Instant::now();
                     let throttled = number % 7 == 0;
                     permit.finish(if throttled {
-                        Outcome::Throttled
+                        AttemptOutcome::Throttled
                     } else {
-                        Outcome::Answered
+                        AttemptOutcome::Answered
                     });
                     Some(at)
                 });

@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use livegate::admission::{Admission, CallerPolicy, Outcome, Refusal};
+use livegate::admission::{Admission, AttemptOutcome, CallerLimits, RefusalReason};
 use tokio::time::{Instant, sleep};
 
 use super::door::{MS, SECOND, admit, caller, settings, settings_with};
@@ -17,7 +17,7 @@ async fn a_request_that_does_not_fit_is_refused_at_once_and_told_when_to_come_ba
     let mut refused_at = Vec::new();
     for outcome in tries.await {
         if let Err(refused) = outcome {
-            assert_eq!(refused.reason, Refusal::Quota);
+            assert_eq!(refused.reason, RefusalReason::Quota);
             refused_at.push(refused.retry_after);
         }
     }
@@ -44,7 +44,7 @@ async fn a_request_that_need_not_wait_is_not_refused_even_after_a_slow_minute() 
     for _ in 0..6 {
         let permit = admit(&door, "a", 60 * SECOND).await.expect("a slot comes");
         sleep(10 * SECOND).await;
-        permit.finish(Outcome::Answered);
+        permit.finish(AttemptOutcome::Answered);
     }
     sleep(SECOND).await;
     let permit = admit(&door, "a", 50 * MS).await.expect("a slot is there");
@@ -52,7 +52,7 @@ async fn a_request_that_need_not_wait_is_not_refused_even_after_a_slow_minute() 
     let refused = admit(&door, "a", SECOND)
         .await
         .expect_err("an attempt takes 10 s");
-    assert_eq!(refused.reason, Refusal::Quota);
+    assert_eq!(refused.reason, RefusalReason::Quota);
 }
 
 #[tokio::test(start_paused = true)]
@@ -81,23 +81,27 @@ async fn hints_bring_every_refused_caller_of_a_burst_of_twenty_through() {
 
 #[tokio::test(start_paused = true)]
 async fn a_callers_own_limits_are_named_as_what_is_in_the_way() {
-    let tight = CallerPolicy {
+    let tight = CallerLimits {
         max_waiting: NonZeroU32::MIN,
         max_rate_per_second: Some(1.0),
-        ..CallerPolicy::default()
+        ..CallerLimits::default()
     };
     let door = Admission::open(settings_with(|s| {
-        s.callers.named.insert(caller("tight"), tight);
+        s.callers.limits.named.insert(caller("tight"), tight);
     }));
     let tries = join_all((0..3).map(|_| admit(&door, "tight", 5 * SECOND))).await;
     let reasons: Vec<_> = tries.into_iter().filter_map(Result::err).collect();
     assert_eq!(reasons.len(), 2, "one waits, and there is room for one");
-    assert!(reasons.iter().all(|r| r.reason == Refusal::CallerQuota));
+    assert!(
+        reasons
+            .iter()
+            .all(|r| r.reason == RefusalReason::CallerQuota)
+    );
     sleep(SECOND).await;
     let permit = admit(&door, "tight", 5 * SECOND)
         .await
         .expect("a call a second");
-    permit.finish(Outcome::Answered);
+    permit.finish(AttemptOutcome::Answered);
     let refused = admit(&door, "tight", SECOND).await.expect_err("not two");
-    assert_eq!(refused.reason, Refusal::CallerQuota);
+    assert_eq!(refused.reason, RefusalReason::CallerQuota);
 }

@@ -94,7 +94,7 @@ async fn timers_that_tick_in_milliseconds_cost_no_quota() {
     for rate in [3.0, 49.0, 300.0, 1999.0] {
         let door = Admission::open(settings_with(|s| {
             s.quota.rate_per_second = rate;
-            s.callers.default.max_waiting = NonZeroU32::new(100_000).expect("not zero");
+            s.callers.limits.default.max_waiting = NonZeroU32::new(100_000).expect("not zero");
         }));
         let start = Instant::now();
         let count = (rate * 5.0) as usize;

@@ -2,22 +2,22 @@
 
 use std::time::Duration;
 
-use livegate::admission::queue::{Entry, Full};
-use livegate::admission::{CallerPolicies, CallerPolicy};
-use livegate::session::words::{CallerGlob, CallerGlobs};
+use livegate::admission::queue::{ArrivalKind, Full};
+use livegate::admission::{CallerLimits, QueueSettings};
+use livegate::model::{CallerGlob, CallerGlobs};
 
 use super::scene::{Scene, count, named, weighing};
 
 #[test]
 fn whoever_gives_up_frees_the_place_at_once() {
-    let one = CallerPolicy {
+    let one = CallerLimits {
         max_waiting: count(1),
-        ..CallerPolicy::default()
+        ..CallerLimits::default()
     };
     let mut scene = Scene::new(named(&[("a", one)]));
     for _ in 0..10_000 {
         let ticket = scene.arrive("a");
-        assert_eq!(scene.enter("a", Entry::Arrival), Err(Full::Line));
+        assert_eq!(scene.enter("a", ArrivalKind::New), Err(Full::Line));
         assert!(scene.queue.remove(ticket).is_some());
         assert!(scene.queue.remove(ticket).is_none(), "only once");
     }
@@ -26,21 +26,21 @@ fn whoever_gives_up_frees_the_place_at_once() {
 
 #[test]
 fn all_lines_together_have_a_bound() {
-    let mut scene = Scene::new(CallerPolicies {
+    let mut scene = Scene::new(QueueSettings {
         max_waiting: count(3),
-        ..CallerPolicies::default()
+        ..QueueSettings::default()
     });
     for name in ["a", "b", "c"] {
         scene.arrive(name);
     }
-    assert_eq!(scene.enter("d", Entry::Arrival), Err(Full::Queue));
+    assert_eq!(scene.enter("d", ArrivalKind::New), Err(Full::Queue));
 }
 
 #[test]
 fn callers_beyond_the_bound_share_one_line_and_those_that_are_named_do_not() {
-    let mut scene = Scene::new(CallerPolicies {
+    let mut scene = Scene::new(QueueSettings {
         max_callers: count(2),
-        ..named(&[("n", CallerPolicy::default())])
+        ..named(&[("n", CallerLimits::default())])
     });
     for name in ["a", "b", "x", "y", "z", "n"] {
         scene.arrive(name);
@@ -54,11 +54,10 @@ fn callers_beyond_the_bound_share_one_line_and_those_that_are_named_do_not() {
 fn callers_of_a_form_have_lines_and_weights_of_their_own_up_to_the_bound() {
     let heavy = weighing(2);
     let glob = CallerGlob::parse("g*").expect("a form");
-    let mut scene = Scene::new(CallerPolicies {
-        max_callers: count(2),
-        globs: CallerGlobs::new([(glob, heavy)]).expect("one"),
-        ..named(&[("n", CallerPolicy::default())])
-    });
+    let mut settings = named(&[("n", CallerLimits::default())]);
+    settings.max_callers = count(2);
+    settings.limits.globs = CallerGlobs::new([(glob, heavy)]).expect("one");
+    let mut scene = Scene::new(settings);
     for name in ["g1", "a", "g2", "n"] {
         for _ in 0..4 {
             scene.arrive(name);
@@ -77,9 +76,9 @@ fn callers_that_are_named_leave_room_for_those_that_are_not() {
     let names: Vec<String> = (0..1000).map(|number| format!("named-{number}")).collect();
     let all: Vec<_> = names
         .iter()
-        .map(|n| (n.as_str(), CallerPolicy::default()))
+        .map(|n| (n.as_str(), CallerLimits::default()))
         .collect();
-    let mut scene = Scene::new(CallerPolicies {
+    let mut scene = Scene::new(QueueSettings {
         max_callers: count(2),
         ..named(&all)
     });
@@ -94,9 +93,9 @@ fn callers_that_are_named_leave_room_for_those_that_are_not() {
 
 #[test]
 fn a_caller_that_is_gone_makes_room_though_the_others_still_come() {
-    let mut scene = Scene::new(CallerPolicies {
+    let mut scene = Scene::new(QueueSettings {
         max_callers: count(2),
-        ..CallerPolicies::default()
+        ..QueueSettings::default()
     });
     for name in ["a", "b", "x", "y", "z"] {
         scene.arrive(name);
@@ -117,11 +116,11 @@ fn a_caller_that_is_gone_makes_room_though_the_others_still_come() {
 
 #[test]
 fn no_name_is_that_of_the_line_that_is_shared() {
-    let capped = CallerPolicy {
+    let capped = CallerLimits {
         max_waiting: count(1),
-        ..CallerPolicy::default()
+        ..CallerLimits::default()
     };
-    let mut scene = Scene::new(CallerPolicies {
+    let mut scene = Scene::new(QueueSettings {
         max_callers: count(1),
         ..named(&[("(others)", capped)])
     });
@@ -129,15 +128,15 @@ fn no_name_is_that_of_the_line_that_is_shared() {
         scene.arrive(name);
     }
     assert_eq!(scene.queue.callers(), 3, "a, x with y, (others)");
-    assert_eq!(scene.enter("(others)", Entry::Arrival), Err(Full::Line));
+    assert_eq!(scene.enter("(others)", ArrivalKind::New), Err(Full::Line));
     scene.arrive("x");
 }
 
 #[test]
 fn who_is_no_longer_named_counts_among_the_callers_and_who_is_does_not() {
-    let policies = |name| CallerPolicies {
+    let policies = |name| QueueSettings {
         max_callers: count(1),
-        ..named(&[(name, CallerPolicy::default())])
+        ..named(&[(name, CallerLimits::default())])
     };
     let mut scene = Scene::new(policies("a"));
     scene.arrive("a");
@@ -153,9 +152,9 @@ fn who_is_no_longer_named_counts_among_the_callers_and_who_is_does_not() {
 
 #[test]
 fn nobody_eats_memory_by_inventing_names_and_who_is_gone_is_forgotten() {
-    let mut scene = Scene::new(CallerPolicies {
+    let mut scene = Scene::new(QueueSettings {
         max_callers: count(10),
-        ..CallerPolicies::default()
+        ..QueueSettings::default()
     });
     for number in 0..10_000 {
         let ticket = scene.arrive(&format!("invented-{number}"));

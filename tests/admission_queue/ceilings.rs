@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use livegate::admission::{CallerPolicies, CallerPolicy};
+use livegate::admission::{CallerLimits, QueueSettings};
 
 use super::scene::{Scene, named};
 
 #[test]
 fn a_caller_at_its_ceiling_is_passed_over_and_goes_on_when_it_is_let() {
-    let slow = CallerPolicy {
+    let slow = CallerLimits {
         max_rate_per_second: Some(1.0),
-        ..CallerPolicy::default()
+        ..CallerLimits::default()
     };
     let mut scene = Scene::new(named(&[("a", slow)]));
     for name in ["a", "a", "a", "b", "b"] {
@@ -26,23 +26,23 @@ fn a_caller_at_its_ceiling_is_passed_over_and_goes_on_when_it_is_let() {
 
 #[test]
 fn a_ceiling_that_is_raised_lets_its_caller_go_at_once() {
-    let slow = CallerPolicy {
+    let slow = CallerLimits {
         max_rate_per_second: Some(0.01),
-        ..CallerPolicy::default()
+        ..CallerLimits::default()
     };
     let mut scene = Scene::new(named(&[("a", slow)]));
     scene.arrive("a");
     scene.arrive("a");
     assert_eq!(scene.pops(2), "a");
-    scene.queue.apply(CallerPolicies::default(), scene.now);
+    scene.queue.apply(QueueSettings::default(), scene.now);
     assert_eq!(scene.pops(2), "a");
 }
 
 #[test]
 fn going_away_does_not_refill_a_ceiling() {
-    let rare = CallerPolicy {
+    let rare = CallerLimits {
         max_rate_per_second: Some(0.01),
-        ..CallerPolicy::default()
+        ..CallerLimits::default()
     };
     let mut scene = Scene::new(named(&[("a", rare)]));
     scene.arrive("a");

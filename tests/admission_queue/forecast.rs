@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use livegate::admission::queue::{Cause, Entry};
-use livegate::admission::{CallerPolicies, CallerPolicy};
+use livegate::admission::queue::{ArrivalKind, Cause};
+use livegate::admission::{CallerLimits, QueueSettings};
 use proptest::prelude::*;
 
 use super::scene::{NO_SLOT_YET, Scene, caller, named, weighing};
@@ -23,7 +23,7 @@ fn the_forecast_takes_each_callers_share_and_no_more_than_it_has() {
 
 #[test]
 fn the_forecast_counts_a_caller_that_just_now_has_nobody_waiting() {
-    let mut scene = Scene::new(CallerPolicies::default());
+    let mut scene = Scene::new(QueueSettings::default());
     for _ in 0..50 {
         scene.arrive("a");
     }
@@ -38,26 +38,30 @@ fn the_forecast_counts_a_caller_that_just_now_has_nobody_waiting() {
 
 #[test]
 fn a_ceiling_is_foreseen_and_named_as_the_cause() {
-    let slow = CallerPolicy {
+    let slow = CallerLimits {
         max_rate_per_second: Some(1.0),
-        ..CallerPolicy::default()
+        ..CallerLimits::default()
     };
     let mut scene = Scene::new(named(&[("a", slow)]));
     for _ in 0..4 {
         scene.arrive("a");
     }
-    let line = scene.queue.arrive(&caller("a"), Entry::Arrival, scene.now);
+    let line = scene
+        .queue
+        .arrive(&caller("a"), ArrivalKind::New, scene.now);
     let foreseen = scene
         .queue
-        .predict(line, Entry::Arrival, NO_SLOT_YET, scene.now);
+        .predict(line, ArrivalKind::New, NO_SLOT_YET, scene.now);
     assert_eq!(foreseen.cause, Cause::CallerCeiling);
     assert!(foreseen.wait.abs_diff(Duration::from_secs(4)) < Duration::from_millis(1));
 }
 
 #[test]
 fn hints_are_a_slot_of_the_callers_share_apart_and_at_most_half_a_minute() {
-    let mut scene = Scene::new(CallerPolicies::default());
-    let line = scene.queue.arrive(&caller("a"), Entry::Arrival, scene.now);
+    let mut scene = Scene::new(QueueSettings::default());
+    let line = scene
+        .queue
+        .arrive(&caller("a"), ArrivalKind::New, scene.now);
     scene.arrive("other");
     let earliest = Duration::from_secs(2);
     let hints: Vec<f64> = (0..200)

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::num::NonZeroU32;
 
-use livegate::admission::queue::{Entry, Full, Queue, Supply, Ticket};
-use livegate::admission::{CallerPolicies, CallerPolicy, Weight};
-use livegate::session::words::CallerId;
+use livegate::admission::queue::{ArrivalKind, Full, Queue, Supply, Ticket};
+use livegate::admission::{CallerLimits, QueueSettings, Weight};
+use livegate::model::{CallerId, PerCaller};
 use tokio::time::Instant;
 
 pub(crate) const NO_SLOT_YET: Supply = Supply {
@@ -21,20 +21,23 @@ pub(crate) fn count(number: u32) -> NonZeroU32 {
     NonZeroU32::new(number).expect("not zero")
 }
 
-pub(crate) fn weighing(weight: u32) -> CallerPolicy {
-    CallerPolicy {
+pub(crate) fn weighing(weight: u32) -> CallerLimits {
+    CallerLimits {
         weight: Weight::new(weight).expect("1 to 100"),
-        ..CallerPolicy::default()
+        ..CallerLimits::default()
     }
 }
 
-pub(crate) fn named(policies: &[(&str, CallerPolicy)]) -> CallerPolicies {
+pub(crate) fn named(policies: &[(&str, CallerLimits)]) -> QueueSettings {
     let named = policies
         .iter()
         .map(|(name, policy)| (caller(name), policy.clone()));
-    CallerPolicies {
-        named: named.collect(),
-        ..CallerPolicies::default()
+    QueueSettings {
+        limits: PerCaller {
+            named: named.collect(),
+            ..PerCaller::default()
+        },
+        ..QueueSettings::default()
     }
 }
 
@@ -46,7 +49,7 @@ pub(crate) struct Scene {
 }
 
 impl Scene {
-    pub(crate) fn new(policies: CallerPolicies) -> Self {
+    pub(crate) fn new(policies: QueueSettings) -> Self {
         Self {
             queue: Queue::new(policies),
             numbers: HashMap::new(),
@@ -54,7 +57,7 @@ impl Scene {
         }
     }
 
-    pub(crate) fn enter(&mut self, name: &str, entry: Entry) -> Result<Ticket, Full> {
+    pub(crate) fn enter(&mut self, name: &str, entry: ArrivalKind) -> Result<Ticket, Full> {
         let line = self.queue.arrive(&caller(name), entry, self.now);
         let number = self.numbers.entry(name.to_owned()).or_default();
         *number += 1;
@@ -64,7 +67,7 @@ impl Scene {
     }
 
     pub(crate) fn arrive(&mut self, name: &str) -> Ticket {
-        self.enter(name, Entry::Arrival).expect("there is room")
+        self.enter(name, ArrivalKind::New).expect("there is room")
     }
 
     pub(crate) fn pop(&mut self) -> Option<(String, u32)> {
@@ -79,10 +82,10 @@ impl Scene {
 
     /// The slots until a newcomer of `name` has one, as foreseen.
     pub(crate) fn predicted_slots(&mut self, name: &str) -> f64 {
-        let line = self.queue.arrive(&caller(name), Entry::Arrival, self.now);
+        let line = self.queue.arrive(&caller(name), ArrivalKind::New, self.now);
         let foreseen = self
             .queue
-            .predict(line, Entry::Arrival, NO_SLOT_YET, self.now);
+            .predict(line, ArrivalKind::New, NO_SLOT_YET, self.now);
         foreseen.wait.as_secs_f64() * NO_SLOT_YET.rate
     }
 }

@@ -1,17 +1,17 @@
 //! Who is next: first come, first served in a line, and lines in turns by weight.
 
-use livegate::admission::CallerPolicies;
-use livegate::admission::queue::Entry;
+use livegate::admission::QueueSettings;
+use livegate::admission::queue::ArrivalKind;
 use proptest::prelude::*;
 
 use super::scene::{Scene, named, weighing};
 
 #[test]
 fn within_a_line_the_first_to_come_is_the_first_served_but_a_retry_is_before_it() {
-    let mut scene = Scene::new(CallerPolicies::default());
+    let mut scene = Scene::new(QueueSettings::default());
     scene.arrive("a");
     scene.arrive("a");
-    scene.enter("a", Entry::Retry).expect("there is room");
+    scene.enter("a", ArrivalKind::Retry).expect("there is room");
     let served: Vec<u32> = std::iter::from_fn(|| scene.pop()).map(|(_, n)| n).collect();
     assert_eq!(served, [3, 1, 2]);
 }
@@ -27,7 +27,7 @@ fn lines_take_turns_by_weight() {
 
 #[test]
 fn a_newcomer_waits_for_one_turn_of_a_long_line_not_for_all_of_it() {
-    let mut scene = Scene::new(CallerPolicies::default());
+    let mut scene = Scene::new(QueueSettings::default());
     for _ in 0..1000 {
         scene.arrive("a");
     }

@@ -2,8 +2,8 @@
 
 use std::collections::VecDeque;
 
-use livegate::admission::queue::{Entry, Queue, Ticket};
-use livegate::admission::{CallerPolicies, CallerPolicy};
+use livegate::admission::queue::{ArrivalKind, Queue, Ticket};
+use livegate::admission::{CallerLimits, QueueSettings};
 use proptest::prelude::*;
 use tokio::time::Instant;
 
@@ -60,9 +60,9 @@ proptest! {
     /// waits, and each line keeps its order.
     #[test]
     fn nobody_is_lost_served_twice_or_overtaken_in_the_own_line(steps in steps()) {
-        let policies = CallerPolicies {
-            default: CallerPolicy { max_waiting: count(20), ..CallerPolicy::default() },
-            ..CallerPolicies::default()
+        let policies = QueueSettings {
+            limits: CallerLimits { max_waiting: count(20), ..CallerLimits::default() }.into(),
+            ..QueueSettings::default()
         };
         let mut queue: Queue<(usize, Ticket)> = Queue::new(policies);
         let mut model = Model::default();
@@ -70,13 +70,13 @@ proptest! {
         for step in steps {
             match step {
                 Step::Arrive(who) | Step::Retry(who) => {
-                    let entry = if matches!(step, Step::Retry(_)) { Entry::Retry } else { Entry::Arrival };
+                    let entry = if matches!(step, Step::Retry(_)) { ArrivalKind::Retry } else { ArrivalKind::New };
                     model.arrived += 1;
                     let line = queue.arrive(&caller(&who.to_string()), entry, now);
                     let vacancy = queue.vacancy(line);
                     match (vacancy.map(|v| v.push(entry, |ticket| (who, ticket))), entry) {
-                        (Ok(ticket), Entry::Arrival) => model.lines[who].push_back(ticket),
-                        (Ok(ticket), Entry::Retry) => model.lines[who].push_front(ticket),
+                        (Ok(ticket), ArrivalKind::New) => model.lines[who].push_back(ticket),
+                        (Ok(ticket), ArrivalKind::Retry) => model.lines[who].push_front(ticket),
                         (Err(_), _) => model.refused += 1,
                     }
                 }

@@ -1,7 +1,7 @@
 //! Callers by their names.
 
 use livegate::config::Config;
-use livegate::session::words::CallerId;
+use livegate::model::CallerId;
 
 use super::{from, in_a_file, mistakes_in, sources};
 
@@ -16,8 +16,13 @@ fn a_caller_is_named_in_the_file_and_changed_by_variable_and_set() {
             );
             given.file = Some(path.to_owned());
             let callers = Config::load(&given).expect("right sources").config.callers;
-            let of = |name: &str| callers.of(&CallerId::new(name).expect("a name")).clone();
-            assert_eq!(callers.named.len(), 2);
+            let of = |name: &str| {
+                callers
+                    .limits
+                    .of(&CallerId::new(name).expect("a name"))
+                    .clone()
+            };
+            assert_eq!(callers.limits.named.len(), 2);
             assert_eq!(of("Payments").weight.get(), 3);
             assert_eq!(of("spiffe://a.b/c").weight.get(), 2);
             assert_eq!(of("spiffe://a.b/c").max_rate_per_second, Some(1.5));
@@ -28,7 +33,7 @@ fn a_caller_is_named_in_the_file_and_changed_by_variable_and_set() {
 #[test]
 fn callers_are_at_most_1000_and_have_printable_names() {
     let text: String = (0..1000).map(|n| format!("[callers.c{n}]\n")).collect();
-    assert_eq!(from(&text).config.callers.named.len(), 1000);
+    assert_eq!(from(&text).config.callers.limits.named.len(), 1000);
     let more = mistakes_in(&format!("{text}[callers.one-more]"));
     assert!(
         more[0].contains("names 1001 callers, must be at most 1000"),

@@ -66,7 +66,10 @@ fn the_commented_settings_of_the_example_file_are_right_too() {
         .collect();
     let loaded = from(&uncommented);
     let callers = &loaded.config.callers;
-    assert_eq!((callers.named.len(), callers.globs.len()), (1, 1));
-    assert_eq!(loaded.config.rules.profiles.len(), 1);
+    assert_eq!(
+        (callers.limits.named.len(), callers.limits.globs.len()),
+        (1, 1)
+    );
+    assert_eq!(loaded.config.policy.profiles.len(), 1);
     assert!(loaded.config.upstream.endpoint_url.is_some());
 }

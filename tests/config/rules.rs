@@ -1,10 +1,10 @@
 //! What callers may do, as the configuration says it.
 
+use livegate::auth::policy::Permissions;
 use livegate::config::Config;
-use livegate::policy::{Grant, Operation, Words};
-use livegate::session::words::{
-    AuditImagesLimit, CallerId, ChallengePreference, ChallengeType, KmsKeyId, OutputConfig,
-    ProfileName, S3Bucket, S3KeyPrefix, SessionSettings,
+use livegate::model::{
+    AuditImagesLimit, CallerId, ChallengePreference, ChallengeType, KmsKeyId, Operation,
+    OutputConfig, ProfileName, S3Bucket, S3KeyPrefix, SessionSettings,
 };
 
 use super::{from, mistakes_in, mistakes_of, sources};
@@ -37,7 +37,7 @@ fn caller(name: &str) -> CallerId {
 fn a_section_says_what_its_callers_are_granted() {
     let config = from(ALL).config;
     let web = caller("spiffe://a.org/ns/pay/sa/web");
-    let grant = Grant {
+    let grant = Permissions {
         allow: Some(vec![Operation::Create]),
         buckets: Some(vec![
             S3Bucket::parse("one").unwrap(),
@@ -48,22 +48,22 @@ fn a_section_says_what_its_callers_are_granted() {
         max_audit_images: AuditImagesLimit::new(1).ok(),
         challenge_types: Some(vec![ChallengeType::FaceMovement]),
         profiles: Some(vec![ProfileName::parse("kyc").unwrap()]),
-        words: Words::OfProfile,
+        require_profile: true,
     };
-    assert_eq!(config.rules.of(&web), &grant);
-    assert_eq!(config.callers.of(&web).weight.get(), 7);
+    assert_eq!(config.policy.permissions.of(&web), &grant);
+    assert_eq!(config.callers.limits.of(&web).weight.get(), 7);
     let other = caller("spiffe://a.org/ns/pay/sa/job");
-    let unset = Grant {
+    let unset = Permissions {
         max_audit_images: AuditImagesLimit::new(4).ok(),
-        ..Grant::default()
+        ..Permissions::default()
     };
-    assert_eq!(config.rules.of(&other), &unset);
-    assert_eq!(config.callers.of(&other).weight.get(), 1);
+    assert_eq!(config.policy.permissions.of(&other), &unset);
+    assert_eq!(config.callers.limits.of(&other).weight.get(), 1);
 }
 
 #[test]
 fn a_profile_holds_the_settings_of_a_session() {
-    let rules = from(ALL).config.rules;
+    let rules = from(ALL).config.policy;
     let challenges = [
         "FaceMovementChallenge@1.0.0..",
         "FaceMovementAndLightChallenge",
@@ -84,7 +84,7 @@ fn a_profile_holds_the_settings_of_a_session() {
     );
     let plain = from("[profiles.plain]\naudit_images_limit = 0")
         .config
-        .rules;
+        .policy;
     let plain = &plain.profiles[&ProfileName::parse("plain").unwrap()];
     assert_eq!(plain, &SessionSettings::default());
 }
@@ -113,8 +113,8 @@ fn a_list_of_none_is_not_a_list_that_is_unset_in_the_file_and_elsewhere() {
             "callers.web.kms_keys=alias/a, alias/b",
         ],
     );
-    let rules = Config::load(&given).expect("right sources").config.rules;
-    let grant = rules.of(&caller("web"));
+    let rules = Config::load(&given).expect("right sources").config.policy;
+    let grant = rules.permissions.of(&caller("web"));
     assert_eq!(grant.buckets.as_deref(), Some(&[][..]));
     assert_eq!(grant.allow.as_deref(), Some(&[][..]));
     assert_eq!(grant.kms_keys.as_ref().map(Vec::len), Some(2));
@@ -203,7 +203,7 @@ fn a_mistake_in_a_rule_names_key_value_and_bound() {
 #[test]
 fn profiles_are_at_most_100() {
     let text: String = (0..100).map(|n| format!("[profiles.p{n}]\n")).collect();
-    assert_eq!(from(&text).config.rules.profiles.len(), 100);
+    assert_eq!(from(&text).config.policy.profiles.len(), 100);
     let told = mistakes_in(&format!("{text}[profiles.more]\n"));
     assert_eq!(told.len(), 1);
     assert!(

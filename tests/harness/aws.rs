@@ -7,10 +7,10 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use livegate::session::words::{
+use livegate::model::{
     ClientRequestToken, LivenessResult, SessionId, SessionSettings, SessionStatus,
 };
-use livegate::upstream::{Answer as Answered, LivenessApi, UpstreamError, UpstreamErrorKind};
+use livegate::upstream::{AttemptOutput, LivenessApi, UpstreamError, UpstreamErrorKind};
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
@@ -138,7 +138,7 @@ impl LivenessApi for Aws {
         &self,
         token: &ClientRequestToken,
         settings: &SessionSettings,
-    ) -> Result<Answered<SessionId>, UpstreamError> {
+    ) -> Result<AttemptOutput<SessionId>, UpstreamError> {
         let token = token.expose().to_owned();
         lock(&self.attempts).push(Attempt {
             token: token.clone(),
@@ -152,7 +152,10 @@ impl LivenessApi for Aws {
         Ok(answered(self.session(&token)))
     }
 
-    async fn result(&self, session: &SessionId) -> Result<Answered<LivenessResult>, UpstreamError> {
+    async fn result(
+        &self,
+        session: &SessionId,
+    ) -> Result<AttemptOutput<LivenessResult>, UpstreamError> {
         lock(&self.reads).push(session.expose());
         let unknown = || fails(UpstreamErrorKind::SessionNotFound);
         let step = self.next_step().unwrap_or_else(unknown);
@@ -163,8 +166,8 @@ impl LivenessApi for Aws {
     }
 }
 
-fn answered<T>(value: T) -> Answered<T> {
-    Answered {
+fn answered<T>(value: T) -> AttemptOutput<T> {
+    AttemptOutput {
         value,
         aws_request_id: Some(AWS_REQUEST_ID.to_owned()),
     }

@@ -7,15 +7,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper_util::rt::TokioIo;
-use livegate::admission::{Admission, AdmissionSettings, CallerPolicies, QuotaSettings};
+use livegate::admission::{Admission, AdmissionSettings, QueueSettings, QuotaSettings};
 use livegate::audit::Audit;
-use livegate::auth::{Auth, AuthMetrics, AuthMode};
+use livegate::auth::policy::{Authorizer, DefaultPermission, Policy};
+use livegate::auth::{AuthMetrics, AuthMode, Authenticator};
 use livegate::grpc::{EdgeLimits, GrpcMetrics, Health, Leaving, Server, SessionService};
 use livegate::idempotency::Claims;
-use livegate::policy::{Policy, Rules, Unsaid};
 use livegate::result_token::TokenKeys;
 use livegate::retry::{Retry, RetrySettings};
-use livegate::session::{Attempts, Creator, Ownership, Proof, Results};
+use livegate::session::{Attempts, Creator, Ownership, ResultReader, TokenRequirement};
 use prometheus_client::registry::Registry;
 use tokio::io::{DuplexStream, duplex};
 use tokio::sync::mpsc;
@@ -39,15 +39,15 @@ const PIPE: usize = 64 * 1024;
 /// What a Livegate is told at its start; by default its quota is in nobody's way.
 pub(crate) struct Setup {
     pub(crate) quota: QuotaSettings,
-    pub(crate) callers: CallerPolicies,
+    pub(crate) callers: QueueSettings,
     pub(crate) retry: RetrySettings,
     pub(crate) auth: AuthMode,
     pub(crate) default_deadline: Duration,
     pub(crate) results: bool,
-    pub(crate) proof: Proof,
+    pub(crate) proof: TokenRequirement,
     pub(crate) token_keys: TokenKeys,
-    pub(crate) rules: Rules,
-    pub(crate) unsaid: Unsaid,
+    pub(crate) rules: Policy,
+    pub(crate) unsaid: DefaultPermission,
     pub(crate) audit: Audit,
 }
 
@@ -55,7 +55,7 @@ impl Default for Setup {
     fn default() -> Self {
         Self {
             quota: quota(1000.0, 1000),
-            callers: CallerPolicies::default(),
+            callers: QueueSettings::default(),
             retry: RetrySettings {
                 max_attempts: count(4),
                 base_delay: Duration::from_millis(100),
@@ -66,10 +66,10 @@ impl Default for Setup {
             auth: AuthMode::None,
             default_deadline: Duration::from_secs(15),
             results: true,
-            proof: Proof::Token,
+            proof: TokenRequirement::Required,
             token_keys: tokens::keys(),
-            rules: Rules::default(),
-            unsaid: Unsaid::Everything,
+            rules: Policy::default(),
+            unsaid: DefaultPermission::Allow,
             audit: Audit::nowhere(),
         }
     }
@@ -91,7 +91,7 @@ pub(crate) fn count(number: u32) -> NonZeroU32 {
 /// A Livegate that serves until it is dropped.
 pub(crate) struct Livegate {
     pub(crate) aws: Arc<Aws>,
-    pub(crate) policy: Policy,
+    pub(crate) policy: Authorizer,
     pipes: mpsc::UnboundedSender<DuplexStream>,
     _serving: AbortOnDropHandle<()>,
 }
@@ -114,11 +114,14 @@ impl Livegate {
     pub(crate) async fn with(setup: Setup) -> Self {
         logs::install();
         let aws = Arc::new(Aws::default());
-        let policy = Policy::new(setup.rules.clone(), setup.unsaid);
+        let policy = Authorizer::new(setup.rules.clone(), setup.unsaid);
         let server = Server {
             service: service(&aws, &setup, &policy).audited(setup.audit.clone()),
             health: Health::starting().await,
-            auth: Arc::new(Auth::new(&setup.auth.into(), AuthMetrics::default())),
+            auth: Arc::new(Authenticator::new(
+                &setup.auth.into(),
+                AuthMetrics::default(),
+            )),
             default_deadline: setup.default_deadline,
             limits: EdgeLimits::default(),
             tls: None,
@@ -159,7 +162,7 @@ impl Livegate {
     }
 }
 
-fn service(aws: &Arc<Aws>, setup: &Setup, policy: &Policy) -> SessionService<Aws> {
+fn service(aws: &Arc<Aws>, setup: &Setup, policy: &Authorizer) -> SessionService<Aws> {
     let retry = Arc::new(Retry::new(&setup.retry));
     let attempts = || {
         let admission = Admission::open(AdmissionSettings {
@@ -180,7 +183,7 @@ fn service(aws: &Arc<Aws>, setup: &Setup, policy: &Policy) -> SessionService<Aws
     );
     let reader = || {
         let shown = (ownership, setup.proof);
-        Results::new(aws.clone(), attempts(), shown, policy.clone())
+        ResultReader::new(aws.clone(), attempts(), shown, policy.clone())
     };
     let results = setup.results.then(reader);
     SessionService::new(creator, results)

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use livegate::result_token::{Binding, Key, TokenKeys};
-use livegate::session::words::{CallerId, SessionId, Subject};
+use livegate::model::{CallerId, SessionId, Subject};
+use livegate::result_token::{Binding, SigningKey, TokenKeys};
 
 use super::pipes::REGION;
 
@@ -53,6 +53,6 @@ pub(crate) fn keys() -> TokenKeys {
     TokenKeys::new(key(1), Vec::new()).expect("one key")
 }
 
-pub(crate) fn key(byte: u8) -> Key {
-    Key::new(&[byte; 32]).expect("32 bytes")
+pub(crate) fn key(byte: u8) -> SigningKey {
+    SigningKey::new(&[byte; 32]).expect("32 bytes")
 }

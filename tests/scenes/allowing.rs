@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 
 use livegate::auth::AuthMode;
+use livegate::auth::policy::{DefaultPermission, Permissions, Policy};
 use livegate::grpc::v1;
-use livegate::policy::{Grant, Operation, Rules, Unsaid};
-use livegate::session::words::{
-    AuditImagesLimit, CallerGlob, CallerGlobs, ChallengeType, KmsKeyId, OutputConfig, ProfileName,
-    S3Bucket, S3KeyPrefix, SessionSettings,
+use livegate::model::{
+    AuditImagesLimit, CallerGlob, CallerGlobs, ChallengeType, KmsKeyId, Operation, OutputConfig,
+    PerCaller, ProfileName, S3Bucket, S3KeyPrefix, SessionSettings,
 };
 use tonic::Code;
 
@@ -18,17 +18,19 @@ use crate::harness::told::Told;
 const ID: &str = "0b5e3a4c-7d57-4f0e-9a51-6b5c1f7f3a10";
 
 /// One whose callers are known by name, `grant` being that of `team/*`.
-pub(super) async fn granting(grant: Grant) -> Livegate {
+pub(super) async fn granting(grant: Permissions) -> Livegate {
     let glob = CallerGlob::parse("team/*").unwrap();
-    with_rules(Rules {
-        globs: CallerGlobs::new([(glob, grant)]).unwrap(),
+    with_rules(Policy {
+        permissions: PerCaller {
+            globs: CallerGlobs::new([(glob, grant)]).unwrap(),
+            ..PerCaller::default()
+        },
         profiles: profiles("kyc-images"),
-        ..Rules::default()
     })
     .await
 }
 
-async fn with_rules(rules: Rules) -> Livegate {
+async fn with_rules(rules: Policy) -> Livegate {
     Livegate::with(Setup {
         auth: AuthMode::TrustedHeader,
         // Whoever is refused must not have spent this.
@@ -66,7 +68,7 @@ pub(super) fn picking(profile: &str) -> v1::CreateSessionRequest {
 
 /// What `team/web` is told where it may not; nothing was sent for it, and the slot that
 /// was there is there still.
-pub(super) async fn refused(grant: Grant, request: v1::CreateSessionRequest) -> Told {
+pub(super) async fn refused(grant: Permissions, request: v1::CreateSessionRequest) -> Told {
     let livegate = granting(grant).await;
     let web = livegate.caller().named("team/web");
     let mut named = request.clone();
@@ -87,13 +89,13 @@ pub(super) async fn refused(grant: Grant, request: v1::CreateSessionRequest) -> 
 #[tokio::test(start_paused = true)]
 async fn a_field_that_is_not_granted_is_refused_by_its_name() {
     let bucket = S3Bucket::parse("our-images").unwrap();
-    let grant = Grant {
+    let grant = Permissions {
         buckets: Some(vec![bucket]),
         prefixes: Some(vec![S3KeyPrefix::parse("web/").unwrap()]),
         kms_keys: Some(vec![KmsKeyId::parse("alias/ours").unwrap()]),
         max_audit_images: AuditImagesLimit::new(2).ok(),
         challenge_types: Some(vec![ChallengeType::FaceMovement]),
-        ..Grant::default()
+        ..Permissions::default()
     };
     for (request, field) in [
         ((BUCKET.with)("their-images"), BUCKET.path),
@@ -109,7 +111,7 @@ async fn a_field_that_is_not_granted_is_refused_by_its_name() {
             "what is granted is not told: {told:?}"
         );
     }
-    let any_bucket = Grant {
+    let any_bucket = Permissions {
         buckets: None,
         ..grant
     };
@@ -124,10 +126,10 @@ async fn a_field_that_is_not_granted_is_refused_by_its_name() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_granted_is_sent_as_it_was_asked() {
-    let grant = Grant {
+    let grant = Permissions {
         buckets: Some(vec![S3Bucket::parse("bucket").unwrap()]),
         prefixes: Some(vec![S3KeyPrefix::parse("web/").unwrap()]),
-        ..Grant::default()
+        ..Permissions::default()
     };
     let livegate = granting(grant).await;
     let web = livegate.caller().named("team/web");
@@ -139,10 +141,10 @@ async fn what_is_granted_is_sent_as_it_was_asked() {
 
 #[tokio::test(start_paused = true)]
 async fn all_that_is_not_granted_is_told_at_once() {
-    let grant = Grant {
+    let grant = Permissions {
         buckets: Some(Vec::new()),
         kms_keys: Some(Vec::new()),
-        ..Grant::default()
+        ..Permissions::default()
     };
     let mut request = (BUCKET.with)("their-images");
     request.kms_key_id = "alias/secret".to_owned();
@@ -157,15 +159,15 @@ async fn all_that_is_not_granted_is_told_at_once() {
 
 #[tokio::test(start_paused = true)]
 async fn a_method_that_is_not_granted_is_refused_whatever_is_sent() {
-    let reading = Grant {
-        allow: Some(vec![Operation::Result]),
-        ..Grant::default()
+    let reading = Permissions {
+        allow: Some(vec![Operation::Results]),
+        ..Permissions::default()
     };
     let told = refused(reading, images(3)).await;
     assert_eq!(told.metadata["field"], "CreateSession");
-    let creating = Grant {
+    let creating = Permissions {
         allow: Some(vec![Operation::Create]),
-        ..Grant::default()
+        ..Permissions::default()
     };
     let livegate = granting(creating).await;
     let web = livegate.caller().named("team/web");
@@ -184,7 +186,7 @@ async fn a_method_that_is_not_granted_is_refused_whatever_is_sent() {
 #[tokio::test(start_paused = true)]
 async fn where_callers_are_proved_who_is_granted_nothing_may_do_nothing() {
     let livegate = Livegate::with(Setup {
-        unsaid: Unsaid::Nothing,
+        unsaid: DefaultPermission::Deny,
         ..Setup::default()
     })
     .await;
@@ -201,16 +203,16 @@ async fn where_callers_are_proved_who_is_granted_nothing_may_do_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn a_repeat_of_one_who_may_no_more_is_refused() {
-    let livegate = granting(Grant::default()).await;
+    let livegate = granting(Permissions::default()).await;
     let web = livegate.caller().named("team/web");
     web.repeat(ID).await.unwrap();
-    let default = Grant {
+    let default = Permissions {
         allow: Some(Vec::new()),
-        ..Grant::default()
+        ..Permissions::default()
     };
-    livegate.policy.apply(Rules {
-        default,
-        ..Rules::default()
+    livegate.policy.apply(Policy {
+        permissions: default.into(),
+        ..Policy::default()
     });
     let told = web.repeat(ID).await.unwrap_err();
     assert_eq!(told.what(), (Code::PermissionDenied, "CALLER_NOT_ALLOWED"));

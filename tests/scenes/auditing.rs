@@ -5,9 +5,9 @@ use std::path::PathBuf;
 
 use livegate::audit::{Audit, AuditMetrics, DigestKey, Output};
 use livegate::auth::AuthMode;
+use livegate::auth::policy::DefaultPermission;
 use livegate::grpc::v1;
-use livegate::policy::Unsaid;
-use livegate::session::words::{SessionId, Subject};
+use livegate::model::{SessionId, Subject};
 use livegate::upstream::UpstreamErrorKind as Kind;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
@@ -101,7 +101,7 @@ async fn a_session_that_is_issued_and_one_that_is_told_again_leave_a_line_each()
         assert_eq!(line["event"], event);
         assert_eq!(line["operation"], "CreateSession");
         assert_eq!(line["caller"], "payments");
-        assert_eq!(line["known_by"], "header");
+        assert_eq!(line["auth_method"], "header");
         assert_eq!(line["session_digest"], session_digest);
         assert_eq!(line["subject_digest"], subject_digest);
         assert_eq!(line["code"], "OK");
@@ -154,7 +154,7 @@ async fn a_result_that_is_read_and_one_that_is_refused_leave_a_line_each() {
 #[tokio::test(start_paused = true)]
 async fn what_cannot_be_read_is_refused_before_the_rules_and_leaves_no_line() {
     let scene = Audited::up(Setup {
-        unsaid: Unsaid::Nothing,
+        unsaid: DefaultPermission::Deny,
         ..Setup::default()
     })
     .await;
@@ -184,7 +184,7 @@ fn malformed() -> v1::CreateSessionRequest {
 #[tokio::test(start_paused = true)]
 async fn who_may_not_use_a_method_leaves_a_line_however_malformed_the_request() {
     let scene = Audited::up(Setup {
-        unsaid: Unsaid::Nothing,
+        unsaid: DefaultPermission::Deny,
         ..Setup::default()
     })
     .await;
@@ -223,7 +223,7 @@ async fn what_is_malformed_of_one_who_may_leaves_no_line_and_is_told_at_once() {
 #[tokio::test(start_paused = true)]
 async fn who_may_not_read_results_is_told_so_where_none_are_served() {
     let scene = Audited::up(Setup {
-        unsaid: Unsaid::Nothing,
+        unsaid: DefaultPermission::Deny,
         results: false,
         ..Setup::default()
     })

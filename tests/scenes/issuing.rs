@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use livegate::grpc::v1;
-use livegate::session::words::{AuditImagesLimit, ChallengeType};
+use livegate::model::{AuditImagesLimit, ChallengeType};
 use tokio::time::Instant;
 use tonic::Code;
 

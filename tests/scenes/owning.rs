@@ -6,7 +6,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use livegate::auth::AuthMode;
 use livegate::grpc::v1;
 use livegate::result_token::TokenKeys;
-use livegate::session::Proof;
+use livegate::session::TokenRequirement;
 use tonic::Code;
 use uuid::Uuid;
 
@@ -159,7 +159,7 @@ async fn a_token_that_is_missing_is_a_violation_where_one_is_needed() {
 #[tokio::test(start_paused = true)]
 async fn where_no_token_is_needed_one_that_is_wrong_is_turned_away_all_the_same() {
     let livegate = Livegate::with(Setup {
-        proof: Proof::Nothing,
+        proof: TokenRequirement::Optional,
         ..Setup::default()
     })
     .await;

@@ -1,7 +1,7 @@
 //! Profiles: picked by name, and what becomes of repeats when they change.
 
+use livegate::auth::policy::{Permissions, Policy};
 use livegate::grpc::v1;
-use livegate::policy::{Grant, Rules, Words};
 use livegate::upstream::UpstreamErrorKind;
 use tonic::Code;
 
@@ -14,10 +14,10 @@ const ID: &str = "0b5e3a4c-7d57-4f0e-9a51-6b5c1f7f3a10";
 
 #[tokio::test(start_paused = true)]
 async fn a_profile_stands_for_what_the_operators_put_in_it() {
-    let held = Grant {
-        words: Words::OfProfile,
+    let held = Permissions {
+        require_profile: true,
         buckets: Some(Vec::new()),
-        ..Grant::default()
+        ..Permissions::default()
     };
     let livegate = granting(held).await;
     let web = livegate.caller().named("team/web");
@@ -27,9 +27,9 @@ async fn a_profile_stands_for_what_the_operators_put_in_it() {
 
 #[tokio::test(start_paused = true)]
 async fn one_held_to_profiles_may_send_neither_settings_nor_none() {
-    let held = || Grant {
-        words: Words::OfProfile,
-        ..Grant::default()
+    let held = || Permissions {
+        require_profile: true,
+        ..Permissions::default()
     };
     let told = refused(held(), images(1)).await;
     assert_eq!(told.metadata["field"], "settings");
@@ -42,9 +42,9 @@ async fn one_held_to_profiles_may_send_neither_settings_nor_none() {
 
 #[tokio::test(start_paused = true)]
 async fn a_profile_of_others_is_told_from_none_by_nobody() {
-    let grant = || Grant {
+    let grant = || Permissions {
         profiles: Some(Vec::new()),
-        ..Grant::default()
+        ..Permissions::default()
     };
     let of_others = refused(grant(), picking("kyc")).await;
     let unknown = refused(grant(), picking("kyb")).await;
@@ -54,7 +54,7 @@ async fn a_profile_of_others_is_told_from_none_by_nobody() {
 
 #[tokio::test(start_paused = true)]
 async fn a_profile_with_settings_beside_it_is_a_bug_of_the_caller() {
-    let livegate = granting(Grant::default()).await;
+    let livegate = granting(Permissions::default()).await;
     let web = livegate.caller().named("team/web");
     let mut both = images(1);
     both.kms_key_id = "alias/a".to_owned();
@@ -71,14 +71,14 @@ async fn a_profile_with_settings_beside_it_is_a_bug_of_the_caller() {
 
 #[tokio::test(start_paused = true)]
 async fn a_repeat_has_its_session_though_its_profile_has_changed() {
-    let livegate = granting(Grant::default()).await;
+    let livegate = granting(Permissions::default()).await;
     let web = livegate.caller().named("team/web");
     let mut request = picking("kyc");
     request.request_id = ID.to_owned();
     let first = web.ask(request.clone()).await.unwrap().session;
-    livegate.policy.apply(Rules {
+    livegate.policy.apply(Policy {
         profiles: profiles("new-images"),
-        ..Rules::default()
+        ..Policy::default()
     });
     let again = web.ask(request.clone()).await.unwrap().session;
     assert_eq!(again.session_id, first.session_id);
@@ -92,9 +92,9 @@ async fn a_repeat_has_its_session_though_its_profile_has_changed() {
 #[tokio::test(start_paused = true)]
 async fn aws_is_told_the_same_with_a_token_though_the_profile_has_changed() {
     let livegate = Livegate::with(Setup {
-        rules: Rules {
+        rules: Policy {
             profiles: profiles("old-images"),
-            ..Rules::default()
+            ..Policy::default()
         },
         ..Setup::default()
     })
@@ -105,9 +105,9 @@ async fn aws_is_told_the_same_with_a_token_though_the_profile_has_changed() {
     let mut request = picking("kyc");
     request.request_id = ID.to_owned();
     livegate.caller().ask(request.clone()).await.unwrap_err();
-    livegate.policy.apply(Rules {
+    livegate.policy.apply(Policy {
         profiles: profiles("new-images"),
-        ..Rules::default()
+        ..Policy::default()
     });
     livegate.caller().ask(request).await.unwrap();
     livegate.caller().ask(picking("kyc")).await.unwrap();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use livegate::grpc::v1;
-use livegate::session::words::{
+use livegate::model::{
     BoundingBox, Challenge, ChallengeType, Feedback, Image, LivenessResult, S3Object, SessionStatus,
 };
 use livegate::upstream::UpstreamErrorKind as Kind;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use livegate::admission::{CallerPolicies, CallerPolicy};
+use livegate::admission::{CallerLimits, QueueSettings};
 use livegate::auth::AuthMode;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -59,7 +59,7 @@ async fn a_wait_beyond_the_deadline_is_told_but_not_to_stock_clients() {
     assert_eq!(told.pushback, Some(-1));
 }
 
-/// Refused by the longest wait alone: the deadline is far.
+/// AdmissionRefused by the longest wait alone: the deadline is far.
 async fn refused_by_the_longest_wait(deadline: Option<Duration>) -> Told {
     let mut quota = quota(0.1, 1);
     quota.max_wait = SECOND;
@@ -112,15 +112,15 @@ async fn those_refused_together_are_told_to_come_back_a_slot_apart() {
 
 #[tokio::test(start_paused = true)]
 async fn a_caller_above_its_own_ceiling_is_told_that_it_is_its_own() {
-    let default = CallerPolicy {
+    let default = CallerLimits {
         max_rate_per_second: Some(0.05),
-        ..CallerPolicy::default()
+        ..CallerLimits::default()
     };
     let livegate = Livegate::with(Setup {
         auth: AuthMode::TrustedHeader,
-        callers: CallerPolicies {
-            default,
-            ..CallerPolicies::default()
+        callers: QueueSettings {
+            limits: default.into(),
+            ..QueueSettings::default()
         },
         ..Setup::default()
     })

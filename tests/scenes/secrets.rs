@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use livegate::grpc::v1;
-use livegate::session::words::{Image, LivenessResult, SessionStatus};
+use livegate::model::{Image, LivenessResult, SessionStatus};
 use livegate::upstream::UpstreamErrorKind as Kind;
 
 use crate::harness::aws::{created, fails, never_answers, reads};

@@ -26,7 +26,7 @@ enum Then {
     /// Nobody tries again, and stock clients are told so.
     Never,
     /// Nobody tries again; the code says as much.
-    Unsaid,
+    DefaultPermission,
 }
 
 const KINDS: [Kind; 12] = [
@@ -53,12 +53,12 @@ fn row(kind: Kind) -> Row {
         Kind::Unavailable => (Code::Unavailable, "UPSTREAM_UNAVAILABLE", Then::Retry),
         Kind::Timeout => (Code::Unavailable, "UPSTREAM_TIMEOUT", Then::Retry),
         Kind::Malformed => (Code::Unavailable, "UPSTREAM_MALFORMED", Then::Retry),
-        Kind::InvalidParameter => (Code::InvalidArgument, "UPSTREAM_INVALID_PARAMETER", Then::Unsaid),
-        Kind::AccessDenied => (Code::PermissionDenied, "UPSTREAM_ACCESS_DENIED", Then::Unsaid),
+        Kind::InvalidParameter => (Code::InvalidArgument, "UPSTREAM_INVALID_PARAMETER", Then::DefaultPermission),
+        Kind::AccessDenied => (Code::PermissionDenied, "UPSTREAM_ACCESS_DENIED", Then::DefaultPermission),
         Kind::Credentials => (Code::Internal, "UPSTREAM_CREDENTIALS", Then::Refresh),
-        Kind::SessionNotFound => (Code::NotFound, "SESSION_NOT_FOUND", Then::Unsaid),
-        Kind::RequestConflict => (Code::AlreadyExists, "REQUEST_ID_CONFLICT", Then::Unsaid),
-        Kind::Unknown => (Code::Unknown, "UPSTREAM_UNKNOWN", Then::Unsaid),
+        Kind::SessionNotFound => (Code::NotFound, "SESSION_NOT_FOUND", Then::DefaultPermission),
+        Kind::RequestConflict => (Code::AlreadyExists, "REQUEST_ID_CONFLICT", Then::DefaultPermission),
+        Kind::Unknown => (Code::Unknown, "UPSTREAM_UNKNOWN", Then::DefaultPermission),
     };
     Row { code, reason, then }
 }
@@ -82,7 +82,7 @@ async fn each_failure_has_its_code_reason_and_number_of_attempts() {
         let expected = match row.then {
             Then::Retry => 3,
             Then::Refresh => 2,
-            Then::Never | Then::Unsaid => 1,
+            Then::Never | Then::DefaultPermission => 1,
         };
         assert_eq!(attempts, expected, "{kind:?}");
         assert_eq!(told.metadata["caller"], "anonymous", "{kind:?}");
@@ -102,7 +102,7 @@ async fn each_failure_says_whether_to_come_back_and_when() {
             let expected = match row(kind).then {
                 Then::Retry => (Some(wait), Some(wait.as_millis() as i64)),
                 Then::Never => (None, Some(-1)),
-                Then::Refresh | Then::Unsaid => (None, None),
+                Then::Refresh | Then::DefaultPermission => (None, None),
             };
             assert_eq!(
                 (told.retry_after, told.pushback),

@@ -5,7 +5,7 @@ use std::cell::Cell;
 
 use bytes::Bytes;
 use livegate::grpc::v1;
-use livegate::session::words::{ChallengePreference, SessionSettings};
+use livegate::model::{ChallengePreference, SessionSettings};
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use tokio::runtime::{Builder, Runtime};

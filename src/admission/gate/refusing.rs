@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{Gate, HOPEFUL, REVIEW_AFTER, Waiter};
-use crate::admission::queue::{Cause, Entry, LineKey, Prediction, Ticket};
-use crate::admission::{Refusal, Refused};
+use super::{HOPEFUL, REVIEW_AFTER, Scheduler, Waiter};
+use crate::admission::queue::{ArrivalKind, Cause, LineKey, Prediction, Ticket};
+use crate::admission::{AdmissionRefused, RefusalReason};
 
-impl Gate {
+impl Scheduler {
     /// Refuses who has been overtaken, rather than when their time is over.
     pub(super) fn review(&mut self, now: Instant) {
         self.review_at = None;
@@ -36,7 +36,7 @@ impl Gate {
         let waiting: Vec<Ticket> = self.queue.tickets().collect();
         for ticket in waiting {
             if let Some((_, waiter)) = self.take_out(ticket) {
-                let _ = waiter.reply.send(Err(Refused::closed()));
+                let _ = waiter.reply.send(Err(AdmissionRefused::closed()));
             }
         }
     }
@@ -50,7 +50,7 @@ impl Gate {
 
     pub(super) fn refuse_late(&mut self, line: LineKey, waiter: Waiter, now: Instant) {
         let supply = self.pace.supply(now);
-        let prediction = self.queue.predict(line, Entry::Arrival, supply, now);
+        let prediction = self.queue.predict(line, ArrivalKind::New, supply, now);
         let refused = self.refusal(line, prediction, self.max_wait, now);
         let _ = waiter.reply.send(Err(refused));
     }
@@ -61,14 +61,14 @@ impl Gate {
         prediction: Prediction,
         room: Duration,
         now: Instant,
-    ) -> Refused {
+    ) -> AdmissionRefused {
         let reason = match prediction.cause {
-            Cause::Quota => Refusal::Quota,
-            Cause::CallerCeiling => Refusal::CallerQuota,
+            Cause::Quota => RefusalReason::Quota,
+            Cause::CallerCeiling => RefusalReason::CallerQuota,
         };
         let earliest = prediction.wait.saturating_sub(room);
         let supply = self.pace.supply(now);
-        Refused {
+        AdmissionRefused {
             reason,
             retry_after: self.queue.hint(line, supply, now, earliest),
         }

@@ -109,9 +109,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::admission::CallerPolicies;
-    use crate::admission::queue::Entry;
-    use crate::session::words::CallerId;
+    use crate::admission::QueueSettings;
+    use crate::admission::queue::ArrivalKind;
+    use crate::model::CallerId;
 
     const SUPPLY: Supply = Supply {
         level: 0.0,
@@ -129,10 +129,10 @@ mod tests {
         let mut entered = Vec::new();
         let caller = CallerId::new(name).expect("a printable name");
         for _ in 0..count {
-            let line = queue.arrive(&caller, Entry::Arrival, now);
+            let line = queue.arrive(&caller, ArrivalKind::New, now);
             let latest = now + Duration::from_secs_f64(seconds);
             let vacancy = queue.vacancy(line).expect("room");
-            entered.push(vacancy.push(Entry::Arrival, |_| latest));
+            entered.push(vacancy.push(ArrivalKind::New, |_| latest));
         }
         entered
     }
@@ -140,7 +140,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_end_of_a_line_is_overtaken_when_others_come() {
         let now = Instant::now();
-        let mut queue = Queue::new(CallerPolicies::default());
+        let mut queue = Queue::new(QueueSettings::default());
         let of_a = enter(&mut queue, "a", 18, now, 4.7);
         assert_eq!(queue.overtaken(SUPPLY, now, |latest| *latest), []);
         enter(&mut queue, "b", 7, now, 4.7);
@@ -154,7 +154,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn whoever_is_in_time_stays_whatever_stands_behind() {
         let now = Instant::now();
-        let mut queue = Queue::new(CallerPolicies::default());
+        let mut queue = Queue::new(QueueSettings::default());
         enter(&mut queue, "a", 5, now, 1.1);
         assert_eq!(queue.overtaken(SUPPLY, now, |latest| *latest), []);
         enter(&mut queue, "a", 5, now, 60.0);

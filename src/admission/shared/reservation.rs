@@ -27,7 +27,7 @@ static CUT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("cut.lu
 
 /// What is asked of the bucket.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Order<'o> {
+pub(super) struct ReservationRequest<'o> {
     pub(super) replica: &'o str,
     pub(super) rate: f64,
     pub(super) burst: u32,
@@ -42,7 +42,7 @@ pub(super) struct Order<'o> {
 
 /// What the bucket says.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Answer {
+pub(super) struct ReservationReply {
     pub(super) granted: Granted,
     pub(super) outlook: Outlook,
     /// What the other replicas with work report.
@@ -59,7 +59,10 @@ pub(super) enum Granted {
     Noted,
 }
 
-pub(super) async fn reserve(quota: &SharedQuota, order: Order<'_>) -> Result<Answer, StoreError> {
+pub(super) async fn reserve(
+    quota: &SharedQuota,
+    order: ReservationRequest<'_>,
+) -> Result<ReservationReply, StoreError> {
     let depth = f64::from(order.burst) + order.rate * SLACK_SECONDS;
     let spare = f64::from(order.burst.min(2));
     let mut script = RESERVE.key(quota.store.key("quota", &quota.name));
@@ -90,7 +93,7 @@ pub(super) async fn reserve(quota: &SharedQuota, order: Order<'_>) -> Result<Ans
         factor: factor.map(|factor| (factor, Duration::from_millis(age))),
         replicas,
     };
-    Ok(Answer {
+    Ok(ReservationReply {
         granted,
         outlook,
         reports,

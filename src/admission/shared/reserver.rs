@@ -18,10 +18,10 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{info, warn};
 
-use super::reservation::{self, Answer, Granted, Order};
+use super::reservation::{self, Granted, ReservationReply, ReservationRequest};
 use super::{Demand, News, SEEN_FOR, SharedQuota};
-use crate::admission::event::Event;
-use crate::session::words::ClientRequestToken;
+use crate::admission::event::SchedulerEvent;
+use crate::model::ClientRequestToken;
 use crate::store::StoreError;
 
 const BEAT: Duration = Duration::from_millis(500);
@@ -30,7 +30,7 @@ const AGAIN: Duration = Duration::from_millis(100);
 pub(super) struct Reserver {
     quota: SharedQuota,
     demand: watch::Receiver<Demand>,
-    gate: mpsc::WeakUnboundedSender<Event>,
+    gate: mpsc::WeakUnboundedSender<SchedulerEvent>,
     replica: String,
     reports: String,
     /// Of the demand's counts those that are done with.
@@ -51,7 +51,7 @@ impl Reserver {
     pub(super) fn new(
         quota: SharedQuota,
         demand: watch::Receiver<Demand>,
-        gate: mpsc::WeakUnboundedSender<Event>,
+        gate: mpsc::WeakUnboundedSender<SchedulerEvent>,
     ) -> Self {
         let now = Instant::now();
         let replica = ClientRequestToken::random().expose()[..11].to_owned();
@@ -149,8 +149,8 @@ impl Reserver {
         demand: &Demand,
         calls: i64,
         drain: bool,
-    ) -> Result<Answer, StoreError> {
-        let order = Order {
+    ) -> Result<ReservationReply, StoreError> {
+        let order = ReservationRequest {
             replica: &self.replica,
             // A gate that has said nothing yet has not been asked for anything.
             rate: demand.rate.max(0.001),
@@ -217,7 +217,7 @@ impl Reserver {
     fn tell(&self, news: News) {
         // A gate that is gone drops its demand too, which ends this task.
         if let Some(gate) = self.gate.upgrade() {
-            let _ = gate.send(Event::News(news));
+            let _ = gate.send(SchedulerEvent::News(news));
         }
     }
 }

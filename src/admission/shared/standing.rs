@@ -12,7 +12,7 @@ use std::fmt::Write as _;
 
 use sha2::{Digest as _, Sha256};
 
-use crate::session::words::CallerId;
+use crate::model::CallerId;
 
 /// Callers beyond so many are not told apart.
 const MOST: usize = 64;

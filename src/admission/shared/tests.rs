@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
 use super::SharedQuota;
-use super::reservation::{self, Granted, Order};
+use super::reservation::{self, Granted, ReservationRequest};
 use crate::store::test_server::RedisServer;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -22,8 +22,8 @@ async fn quota(server: &RedisServer) -> SharedQuota {
     }
 }
 
-fn order(replica: &str, rate: f64, calls: i64) -> Order<'_> {
-    Order {
+fn order(replica: &str, rate: f64, calls: i64) -> ReservationRequest<'_> {
+    ReservationRequest {
         replica,
         rate,
         burst: 5,
@@ -35,7 +35,7 @@ fn order(replica: &str, rate: f64, calls: i64) -> Order<'_> {
     }
 }
 
-async fn ask(quota: &SharedQuota, order: Order<'_>) -> Granted {
+async fn ask(quota: &SharedQuota, order: ReservationRequest<'_>) -> Granted {
     let answer = reservation::reserve(quota, order).await;
     answer.expect("the store answers").granted
 }

@@ -6,7 +6,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
 use crate::cli::out::say;
-use crate::grpc::client::{Answer, Client, Failure};
+use crate::grpc::client::{Client, ClientError, ClientResponse};
 use crate::grpc::v1;
 
 const CALLERS: [(&str, usize); 3] = [("onboarding", 18), ("payments", 7), ("recovery", 5)];
@@ -18,7 +18,7 @@ const START: Duration = Duration::from_secs(10);
 pub(super) struct CallOutcome {
     pub(super) caller: &'static str,
     pub(super) took: Duration,
-    pub(super) answer: Result<Answer<v1::CreateSessionResponse>, Failure>,
+    pub(super) answer: Result<ClientResponse<v1::CreateSessionResponse>, ClientError>,
 }
 
 /// Sends all calls and says what becomes of each as it does.

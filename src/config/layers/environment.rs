@@ -8,8 +8,8 @@
 use std::collections::BTreeMap;
 
 use super::{Entry, Layers};
-use crate::config::key::{Key, PREFIX};
-use crate::config::mistake::{Mistake, Source};
+use crate::config::key::{KeyPath, PREFIX};
+use crate::config::mistake::{ConfigError, Source};
 
 /// Variables that begin with `LIVEGATE_` and are read by others: the filter of
 /// the log, and the binary that tests run.
@@ -17,7 +17,7 @@ const NOT_SETTINGS: &[&str] = &["LIVEGATE_LOG", "LIVEGATE_BIN"];
 
 /// Reads those of `variables` that are settings into `layers`.
 pub(super) fn read(variables: &[(String, String)], layers: &mut Layers) {
-    let mut settings: BTreeMap<Key, (&str, &str)> = BTreeMap::new();
+    let mut settings: BTreeMap<KeyPath, (&str, &str)> = BTreeMap::new();
     for (name, value) in variables {
         let Some(path) = name.strip_prefix(PREFIX) else {
             continue;
@@ -31,7 +31,7 @@ pub(super) fn read(variables: &[(String, String)], layers: &mut Layers) {
             let source = Source::Variable(name.clone());
             layers
                 .mistakes
-                .push(Mistake::of_setting(source, key.to_string(), problem));
+                .push(ConfigError::of_setting(source, key.to_string(), problem));
         }
     }
     for (key, (name, value)) in settings {
@@ -44,7 +44,7 @@ pub(super) fn read(variables: &[(String, String)], layers: &mut Layers) {
 }
 
 /// The key of a variable, a caller's name as the file spells it.
-fn spelled_as_in(layers: &Layers, path: &str) -> Key {
+fn spelled_as_in(layers: &Layers, path: &str) -> KeyPath {
     let mut segments: Vec<String> = path.split("__").map(str::to_ascii_lowercase).collect();
     if let [section, caller, _, ..] = segments.as_mut_slice()
         && section == "callers"
@@ -63,7 +63,7 @@ fn spelled_as_in(layers: &Layers, path: &str) -> Key {
             caller.clone_from(name);
         }
     }
-    Key::new(segments)
+    KeyPath::new(segments)
 }
 
 /// Whether Kubernetes set the variable. Where a Service is named `livegate` or

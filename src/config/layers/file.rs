@@ -11,8 +11,8 @@ use std::sync::Arc;
 use toml::de::{DeTable, DeValue};
 
 use super::{Entry, Layers, Raw};
-use crate::config::key::Key;
-use crate::config::mistake::{Mistake, Source};
+use crate::config::key::KeyPath;
+use crate::config::mistake::{ConfigError, Source};
 
 /// Reads the file at `path` into `layers`.
 pub(super) fn read(path: &Path, layers: &mut Layers) {
@@ -29,7 +29,9 @@ pub(super) fn read(path: &Path, layers: &mut Layers) {
         line: None,
     };
     layers.incomplete = true;
-    layers.mistakes.push(Mistake::of_source(source, problem));
+    layers
+        .mistakes
+        .push(ConfigError::of_source(source, problem));
 }
 
 /// Reads `text`, the content of the file at `path`, into `layers`.
@@ -41,7 +43,7 @@ pub(super) fn read_text(path: &Path, text: &str, layers: &mut Layers) {
     };
     let (table, errors) = DeTable::parse_recoverable(text);
     if errors.is_empty() {
-        document.enter(&Key::new(Vec::new()), table.get_ref(), layers);
+        document.enter(&KeyPath::new(Vec::new()), table.get_ref(), layers);
         return;
     }
     layers.incomplete = true;
@@ -50,7 +52,7 @@ pub(super) fn read_text(path: &Path, text: &str, layers: &mut Layers) {
         let problem = format!("column {column}: not TOML: {}", error.message());
         layers
             .mistakes
-            .push(Mistake::of_source(document.source(line), problem));
+            .push(ConfigError::of_source(document.source(line), problem));
     }
 }
 
@@ -62,7 +64,7 @@ struct Document<'t> {
 }
 
 impl Document<'_> {
-    fn enter(&self, section: &Key, table: &DeTable<'_>, layers: &mut Layers) {
+    fn enter(&self, section: &KeyPath, table: &DeTable<'_>, layers: &mut Layers) {
         for (name, value) in table {
             let key = section.child(name.get_ref());
             let (line, _) = self.place(name.span());

@@ -5,14 +5,14 @@
 //! is in no quotes, and is taken as it stands.
 
 use super::{Entry, Layers};
-use crate::config::key::{Key, quote};
-use crate::config::mistake::{Mistake, Source};
+use crate::config::key::{KeyPath, quote};
+use crate::config::mistake::{ConfigError, Source};
 
 /// Reads each of `settings` into `layers`.
 pub(super) fn read(settings: &[String], layers: &mut Layers) {
     for setting in settings {
         let parts = split(setting);
-        match parts.and_then(|(key, value)| Some((Key::parse(key)?, value))) {
+        match parts.and_then(|(key, value)| Some((KeyPath::parse(key)?, value))) {
             Some((key, value)) => layers.push(Entry::untyped(key, value, Source::Set)),
             None => {
                 let problem = "must be KEY=VALUE, as in quota.create.burst=9; \
@@ -21,9 +21,11 @@ pub(super) fn read(settings: &[String], layers: &mut Layers) {
                     .chars()
                     .take(100)
                     .collect();
-                layers
-                    .mistakes
-                    .push(Mistake::of_setting(Source::Set, shown, problem.to_owned()));
+                layers.mistakes.push(ConfigError::of_setting(
+                    Source::Set,
+                    shown,
+                    problem.to_owned(),
+                ));
             }
         }
     }

@@ -4,7 +4,7 @@
 //! them its session, and none of the sessions its date.
 
 use super::*;
-use crate::idempotency::record::Record;
+use crate::idempotency::record::IdempotencyRecord;
 use crate::store::Store;
 
 #[tokio::test]
@@ -48,7 +48,7 @@ async fn a_key_of_the_wrong_type_a_flushed_script_and_a_full_store_cost_no_sessi
     server.command(&["SCRIPT", "FLUSH"]).await;
     issue(&claim(&claims, &ClientRequestToken::random())).await;
     let token = ClientRequestToken::random();
-    let record = Record::of(&token, &Wanted::default());
+    let record = IdempotencyRecord::of(&token, &RequestedSettings::default());
     let key = store.key("claim", &record.name);
     server.command(&["SET", &key, "nonsense"]).await;
     issue(&claim(&claims, &token)).await;
@@ -64,7 +64,7 @@ async fn the_store_holds_neither_the_token_nor_the_session_and_forgets_in_a_day(
     let claims = over(&store, false);
     let token = ClientRequestToken::random();
     issue(&claim(&claims, &token)).await;
-    let record = Record::of(&token, &Wanted::default());
+    let record = IdempotencyRecord::of(&token, &RequestedSettings::default());
     let key = store.key("claim", &record.name);
     let kept = server.command(&["HGETALL", &key]).await;
     assert!(!kept.contains(token.expose()) && !kept.contains(&session().expose()));

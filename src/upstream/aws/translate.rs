@@ -3,7 +3,7 @@
 use aws_sdk_rekognition::operation::get_face_liveness_session_results::GetFaceLivenessSessionResultsOutput;
 use aws_sdk_rekognition::types as sdk;
 
-use crate::session::words::{
+use crate::model::{
     BoundingBox, Challenge, ChallengePreference, ChallengeType, Feedback, Image, LivenessResult,
     S3Object, SessionId, SessionSettings, SessionStatus,
 };

@@ -10,10 +10,10 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::{SECOND, quota};
 use crate::admission::{
-    Admission, AdmissionSettings, CallerPolicies, Entry, Outcome, QuotaSettings,
+    Admission, AdmissionSettings, ArrivalKind, AttemptOutcome, QueueSettings, QuotaSettings,
 };
-use crate::deadline::Deadline;
-use crate::session::words::CallerId;
+use crate::model::CallerId;
+use crate::model::Deadline;
 use crate::store::test_server::{self, RedisServer};
 use crate::store::{Store, StoreMetrics};
 
@@ -25,7 +25,7 @@ fn settings(rate: f64) -> AdmissionSettings {
             headroom: 1.0,
             max_wait: 10 * SECOND,
         },
-        callers: CallerPolicies::default(),
+        callers: QueueSettings::default(),
         adaptive: true,
     }
 }
@@ -50,8 +50,8 @@ async fn slots(door: &Admission, span: Duration) -> u32 {
     let mut count = 0;
     while Instant::now() < end {
         let deadline = Deadline::after(Instant::now(), 10 * SECOND);
-        if let Ok(permit) = door.admit(&caller, Entry::Arrival, deadline).await {
-            permit.finish(Outcome::Answered);
+        if let Ok(permit) = door.admit(&caller, ArrivalKind::New, deadline).await {
+            permit.finish(AttemptOutcome::Answered);
             count += 1;
         }
     }

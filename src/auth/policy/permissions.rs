@@ -4,16 +4,15 @@
 //! `prefixes = ["kyc/"]` a bucket needs a prefix such as `kyc/7`, and goes with
 //! neither `kyc` nor none; with `prefixes = []` it goes with none alone.
 
-use super::Operation;
-use super::refusal::{Field, NotAllowed, Refused};
-use crate::session::words::{
-    AuditImagesLimit, ChallengePreference, ChallengeType, KmsKeyId, OutputConfig, ProfileName,
-    S3Bucket, S3KeyPrefix, SessionSettings,
+use super::refusal::{Field, FieldRefused, NotAllowed};
+use crate::model::{
+    AuditImagesLimit, ChallengePreference, ChallengeType, KmsKeyId, Operation, OutputConfig,
+    ProfileName, S3Bucket, S3KeyPrefix, SessionSettings,
 };
 
 /// What one caller may use and send.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Grant {
+pub struct Permissions {
     /// The methods that it may use; `None`: as the service has it for all.
     pub allow: Option<Vec<Operation>>,
     /// The buckets that it may name.
@@ -29,20 +28,10 @@ pub struct Grant {
     /// The profiles that it may pick.
     pub profiles: Option<Vec<ProfileName>>,
     /// Whether it may say itself what a session shall be like.
-    pub words: Words,
+    pub require_profile: bool,
 }
 
-/// Whose words say what a session shall be like.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Words {
-    /// The caller's own, or those of a profile.
-    #[default]
-    Own,
-    /// Those of a profile alone.
-    OfProfile,
-}
-
-impl Grant {
+impl Permissions {
     pub(super) fn may_pick(&self, profile: &ProfileName) -> bool {
         let listed = self.profiles.as_ref();
         listed.is_none_or(|profiles| profiles.contains(profile))
@@ -50,20 +39,21 @@ impl Grant {
 
     /// Lets `settings` through, which the caller sends itself.
     pub(super) fn own_words(&self, settings: &SessionSettings) -> Result<(), NotAllowed> {
-        let refused = match self.words {
-            Words::Own => self.beyond(settings),
-            Words::OfProfile => without_profile(settings),
+        let refused = if self.require_profile {
+            without_profile(settings)
+        } else {
+            self.beyond(settings)
         };
         NotAllowed::of(refused)
     }
 
     /// What of `settings` is beyond the grant.
-    fn beyond(&self, settings: &SessionSettings) -> Vec<(Field, Refused)> {
+    fn beyond(&self, settings: &SessionSettings) -> Vec<(Field, FieldRefused)> {
         let mut refused = Vec::new();
         if let (Some(key), Some(keys)) = (&settings.kms_key_id, &self.kms_keys)
             && !keys.contains(key)
         {
-            refused.push((Field::KmsKey, Refused::Hidden));
+            refused.push((Field::KmsKey, FieldRefused::Hidden));
         }
         if let Some(output) = &settings.output {
             refused.extend(self.beyond_output(output));
@@ -71,18 +61,18 @@ impl Grant {
         if let Some(most) = self.max_audit_images
             && settings.audit_images_limit > most
         {
-            refused.push((Field::AuditImages, Refused::TooMany(most)));
+            refused.push((Field::AuditImages, FieldRefused::TooMany(most)));
         }
         refused.extend(self.beyond_challenges(&settings.challenges));
         refused
     }
 
-    fn beyond_output(&self, output: &OutputConfig) -> Vec<(Field, Refused)> {
+    fn beyond_output(&self, output: &OutputConfig) -> Vec<(Field, FieldRefused)> {
         let mut refused = Vec::new();
         let OutputConfig { bucket, key_prefix } = output;
         let buckets = self.buckets.as_ref();
         if buckets.is_some_and(|buckets| !buckets.contains(bucket)) {
-            refused.push((Field::Bucket, Refused::Bucket(bucket.clone())));
+            refused.push((Field::Bucket, FieldRefused::Bucket(bucket.clone())));
         }
         let sent = key_prefix.as_ref().map(S3KeyPrefix::as_str);
         // S3 takes `..` as it stands; who copies its keys to files might not.
@@ -94,13 +84,13 @@ impl Grant {
             None => {}
             Some([]) if sent.is_none() => {}
             Some(prefixes) if prefixes.iter().any(begins) => {}
-            Some(_) => refused.push((Field::Prefix, Refused::Hidden)),
+            Some(_) => refused.push((Field::Prefix, FieldRefused::Hidden)),
         }
         refused
     }
 
     /// Each challenge once, where it was named first.
-    fn beyond_challenges(&self, named: &[ChallengePreference]) -> Vec<(Field, Refused)> {
+    fn beyond_challenges(&self, named: &[ChallengePreference]) -> Vec<(Field, FieldRefused)> {
         let Some(allowed) = &self.challenge_types else {
             return Vec::new();
         };
@@ -109,7 +99,7 @@ impl Grant {
         for (at, ChallengePreference { challenge, .. }) in named.iter().enumerate() {
             if !allowed.contains(challenge) && !told.contains(challenge) {
                 told.push(*challenge);
-                refused.push((Field::Challenge(at), Refused::Challenge(*challenge)));
+                refused.push((Field::Challenge(at), FieldRefused::Challenge(*challenge)));
             }
         }
         refused
@@ -117,18 +107,18 @@ impl Grant {
 }
 
 /// What was sent in the place of a profile.
-fn without_profile(settings: &SessionSettings) -> Vec<(Field, Refused)> {
+fn without_profile(settings: &SessionSettings) -> Vec<(Field, FieldRefused)> {
     let mut refused = Vec::new();
     if settings.kms_key_id.is_some() {
-        refused.push((Field::KmsKey, Refused::LeftToProfile));
+        refused.push((Field::KmsKey, FieldRefused::LeftToProfile));
     }
     let rest = SessionSettings {
         kms_key_id: None,
         ..settings.clone()
     };
     if rest != SessionSettings::default() {
-        refused.push((Field::Settings, Refused::LeftToProfile));
+        refused.push((Field::Settings, FieldRefused::LeftToProfile));
     }
-    refused.push((Field::Profile, Refused::Missing));
+    refused.push((Field::Profile, FieldRefused::Missing));
     refused
 }

@@ -24,14 +24,14 @@ pub struct SessionSettings {
 
 /// What a session shall be like, as its caller said it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Wanted {
+pub enum RequestedSettings {
     /// In its own words.
     Settings(SessionSettings),
     /// As the operators have it under this name.
     Profile(ProfileName),
 }
 
-impl Default for Wanted {
+impl Default for RequestedSettings {
     /// Nothing said.
     fn default() -> Self {
         Self::Settings(SessionSettings::default())

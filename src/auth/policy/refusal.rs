@@ -8,14 +8,14 @@
 use std::fmt;
 
 use super::Operation;
-use crate::session::words::{AuditImagesLimit, ChallengeType, ProfileName, S3Bucket};
+use crate::model::{AuditImagesLimit, ChallengeType, ProfileName, S3Bucket};
 
 /// What a caller may not, field by field.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not allowed: {}", self.told())]
 pub struct NotAllowed {
-    first: (Field, Refused),
-    more: Vec<(Field, Refused)>,
+    first: (Field, FieldRefused),
+    more: Vec<(Field, FieldRefused)>,
 }
 
 /// What the contract calls what was refused.
@@ -41,7 +41,7 @@ pub enum Field {
 
 /// Why.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Refused {
+pub enum FieldRefused {
     /// The method is not granted.
     Operation,
     /// The profile is not, or does not exist.
@@ -61,7 +61,7 @@ pub enum Refused {
 }
 
 impl NotAllowed {
-    pub(super) fn one(field: Field, refused: Refused) -> Self {
+    pub(super) fn one(field: Field, refused: FieldRefused) -> Self {
         Self {
             first: (field, refused),
             more: Vec::new(),
@@ -69,7 +69,7 @@ impl NotAllowed {
     }
 
     /// All of `refused`, unless there is nothing.
-    pub(super) fn of(refused: Vec<(Field, Refused)>) -> Result<(), Self> {
+    pub(super) fn of(refused: Vec<(Field, FieldRefused)>) -> Result<(), Self> {
         let mut refused = refused.into_iter();
         match refused.next() {
             None => Ok(()),
@@ -97,7 +97,7 @@ impl fmt::Display for Field {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Operation(Operation::Create) => "CreateSession",
-            Self::Operation(Operation::Result) => "GetSessionResult",
+            Self::Operation(Operation::Results) => "GetSessionResult",
             Self::Profile => "profile",
             Self::KmsKey => "kms_key_id",
             Self::Settings => "settings",
@@ -111,7 +111,7 @@ impl fmt::Display for Field {
     }
 }
 
-impl fmt::Display for Refused {
+impl fmt::Display for FieldRefused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Operation => f.write_str("this caller may not use the method"),

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use proptest::prelude::*;
 
 use super::*;
-use crate::session::words::{
+use crate::model::{
     AuditImagesLimit, CallerGlob, CallerGlobs, ChallengePreference, ChallengeType, KmsKeyId,
     OutputConfig, S3Bucket, S3KeyPrefix,
 };
@@ -23,17 +23,17 @@ fn name(text: &str) -> ProfileName {
 }
 
 /// A policy whose default grant is `grant`.
-fn granting(grant: Grant) -> Policy {
+fn granting(grant: Permissions) -> Authorizer {
     let default = grant;
-    let rules = Rules {
-        default,
+    let rules = Policy {
+        permissions: default.into(),
         profiles: HashMap::from([
             (name("plain"), SessionSettings::default()),
             (name("full"), everything()),
         ]),
-        ..Rules::default()
+        ..Policy::default()
     };
-    Policy::new(rules, Unsaid::Everything)
+    Authorizer::new(rules, DefaultPermission::Allow)
 }
 
 /// Settings with every field set.
@@ -64,11 +64,11 @@ fn storing(prefix: Option<&str>) -> SessionSettings {
 }
 
 /// The fields of `settings` that `grant` does not let through.
-fn refused(grant: &Grant, settings: SessionSettings) -> String {
-    let wanted = Wanted::Settings(settings);
+fn refused(grant: &Permissions, settings: SessionSettings) -> String {
+    let wanted = RequestedSettings::Settings(settings);
     match granting(grant.clone()).create(&caller("a"), &wanted) {
         Ok(let_through) => {
-            let let_through = Wanted::Settings(let_through);
+            let let_through = RequestedSettings::Settings(let_through);
             assert_eq!(let_through, wanted, "what is let through stays as it is");
             String::new()
         }
@@ -78,19 +78,22 @@ fn refused(grant: &Grant, settings: SessionSettings) -> String {
 
 #[test]
 fn a_grant_that_says_nothing_bounds_nothing() {
-    assert_eq!(refused(&Grant::default(), everything()), "");
-    assert_eq!(refused(&Grant::default(), SessionSettings::default()), "");
+    assert_eq!(refused(&Permissions::default(), everything()), "");
+    assert_eq!(
+        refused(&Permissions::default(), SessionSettings::default()),
+        ""
+    );
 }
 
 #[test]
 fn lists_of_none_let_through_what_is_not_sent_and_nothing_else() {
-    let grant = Grant {
+    let grant = Permissions {
         buckets: Some(Vec::new()),
         prefixes: Some(Vec::new()),
         kms_keys: Some(Vec::new()),
         max_audit_images: Some(images(0)),
         challenge_types: Some(Vec::new()),
-        ..Grant::default()
+        ..Permissions::default()
     };
     assert_eq!(refused(&grant, SessionSettings::default()), "");
     let told = refused(&grant, everything());
@@ -108,12 +111,12 @@ fn lists_of_none_let_through_what_is_not_sent_and_nothing_else() {
 
 #[test]
 fn what_is_listed_goes_through_and_what_is_not_is_named() {
-    let grant = Grant {
+    let grant = Permissions {
         buckets: S3Bucket::parse("bucket").ok().map(|one| vec![one]),
         kms_keys: KmsKeyId::parse("alias/a").ok().map(|one| vec![one]),
         max_audit_images: Some(images(3)),
         challenge_types: Some(vec![ChallengeType::FaceMovement]),
-        ..Grant::default()
+        ..Permissions::default()
     };
     let told = refused(&grant, everything());
     let expected = "not allowed: settings.challenge_preferences[1].type: \
@@ -137,14 +140,14 @@ fn what_is_listed_goes_through_and_what_is_not_is_named() {
 
 #[test]
 fn a_bucket_needs_a_prefix_where_prefixes_are_listed() {
-    let listed = |prefixes: &[&str]| Grant {
+    let listed = |prefixes: &[&str]| Permissions {
         prefixes: Some(
             prefixes
                 .iter()
                 .filter_map(|one| S3KeyPrefix::parse(one).ok())
                 .collect(),
         ),
-        ..Grant::default()
+        ..Permissions::default()
     };
     for (prefixes, sent, is_right) in [
         (&["kyc/", "b"][..], Some("kyc/7"), true),
@@ -173,14 +176,14 @@ fn a_bucket_needs_a_prefix_where_prefixes_are_listed() {
 
 #[test]
 fn a_profile_gives_all_that_is_in_it_whatever_else_is_granted() {
-    let grant = Grant {
+    let grant = Permissions {
         buckets: Some(Vec::new()),
         max_audit_images: Some(images(0)),
         profiles: Some(vec![name("full")]),
-        ..Grant::default()
+        ..Permissions::default()
     };
     let policy = granting(grant);
-    let pick = |text| policy.create(&caller("a"), &Wanted::Profile(name(text)));
+    let pick = |text| policy.create(&caller("a"), &RequestedSettings::Profile(name(text)));
     assert_eq!(pick("full"), Ok(everything()));
     let not_mine = pick("plain").expect_err("it is not listed").to_string();
     let unknown = pick("other").expect_err("it does not exist").to_string();
@@ -193,9 +196,9 @@ fn a_profile_gives_all_that_is_in_it_whatever_else_is_granted() {
 
 #[test]
 fn one_held_to_profiles_says_nothing_itself() {
-    let grant = Grant {
-        words: Words::OfProfile,
-        ..Grant::default()
+    let grant = Permissions {
+        require_profile: true,
+        ..Permissions::default()
     };
     assert_eq!(
         refused(&grant, everything()),
@@ -206,34 +209,34 @@ fn one_held_to_profiles_says_nothing_itself() {
     let told = refused(&grant, SessionSettings::default());
     assert_eq!(told, "not allowed: profile: must be set by this caller");
     let policy = granting(grant);
-    let picked = policy.create(&caller("a"), &Wanted::Profile(name("plain")));
+    let picked = policy.create(&caller("a"), &RequestedSettings::Profile(name("plain")));
     assert_eq!(picked, Ok(SessionSettings::default()));
 }
 
 #[test]
 fn a_method_is_used_by_those_who_are_granted_it() {
-    use Operation::{Create, Result};
-    use Unsaid::{Everything, Nothing};
+    use DefaultPermission::{Allow, Deny};
+    use Operation::{Create, Results};
     for (allow, unsaid, creates, reads) in [
-        (None, Everything, true, true),
-        (None, Nothing, false, false),
-        (Some(vec![]), Everything, false, false),
-        (Some(vec![Create]), Nothing, true, false),
-        (Some(vec![Result]), Everything, false, true),
-        (Some(vec![Create, Result]), Nothing, true, true),
+        (None, Allow, true, true),
+        (None, Deny, false, false),
+        (Some(vec![]), Allow, false, false),
+        (Some(vec![Create]), Deny, true, false),
+        (Some(vec![Results]), Allow, false, true),
+        (Some(vec![Create, Results]), Deny, true, true),
     ] {
-        let default = Grant {
+        let default = Permissions {
             allow: allow.clone(),
-            ..Grant::default()
+            ..Permissions::default()
         };
-        let rules = Rules {
-            default,
-            ..Rules::default()
+        let rules = Policy {
+            permissions: default.into(),
+            ..Policy::default()
         };
-        let policy = Policy::new(rules, unsaid);
-        let created = policy.create(&caller("a"), &Wanted::default());
+        let policy = Authorizer::new(rules, unsaid);
+        let created = policy.create(&caller("a"), &RequestedSettings::default());
         assert_eq!(created.is_ok(), creates, "{allow:?}, {unsaid:?}");
-        let read = policy.may(&caller("a"), Result);
+        let read = policy.check(&caller("a"), Results);
         assert_eq!(read.is_ok(), reads, "{allow:?}, {unsaid:?}");
         let fields =
             [created.err(), read.err()].map(|told| told.map(|one| one.field().to_string()));
@@ -252,39 +255,45 @@ fn a_method_is_used_by_those_who_are_granted_it() {
 
 #[test]
 fn a_caller_goes_by_its_name_then_by_a_form_of_it_then_by_the_default() {
-    let at_most = |count| Grant {
+    let at_most = |count| Permissions {
         max_audit_images: Some(images(count)),
-        ..Grant::default()
+        ..Permissions::default()
     };
     let glob = |text| CallerGlob::parse(text).expect("a form");
     let globs = [(glob("a/**"), at_most(1)), (glob("a/b/*"), at_most(2))];
-    let rules = Rules {
-        default: at_most(0),
-        named: HashMap::from([(caller("a/b/c"), at_most(3))]),
-        globs: CallerGlobs::new(globs).expect("two"),
-        ..Rules::default()
+    let rules = Policy {
+        permissions: PerCaller {
+            default: at_most(0),
+            named: HashMap::from([(caller("a/b/c"), at_most(3))]),
+            globs: CallerGlobs::new(globs).expect("two"),
+        },
+        ..Policy::default()
     };
     for (name, most) in [("a/b/c", 3), ("a/b/d", 2), ("a/d", 1), ("d", 0)] {
-        assert_eq!(rules.of(&caller(name)), &at_most(most), "{name}");
+        assert_eq!(
+            rules.permissions.of(&caller(name)),
+            &at_most(most),
+            "{name}"
+        );
     }
 }
 
 #[test]
 fn other_rules_count_from_the_next_call_on_and_the_unsaid_stays() {
-    let policy = Policy::new(Rules::default(), Unsaid::Nothing);
+    let policy = Authorizer::new(Policy::default(), DefaultPermission::Deny);
     let kept = policy.clone();
-    assert!(kept.may(&caller("a"), Operation::Result).is_err());
-    let default = Grant {
-        allow: Some(vec![Operation::Result]),
-        ..Grant::default()
+    assert!(kept.check(&caller("a"), Operation::Results).is_err());
+    let default = Permissions {
+        allow: Some(vec![Operation::Results]),
+        ..Permissions::default()
     };
-    policy.apply(Rules {
-        default,
-        ..Rules::default()
+    policy.apply(Policy {
+        permissions: default.into(),
+        ..Policy::default()
     });
-    assert!(kept.may(&caller("a"), Operation::Result).is_ok());
-    policy.apply(Rules::default());
-    assert!(kept.may(&caller("a"), Operation::Result).is_err());
+    assert!(kept.check(&caller("a"), Operation::Results).is_ok());
+    policy.apply(Policy::default());
+    assert!(kept.check(&caller("a"), Operation::Results).is_err());
 }
 
 proptest! {
@@ -293,7 +302,7 @@ proptest! {
         listed in proptest::collection::vec("[ab/]{1,3}", 1..4), sent in "[ab/]{1,6}",
     ) {
         let prefixes = listed.iter().map(|one| S3KeyPrefix::parse(one).expect("a prefix"));
-        let grant = Grant { prefixes: Some(prefixes.collect()), ..Grant::default() };
+        let grant = Permissions { prefixes: Some(prefixes.collect()), ..Permissions::default() };
         let expected = listed.iter().any(|one| sent.starts_with(one.as_str()));
         prop_assert_eq!(refused(&grant, storing(Some(&sent))).is_empty(), expected);
     }
