@@ -176,7 +176,7 @@ mod door {
             quota: QuotaSettings {
                 rate_per_second: 10_000.0,
                 burst: NonZeroU32::MIN,
-                headroom: 1.0,
+                target_utilization: 1.0,
                 max_wait: Duration::from_secs(60),
             },
             callers: policies(),

@@ -75,7 +75,7 @@ pub struct QuotaSettings {
     /// How many calls may be released at once after idleness.
     pub burst: NonZeroU32,
     /// The share of the quota that is ours to spend: above 0, at most 1.
-    pub headroom: f64,
+    pub target_utilization: f64,
     /// The longest a request waits, whatever its deadline.
     pub max_wait: Duration,
 }
@@ -84,7 +84,7 @@ impl QuotaSettings {
     /// The rate that is ours to spend, in calls a second.
     #[must_use]
     pub fn spendable_per_second(&self) -> f64 {
-        self.rate_per_second * self.headroom
+        self.rate_per_second * self.target_utilization
     }
 }
 

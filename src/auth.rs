@@ -56,7 +56,7 @@ pub const AUTHORIZATION_KEY: &str = "authorization";
 #[derive(Debug)]
 pub struct Authenticator {
     mode: AuthMode,
-    trusted_peers: Vec<IpNet>,
+    trusted_proxies: Vec<IpNet>,
     tokens: Option<Tokens>,
     metrics: AuthMetrics,
 }
@@ -79,7 +79,7 @@ impl Authenticator {
         let jwt = settings.jwt.as_ref();
         Self {
             mode: settings.mode,
-            trusted_peers: settings.trusted_peers.clone(),
+            trusted_proxies: settings.trusted_proxies.clone(),
             tokens: jwt.filter(|_| settings.mode.takes_tokens()).map(tokens),
             metrics,
         }
@@ -127,7 +127,7 @@ impl Authenticator {
             AuthMode::None => Ok(Identity::anonymous()),
             AuthMode::OptionalHeader => header::claimed_or_anonymous(evidence.named),
             AuthMode::TrustedHeader => {
-                header::claimed(evidence.named, evidence.origin, &self.trusted_peers)
+                header::claimed(evidence.named, evidence.origin, &self.trusted_proxies)
             }
             AuthMode::Mtls => {
                 let caller = certificate::caller(evidence.certificate, now)?;

@@ -58,7 +58,7 @@ pub enum UpstreamErrorKind {
     /// No answer within the time of one attempt.
     Timeout,
     /// A success that cannot be read, or names no session.
-    Malformed,
+    InvalidResponse,
     /// AWS refused a parameter.
     InvalidParameter,
     /// AWS refused Livegate's role, or the named key or bucket.
@@ -83,7 +83,7 @@ impl UpstreamErrorKind {
             Self::Internal => "internal",
             Self::Unavailable => "unavailable",
             Self::Timeout => "timeout",
-            Self::Malformed => "malformed",
+            Self::InvalidResponse => "invalid_response",
             Self::InvalidParameter => "invalid_parameter",
             Self::AccessDenied => "access_denied",
             Self::Credentials => "credentials",
@@ -101,7 +101,7 @@ impl UpstreamErrorKind {
             | Self::Internal
             | Self::Unavailable
             | Self::Timeout
-            | Self::Malformed => true,
+            | Self::InvalidResponse => true,
             Self::QuotaExceeded
             | Self::InvalidParameter
             | Self::AccessDenied
@@ -153,7 +153,7 @@ impl fmt::Display for UpstreamError {
             UpstreamErrorKind::Internal => "aws failed inside",
             UpstreamErrorKind::Unavailable => "aws is not available",
             UpstreamErrorKind::Timeout => "aws did not answer in time",
-            UpstreamErrorKind::Malformed => "aws gave an answer that cannot be read",
+            UpstreamErrorKind::InvalidResponse => "aws gave an answer that cannot be read",
             UpstreamErrorKind::InvalidParameter => "aws refused a parameter",
             UpstreamErrorKind::AccessDenied => {
                 "aws refused Livegate's role (or the named key or bucket), not the caller"

@@ -101,7 +101,7 @@ fn played_out(requests: &[Request]) -> (Vec<End>, usize) {
             quota: QuotaSettings {
                 rate_per_second: RATE,
                 burst: NonZeroU32::MIN,
-                headroom: 1.0,
+                target_utilization: 1.0,
                 max_wait: Duration::from_secs(2),
             },
             callers: QueueSettings::default(),

@@ -44,7 +44,7 @@ impl Stage {
         std::fs::write(file.path(), keys).expect("a file of keys");
         let settings = AuthSettings {
             mode: AuthMode::Jwt,
-            trusted_peers: Vec::new(),
+            trusted_proxies: Vec::new(),
             jwt: Some(JwtSettings {
                 issuer: "https://issuer".to_owned(),
                 audience: "livegate".to_owned(),

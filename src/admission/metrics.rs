@@ -79,7 +79,7 @@ impl AdmissionMetrics {
                 &self.factor,
             ),
             (
-                "livegate_admission_tokens",
+                "livegate_admission_quota_tokens",
                 "Calls that could be released at once",
                 &self.tokens,
             ),

@@ -1,7 +1,7 @@
 //! The caller as a metadata key names it.
 //!
 //! An example: `livegate-caller: payments` from 10.0.0.7 is `payments` where
-//! `trusted_peers` has `10.0.0.0/8`, and nobody where it has nothing. From a peer
+//! `trusted_proxies` has `10.0.0.0/8`, and nobody where it has nothing. From a peer
 //! whose address nobody knows it is nobody whatever is trusted.
 
 use ipnet::IpNet;

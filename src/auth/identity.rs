@@ -18,7 +18,7 @@ pub struct Identity {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AuthMethod {
     /// Nothing: it was not asked.
-    Nothing,
+    None,
     /// A metadata key, which was believed.
     Header,
     /// A client certificate.
@@ -40,7 +40,7 @@ impl Identity {
     /// The one caller of a Livegate that does not ask who calls.
     #[must_use]
     pub fn anonymous() -> Self {
-        Self::new(CallerId::anonymous(), AuthMethod::Nothing)
+        Self::new(CallerId::anonymous(), AuthMethod::None)
     }
 }
 
@@ -49,7 +49,7 @@ impl AuthMethod {
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::Nothing => "nothing",
+            Self::None => "none",
             Self::Header => "header",
             Self::Certificate => "certificate",
             Self::Token => "token",

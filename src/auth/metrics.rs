@@ -83,7 +83,7 @@ impl AuthMetrics {
     }
 
     pub(super) fn keys_stayed(&self, source: &JwksSource) {
-        self.fetched("same");
+        self.fetched("unchanged");
         self.keys_are_fresh(source);
     }
 
@@ -148,7 +148,7 @@ mod tests {
             encode(&mut page, registry).unwrap();
             page
         };
-        let line = "\nlivegate_auth_failures_total{reason=\"keys_missing\"} ";
+        let line = "\nlivegate_auth_failures_total{reason=\"jwks_unavailable\"} ";
         assert!(page(&registry).contains(&format!("{line}0\n")));
         metrics.failed(NotAuthenticated::KeysMissing);
         assert!(page(&registry).contains(&format!("{line}1\n")));

@@ -18,7 +18,7 @@ pub struct AuthSettings {
     /// What counts.
     pub mode: AuthMode,
     /// Who, besides loopback, is believed in the mode `trusted-header`.
-    pub trusted_peers: Vec<IpNet>,
+    pub trusted_proxies: Vec<IpNet>,
     /// Which tokens count. The modes with tokens let nobody in without it.
     pub jwt: Option<JwtSettings>,
 }

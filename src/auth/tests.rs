@@ -96,7 +96,7 @@ async fn a_call_that_has_no_time_to_wait_for_the_first_keys_is_counted_as_one_wi
         assert_eq!(is_told, within > 2, "{told:?}");
         let mut page = String::new();
         encode(&mut page, &registry).unwrap();
-        let line = format!("{{reason=\"keys_missing\"}} {counted}\n");
+        let line = format!("{{reason=\"jwks_unavailable\"}} {counted}\n");
         assert!(page.contains(&line), "{page}");
     }
 }

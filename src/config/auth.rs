@@ -62,11 +62,11 @@ const URL: Text = Text {
 pub(super) fn auth(reader: &mut Reader) -> AuthSettings {
     let section = &mut at(reader, "auth");
     let mode = section.choice("mode", AuthMode::None, &MODES);
-    let trusted_peers = section.optional("trusted_peers", &NETWORKS);
+    let trusted_proxies = section.optional("trusted_proxies", &NETWORKS);
     let jwt = jwt(reader, mode);
     AuthSettings {
         mode,
-        trusted_peers: trusted_peers.unwrap_or_default(),
+        trusted_proxies: trusted_proxies.unwrap_or_default(),
         jwt,
     }
 }

@@ -13,7 +13,7 @@ use crate::auth::{AuthMode, AuthSettings};
 /// Notes every clash in `config`.
 pub(super) fn check(config: &Config, reader: &mut Reader) {
     endpoint(config, reader);
-    if !is_local(config) && !config.grpc.allow_insecure {
+    if !is_local(config) {
         beyond_loopback(config, reader);
     }
     client_certificates(config, reader);
@@ -42,23 +42,27 @@ pub(super) fn check(config: &Config, reader: &mut Reader) {
 
 /// Who is reached from other machines encrypts, and knows who calls.
 fn beyond_loopback(config: &Config, reader: &mut Reader) {
-    if config.grpc.tls.is_none() {
-        let keys = ["grpc.listen", "grpc.tls.certificate", "grpc.allow_insecure"];
+    if config.grpc.tls.is_none() && !config.grpc.allow_plaintext {
+        let keys = [
+            "grpc.listen",
+            "grpc.tls.certificate",
+            "grpc.allow_plaintext",
+        ];
         let problem = "calls would cross the network as plain text: set certificate and key in \
-            [grpc.tls], or say allow_insecure = true where something in front, such as a mesh, \
+            [grpc.tls], or allow_plaintext = true where something in front, such as a mesh, \
             encrypts them";
         reader.clash(&keys, problem);
     }
-    if !is_authenticated(&config.auth) {
+    if !is_authenticated(&config.auth) && !config.grpc.allow_unauthenticated {
         let keys = [
             "grpc.listen",
             "auth.mode",
-            "auth.trusted_peers",
-            "grpc.allow_insecure",
+            "auth.trusted_proxies",
+            "grpc.allow_unauthenticated",
         ];
         let problem = "anybody could call: set auth.mode to mtls, jwt or mtls+jwt, or to \
-            trusted-header with the trusted_peers that may say who calls, or say \
-            allow_insecure = true where something in front lets in the right callers only";
+            trusted-header with the trusted_proxies that may say who calls, or set \
+            allow_unauthenticated = true where something in front lets in the right callers only";
         reader.clash(&keys, problem);
     }
 }
@@ -67,7 +71,7 @@ fn beyond_loopback(config: &Config, reader: &mut Reader) {
 /// believed of loopback alone, and nobody from elsewhere could call at all; with a
 /// list of everyone, anybody says who it is.
 fn is_authenticated(auth: &AuthSettings) -> bool {
-    let trusted = &auth.trusted_peers;
+    let trusted = &auth.trusted_proxies;
     let is_everyone = trusted.iter().any(|network| network.prefix_len() == 0);
     let by_proxy = auth.mode == AuthMode::TrustedHeader && !trusted.is_empty() && !is_everyone;
     auth.mode.is_authenticated() || by_proxy

@@ -2,13 +2,13 @@
 //! that gives the same configuration when it is read again.
 //!
 //! An example: a file of one line, `burst = 7` in `[quota.create]`, and
-//! `LIVEGATE_QUOTA__CREATE__HEADROOM=0.5`:
+//! `LIVEGATE_QUOTA__CREATE__TARGET_UTILIZATION=0.5`:
 //!
 //! ```toml
 //! [quota.create]
 //! rate_per_second = 25.0  # default
 //! burst = 7               # livegate.toml:2
-//! headroom = 0.5          # LIVEGATE_QUOTA__CREATE__HEADROOM
+//! target_utilization = 0.5          # LIVEGATE_QUOTA__CREATE__TARGET_UTILIZATION
 //! max_wait = "10s"        # default
 //! ```
 

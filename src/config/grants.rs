@@ -17,7 +17,7 @@ const MOST: usize = 100;
 /// As [`Operation`], in the words of the file.
 const OPERATIONS: [(&str, Operation); 2] = [
     ("create", Operation::Create),
-    ("result", Operation::Results),
+    ("results", Operation::Results),
 ];
 
 /// Reads what the caller of the section `at` is granted.

@@ -17,7 +17,8 @@ pub(super) fn grpc(reader: &mut Reader) -> GrpcSettings {
     let section = &mut at(reader, "grpc");
     let settings = GrpcSettings {
         listen: section.address("listen", loopback(50051)),
-        allow_insecure: section.flag("allow_insecure", false),
+        allow_plaintext: section.flag("allow_plaintext", false),
+        allow_unauthenticated: section.flag("allow_unauthenticated", false),
         default_deadline: section.time("default_deadline", seconds(15), millis(10)..=seconds(300)),
         limits: limits(section),
         tls: None,
@@ -41,8 +42,8 @@ fn limits(at: &mut Section<'_>) -> EdgeLimits {
             100_000,
         ),
         (
-            "max_requests_in_flight",
-            &mut limits.max_requests_in_flight,
+            "max_concurrent_requests",
+            &mut limits.max_concurrent_requests,
             1_000_000,
         ),
     ];
@@ -56,9 +57,9 @@ fn limits(at: &mut Section<'_>) -> EdgeLimits {
 fn times(at: &mut Section<'_>, limits: &mut EdgeLimits) {
     let waits = [
         ("handshake_timeout", &mut limits.handshake_timeout),
-        ("headers_timeout", &mut limits.headers_timeout),
-        ("body_timeout", &mut limits.body_timeout),
-        ("answer_timeout", &mut limits.answer_timeout),
+        ("first_request_timeout", &mut limits.first_request_timeout),
+        ("request_body_timeout", &mut limits.request_body_timeout),
+        ("response_write_timeout", &mut limits.response_write_timeout),
         ("keepalive_interval", &mut limits.keepalive_interval),
         ("keepalive_timeout", &mut limits.keepalive_timeout),
     ];

@@ -2,7 +2,7 @@
 //!
 //! A new knob is one line here, a field of its component, and its paragraph in
 //! `deploy/livegate.example.toml`; a test compares that file with this one. An
-//! example: `headroom` is `at.number("headroom", 0.98, Excluded(0.0), 1.0)` in
+//! example: `target_utilization` is `at.number("target_utilization", 0.98, Excluded(0.0), 1.0)` in
 //! [`quota`], so both buckets have it, 0.98 where unset, above 0 and at most 1.
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -110,7 +110,7 @@ fn quota(at: &mut Section<'_>) -> QuotaSettings {
     QuotaSettings {
         rate_per_second: rate,
         burst: at.count("burst", fifth_of(rate), 10_000),
-        headroom: at.number("headroom", 0.98, Excluded(0.0), 1.0),
+        target_utilization: at.number("target_utilization", 0.98, Excluded(0.0), 1.0),
         // One who waited for a session's whole life could wait for nothing else.
         max_wait: at.time("max_wait", seconds(10), Duration::ZERO..=SESSION_LIFE),
     }

@@ -169,7 +169,7 @@ mod tests {
         Call {
             id: Arc::from("01890a5d-ac96-774b-bcce-b302099a8057"),
             caller: CallerId::anonymous(),
-            auth_method: AuthMethod::Nothing,
+            auth_method: AuthMethod::None,
             deadline: Deadline::after(Instant::now(), Duration::from_secs(10)),
             patience: Patience::Bounded,
         }

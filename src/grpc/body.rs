@@ -1,7 +1,7 @@
 //! A request that must have arrived by a certain time.
 //!
 //! An example: a peer sends the headers of a call and then a byte each second.
-//! After 10 s the call is answered `DEADLINE_EXCEEDED`, reason `REQUEST_TOO_SLOW`,
+//! After 10 s the call is answered `DEADLINE_EXCEEDED`, reason `REQUEST_BODY_TIMEOUT`,
 //! and what had arrived of it is forgotten.
 
 use std::pin::Pin;
@@ -41,7 +41,7 @@ impl TimelyBody {
     fn too_slow(&self) -> Status {
         let limit = self.limit.as_millis();
         let message = format!("the request did not arrive within {limit} ms");
-        Explained::new(Code::DeadlineExceeded, Reason::RequestTooSlow, message)
+        Explained::new(Code::DeadlineExceeded, Reason::RequestBodyTimeout, message)
             .with("limit_ms", &limit)
             .into_status("", None, Instant::now())
     }

@@ -102,7 +102,7 @@ where
     let connection = builder(&limits, calls.clone()).serve_connection(TokioIo::new(io), calls);
     let mut connection = pin!(connection);
     let silent = async {
-        if timeout(limits.headers_timeout, begun.cancelled())
+        if timeout(limits.first_request_timeout, begun.cancelled())
             .await
             .is_ok()
         {
@@ -112,15 +112,15 @@ where
     let leaving = tokio::select! {
         ended = connection.as_mut() => return ended.into(),
         () = flooded.cancelled() => return Outcome::Flooded,
-        () = silent => Outcome::Silent,
-        () = sleep(jittered(limits.max_connection_age)) => Outcome::Aged,
+        () = silent => Outcome::NoRequest,
+        () = sleep(jittered(limits.max_connection_age)) => Outcome::MaxAge,
         () = closing.cancelled() => Outcome::Drained,
     };
     connection.as_mut().graceful_shutdown();
     let grace = async {
         match leaving {
             _ if !begun.is_cancelled() => sleep(LINGER).await,
-            Outcome::Aged => sleep(limits.max_connection_age_grace).await,
+            Outcome::MaxAge => sleep(limits.max_connection_age_grace).await,
             _ => std::future::pending().await,
         }
     };

@@ -28,41 +28,41 @@ pub(super) enum Outcome {
     /// As the peer wished.
     Closed,
     /// The peer broke the protocol, or off.
-    Broken,
+    Error,
     /// Refused: there were as many connections as there may be.
-    RefusedFull,
+    ConnectionLimit,
     /// Refused: the peer had as many as it may have.
-    RefusedPeerFull,
+    PeerConnectionLimit,
     /// No TLS came of it.
     HandshakeFailed,
     /// No TLS came of it in time.
     HandshakeTimeout,
     /// No call came in time.
-    Silent,
+    NoRequest,
     /// It was told to go for its age.
-    Aged,
+    MaxAge,
     /// It was told to go because the server leaves.
     Drained,
     /// The peer reset more calls than it may.
     Flooded,
     /// It was cut off when the server was gone.
-    CutOff,
+    Aborted,
 }
 
 impl Outcome {
     fn name(self) -> &'static str {
         match self {
             Self::Closed => "closed",
-            Self::Broken => "broken",
-            Self::RefusedFull => "refused_full",
-            Self::RefusedPeerFull => "refused_peer_full",
+            Self::Error => "error",
+            Self::ConnectionLimit => "connection_limit",
+            Self::PeerConnectionLimit => "peer_connection_limit",
             Self::HandshakeFailed => "handshake_failed",
             Self::HandshakeTimeout => "handshake_timeout",
-            Self::Silent => "silent",
-            Self::Aged => "aged",
+            Self::NoRequest => "no_request",
+            Self::MaxAge => "max_age",
             Self::Drained => "drained",
             Self::Flooded => "flooded",
-            Self::CutOff => "cut_off",
+            Self::Aborted => "aborted",
         }
     }
 }
@@ -73,7 +73,7 @@ impl From<Result<(), hyper::Error>> for Outcome {
             Ok(()) => Self::Closed,
             Err(problem) => {
                 tracing::debug!(problem = ?problem, "a connection broke");
-                Self::Broken
+                Self::Error
             }
         }
     }
@@ -82,8 +82,8 @@ impl From<Result<(), hyper::Error>> for Outcome {
 impl From<NoSeat> for Outcome {
     fn from(refused: NoSeat) -> Self {
         match refused {
-            NoSeat::Full => Self::RefusedFull,
-            NoSeat::PeerFull => Self::RefusedPeerFull,
+            NoSeat::Full => Self::ConnectionLimit,
+            NoSeat::PeerFull => Self::PeerConnectionLimit,
         }
     }
 }
@@ -115,7 +115,7 @@ impl ConnectionMetrics {
         let metrics = self.clone();
         OpenConnection {
             metrics,
-            outcome: Outcome::CutOff,
+            outcome: Outcome::Aborted,
         }
     }
 

@@ -37,7 +37,7 @@ use crate::auth::Authenticator;
 use crate::model::Deadline;
 
 /// The header under which a caller learns the id of its call.
-const CALL_ID_HEADER: &str = "x-request-id";
+const CALL_ID_HEADER: &str = "livegate-call-id";
 const TIMEOUT_HEADER: &str = "grpc-timeout";
 const STATUS_HEADER: &str = "grpc-status";
 const DETAILS_HEADER: &str = "grpc-status-details-bin";
@@ -47,7 +47,7 @@ const DETAILS_HEADER: &str = "grpc-status-details-bin";
 pub(super) struct EdgeLayer {
     pub(super) auth: Arc<Authenticator>,
     pub(super) default_deadline: Duration,
-    pub(super) body_timeout: Duration,
+    pub(super) request_body_timeout: Duration,
     pub(super) metrics: GrpcMetrics,
 }
 
@@ -137,7 +137,7 @@ impl EdgeLayer {
         if kind_of_answer(request.uri().path()) == Answered::Whole {
             let answering = request.extensions().get::<Answering>().cloned();
             let body = std::mem::take(request.body_mut());
-            *request.body_mut() = TimelyBody::within(self.body_timeout, body, answering);
+            *request.body_mut() = TimelyBody::within(self.request_body_timeout, body, answering);
         }
         if request.uri().path().starts_with(OURS) {
             let call = self.call(request, id, now).await?;
@@ -254,7 +254,7 @@ fn explain(status: &Status) -> Explained {
         Code::Internal => Explained::new(Code::InvalidArgument, Reason::InvalidRequest, message),
         Code::Unimplemented if message.is_empty() => {
             let unknown = "there is no such method";
-            Explained::new(Code::Unimplemented, Reason::MethodUnknown, unknown)
+            Explained::new(Code::Unimplemented, Reason::MethodNotFound, unknown)
         }
         code => {
             let mut explained = Explained::new(code, Reason::Bare(code), message);

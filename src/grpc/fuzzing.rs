@@ -25,7 +25,7 @@ use crate::upstream::UpstreamError;
 /// Source: gRPC over HTTP/2 leaves it to them; grpc-java and gRPC's C core take 8 KiB.
 const MOST_HEADER_BYTES: usize = 8 * 1024;
 
-/// What the edge adds to a status: `x-request-id` and its like.
+/// What the edge adds to a status: `livegate-call-id` and its like.
 const EDGE_HEADER_BYTES: usize = 256;
 
 /// Decodes and validates a `CreateSessionRequest`.

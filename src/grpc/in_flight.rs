@@ -27,7 +27,7 @@ pub(super) struct NoPlace {
 
 impl InFlight {
     pub(super) fn new(limits: &EdgeLimits) -> Self {
-        let places = || Arc::new(Semaphore::new(limits.max_requests_in_flight.get() as usize));
+        let places = || Arc::new(Semaphore::new(limits.max_concurrent_requests.get() as usize));
         Self {
             sessions: places(),
             others: places(),

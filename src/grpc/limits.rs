@@ -5,12 +5,12 @@
 //!
 //! ```text
 //! accept -- TLS ---------- first headers ------ calls ... GOAWAY ------ closed
-//!   |        handshake_     headers_timeout       |  after max_connection_age
+//!   |        handshake_     first_request_timeout       |  after max_connection_age
 //!   |        timeout                              |         |  max_connection_age_grace
 //!   max_connections, max_connections_per_peer     |
 //!                     headers -- body ------ answer ready ------ answer read
-//!                        |       body_timeout         answer_timeout
-//!                        max_requests_in_flight, max_concurrent_streams
+//!                        |       request_body_timeout         response_write_timeout
+//!                        max_concurrent_requests, max_concurrent_streams
 //! ```
 //!
 //! An example, by the defaults: 1000 peers that send as much as they may and read
@@ -30,17 +30,17 @@ pub struct EdgeLimits {
     /// Calls at once on one connection; a client that obeys HTTP/2 waits.
     pub max_concurrent_streams: NonZeroU32,
     /// Calls at once in the whole process. Beyond it they are refused with
-    /// `TOO_MANY_REQUESTS_IN_FLIGHT`. Health and reflection have as many places
+    /// `CONCURRENCY_LIMIT_EXCEEDED`. Health and reflection have as many places
     /// of their own, so that neither can keep the other out.
-    pub max_requests_in_flight: NonZeroU32,
+    pub max_concurrent_requests: NonZeroU32,
     /// From accept to the end of the TLS handshake.
     pub handshake_timeout: Duration,
     /// From there to the first call's headers.
-    pub headers_timeout: Duration,
+    pub first_request_timeout: Duration,
     /// From a call's headers to the end of its request.
-    pub body_timeout: Duration,
+    pub request_body_timeout: Duration,
     /// From the moment that an answer is ready to the peer having taken it.
-    pub answer_timeout: Duration,
+    pub response_write_timeout: Duration,
     /// How often a quiet peer is asked whether it is there.
     pub keepalive_interval: Duration,
     /// How long it may take to say so.
@@ -60,11 +60,11 @@ impl Default for EdgeLimits {
             max_connections: count(1000),
             max_connections_per_peer: count(100),
             max_concurrent_streams: count(1000),
-            max_requests_in_flight: count(10_000),
+            max_concurrent_requests: count(10_000),
             handshake_timeout: Duration::from_secs(5),
-            headers_timeout: Duration::from_secs(30),
-            body_timeout: Duration::from_secs(10),
-            answer_timeout: Duration::from_secs(10),
+            first_request_timeout: Duration::from_secs(30),
+            request_body_timeout: Duration::from_secs(10),
+            response_write_timeout: Duration::from_secs(10),
             keepalive_interval: Duration::from_secs(30),
             keepalive_timeout: Duration::from_secs(10),
             max_connection_age: Duration::from_secs(30 * 60),

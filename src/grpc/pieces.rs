@@ -2,10 +2,10 @@
 //!
 //! `hyper` hands a piece to `h2` as soon as the peer's window has room for a byte,
 //! and then counts it as sent: an answer in one piece would lie in `h2` for as long
-//! as the peer wants, out of sight of `answer_timeout`. The last byte, by itself,
+//! as the peer wants, out of sight of `response_write_timeout`. The last byte, by itself,
 //! stays with us until there is room for all before it. An example: a peer opens a
 //! window of one byte and asks for an image of 200 KB. 16 KiB of it wait in `h2`,
-//! and after `answer_timeout` the stream is reset.
+//! and after `response_write_timeout` the stream is reset.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};

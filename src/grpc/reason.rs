@@ -80,19 +80,19 @@ macro_rules! reasons {
 reasons! {
     InvalidRequest = "INVALID_REQUEST", Caller;
     MessageTooLarge = "MESSAGE_TOO_LARGE", Caller;
-    RequestTooSlow = "REQUEST_TOO_SLOW", Caller;
-    MethodUnknown = "METHOD_UNKNOWN", Caller;
+    RequestBodyTimeout = "REQUEST_BODY_TIMEOUT", Caller;
+    MethodNotFound = "METHOD_NOT_FOUND", Caller;
     ResultsDisabled = "RESULTS_DISABLED", Caller;
     CallerNotAuthenticated = "CALLER_NOT_AUTHENTICATED", Caller;
     CallerNotAllowed = "CALLER_NOT_ALLOWED", Caller;
-    ResultTokenInvalid = "SESSION_NOT_YOURS", Caller;
+    ResultTokenInvalid = "RESULT_TOKEN_INVALID", Caller;
     SessionNotFound = "SESSION_NOT_FOUND", Caller;
     RequestIdExpired = "REQUEST_ID_EXPIRED", Caller;
     RequestIdConflict = "REQUEST_ID_CONFLICT", Caller;
     CallerQuotaExhausted = "CALLER_QUOTA_EXHAUSTED", Caller;
     /// The places are taken before it is known who calls: whoever fills them is a
     /// caller, and could have others woken at night.
-    TooManyRequestsInFlight = "TOO_MANY_REQUESTS_IN_FLIGHT", Caller;
+    ConcurrencyLimitExceeded = "CONCURRENCY_LIMIT_EXCEEDED", Caller;
     DeadlineExceeded = "DEADLINE_EXCEEDED", Caller;
     UpstreamInvalidParameter = "UPSTREAM_INVALID_PARAMETER", Caller;
     QuotaExhausted = "QUOTA_EXHAUSTED", Quota;
@@ -101,7 +101,7 @@ reasons! {
     UpstreamInternal = "UPSTREAM_INTERNAL", Aws;
     UpstreamUnavailable = "UPSTREAM_UNAVAILABLE", Aws;
     UpstreamTimeout = "UPSTREAM_TIMEOUT", Aws;
-    UpstreamMalformed = "UPSTREAM_MALFORMED", Aws;
+    UpstreamInvalidResponse = "UPSTREAM_INVALID_RESPONSE", Aws;
     /// The operators wrote what AWS refuses, and every call for it fails.
     UpstreamInvalidProfile = "UPSTREAM_INVALID_PARAMETER", Livegate;
     /// Nobody else would be told of it, and mostly the account or the endpoint is wrong.

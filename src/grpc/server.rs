@@ -35,7 +35,9 @@ pub struct GrpcSettings {
     /// Where it listens; port 0: a port of the system's choice.
     pub listen: SocketAddr,
     /// Whether it may listen beyond loopback without TLS.
-    pub allow_insecure: bool,
+    pub allow_plaintext: bool,
+    /// Serve unauthenticated callers on an address that is not loopback.
+    pub allow_unauthenticated: bool,
     /// The deadline of a caller that sends none, 10 ms to 5 min.
     pub default_deadline: Duration,
     /// What peers may take of it.
@@ -80,7 +82,7 @@ impl<A: LivenessApi> Server<A> {
         let edge = EdgeLayer {
             auth: self.auth,
             default_deadline: self.default_deadline,
-            body_timeout: self.limits.body_timeout,
+            request_body_timeout: self.limits.request_body_timeout,
             metrics: self.metrics.clone(),
         };
         let door = Door {

@@ -124,7 +124,7 @@ impl Explained {
         let message = format!("{limit} calls are under way, as many as there may be");
         let mut explained = Self::new(
             Code::ResourceExhausted,
-            Reason::TooManyRequestsInFlight,
+            Reason::ConcurrencyLimitExceeded,
             message,
         )
         .come_back(ComeBack::After(TRANSIENT_DELAY));
@@ -282,7 +282,7 @@ fn upstream_code(kind: Kind) -> (Code, Reason) {
         Kind::Internal => (Code::Unavailable, Reason::UpstreamInternal),
         Kind::Unavailable => (Code::Unavailable, Reason::UpstreamUnavailable),
         Kind::Timeout => (Code::Unavailable, Reason::UpstreamTimeout),
-        Kind::Malformed => (Code::Unavailable, Reason::UpstreamMalformed),
+        Kind::InvalidResponse => (Code::Unavailable, Reason::UpstreamInvalidResponse),
         Kind::InvalidParameter => (Code::InvalidArgument, Reason::UpstreamInvalidParameter),
         Kind::AccessDenied => (Code::PermissionDenied, Reason::UpstreamAccessDenied),
         Kind::Credentials => (Code::Internal, Reason::UpstreamCredentials),

@@ -97,7 +97,7 @@ struct State {
     flooded: CancellationToken,
     resets: Mutex<Resets>,
     desk: Mutex<Option<Ticket>>,
-    answer_timeout: Duration,
+    response_write_timeout: Duration,
 }
 
 /// What belongs to a call until its stream is gone.
@@ -114,7 +114,7 @@ impl<S> Calls<S> {
             flooded: CancellationToken::new(),
             resets: Mutex::new(Resets::new(limits, Instant::now())),
             desk: Mutex::new(None),
-            answer_timeout: limits.answer_timeout,
+            response_write_timeout: limits.response_write_timeout,
         };
         let state = Arc::new(state);
         Self { house, peer, state }
@@ -148,7 +148,7 @@ where
         extensions.insert(self.peer.clone());
         extensions.insert(answering.clone());
         if place.is_none() {
-            let limit = self.house.limits.max_requests_in_flight.get();
+            let limit = self.house.limits.max_concurrent_requests.get();
             extensions.insert(NoPlace { limit });
         }
         let ticket = Ticket {
@@ -185,7 +185,7 @@ impl State {
     async fn attend(&self, stream: impl Future<Output = ()>, ticket: Ticket) {
         let unread = async {
             ticket.answering.whole().await;
-            sleep(self.answer_timeout).await;
+            sleep(self.response_write_timeout).await;
         };
         tokio::select! {
             () = stream => {}

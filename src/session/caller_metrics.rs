@@ -1,12 +1,12 @@
 //! Who uses the quota: what is counted by caller, and for how many callers.
 //!
 //! Callers that the configuration names always have a series of their own, also
-//! where a reload names them. Of all others [`MOST`] have one; beyond them all are
+//! where a reload names them. Of _overflow [`MOST`] have one; beyond them all are
 //! counted as one, under a name that no caller can have. Whoever was not seen for ten
 //! minutes makes room, and whoever is named no more begins again as one of them.
 //!
 //! An example: `payments` is named, and 40 others call. There are 34 series:
-//! `payments`, 32 of the others, and `all others` for the last 8.
+//! `payments`, 32 of the others, and `_overflow` for the last 8.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -30,7 +30,7 @@ const IDLE: Duration = Duration::from_secs(600);
 const OPERATIONS: [&str; 2] = ["create", "results"];
 
 /// A caller's name has no space.
-const OTHERS: &str = "all others";
+const OTHERS: &str = "_overflow";
 
 /// The counters of all callers. Clones are the same ones.
 #[derive(Clone, Debug, Default)]

@@ -239,7 +239,7 @@ impl OperationMetrics {
         let reason = match reason {
             RefusalReason::Quota => "quota",
             RefusalReason::CallerQuota => "caller_quota",
-            RefusalReason::DeadlineTooShort => "no_time",
+            RefusalReason::DeadlineTooShort => "deadline_too_short",
             RefusalReason::Closed => "closed",
         };
         let labels = RefusalLabels {

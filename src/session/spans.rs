@@ -59,7 +59,7 @@ fn word<E>(waited: &Result<Result<Permit, AdmissionRefused>, E>) -> &'static str
         Ok(Err(refused)) => match refused.reason {
             RefusalReason::Quota => "quota",
             RefusalReason::CallerQuota => "caller_quota",
-            RefusalReason::DeadlineTooShort => "no_time",
+            RefusalReason::DeadlineTooShort => "deadline_too_short",
             RefusalReason::Closed => "closed",
         },
         Err(_) => "deadline",

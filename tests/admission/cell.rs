@@ -124,7 +124,7 @@ impl Cell {
             quota: QuotaSettings {
                 rate_per_second: self.quota,
                 burst: NonZeroU32::new((self.quota / 10.0) as u32).unwrap_or(NonZeroU32::MIN),
-                headroom: 0.98,
+                target_utilization: 0.98,
                 max_wait: Duration::from_secs(10),
             },
             callers: QueueSettings::default(),
@@ -136,12 +136,12 @@ impl Cell {
     pub(crate) fn described(&self) -> String {
         let (quota, depth) = (self.settings().quota, self.depth());
         format!(
-            "{:?}, Q {}: AWS's bucket holds {depth}; burst {}, headroom {}, max_wait {:?}, \
+            "{:?}, Q {}: AWS's bucket holds {depth}; burst {}, target_utilization {}, max_wait {:?}, \
              deadline {DEADLINE:?}, {:?} after {:?} from each seed",
             self.tenancy,
             self.quota,
             quota.burst,
-            quota.headroom,
+            quota.target_utilization,
             quota.max_wait,
             self.counted,
             self.warm_up,

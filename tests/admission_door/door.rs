@@ -20,7 +20,7 @@ pub(crate) fn settings() -> AdmissionSettings {
         quota: QuotaSettings {
             rate_per_second: 10.0,
             burst: NonZeroU32::MIN,
-            headroom: 1.0,
+            target_utilization: 1.0,
             max_wait: 10 * SECOND,
         },
         callers: QueueSettings::default(),

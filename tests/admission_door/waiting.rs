@@ -68,7 +68,7 @@ async fn whoever_waits_in_vain_is_told_while_there_is_time_to_hear_it() {
 async fn whoever_is_overtaken_by_other_callers_is_told_at_once() {
     let door = Admission::open(settings_with(|settings| {
         settings.quota.rate_per_second = 5.0;
-        settings.quota.headroom = 1.0;
+        settings.quota.target_utilization = 1.0;
     }));
     let begun = Instant::now();
     let crowd = |name: &'static str, count: usize| {

@@ -46,7 +46,7 @@ async fn a_person_calls_with_a_token_and_a_certificate_in_files() {
         Some(7),
         "known as {SUBJECT}, and it is not theirs: {told}"
     );
-    assert!(told.contains("SESSION_NOT_YOURS"), "{told}");
+    assert!(told.contains("RESULT_TOKEN_INVALID"), "{told}");
 
     let plain = endpoint.replace("https", "http");
     let refused = run(&["create", "--endpoint", &plain, "--tls-ca", paths[0]]).await;

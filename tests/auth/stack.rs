@@ -38,7 +38,7 @@ impl Stack {
     pub(crate) async fn up(auth: AuthSettings, files: Option<&Files>) -> Self {
         let text = "grpc.listen = \"127.0.0.1:0\"\nadmin.listen = \"127.0.0.1:0\"\n\
             shutdown.lameduck = \"0s\"\nshutdown.grace = \"1s\"\nresults.enabled = true\n\
-            callers.default.allow = [\"create\", \"result\"]\n\
+            callers.default.allow = [\"create\", \"results\"]\n\
             upstream.endpoint_url = \"http://127.0.0.1:9\"";
         let mut config = Config::from_text(text).expect("right").config;
         config.auth = auth;
@@ -128,7 +128,7 @@ fn of(status: &Status) -> Told {
     let details = status.get_error_details();
     let info = details.error_info();
     let reason = info.map(|info| info.reason.as_str()).unwrap_or_default();
-    if reason == "SESSION_NOT_YOURS" {
+    if reason == "RESULT_TOKEN_INVALID" {
         return Ok(info.expect("a reason").metadata["caller"].clone());
     }
     let is_ours = status.code() == Code::Unauthenticated;

@@ -23,7 +23,7 @@ const SUBJECT_UNFIT: &str = "the token's subject must be 1 to 128 printable ASCI
 pub(crate) fn settings(mode: AuthMode, source: JwksSource) -> AuthSettings {
     AuthSettings {
         mode,
-        trusted_peers: Vec::new(),
+        trusted_proxies: Vec::new(),
         jwt: Some(JwtSettings {
             issuer: ISSUER.to_owned(),
             audience: AUDIENCE.to_owned(),

@@ -23,7 +23,7 @@ fn settings_that_cannot_stand_together_are_told_with_all_their_sources() {
         ("127.0.0.1:0", "127.0.0.1:0", true),
     ] {
         let text = format!(
-            "grpc.listen = \"{grpc}\"\nadmin.listen = \"{admin}\"\ngrpc.allow_insecure = true"
+            "grpc.listen = \"{grpc}\"\nadmin.listen = \"{admin}\"\ngrpc.allow_plaintext = true\ngrpc.allow_unauthenticated = true"
         );
         assert_eq!(Config::from_text(&text).is_ok(), together, "{text}");
     }
@@ -34,7 +34,7 @@ fn results_beyond_loopback_need_a_word_of_consent() {
     let text = |listen: &str, allow: bool| {
         format!(
             "results.enabled = true\nresults.allow_unauthenticated = {allow}\n\
-             grpc.listen = \"{listen}\"\ngrpc.allow_insecure = true"
+             grpc.listen = \"{listen}\"\ngrpc.allow_plaintext = true\ngrpc.allow_unauthenticated = true"
         )
     };
     assert!(Config::from_text(&text("127.0.0.1:1", false)).is_ok());
@@ -53,17 +53,20 @@ fn results_beyond_loopback_need_a_word_of_consent() {
 fn beyond_loopback_it_encrypts_and_knows_who_calls_or_has_a_word_of_consent() {
     let mistakes = mistakes_in("grpc.listen = \"[::]:1\"");
     assert_eq!(mistakes.len(), 2);
-    for named in ["grpc.listen", "grpc.tls.certificate", "allow_insecure"] {
+    for named in ["grpc.listen", "grpc.tls.certificate", "allow_plaintext"] {
         assert!(mistakes[0].contains(named), "{mistakes:?}");
     }
-    for named in ["grpc.listen", "auth.mode", "allow_insecure"] {
+    for named in ["grpc.listen", "auth.mode", "allow_unauthenticated"] {
         assert!(mistakes[1].contains(named), "{mistakes:?}");
     }
     let told = |text: &str| {
         let text = format!("grpc.listen = \"[::]:1\"\n{text}");
         Config::from_text(&text).map_or_else(|told| told.iter().count(), |_| 0)
     };
-    assert_eq!(told("grpc.allow_insecure = true"), 0);
+    assert_eq!(
+        told("grpc.allow_plaintext = true\ngrpc.allow_unauthenticated = true"),
+        0
+    );
     assert_eq!(told(TLS), 1);
     for (mode, with_tls, without) in [
         ("mtls", 0, 2),
@@ -72,7 +75,7 @@ fn beyond_loopback_it_encrypts_and_knows_who_calls_or_has_a_word_of_consent() {
         ("none", 1, 2),
         ("trusted-header", 1, 2),
         (
-            "trusted-header\"\nauth.trusted_peers = [\"10.0.0.0/8\"]#",
+            "trusted-header\"\nauth.trusted_proxies = [\"10.0.0.0/8\"]#",
             0,
             1,
         ),

@@ -9,11 +9,11 @@ use super::{in_a_file, mistakes_in, mistakes_of, sources};
 #[test]
 fn a_variable_overrides_the_file_and_a_set_overrides_both() {
     in_a_file(
-        "[quota.create]\nburst = 7\nheadroom = 0.5\nmax_wait = \"1s\"\n",
+        "[quota.create]\nburst = 7\ntarget_utilization = 0.5\nmax_wait = \"1s\"\n",
         |path| {
             let mut given = sources(
                 &[
-                    ("LIVEGATE_QUOTA__CREATE__HEADROOM", "0.6"),
+                    ("LIVEGATE_QUOTA__CREATE__TARGET_UTILIZATION", "0.6"),
                     ("LIVEGATE_quota__Create__max_wait", "2s"),
                 ],
                 &["quota.create.max_wait=3s", "quota.create.max_wait=4s"],
@@ -21,7 +21,7 @@ fn a_variable_overrides_the_file_and_a_set_overrides_both() {
             given.file = Some(path.to_owned());
             let loaded = Config::load(&given).expect("right sources");
             let quota = &loaded.config.create_quota;
-            assert_eq!((quota.burst.get(), quota.headroom), (7, 0.6));
+            assert_eq!((quota.burst.get(), quota.target_utilization), (7, 0.6));
             assert_eq!(quota.max_wait, Duration::from_secs(4));
             let source = |key: &str| {
                 let found = loaded
@@ -36,8 +36,8 @@ fn a_variable_overrides_the_file_and_a_set_overrides_both() {
                 format!("{}:2", path.display())
             );
             assert_eq!(
-                source("quota.create.headroom"),
-                "LIVEGATE_QUOTA__CREATE__HEADROOM"
+                source("quota.create.target_utilization"),
+                "LIVEGATE_QUOTA__CREATE__TARGET_UTILIZATION"
             );
             assert_eq!(source("quota.create.max_wait"), "--set");
         },

@@ -134,7 +134,7 @@ const MISTAKES: &[(&str, &str)] = &[
     (
         "callers.web.allow = [\"create\", \"delete\"]",
         "callers.web.allow = [\"create\", \"delete\"]: must be a list of 0 to 100 operations, \
-             each one of \"create\", \"result\"",
+             each one of \"create\", \"results\"",
     ),
     (
         "callers.web.buckets = [\"no bucket\"]",

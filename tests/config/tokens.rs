@@ -30,7 +30,7 @@ fn tokens_need_an_issuer_an_audience_and_one_place_for_their_keys() {
         );
     }
     let loaded = from(&format!(
-        "{mode}\nauth.trusted_peers = [\"10.0.0.7\", \"fd00::/8\"]\nauth.jwt.issuer = \"i\"\n\
+        "{mode}\nauth.trusted_proxies = [\"10.0.0.7\", \"fd00::/8\"]\nauth.jwt.issuer = \"i\"\n\
          auth.jwt.audience = \"a\"\nauth.jwt.jwks_url = \"https://h/k\"\n\
          auth.jwt.jwks_ca_file = \"/ca\"\nauth.jwt.algorithms = [\"ES256\", \"EdDSA\"]"
     ));

@@ -49,7 +49,7 @@ fn the_first_value_beyond_a_bound_is_refused_and_the_bound_is_not() {
         ("upstream.attempt_timeout", "\"60s\"", "\"61s\""),
         ("quota.create.rate_per_second", "10000", "10000.1"),
         ("quota.create.rate_per_second", "0.001", "0.000999"),
-        ("quota.results.headroom", "1", "1.01"),
+        ("quota.results.target_utilization", "1", "1.01"),
         ("quota.results.max_wait", "\"0s\"", "\"181s\""),
         ("retry.budget_ratio", "0", "-0.1"),
         ("shutdown.grace", "\"10m\"", "\"601s\""),
@@ -93,7 +93,7 @@ fn a_section_that_does_not_exist_or_is_a_value_is_refused() {
         ["<text>:1: callers.weight = 5: must be a section, with keys of its own"]
     );
     assert_eq!(
-        mistakes_in("[qouta.create]\nburst = 1\nheadroom = 1").len(),
+        mistakes_in("[qouta.create]\nburst = 1\ntarget_utilization = 1").len(),
         2
     );
 }

@@ -31,7 +31,8 @@ def test_three_replicas_ask_who_calls() -> None:
 
 def test_a_certificate_and_a_token_are_needed(manifests: Manifests) -> None:
     assert manifests.config["auth"]["mode"] == "mtls+jwt"
-    assert "allow_insecure" not in manifests.config["grpc"]
+    assert "allow_plaintext" not in manifests.config["grpc"]
+    assert "allow_unauthenticated" not in manifests.config["grpc"]
 
 
 def test_nobody_is_allowed_anything_unnamed(manifests: Manifests) -> None:

@@ -17,9 +17,9 @@ MAX_PER_PEER = 50
 SHORT = {
     "grpc.max_connections_per_peer": MAX_PER_PEER,
     "grpc.max_concurrent_streams": 200,
-    "grpc.headers_timeout": "1s",
-    "grpc.body_timeout": "1s",
-    "grpc.answer_timeout": "1s",
+    "grpc.first_request_timeout": "1s",
+    "grpc.request_body_timeout": "1s",
+    "grpc.response_write_timeout": "1s",
     "grpc.keepalive_interval": "1s",
     "grpc.keepalive_timeout": "1s",
 }

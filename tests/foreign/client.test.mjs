@@ -83,7 +83,7 @@ before(async () => {
     `grpc.listen = "${address}"
      admin.listen = "${admin}"
      upstream.endpoint_url = "http://${simulator}"
-     quota.create = { rate_per_second = 1.0, burst = 1, headroom = 1.0, max_wait = "100ms" }
+     quota.create = { rate_per_second = 1.0, burst = 1, target_utilization = 1.0, max_wait = "100ms" }
      shutdown = { lameduck = "0s", grace = "5s" }
     `,
   );

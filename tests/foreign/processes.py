@@ -146,7 +146,7 @@ class Server(Process):
     QUICK = {
         "quota.create.rate_per_second": 1000.0,
         "quota.create.burst": 1000,
-        "quota.create.headroom": 1.0,
+        "quota.create.target_utilization": 1.0,
         "adaptive.enabled": False,
         "shutdown.lameduck": "0s",
         "shutdown.grace": "5s",

@@ -40,7 +40,7 @@ def test_an_unknown_method_is_refused_with_a_reason(serve, connect):
         refusal = refused(lambda call=call: call(empty_pb2.Empty().SerializeToString(), timeout=5))
 
         assert refusal.code == grpc.StatusCode.UNIMPLEMENTED
-        assert refusal.reason == "METHOD_UNKNOWN"
+        assert refusal.reason == "METHOD_NOT_FOUND"
 
 
 def test_an_oversized_message_is_refused_with_a_reason(serve, connect):

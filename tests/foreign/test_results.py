@@ -74,7 +74,7 @@ def test_a_result_is_for_the_caller_and_the_subject_who_asked(serve, connect, si
     refusals = [refused(lambda client=client, fields=fields: client.result(**fields)) for client, fields in forgeries]
 
     assert {refusal.code for refusal in refusals} == {grpc.StatusCode.PERMISSION_DENIED}
-    assert {refusal.reason for refusal in refusals} == {"SESSION_NOT_YOURS"}
+    assert {refusal.reason for refusal in refusals} == {"RESULT_TOKEN_INVALID"}
     assert len({refusal.message for refusal in refusals}) == 1
     assert simulator.results() == 0
     assert payments.result(**right).session_id == session.session_id
@@ -104,7 +104,7 @@ def test_a_token_survives_a_restart_and_a_rotation_with_keys_and_not_without(ser
     assert connect(rotated).result(**right).session_id == session.session_id
     for server in (dropped, unset):
         refusal = refused(lambda server=server: connect(server).result(**right))
-        assert refusal.reason == "SESSION_NOT_YOURS"
+        assert refusal.reason == "RESULT_TOKEN_INVALID"
     assert "results.token_key_files is not set" in unset.log.read_text()
     assert "token_key_files" not in rotated.log.read_text()
 

@@ -79,7 +79,7 @@ pub(crate) fn quota(rate_per_second: f64, burst: u32) -> QuotaSettings {
     QuotaSettings {
         rate_per_second,
         burst: count(burst),
-        headroom: 1.0,
+        target_utilization: 1.0,
         max_wait: Duration::from_secs(10),
     }
 }

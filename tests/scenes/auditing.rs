@@ -145,7 +145,7 @@ async fn a_result_that_is_read_and_one_that_is_refused_leave_a_line_each() {
     assert_eq!(lines[2]["event"], "refused");
     assert_eq!(lines[2]["caller"], "stranger");
     assert_eq!(lines[2]["code"], "PERMISSION_DENIED");
-    assert_eq!(lines[2]["reason"], "SESSION_NOT_YOURS");
+    assert_eq!(lines[2]["reason"], "RESULT_TOKEN_INVALID");
     for line in &lines {
         assert_eq!(line["session_digest"], session_digest);
     }

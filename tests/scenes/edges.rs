@@ -25,7 +25,7 @@ async fn an_unknown_method_is_told_to_be_unknown() {
             .send(path, Bytes::new())
             .await
             .unwrap_err();
-        let expected = (Code::Unimplemented, "METHOD_UNKNOWN");
+        let expected = (Code::Unimplemented, "METHOD_NOT_FOUND");
         assert_eq!(told.what(), expected, "{path}");
     }
 }

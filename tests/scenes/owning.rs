@@ -14,7 +14,7 @@ use crate::harness::aws::{created, reads};
 use crate::harness::pipes::{Livegate, REGION, Setup, quota};
 use crate::harness::tokens::{Owner, key};
 
-const NOT_YOURS: (Code, &str) = (Code::PermissionDenied, "SESSION_NOT_YOURS");
+const NOT_YOURS: (Code, &str) = (Code::PermissionDenied, "RESULT_TOKEN_INVALID");
 
 fn of_jane(request_id: &str) -> v1::CreateSessionRequest {
     v1::CreateSessionRequest {

@@ -78,7 +78,7 @@ async fn a_failure_is_trailers_only_as_stock_clients_want_it_to_retry() {
     let answer = post(&livegate, EMPTY, &[("grpc-timeout", "0m")]).await;
     assert_eq!(answer.status(), 200);
     assert_eq!(header(answer.headers(), "content-type"), "application/grpc");
-    assert_eq!(header(answer.headers(), "x-request-id").len(), 36);
+    assert_eq!(header(answer.headers(), "livegate-call-id").len(), 36);
     assert!(
         answer.body().is_end_stream(),
         "there is nothing behind the headers"

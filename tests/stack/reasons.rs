@@ -161,10 +161,13 @@ async fn a_profile_that_aws_refuses_is_ours_and_a_callers_own_settings_are_its()
 
 #[tokio::test]
 async fn a_call_that_never_reached_a_handler_is_counted_too() {
-    let set = ["grpc.max_requests_in_flight=1", "grpc.body_timeout=100ms"];
+    let set = [
+        "grpc.max_concurrent_requests=1",
+        "grpc.request_body_timeout=100ms",
+    ];
     let process = Process::up(at_once(), &set).await;
     let slow = without_a_message(process.channel()).await;
-    assert_eq!(reason(&slow), "REQUEST_TOO_SLOW");
+    assert_eq!(reason(&slow), "REQUEST_BODY_TIMEOUT");
     process.play("create:hang");
     let caller = process.caller();
     let hanging = tokio::spawn({
@@ -180,10 +183,10 @@ async fn a_call_that_never_reached_a_handler_is_counted_too() {
         .await
         .expect("the only place is taken");
     let refused = caller.create().await.unwrap_err();
-    assert_eq!(refused.reason, "TOO_MANY_REQUESTS_IN_FLIGHT");
+    assert_eq!(refused.reason, "CONCURRENCY_LIMIT_EXCEEDED");
     let expected = counts([
-        ("CreateSession REQUEST_TOO_SLOW caller", 1),
-        ("CreateSession TOO_MANY_REQUESTS_IN_FLIGHT caller", 1),
+        ("CreateSession REQUEST_BODY_TIMEOUT caller", 1),
+        ("CreateSession CONCURRENCY_LIMIT_EXCEEDED caller", 1),
     ]);
     assert_eq!(failures(&process).await, expected);
     hanging.abort();

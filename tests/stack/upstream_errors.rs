@@ -59,12 +59,12 @@ async fn what_passes_is_tried_again() {
 #[rustfmt::skip]
 async fn a_success_that_cannot_be_read_is_no_success() {
     hold(&[
-        ("no-session-id/200", Code::Unavailable, "UPSTREAM_MALFORMED", 2),
-        ("bad-session-id/200", Code::Unavailable, "UPSTREAM_MALFORMED", 2),
-        ("empty/200", Code::Unavailable, "UPSTREAM_MALFORMED", 2),
-        ("html/200", Code::Unavailable, "UPSTREAM_MALFORMED", 2),
-        ("xml/200", Code::Unavailable, "UPSTREAM_MALFORMED", 2),
-        ("cut-off/200", Code::Unavailable, "UPSTREAM_MALFORMED", 2),
+        ("no-session-id/200", Code::Unavailable, "UPSTREAM_INVALID_RESPONSE", 2),
+        ("bad-session-id/200", Code::Unavailable, "UPSTREAM_INVALID_RESPONSE", 2),
+        ("empty/200", Code::Unavailable, "UPSTREAM_INVALID_RESPONSE", 2),
+        ("html/200", Code::Unavailable, "UPSTREAM_INVALID_RESPONSE", 2),
+        ("xml/200", Code::Unavailable, "UPSTREAM_INVALID_RESPONSE", 2),
+        ("cut-off/200", Code::Unavailable, "UPSTREAM_INVALID_RESPONSE", 2),
     ])
     .await;
 }

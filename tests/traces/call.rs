@@ -61,7 +61,7 @@ pub(crate) fn traceparent(flags: &str) -> String {
 }
 
 fn call_id<T>(response: &Response<T>) -> String {
-    let id = response.metadata().get("x-request-id");
+    let id = response.metadata().get("livegate-call-id");
     let id = id.expect("every answer has it").to_str();
     id.expect("ASCII").to_owned()
 }

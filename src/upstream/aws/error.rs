@@ -37,7 +37,7 @@ where
         SdkError::TimeoutError(_) => Kind::Timeout,
         SdkError::ServiceError(_) => classify(code, http_status),
         SdkError::ResponseError(_) if http_status.is_some_and(|s| (200..300).contains(&s)) => {
-            Kind::Malformed
+            Kind::InvalidResponse
         }
         SdkError::ResponseError(_) => classify(None, http_status),
         _ if names_credentials(error) => Kind::Credentials,
@@ -113,7 +113,7 @@ fn by_status(status: u16) -> Kind {
         403 => Kind::AccessDenied,
         500 => Kind::Internal,
         501..=599 => Kind::Unavailable,
-        200..=299 => Kind::Malformed,
+        200..=299 => Kind::InvalidResponse,
         _ => Kind::Unknown,
     }
 }
@@ -177,7 +177,7 @@ mod tests {
             (None, Some(404), Kind::Unknown),
             (None, Some(500), Kind::Internal),
             (None, Some(503), Kind::Unavailable),
-            (None, Some(200), Kind::Malformed),
+            (None, Some(200), Kind::InvalidResponse),
             (None, None, Kind::Unavailable),
         ];
         for (code, status, kind) in rows {

@@ -14,7 +14,7 @@ pub(super) fn session_id(text: &str) -> Result<SessionId, UpstreamError> {
     SessionId::parse(text).map_err(|_| UpstreamError {
         message: Some("the answer names no session".to_owned()),
         http_status: Some(200),
-        ..UpstreamError::bare(UpstreamErrorKind::Malformed)
+        ..UpstreamError::bare(UpstreamErrorKind::InvalidResponse)
     })
 }
 

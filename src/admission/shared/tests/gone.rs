@@ -22,7 +22,7 @@ fn settings(rate: f64) -> AdmissionSettings {
         quota: QuotaSettings {
             rate_per_second: rate,
             burst: NonZeroU32::new(5).expect("not zero"),
-            headroom: 1.0,
+            target_utilization: 1.0,
             max_wait: 10 * SECOND,
         },
         callers: QueueSettings::default(),
