@@ -1,17 +1,17 @@
-//! The paths that a module names, by `use` or in place.
+//! The paths that a module refers to, in `use` declarations and in expressions.
 
-use super::lexer::Token;
+use super::tokens::Token;
 
-/// A path to somewhere else.
+/// A path out of its module.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Import {
-    /// Of ours from the crate's root, `session::words`; of others as written.
+    /// From the crate's root for our own modules (`session::create`), as written for others.
     pub(crate) path: String,
     pub(crate) ours: bool,
     pub(crate) line: usize,
 }
 
-/// All paths in `tokens` that lead out of one name, as seen from `module`.
+/// Returns all paths of more than one segment in `tokens`, resolved from `module`.
 pub(crate) fn imports(tokens: &[Token], module: &str) -> Vec<Import> {
     let mut found = Vec::new();
     let mut at = 0;
@@ -35,7 +35,7 @@ pub(crate) fn imports(tokens: &[Token], module: &str) -> Vec<Import> {
     resolved.collect()
 }
 
-/// Reads a `use` tree that begins at `at`, below `above`; says where it ends.
+/// Reads a `use` tree that begins at `at`, below `above`, and returns where it ends.
 fn tree(
     tokens: &[Token],
     mut at: usize,
@@ -59,7 +59,7 @@ fn tree(
             at = tree(tokens, at, &whole, found);
         }
         while !matches!(tokens[at].text.as_str(), "," | "}") {
-            // `as Name`, which renames and leads nowhere, or `*`.
+            // `as Name`, or `*`.
             at += 1;
         }
         if tokens[at].text == "}" {
@@ -68,7 +68,7 @@ fn tree(
     }
 }
 
-/// The words that are joined by `::` from `at` on, and where they end.
+/// Returns the segments that `::` joins from `at` on, and where they end.
 fn path(tokens: &[Token], mut at: usize) -> (Vec<String>, usize) {
     let mut words = Vec::new();
     while tokens.get(at).is_some_and(is_word) {
@@ -93,7 +93,7 @@ fn is_word(token: &Token) -> bool {
         .starts_with(|c: char| c.is_alphabetic() || c == '_')
 }
 
-/// Where a path leads, and whether that is ours.
+/// Returns the absolute path and whether it is in this crate.
 fn resolve(path: &[String], module: &str) -> Option<(String, bool)> {
     let mut own: Vec<&str> = module.split("::").collect();
     let mut rest = path;

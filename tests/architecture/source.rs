@@ -1,21 +1,21 @@
-//! A file of the crate, without its tests: whoever tests may see more.
+//! The source files of the crate, without tests: tests may import anything.
 
 use std::path::{Path, PathBuf};
 
-use super::lexer::{self, Token};
 use super::paths::{self, Import};
+use super::tokens::{self, Token};
 
-/// No file is as long as this.
+/// The number of lines that no file may reach, test modules excluded.
 const TOO_LONG: usize = 300;
 
 pub(crate) struct Source {
-    /// From the root of the package: `src/grpc/edge.rs`.
+    /// The path from the package's root, such as `src/grpc/status.rs`.
     pub(crate) file: String,
     pub(crate) text: String,
 }
 
 impl Source {
-    /// All files below `src` that are not tests.
+    /// Reads all files below `src`, except test modules.
     pub(crate) fn all() -> Vec<Self> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let mut files = Vec::new();
@@ -26,64 +26,58 @@ impl Source {
             text: std::fs::read_to_string(&path).unwrap(),
         };
         let sources = files.into_iter().map(read);
-        sources
-            .filter(|source| !source.is_a_test_module())
-            .collect()
+        sources.filter(|source| !source.is_test_module()).collect()
     }
 
-    fn is_a_test_module(&self) -> bool {
+    fn is_test_module(&self) -> bool {
         self.file.ends_with("/tests.rs") || self.file.contains("/tests/")
     }
 
-    /// Its module, as in `grpc::edge`.
+    /// Returns the module path, such as `grpc::status`.
     pub(crate) fn module(&self) -> String {
         let path = self.file.trim_start_matches("src/").trim_end_matches(".rs");
         path.replace('/', "::")
     }
 
-    /// What it imports: of ours without `crate::`, of others as written.
+    /// Returns the module of the top level that this file belongs to.
+    pub(crate) fn room(&self) -> String {
+        self.module().split("::").next().unwrap().to_owned()
+    }
+
+    pub(crate) fn tokens(&self) -> Vec<Token> {
+        tokens::tokens(&self.text)
+    }
+
     pub(crate) fn imports(&self) -> Vec<Import> {
         paths::imports(&self.tokens(), &self.module())
     }
 
-    /// The rules of form that it breaks.
-    pub(crate) fn malformed(&self) -> Vec<String> {
-        let mut broken = Vec::new();
-        let mut note = |line: usize, rule: &str| {
-            broken.push(format!("{}:{line}: {rule}", self.file));
+    /// Returns the layout rules that this file breaks.
+    pub(crate) fn layout_violations(&self) -> Vec<String> {
+        let mut violations = Vec::new();
+        let mut add = |line: usize, rule: &str| {
+            violations.push(format!("{}:{line}: {rule}", self.file));
         };
         if !self.text.starts_with("//!") {
-            note(1, "a module opens with //!, what it is for");
+            add(1, "a module starts with a //! comment");
         }
         if self.file.ends_with("/mod.rs") {
-            note(1, "a module is foo.rs beside foo/, never mod.rs");
+            add(1, "a module is foo.rs beside foo/, never mod.rs");
         }
-        let lines = self.length();
+        let lines = self.lines_without_tests();
         if lines >= TOO_LONG {
-            note(lines, "a file has less than 300 lines, tests apart");
+            add(lines, "a file has fewer than 300 lines, tests excluded");
         }
-        broken
+        violations
     }
 
-    /// Its lines, those of its test modules apart.
-    fn length(&self) -> usize {
-        let tested: usize = lexer::test_items(&lexer::tokens(&self.text))
-            .iter()
-            .map(|(from, to)| to - from + 1)
-            .sum();
-        self.text.lines().count() - tested
-    }
-
-    fn tokens(&self) -> Vec<Token> {
-        let tokens = lexer::tokens(&self.text);
-        let tested = lexer::test_items(&tokens);
-        let is_tested = |line| {
-            tested
-                .iter()
-                .any(|(from, to)| (*from..=*to).contains(&line))
-        };
-        let kept = tokens.into_iter();
-        kept.filter(|token| !is_tested(token.line)).collect()
+    /// Counts the lines up to the first test item; test modules stand at the end of a file.
+    fn lines_without_tests(&self) -> usize {
+        let mut lines = self.text.lines();
+        lines
+            .by_ref()
+            .take_while(|line| *line != "#[cfg(test)]")
+            .count()
     }
 }
 
