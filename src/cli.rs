@@ -8,9 +8,12 @@
 
 pub mod call;
 pub mod check_config;
+#[cfg(feature = "simulator")]
 pub mod demo;
+mod duration;
 mod out;
 pub mod serve;
+#[cfg(feature = "simulator")]
 pub mod simulate;
 pub mod sources;
 mod target;
@@ -21,9 +24,11 @@ use clap::{Parser, Subcommand};
 
 use self::call::{CreateArgs, ResultArgs};
 use self::check_config::CheckConfigArgs;
+#[cfg(feature = "simulator")]
 use self::demo::DemoArgs;
 use self::out::ReaderLeft;
 use self::serve::ServeArgs;
+#[cfg(feature = "simulator")]
 use self::simulate::SimulateArgs;
 
 pub use self::out::complain;
@@ -42,8 +47,10 @@ enum Command {
     Serve(ServeArgs),
     /// Show the service at work, in front of the embedded simulator: no AWS
     /// account and no configuration needed
+    #[cfg(feature = "simulator")]
     Demo(DemoArgs),
     /// Run the embedded Rekognition alone, for tests
+    #[cfg(feature = "simulator")]
     Simulate(SimulateArgs),
     /// Say every mistake of a configuration at once, or print all of it with
     /// the source of each value
@@ -63,7 +70,9 @@ impl Cli {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         let ended = match self.command {
             Command::Serve(args) => serve::run(&args).await,
+            #[cfg(feature = "simulator")]
             Command::Demo(args) => demo::run(&args).await,
+            #[cfg(feature = "simulator")]
             Command::Simulate(args) => simulate::run(args).await.map(|()| ExitCode::SUCCESS),
             Command::CheckConfig(args) => check_config::run(&args).await,
             Command::Create(args) => call::create(args).await,

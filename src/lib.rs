@@ -110,7 +110,6 @@ pub mod result_token;
 pub mod retry;
 pub mod session;
 pub mod shutdown;
-pub mod simulator;
 pub mod store;
 pub mod telemetry;
 pub mod upstream;

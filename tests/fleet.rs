@@ -12,7 +12,7 @@ use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use livegate::simulator::{Limit, Settings, Simulator, SimulatorHandle};
+use livegate_simulator::{Limit, Settings, Simulator, SimulatorHandle};
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::{CancellationToken, DropGuard};

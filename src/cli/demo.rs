@@ -13,6 +13,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use livegate_simulator::{Limit, Settings, Simulator};
 use tokio_util::sync::CancellationToken;
 
 use self::burst::CallOutcome;
@@ -25,7 +26,6 @@ use crate::auth::AuthMode;
 use crate::config::Config;
 use crate::grpc::client::Client;
 use crate::shutdown::ShutdownSignals;
-use crate::simulator::{self, Limit, Simulator};
 use crate::upstream::aws::Credentials;
 
 /// The quota of the demonstration, in calls a second, and its burst.
@@ -81,13 +81,13 @@ pub async fn run(args: &DemoArgs) -> anyhow::Result<ExitCode> {
 
 async fn simulator(config: &Config) -> anyhow::Result<Simulator> {
     let limit = Limit::new(QUOTA, BURST)?;
-    let settings = simulator::Settings {
+    let settings = Settings {
         profile: config.simulator.profile.parse()?,
         create: limit,
         // Other ids at each run, or one run's session would look like another's.
         seed: fastrand::u64(..),
         faults: vec!["create:ThrottlingException/400".parse()?],
-        ..simulator::Settings::default()
+        ..Settings::default()
     };
     // Another program may have the usual port: any other will do here.
     let usual = Simulator::bind(config.simulator.listen, settings.clone()).await;

@@ -6,15 +6,14 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Args;
+use livegate_simulator::{
+    ACCESS_KEY, Fault, Lifetimes, Limit, Profile, SECRET_KEY, Settings, Simulator, Stats,
+};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+use super::duration::duration;
 use super::out::say;
-use crate::simulator::{
-    ACCESS_KEY, Fault, Lifetimes, Limit, Profile, SECRET_KEY, Settings, Simulator, Stats,
-};
-
-const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Answers as Amazon Rekognition does, on this machine
 ///
@@ -166,14 +165,6 @@ fn latency(text: &str) -> Result<RangeInclusive<Duration>, String> {
         return Err("must not begin above its end".to_owned());
     }
     Ok(least..=most)
-}
-
-pub(super) fn duration(text: &str) -> Result<Duration, String> {
-    let parsed = humantime::parse_duration(text);
-    parsed
-        .ok()
-        .filter(|duration| *duration <= LONGEST)
-        .ok_or_else(|| format!("{text:?} must be a number with a unit, such as 50ms, at most 24h"))
 }
 
 #[cfg(test)]

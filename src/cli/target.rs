@@ -33,7 +33,7 @@ pub(super) struct Target {
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
     /// The deadline of the call
-    #[arg(long, value_name = "DURATION", default_value = "15s", value_parser = super::simulate::duration)]
+    #[arg(long, value_name = "DURATION", default_value = "15s", value_parser = super::duration::duration)]
     timeout: Duration,
     /// Print one JSON object instead of lines
     #[arg(long)]

@@ -43,6 +43,7 @@ const FORBIDDEN: &[(&str, &str, &str)] = &[
     ("retry.rs", "use ::aws_config::load;", "only upstream::aws may use aws_config"),
     ("upstream.rs", "use aws_sdk_rekognition as sdk;", "only upstream::aws may use"),
     ("admission/queue.rs", "use governor::Quota;", "only admission::local, admission::clock may use"),
+    ("app.rs", "use livegate_simulator::Simulator;", "only cli may use livegate_simulator"),
     ("session.rs", "pub use backon::Retryable;", "only retry may use backon"),
 ];
 

@@ -42,8 +42,12 @@ fn every_visible_type_name_is_defined_once() {
 
 #[test]
 fn every_file_is_short_and_has_a_module_comment() {
-    let sources = Source::all();
-    let violations: Vec<_> = sources.iter().flat_map(Source::layout_violations).collect();
+    let sources = [Source::all(), Source::of_other_packages()];
+    let violations: Vec<_> = sources
+        .iter()
+        .flatten()
+        .flat_map(Source::layout_violations)
+        .collect();
     assert!(violations.is_empty(), "\n{}", violations.join("\n"));
 }
 

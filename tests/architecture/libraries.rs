@@ -9,7 +9,11 @@ struct Library {
     modules: &'static [&'static str],
 }
 
-const LIBRARIES: [Library; 9] = [
+const LIBRARIES: [Library; 10] = [
+    Library {
+        crates: &["livegate_simulator"],
+        modules: &["cli"],
+    },
     Library {
         crates: &["opentelemetry", "tracing_opentelemetry"],
         modules: &["telemetry"],

@@ -17,9 +17,23 @@ pub(crate) struct Source {
 impl Source {
     /// Reads all files below `src`, except test modules.
     pub(crate) fn all() -> Vec<Self> {
+        Self::below("src")
+    }
+
+    /// Reads the same files of the packages in `crates`.
+    pub(crate) fn of_other_packages() -> Vec<Self> {
+        let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("crates");
+        let packages = std::fs::read_dir(crates).unwrap();
+        let names = packages.map(|package| package.unwrap().file_name().into_string().unwrap());
+        names
+            .flat_map(|name| Self::below(&format!("crates/{name}/src")))
+            .collect()
+    }
+
+    fn below(folder: &str) -> Vec<Self> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let mut files = Vec::new();
-        collect(&root.join("src"), &mut files);
+        collect(&root.join(folder), &mut files);
         files.sort();
         let read = |path: PathBuf| Self {
             file: path.strip_prefix(root).unwrap().display().to_string(),

@@ -5,8 +5,8 @@ use std::net::TcpListener;
 use std::process::Stdio;
 use std::time::Duration;
 
-use livegate::simulator::SimulatorHandle;
 use livegate::store::StoreSettings;
+use livegate_simulator::SimulatorHandle;
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use livegate::simulator::{Limit, Settings, Simulator, SimulatorHandle};
+use livegate_simulator::{Limit, Settings, Simulator, SimulatorHandle};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStderr, Command};

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use livegate::grpc::v1;
-use livegate::simulator::{Profile, Settings};
+use livegate_simulator::{Profile, Settings};
 use tonic::Code;
 
 use super::process::{LONGEST, Process, at_once};

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use livegate::app::{AppError, Livegate};
 use livegate::config::{Config, Sources};
-use livegate::simulator::{Lifetimes, Limit, Settings, Simulator, SimulatorHandle};
 use livegate::upstream::aws::Credentials;
+use livegate_simulator::{Lifetimes, Limit, Settings, Simulator, SimulatorHandle};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use livegate_simulator::Stats;
+
 use super::burst::CallOutcome;
 use crate::cli::out::say;
-use crate::simulator::Stats;
 
 /// Prints what became of the calls, by caller, and why some were refused.
 pub(super) fn print(outcomes: &[CallOutcome], stats: &Stats) -> anyhow::Result<()> {

@@ -1,7 +1,7 @@
 //! Quota, script, chance and sessions together, on a clock of the test's own.
 
 use super::*;
-use crate::simulator::limit::Limit;
+use crate::limit::Limit;
 
 fn settings(faults: &[&str]) -> Settings {
     Settings {

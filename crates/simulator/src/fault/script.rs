@@ -4,27 +4,27 @@ use std::collections::VecDeque;
 use std::num::NonZeroU32;
 
 use super::{Count, Effect, Fault};
-use crate::simulator::operation::{Operation, PerOperation};
+use crate::operation::{Operation, PerOperation};
 
 /// Faults in the order in which they were enqueued; a call takes the first.
 #[derive(Debug, Default)]
-pub(in crate::simulator) struct Script {
+pub(crate) struct Script {
     queues: PerOperation<VecDeque<Fault>>,
 }
 
 impl Script {
-    pub(in crate::simulator) fn enqueue(&mut self, faults: impl IntoIterator<Item = Fault>) {
+    pub(crate) fn enqueue(&mut self, faults: impl IntoIterator<Item = Fault>) {
         for fault in faults {
             self.queues.of(fault.operation).push_back(fault);
         }
     }
 
-    pub(in crate::simulator) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.queues = PerOperation::default();
     }
 
     /// The effect on the next call, which takes one of its fault's counts.
-    pub(in crate::simulator) fn next(&mut self, operation: Operation) -> Option<Effect> {
+    pub(crate) fn next(&mut self, operation: Operation) -> Option<Effect> {
         let queue = self.queues.of(operation);
         let fault = queue.front_mut()?;
         let effect = fault.effect.clone();

@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::simulator::refusal::Refusal;
+use crate::refusal::Refusal;
 
 /// An object somewhere in the document.
 pub(super) struct Structure<'a> {

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::Session;
 use super::outcome::Status;
-use crate::simulator::request::{Output, Parameters, Preference};
+use crate::request::{Output, Parameters, Preference};
 
 /// A valid JPEG, in base64 as the wire has it.
 const IMAGE: &str = "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDABsSFBcUERsXFhceHBsgKEIrKCUlKFE6PTBCYFVlZF9V\

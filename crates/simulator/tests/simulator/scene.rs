@@ -8,7 +8,7 @@ use aws_sdk_rekognition::config::{BehaviorVersion, Config, Credentials, Region};
 use aws_sdk_rekognition::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
-use livegate::simulator::{Fault, Lifetimes, Settings, Simulator, SimulatorHandle};
+use livegate_simulator::{Fault, Lifetimes, Settings, Simulator, SimulatorHandle};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;

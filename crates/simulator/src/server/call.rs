@@ -11,12 +11,12 @@ use uuid::Uuid;
 
 use super::connection::HangUp;
 use super::{Shared, body};
-use crate::simulator::model::{Outcome, Plan};
-use crate::simulator::operation::Operation;
-use crate::simulator::refusal::Refusal;
-use crate::simulator::reply::Reply;
-use crate::simulator::sigv4::{Signed, Verifier};
-use crate::simulator::{ACCESS_KEY, SECRET_KEY};
+use crate::model::{Outcome, Plan};
+use crate::operation::Operation;
+use crate::refusal::Refusal;
+use crate::reply::Reply;
+use crate::sigv4::{Signed, Verifier};
+use crate::{ACCESS_KEY, SECRET_KEY};
 
 const VERIFIER: Verifier = Verifier {
     access_key: ACCESS_KEY,

@@ -7,7 +7,7 @@ use http::request::Parts;
 use http::{HeaderValue, Response, StatusCode};
 
 use super::{Shared, body};
-use crate::simulator::fault::{Fault, FaultError};
+use crate::fault::{Fault, FaultError};
 
 /// Where the paths of this module begin; AWS has none of them.
 pub(super) const PREFIX: &str = "/_simulator/";

@@ -13,7 +13,7 @@ use aws_sdk_rekognition::types::{
     CreateFaceLivenessSessionRequestSettings as SessionSettings, LivenessOutputConfig,
     LivenessSessionStatus,
 };
-use livegate::simulator::{Lifetimes, Limit, Settings};
+use livegate_simulator::{Lifetimes, Limit, Settings};
 
 use scene::{at_once, client, create, scene, told};
 

@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use crate::simulator::refusal::Refusal;
+use crate::refusal::Refusal;
 
 /// A text's bounds, in characters, and its anchored pattern.
 pub(super) struct CheckedText {

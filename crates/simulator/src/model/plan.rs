@@ -5,20 +5,20 @@ use std::time::Duration;
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::simulator::fault::{Act, Effect};
-use crate::simulator::refusal::Refusal;
-use crate::simulator::reply::Reply;
+use crate::fault::{Act, Effect};
+use crate::refusal::Refusal;
+use crate::reply::Reply;
 
 /// What shall happen to a call: after `wait`, the `outcome`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::simulator) struct Plan {
-    pub(in crate::simulator) wait: Duration,
-    pub(in crate::simulator) outcome: Outcome,
+pub(crate) struct Plan {
+    pub(crate) wait: Duration,
+    pub(crate) outcome: Outcome,
 }
 
 /// How a call ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::simulator) enum Outcome {
+pub(crate) enum Outcome {
     Reply(Reply),
     /// The connection is reset.
     Reset,

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use futures_util::stream;
 use tokio::time::timeout;
 
-use crate::simulator::refusal::Refusal;
+use crate::refusal::Refusal;
 
 const MAX_BODY: usize = 64 * 1024;
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);

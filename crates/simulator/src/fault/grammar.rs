@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use super::{Act, Count, Effect, ErrorAnswer, Fault, Page};
-use crate::simulator::operation::Operation;
+use crate::operation::Operation;
 
 const MAX_COUNT: u32 = 1_000_000;
 const MAX_DURATION: Duration = Duration::from_secs(60 * 60);

@@ -32,7 +32,7 @@
 //!
 //! ```no_run
 //! # async fn example() -> std::io::Result<()> {
-//! use livegate::simulator::{Settings, Simulator};
+//! use livegate_simulator::{Settings, Simulator};
 //! use tokio_util::sync::CancellationToken;
 //!
 //! let simulator = Simulator::bind("127.0.0.1:0", Settings::default()).await?;

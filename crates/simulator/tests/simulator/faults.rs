@@ -1,6 +1,6 @@
 //! What goes wrong by order and by profile, as the SDK sees it.
 
-use livegate::simulator::{Profile, Settings};
+use livegate_simulator::{Profile, Settings};
 
 use crate::scene::{at_once, create, fault, scene, with_faults};
 

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use crate::simulator::settings::Lifetimes;
+use crate::settings::Lifetimes;
 
 /// Where a session is on its way.
 #[derive(Clone, Copy, Debug, PartialEq)]
