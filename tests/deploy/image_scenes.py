@@ -1,7 +1,8 @@
-"""The image at work: built from its Dockerfile, run without a daemon, asked for a session.
+"""The image: built from its Dockerfile, run without a daemon, called for a session.
 
-tests/run image runs these scenes, after it has built what the image holds into
-$IMAGE_BUILD; $IMAGE_STORE is where the image may lie.
+`tests/run image` runs these tests. It first builds the content of the image into
+$IMAGE_BUILD; $IMAGE_STORE is the directory for the image. The image has no simulator:
+$LIVEGATE_BIN, the debug binary, simulates AWS beside it.
 """
 
 import json
@@ -13,24 +14,24 @@ import subprocess
 import tarfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import yaml
 
 from neighbours import NAME, Authority, NameServer, TlsFront
 from rendered import REPOSITORY
 
+BINARY = os.environ["LIVEGATE_BIN"]
 BUILD = Path(os.environ["IMAGE_BUILD"])
 STORE = Path(os.environ["IMAGE_STORE"])
 BASE = REPOSITORY / "deploy/kubernetes/base"
 LARGEST_BYTES = 25_000_000
-PATIENCE_SECONDS = 30
+TIMEOUT_SECONDS = 30
 
 
 def buildah(*arguments: str) -> str:
-    """What a command of buildah prints, with a store of our own."""
+    """Runs buildah with a private store and returns its output."""
     where = ["--root", str(STORE / "root"), "--runroot", str(STORE / "run"), "--storage-driver", "vfs"]
     done = subprocess.run(["buildah", *where, *arguments], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
@@ -38,68 +39,69 @@ def buildah(*arguments: str) -> str:
 
 
 def free_port() -> int:
-    """A port of the loopback address that no one holds now."""
+    """Returns a free port of the loopback address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
 
 
-def until(condition, what: str) -> None:
-    """Waits for a condition."""
-    end = time.monotonic() + PATIENCE_SECONDS
+def wait_until(condition: Callable[[], bool], failure: str) -> None:
+    """Waits for a condition, or fails with a message."""
+    end = time.monotonic() + TIMEOUT_SECONDS
     while not condition():
-        assert time.monotonic() < end, what
+        assert time.monotonic() < end, failure
         time.sleep(0.05)
 
 
 @pytest.fixture(scope="session")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    """One more authority, which the image is told to trust."""
+    """A certificate authority that is added to those that the image trusts."""
     return Authority(tmp_path_factory.mktemp("authority"))
 
 
 @pytest.fixture(scope="session")
 def image(authority: Authority, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The image, with a built binary in the place of the stage that builds it."""
+    """The image, with the built binary instead of the build stage."""
     stage = tmp_path_factory.mktemp("stage")
     shutil.copytree(BUILD, stage, dirs_exist_ok=True)
     with (stage / "out/ca-certificates.crt").open("a") as trusted:
         trusted.write(authority.certificate.read_text())
-    nothing = str(tmp_path_factory.mktemp("context"))
+    empty_context = str(tmp_path_factory.mktemp("context"))
     file = str(REPOSITORY / "deploy/image/Dockerfile")
     replaced = f"build={stage}"
-    buildah("build", "--isolation", "chroot", "--build-context", replaced, "--file", file, "--tag", "livegate", nothing)
+    arguments = ["--build-context", replaced, "--file", file, "--tag", "livegate", empty_context]
+    buildah("build", "--isolation", "chroot", *arguments)
     return "livegate"
 
 
 @pytest.fixture(scope="session")
 def layout(image: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The image as files: an OCI layout."""
+    """The image as an OCI layout directory."""
     directory = tmp_path_factory.mktemp("layout")
     buildah("push", image, f"oci:{directory}:latest")
     return directory
 
 
 def blob(layout: Path, descriptor: dict) -> Path:
-    """The file that a descriptor is about."""
+    """Returns the file that a descriptor refers to."""
     return layout / "blobs" / descriptor["digest"].replace(":", "/")
 
 
 @pytest.fixture(scope="session")
 def manifest(layout: Path) -> dict:
-    """What the image consists of."""
+    """The manifest of the image."""
     [descriptor] = json.loads((layout / "index.json").read_text())["manifests"]
     return json.loads(blob(layout, descriptor).read_text())
 
 
 @pytest.fixture(scope="session")
 def config(layout: Path, manifest: dict) -> dict:
-    """How the image is run."""
+    """The run configuration of the image."""
     return json.loads(blob(layout, manifest["config"]).read_text())["config"]
 
 
 class Container:
-    """A working container of the image, and what runs in it."""
+    """A working container of the image, and the processes in it."""
 
     def __init__(self, image: str, logs: Path):
         self.name = buildah("from", "--dns", NameServer.address, "--isolation", "chroot", image)
@@ -107,11 +109,11 @@ class Container:
         self.started: list[subprocess.Popen] = []
 
     def run(self, *command: str, settings: dict | None = None) -> str:
-        """What a command in it prints."""
+        """Runs a command in the container and returns its output."""
         return buildah(*self._run(command, settings or {}))
 
     def start(self, *command: str, settings: dict | None = None) -> Path:
-        """Starts a command that stays up; the file is its log."""
+        """Starts a command in the container and returns its log file."""
         log = self.logs / f"{len(self.started)}.log"
         where = ["--root", str(STORE / "root"), "--runroot", str(STORE / "run"), "--storage-driver", "vfs"]
         with log.open("wb") as output:
@@ -120,7 +122,7 @@ class Container:
         return log
 
     def remove(self) -> None:
-        """Ends what still runs, and removes the container."""
+        """Ends the running processes and removes the container."""
         for process in self.started:
             for inner in descendants(process.pid):
                 os.kill(inner, signal.SIGKILL)
@@ -135,23 +137,23 @@ class Container:
 
 
 def descendants(process: int) -> list[int]:
-    """All processes below one, the innermost first."""
+    """Returns all descendants of a process, innermost first."""
     lists = Path(f"/proc/{process}/task").glob("*/children")
     children = " ".join(one.read_text() for one in lists).split()
     return [found for child in map(int, children) for found in [*descendants(child), child]]
 
 
 def livegate_in(process: subprocess.Popen) -> int:
-    """The process id of Livegate below a process."""
+    """Returns the process id of the Livegate that a process started."""
     for inner in descendants(process.pid):
         if Path(f"/proc/{inner}/cmdline").read_bytes().startswith(b"/livegate\0"):
             return inner
-    raise AssertionError("it does not run")
+    raise AssertionError("Livegate is not running")
 
 
 @pytest.fixture
 def container(image: str, tmp_path: Path) -> Iterator[Container]:
-    """A container, removed after the scene."""
+    """A container, removed after the test."""
     container = Container(image, tmp_path)
     yield container
     for log in sorted(tmp_path.glob("*.log")):
@@ -159,28 +161,44 @@ def container(image: str, tmp_path: Path) -> Iterator[Container]:
     container.remove()
 
 
-def test_it_is_small(layout: Path, manifest: dict) -> None:
+def test_the_image_is_small(layout: Path, manifest: dict) -> None:
     unpacked = sum(member.size for descriptor in manifest["layers"] for member in tarfile.open(blob(layout, descriptor)))
     packed = sum(descriptor["size"] for descriptor in manifest["layers"])
     print(f"the image: {unpacked / 1e6:.1f} MB, {packed / 1e6:.1f} MB to pull")
     assert unpacked < LARGEST_BYTES
 
 
-def test_it_holds_the_program_and_the_certificates_alone(layout: Path, manifest: dict) -> None:
+def test_the_image_holds_only_the_program_and_the_certificates(layout: Path, manifest: dict) -> None:
     members = [member for descriptor in manifest["layers"] for member in tarfile.open(blob(layout, descriptor))]
     files = {member.name: member for member in members if not member.isdir()}
     assert set(files) == {"livegate", "etc/ssl/certs/ca-certificates.crt"}
-    assert all(member.uid == 0 and not member.mode & 0o022 for member in files.values()), "only root could write"
+    assert all(member.uid == 0 and not member.mode & 0o022 for member in files.values()), "only root may write"
 
 
-def test_it_runs_as_a_user_without_a_name(config: dict) -> None:
+def test_the_user_is_numeric(config: dict) -> None:
     assert config["User"] == "65532:65532"
 
 
-def test_it_answers_a_call_as_it_is_deployed(container: Container, config: dict, authority: Authority) -> None:
+def test_the_image_has_no_simulator(container: Container) -> None:
+    for command in ("demo", "simulate"):
+        with pytest.raises(AssertionError, match=f"unrecognized subcommand '{command}'"):
+            container.run("/livegate", command)
+
+
+@pytest.fixture
+def simulator() -> Iterator[int]:
+    """The port of a simulator outside the image."""
+    port = free_port()
+    with subprocess.Popen([BINARY, "simulate", f"--listen=127.0.0.1:{port}"]) as process:
+        yield port
+        process.terminate()
+
+
+def test_the_image_creates_a_session_as_it_is_deployed(
+    container: Container, config: dict, authority: Authority, simulator: int
+) -> None:
     NameServer()
-    simulator, grpc, admin = (free_port() for _ in range(3))
-    container.start("/livegate", "simulate", f"--listen=127.0.0.1:{simulator}")
+    grpc, admin = free_port(), free_port()
     aws = TlsFront(authority, behind=simulator)
     log = container.start(
         *config["Entrypoint"],
@@ -188,36 +206,23 @@ def test_it_answers_a_call_as_it_is_deployed(container: Container, config: dict,
         settings={
             "LIVEGATE_GRPC__LISTEN": f"127.0.0.1:{grpc}",
             "LIVEGATE_ADMIN__LISTEN": f"127.0.0.1:{admin}",
-            # By a name that the C library must look up, and a certificate that
-            # the image's own list must vouch for.
+            # The C library must resolve this name, and the certificates in the image
+            # must verify the server.
             "LIVEGATE_UPSTREAM__ENDPOINT_URL": f"https://{NAME}:{aws.port}",
             "LIVEGATE_SHUTDOWN__LAMEDUCK": "0s",
             "AWS_ACCESS_KEY_ID": "test",
             "AWS_SECRET_ACCESS_KEY": "test",
         },
     )
-    until(lambda: '"ready"' in log.read_text(), "it is never ready")
+    wait_until(lambda: '"ready"' in log.read_text(), "the service did not become ready")
     answer = container.run("/livegate", "create", f"--endpoint=http://{NAME}:{grpc}", "--json")
     assert json.loads(answer)["region"] == "us-east-1"
     with urllib.request.urlopen(f"http://127.0.0.1:{admin}/readyz", timeout=5) as ready:
         assert ready.status == 200
 
-    livegate = livegate_in(container.started[1])
+    livegate = livegate_in(container.started[0])
     status = Path(f"/proc/{livegate}/status").read_text()
     assert "\nUid:\t65532\t65532\t65532\t65532\n" in status
     os.kill(livegate, signal.SIGTERM)
-    assert container.started[1].wait(PATIENCE_SECONDS) == 0
+    assert container.started[0].wait(TIMEOUT_SECONDS) == 0
     assert '"gone"' in log.read_text()
-
-
-def test_the_demonstration_needs_nothing_around_it(container: Container) -> None:
-    patch = yaml.safe_load((REPOSITORY / "deploy/kubernetes/overlays/demo/deployment.yaml").read_text())
-    [demo] = patch["spec"]["template"]["spec"]["containers"]
-    grpc, admin = free_port(), free_port()
-    settings = {"LIVEGATE_GRPC__LISTEN": f"0.0.0.0:{grpc}", "LIVEGATE_ADMIN__LISTEN": f"0.0.0.0:{admin}"}
-    log = container.start("/livegate", *demo["args"], settings=settings)
-    until(lambda: "Livegate stays up" in log.read_text(), "it never says so")
-    answer = container.run("/livegate", "create", f"--endpoint=http://127.0.0.1:{grpc}", "--json")
-    assert json.loads(answer)["session_id"]
-    os.kill(livegate_in(container.started[0]), signal.SIGTERM)
-    assert container.started[0].wait(PATIENCE_SECONDS) == 0
