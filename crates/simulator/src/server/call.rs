@@ -1,16 +1,17 @@
 //! One call of the AWS protocol: checks the signature, asks the model, does
 //! what it plans.
 
-use axum::body::Body;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
+use hyper::body::Incoming;
 use time::OffsetDateTime;
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use super::Shared;
+use super::body::{self, Body};
 use super::connection::HangUp;
-use super::{Shared, body};
 use crate::model::{Outcome, Plan};
 use crate::operation::Operation;
 use crate::refusal::Refusal;
@@ -28,7 +29,7 @@ const VERIFIER: Verifier = Verifier {
 /// taken effect all the same.
 pub(super) async fn respond(
     head: &Parts,
-    body: Body,
+    body: Incoming,
     shared: &Shared,
 ) -> Result<Response<Body>, HangUp> {
     let _in_flight = shared.arrive();
@@ -88,7 +89,7 @@ fn plan(operation: Operation, head: &Parts, body: &[u8], shared: &Shared) -> Pla
 }
 
 fn response(reply: Reply) -> Response<Body> {
-    let mut response = Response::new(Body::empty());
+    let mut response = Response::new(Body::default());
     *response.status_mut() =
         StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
@@ -108,7 +109,7 @@ fn response(reply: Reply) -> Response<Body> {
         headers.insert(CONTENT_LENGTH, HeaderValue::from(reply.body.len()));
         *response.body_mut() = body::cut_off(reply.body);
     } else {
-        *response.body_mut() = Body::from(reply.body);
+        *response.body_mut() = body::whole(reply.body);
     }
     response
 }

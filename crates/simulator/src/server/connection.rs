@@ -4,7 +4,6 @@ use std::error::Error as _;
 use std::future::poll_fn;
 use std::time::Duration;
 
-use axum::body::Body;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -13,6 +12,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 
+use super::body::Body;
 use super::{Shared, call, control};
 
 const HEADER_TIMEOUT: Duration = Duration::from_secs(60);
@@ -53,7 +53,6 @@ pub(super) async fn serve(stream: TcpStream, shared: &Shared) {
 
 async fn respond(request: Request<Incoming>, shared: &Shared) -> Result<Response<Body>, HangUp> {
     let (head, body) = request.into_parts();
-    let body = Body::new(body);
     if head.uri.path().starts_with(control::PREFIX) {
         return Ok(control::respond(&head, body, shared).await);
     }

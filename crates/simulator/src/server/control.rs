@@ -1,19 +1,20 @@
 //! What tests and people ask of the simulator itself: counts and faults.
 
-use axum::body::Body;
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http::{HeaderValue, Response, StatusCode};
+use hyper::body::Incoming;
 
-use super::{Shared, body};
+use super::Shared;
+use super::body::{self, Body};
 use crate::fault::{Fault, FaultError};
 
 /// Where the paths of this module begin; AWS has none of them.
 pub(super) const PREFIX: &str = "/_simulator/";
 
 /// Answers a request that is not AWS's. Dropped half way, it has no effect.
-pub(super) async fn respond(head: &Parts, body: Body, shared: &Shared) -> Response<Body> {
+pub(super) async fn respond(head: &Parts, body: Incoming, shared: &Shared) -> Response<Body> {
     let what = head.uri.path().trim_start_matches(PREFIX);
     match (head.method.as_str(), what) {
         ("GET", "stats") => stats(shared),
@@ -73,7 +74,7 @@ fn plain(status: StatusCode, message: String) -> Response<Body> {
 }
 
 fn typed(status: StatusCode, content_type: &'static str, body: String) -> Response<Body> {
-    let mut response = Response::new(Body::from(body));
+    let mut response = Response::new(body::whole(body));
     *response.status_mut() = status;
     response
         .headers_mut()
