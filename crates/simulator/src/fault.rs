@@ -1,10 +1,10 @@
-//! Faults to order: what shall go wrong with the next calls of an operation.
+//! Scripted faults: deviations from the normal response of the next calls.
 //!
-//! A [`Fault`] is read from a line of text ([`grammar`]), waits in the queue of
-//! its operation ([`script`]), and has an [`Effect`] on one call after another.
+//! A [`Fault`] is parsed from a line of text ([`grammar`]), waits in the queue of its
+//! operation ([`script`]), and applies its [`Effect`] to one or more calls.
 
+mod display;
 mod grammar;
-mod line;
 mod script;
 
 use std::num::NonZeroU32;
@@ -15,40 +15,40 @@ pub(super) use script::Script;
 
 use super::operation::Operation;
 
-/// Something that goes wrong with one or more calls of an operation.
+/// A scripted fault of one or more calls of an operation.
 ///
-/// It is made from one line of text, with `parse`, and `Display` writes that line:
+/// `FromStr` parses it from a line of text, and `Display` writes that line:
 ///
 /// ```text
-/// SPEC      = OPERATION ":" ACT *( "+" ADDITION ) [ "*" COUNT ]
+/// FAULT     = OPERATION ":" ACTION *( "+" MODIFIER ) [ "*" COUNT ]
 /// OPERATION = "create" | "results"
-/// ACT       = CODE "/" STATUS           an AWS error; CODE of letters, digits and dots
-///           | "html/" STATUS            a proxy's page, no AWS headers
-///           | "xml/" STATUS             an error in XML
-///           | "empty/" STATUS           AWS's headers, no body
-///           | "status/" STATUS          the bare status: no body, no AWS headers
-///           | "cut-off/" STATUS         carried out; half of the answer, then closed
-///           | "no-session-id/" STATUS   {}                                (create)
-///           | "bad-session-id/" STATUS  a SessionId that is no UUID       (create)
-///           | "unknown-status"          a Status that no model has        (results)
-///           | "reset"                   a TCP reset, no answer
-///           | "lost-answer"             carried out; then closed without an answer
-///           | "hang"                    no answer; held open until the client goes
-///           | "delay/" DURATION         the true answer, so much later
-/// ADDITION  = "retry-after/" DURATION   x-amz-retry-after, in milliseconds
-///           | "delay/" DURATION         so much later
-///           | "made"                    the session is made all the same  (create)
-///           | "header-code"             the code only in x-amzn-errortype (errors)
-///           | "namespace"               com.amazonaws.rekognition#CODE    (errors)
-///           | "no-message"              an error without a message        (errors)
-/// COUNT     = 1 to 1000000, or "*" for ever; unset: once
+/// ACTION    = CODE "/" STATUS           AWS error; CODE consists of letters, digits, dots
+///           | "html/" STATUS            HTML page of a proxy, no AWS headers
+///           | "xml/" STATUS             error in XML
+///           | "empty/" STATUS           AWS headers, no body
+///           | "status/" STATUS          no body, no AWS headers
+///           | "cut-off/" STATUS         call takes effect; half of the body, then closed
+///           | "no-session-id/" STATUS   {}                                 (create)
+///           | "bad-session-id/" STATUS  a SessionId that is not a UUID     (create)
+///           | "unknown-status"          a Status outside the service model (results)
+///           | "reset"                   TCP reset, no response
+///           | "lost-answer"             call takes effect; closed without a response
+///           | "hang"                    no response; open until the client closes
+///           | "delay/" DURATION         normal response after a delay
+/// MODIFIER  = "retry-after/" DURATION   header x-amz-retry-after, in milliseconds
+///           | "delay/" DURATION         additional delay
+///           | "made"                    the session is created anyway      (create)
+///           | "header-code"             code only in x-amzn-errortype      (AWS error)
+///           | "namespace"               com.amazonaws.rekognition#CODE     (AWS error)
+///           | "no-message"              error without a message            (AWS error)
+/// COUNT     = 1 to 1000000, or "*" for no limit; default 1
 /// STATUS    = 200 to 599
 /// DURATION  = a number with a unit, at most 1h: 750ms, 1s500ms
 /// ```
 ///
-/// An example: after `create:ThrottlingException/400+retry-after/750ms*2` and
-/// `create:lost-answer`, the first two creates are throttled with a hint, the
-/// third makes a session and loses its answer, the fourth is as ever.
+/// For example, after `create:ThrottlingException/400+retry-after/750ms*2` and
+/// `create:lost-answer`, the first two creates are throttled with a retry delay, the
+/// third creates a session but gets no response, and the fourth succeeds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
     pub(super) operation: Operation,
@@ -56,29 +56,29 @@ pub struct Fault {
     pub(super) count: Count,
 }
 
-/// How often a fault is played.
+/// The number of calls that a fault affects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Count {
     Times(NonZeroU32),
-    Forever,
+    Unlimited,
 }
 
-/// What happens to one call.
+/// The effect of a fault on one call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Effect {
-    pub(super) act: Act,
+    pub(super) action: FaultAction,
     pub(super) retry_after: Option<Duration>,
     pub(super) delay: Duration,
-    /// Whether the session is made before the act.
-    pub(super) made: bool,
+    /// Whether the call takes effect although its response is an error.
+    pub(super) commits: bool,
 }
 
-/// The answer, or what there is in its place.
+/// The response of a faulty call, or the end of its connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Act {
-    TrueAnswer,
-    Error(ErrorAnswer),
-    Page(Page, u16),
+pub(super) enum FaultAction {
+    NormalReply,
+    Error(ErrorReply),
+    NonJson(NonJsonBody, u16),
     CutOff(u16),
     NoSessionId(u16),
     BadSessionId(u16),
@@ -88,9 +88,9 @@ pub(super) enum Act {
     Hang,
 }
 
-/// An error in AWS's envelope.
+/// An error response of AWS, and where it carries its code.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct ErrorAnswer {
+pub(super) struct ErrorReply {
     pub(super) code: String,
     pub(super) status: u16,
     pub(super) header_code: bool,
@@ -98,39 +98,41 @@ pub(super) struct ErrorAnswer {
     pub(super) no_message: bool,
 }
 
-/// An answer that is not AWS JSON.
+/// A response body that is not AWS JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Page {
+pub(super) enum NonJsonBody {
     Html,
     Xml,
+    /// No body, but the headers of AWS.
     Empty,
-    Bare,
+    /// Neither a body nor the headers of AWS.
+    StatusOnly,
 }
 
 impl Effect {
-    fn of(act: Act) -> Self {
+    fn new(action: FaultAction) -> Self {
         Self {
-            act,
+            action,
             retry_after: None,
             delay: Duration::ZERO,
-            made: false,
+            commits: false,
         }
     }
 
     pub(super) fn error(code: &str, status: u16) -> Self {
-        Self::of(Act::Error(ErrorAnswer::new(code, status)))
+        Self::new(FaultAction::Error(ErrorReply::new(code, status)))
     }
 
     pub(super) fn html(status: u16) -> Self {
-        Self::of(Act::Page(Page::Html, status))
+        Self::new(FaultAction::NonJson(NonJsonBody::Html, status))
     }
 
     pub(super) fn reset() -> Self {
-        Self::of(Act::Reset)
+        Self::new(FaultAction::Reset)
     }
 
     pub(super) fn lost_answer() -> Self {
-        Self::of(Act::LostAnswer)
+        Self::new(FaultAction::LostAnswer)
     }
 
     pub(super) fn with_retry_after(self, wait: Duration) -> Self {
@@ -140,23 +142,24 @@ impl Effect {
         }
     }
 
-    /// Whether the call takes effect at AWS, whatever its caller hears of it.
-    pub(super) fn is_carried_out(&self) -> bool {
-        match self.act {
-            Act::TrueAnswer | Act::CutOff(_) | Act::LostAnswer => true,
-            Act::Error(_)
-            | Act::Page(..)
-            | Act::NoSessionId(_)
-            | Act::BadSessionId(_)
-            | Act::UnknownStatus
-            | Act::Reset
-            | Act::Hang => self.made,
+    /// Returns whether the call takes effect, independent of its response.
+    pub(super) fn takes_effect(&self) -> bool {
+        match self.action {
+            FaultAction::NormalReply | FaultAction::CutOff(_) | FaultAction::LostAnswer => true,
+            FaultAction::Error(_)
+            | FaultAction::NonJson(..)
+            | FaultAction::NoSessionId(_)
+            | FaultAction::BadSessionId(_)
+            | FaultAction::UnknownStatus
+            | FaultAction::Reset
+            | FaultAction::Hang => self.commits,
         }
     }
 }
 
-impl Act {
-    /// What it is counted as: an error by its code alone.
+impl FaultAction {
+    /// Returns the name in the error counters: the code of an AWS error, without its
+    /// status, or the action.
     pub(super) fn name(&self) -> String {
         if let Self::Error(error) = self {
             error.code.clone()
@@ -166,7 +169,7 @@ impl Act {
     }
 }
 
-impl ErrorAnswer {
+impl ErrorReply {
     pub(super) fn new(code: &str, status: u16) -> Self {
         let code = code.to_owned();
         Self {

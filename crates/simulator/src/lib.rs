@@ -1,59 +1,61 @@
-//! A Rekognition of one's own: a real HTTP/1.1 server that speaks AWS JSON 1.1
-//! as strictly as AWS does, for both operations of Face Liveness.
+//! A local Amazon Rekognition for tests and demonstrations: an HTTP/1.1 server that
+//! speaks AWS JSON 1.1 for the two control operations of Face Liveness,
+//! `CreateFaceLivenessSession` and `GetFaceLivenessSessionResults`.
 //!
-//! It is for tests and demonstrations, and stands behind a socket: any AWS SDK
-//! can be its client, and nothing here is shared with ours. It verifies
-//! signatures ([`ACCESS_KEY`] and [`SECRET_KEY`], any region), validates against
-//! the service model, keeps a quota for each operation, remembers tokens and
-//! lets sessions age. A [`Profile`] makes it slow or unreliable by chance, a
-//! [`Fault`] by order, and all of it comes from one seed.
+//! Point any AWS SDK at its address, with access key `test`, secret key `test` and any
+//! region. The simulator verifies signatures (Signature Version 4), validates requests
+//! against the service model, enforces a quota for each operation, honors
+//! `ClientRequestToken` and ages sessions. A [`Profile`] adds latency and random faults,
+//! a [`Fault`] is scripted for the next calls; all random values derive from one seed.
 //!
-//! # The way of a call
-//!
-//! ```text
-//! bytes -> server: size and time limits
-//!       -> sigv4: is it signed?
-//!       -> model: quota -> service model -> fault -> session   (pure, takes now)
-//!       -> server: waits, then answers, hangs up, or resets
 //! ```
-//!
-//! # Beside the protocol
-//!
-//! Without a signature, at the same address:
-//!
-//! | request | does |
-//! | --- | --- |
-//! | `GET /_simulator/stats` | [`Stats`] as JSON |
-//! | `POST /_simulator/reset-stats` | counts from zero again |
-//! | `POST /_simulator/faults` | enqueues the faults of the body, one a line; all or none |
-//! | `DELETE /_simulator/faults` | forgets the faults that wait |
-//!
-//! # An example
-//!
-//! ```no_run
-//! # async fn example() -> std::io::Result<()> {
 //! use livegate_simulator::{Settings, Simulator};
 //! use tokio_util::sync::CancellationToken;
 //!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let simulator = Simulator::bind("127.0.0.1:0", Settings::default()).await?;
 //! let handle = simulator.handle();
 //! let stop = CancellationToken::new();
-//! let running = tokio::spawn(simulator.run(stop.clone()));
-//! println!("call http://{}", handle.local_addr());
-//! handle.enqueue(["create:ThrottlingException/400*2".parse().expect("a fault by the grammar")]);
-//! println!("{} sessions were made", handle.stats().sessions_made);
+//! let server = tokio::spawn(simulator.run(stop.clone()));
+//! println!("endpoint_url = http://{}", handle.local_addr());
+//!
+//! // The next two creates are throttled.
+//! handle.enqueue(["create:ThrottlingException/400*2".parse()?]);
+//! assert_eq!(handle.stats().sessions_made, 0);
+//!
 //! stop.cancel();
-//! # running.await.expect("the simulator does not panic");
+//! server.await?;
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! # Path of a call
+//!
+//! ```text
+//! bytes -> server: size and time limits
+//!       -> sigv4: signature
+//!       -> model: quota -> service model -> fault -> session   (pure, takes `now`)
+//!       -> server: delay, then response, close or reset
+//! ```
+//!
+//! # Control requests
+//!
+//! The same address serves these requests, without a signature:
+//!
+//! | request | effect |
+//! | --- | --- |
+//! | `GET /_simulator/stats` | returns [`Stats`] as JSON |
+//! | `POST /_simulator/reset-stats` | sets all counters to zero |
+//! | `POST /_simulator/faults` | enqueues the faults in the body, one per line; all or none |
+//! | `DELETE /_simulator/faults` | removes all queued faults |
 
+mod aws_error;
 mod fault;
 mod limit;
 mod model;
 mod operation;
 mod profile;
-mod refusal;
 mod reply;
 mod request;
 mod server;
@@ -74,117 +76,94 @@ pub use profile::{Profile, UnknownProfile};
 pub use settings::{Lifetimes, Settings};
 pub use stats::{OperationStats, Stats};
 
-use self::server::Shared;
+use self::server::SharedState;
 
-/// The one access key that is known.
+/// The access key that the simulator accepts.
 pub const ACCESS_KEY: &str = "test";
-/// The secret that belongs to it.
+/// The secret key of [`ACCESS_KEY`].
 pub const SECRET_KEY: &str = "test";
 
-/// A simulator that has its port and does not answer yet.
+/// A simulator that is bound to a port; [`run`](Self::run) serves it.
 #[derive(Debug)]
 pub struct Simulator {
     listener: TcpListener,
     handle: SimulatorHandle,
 }
 
-/// Reads and orders faults of a simulator in the same process; cheap to clone.
+/// Reads statistics and scripts faults of a simulator in the same process; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct SimulatorHandle {
-    shared: Arc<Shared>,
+    state: Arc<SharedState>,
     address: SocketAddr,
 }
 
 impl Simulator {
-    /// Takes a port; 0 takes a free one. Dropped half way, none is taken.
+    /// Binds a port; port 0 selects a free one. Dropping the future binds nothing.
     ///
     /// # Errors
-    /// Where the port cannot be had.
+    /// Returns an error if the address cannot be bound.
     pub async fn bind(address: impl ToSocketAddrs, settings: Settings) -> std::io::Result<Self> {
-        Self::on(TcpListener::bind(address).await?, settings)
+        Self::from_listener(TcpListener::bind(address).await?, settings)
     }
 
-    /// Answers on a port that is there already.
+    /// Uses a listener that is bound already.
     ///
     /// # Errors
-    /// Where the listener does not know its address.
-    pub fn on(listener: TcpListener, settings: Settings) -> std::io::Result<Self> {
+    /// Returns an error if the listener has no local address.
+    pub fn from_listener(listener: TcpListener, settings: Settings) -> std::io::Result<Self> {
         let address = listener.local_addr()?;
-        let shared = Arc::new(Shared::new(settings));
+        let state = Arc::new(SharedState::new(settings));
         Ok(Self {
             listener,
-            handle: SimulatorHandle { shared, address },
+            handle: SimulatorHandle { state, address },
         })
     }
 
-    /// Where it listens.
+    /// Returns the address that it is bound to.
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
         self.handle.address
     }
 
-    /// What happened so far.
-    #[must_use]
-    pub fn stats(&self) -> Stats {
-        self.handle.stats()
-    }
-
-    /// Adds faults behind those that wait.
-    pub fn enqueue(&self, faults: impl IntoIterator<Item = Fault>) {
-        self.handle.enqueue(faults);
-    }
-
-    /// A handle, which outlives `run`.
+    /// Returns a handle, which stays valid while and after the simulator runs.
     #[must_use]
     pub fn handle(&self) -> SimulatorHandle {
         self.handle.clone()
     }
 
-    /// Answers until `stop`; then closes every connection at once, answered or
-    /// not, and ends when the last of its tasks has. Dropping it closes them too.
+    /// Serves until `stop` is cancelled, then closes all connections at once and waits
+    /// for their tasks to end. Calls in flight get no response. Dropping the future
+    /// closes the connections as well.
     pub async fn run(self, stop: CancellationToken) {
-        server::accept(&self.listener, &self.handle.shared, &stop).await;
+        server::accept(&self.listener, &self.handle.state, &stop).await;
     }
 }
 
 impl SimulatorHandle {
-    /// Where the simulator listens.
+    /// Returns the address that the simulator is bound to.
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
         self.address
     }
 
-    /// What happened so far.
+    /// Returns the counters since the start or the last reset.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        self.shared.stats()
+        self.state.stats()
     }
 
-    /// Counts from zero again; sessions, quota and waiting faults stay.
+    /// Sets all counters to zero; sessions, quotas and queued faults stay.
     pub fn reset_stats(&self) {
-        self.shared.model().reset_stats();
+        self.state.model().reset_stats();
     }
 
-    /// Adds faults behind those that wait.
+    /// Appends faults to the queues of their operations.
     pub fn enqueue(&self, faults: impl IntoIterator<Item = Fault>) {
-        self.shared.model().enqueue(faults);
+        self.state.model().enqueue(faults);
     }
 
-    /// Forgets the faults that wait.
+    /// Removes all queued faults.
     pub fn clear_faults(&self) {
-        self.shared.model().clear_faults();
+        self.state.model().clear_faults();
     }
-}
-
-/// Answers on `listener` until `stop`, see [`Simulator::run`].
-///
-/// # Errors
-/// Where the listener does not know its address.
-pub async fn serve(
-    listener: TcpListener,
-    settings: Settings,
-    stop: CancellationToken,
-) -> std::io::Result<()> {
-    Simulator::on(listener, settings)?.run(stop).await;
-    Ok(())
 }

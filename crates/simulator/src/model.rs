@@ -1,19 +1,17 @@
-//! The simulated AWS as a value: a call and the time go in, a plan comes out.
+//! The simulated AWS as a pure state machine: it maps a call and the current time to a
+//! [`Plan`], and never awaits. A call with a valid signature passes these steps in order:
 //!
-//! It decides everything and awaits nothing. A call that is signed is taken
-//! through these doors, in this order:
-//!
-//! 1. the quota: every call pays, a token's repeat and an invalid one too;
-//! 2. the service model: what is wrong with the request is told;
-//! 3. the first scripted fault of the operation, or else the profile's chance;
+//! 1. the quota: every call costs a token, including replays and invalid requests;
+//! 2. the service model: an invalid request fails;
+//! 3. the next scripted fault of the operation, or else a random fault of the profile;
 //! 4. the sessions.
 //!
-//! A call takes effect when it arrives, not when it is answered: a client that
-//! goes before the answer has made its session.
+//! A call takes effect on arrival, not with its response: a client that disconnects
+//! before the response has created its session.
 //!
-//! An example: burst 1, and `create:lost-answer` is scripted. The first create
-//! makes session A and hears nothing. The second, at once, is throttled and
-//! leaves the script alone. The third, with the same token, is answered A.
+//! For example, with burst 1 and the scripted fault `create:lost-answer`, the first
+//! create makes session A and gets no response. A second one at the same time is
+//! throttled and uses no fault. A later one with the token of the first returns A.
 
 mod plan;
 
@@ -24,13 +22,13 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use self::plan::over_quota;
+use self::plan::throttling_error;
 pub(super) use self::plan::{Outcome, Plan};
-use super::fault::{Act, Effect, Fault, Script};
-use super::limit::Bucket;
+use super::aws_error::AwsError;
+use super::fault::{Effect, Fault, FaultAction, Script};
+use super::limit::TokenBucket;
 use super::operation::{Operation, PerOperation};
 use super::profile::Profile;
-use super::refusal::Refusal;
 use super::reply::Reply;
 use super::request::{self, CreateRequest};
 use super::sessions::{Created, Sessions};
@@ -42,10 +40,10 @@ use super::stats::{OperationStats, Stats};
 pub(super) struct Model {
     profile: Profile,
     latency: RangeInclusive<Duration>,
-    buckets: PerOperation<Bucket>,
-    /// One generator each, so that one operation's calls do not change the
-    /// other's weather.
-    chance: PerOperation<fastrand::Rng>,
+    buckets: PerOperation<TokenBucket>,
+    /// Separate generators, so that the calls of one operation do not change the random
+    /// values of the other.
+    rngs: PerOperation<fastrand::Rng>,
     script: Script,
     sessions: Sessions,
     stats: Stats,
@@ -67,7 +65,8 @@ impl Model {
             seed,
             lifetimes,
         } = settings;
-        let (create, results) = (profile.effective(create), profile.effective(results));
+        let create = profile.effective_limit(create);
+        let results = profile.effective_limit(results);
         let mut rng = fastrand::Rng::with_seed(seed);
         let mut script = Script::default();
         script.enqueue(faults);
@@ -75,10 +74,10 @@ impl Model {
             profile,
             latency: latency.unwrap_or_else(|| profile.latency()),
             buckets: PerOperation {
-                create: Bucket::full(create),
-                results: Bucket::full(results),
+                create: TokenBucket::new(create),
+                results: TokenBucket::new(results),
             },
-            chance: PerOperation {
+            rngs: PerOperation {
                 create: rng.fork(),
                 results: rng.fork(),
             },
@@ -104,12 +103,12 @@ impl Model {
 
     pub(super) fn stats(&self) -> Stats {
         Stats {
-            sessions_remembered: self.sessions.remembered(),
+            sessions_remembered: self.sessions.len(),
             ..self.stats.clone()
         }
     }
 
-    /// Counts from zero again; sessions, buckets and script stay.
+    /// Sets all counters to zero; sessions, buckets and scripted faults stay.
     pub(super) fn reset_stats(&mut self) {
         self.stats = Stats {
             profile: self.stats.profile,
@@ -120,81 +119,79 @@ impl Model {
         };
     }
 
-    /// A call whose signature does not hold: it pays nothing.
-    pub(super) fn refuse_signature(&mut self, operation: Operation, refusal: &Refusal) -> Plan {
+    /// Plans the response to a call with an invalid signature, which costs no quota.
+    pub(super) fn reject_signature(&mut self, operation: Operation, error: &AwsError) -> Plan {
         self.stats.refused_signatures += 1;
-        self.tally(operation).calls += 1;
-        self.refuse(operation, refusal, Duration::ZERO)
+        self.stats_of(operation).calls += 1;
+        self.fail(operation, error, Duration::ZERO)
     }
 
-    /// A call whose signature holds.
+    /// Plans the response to a call with a valid signature.
     pub(super) fn receive(&mut self, operation: Operation, body: &[u8], now: Instant) -> Plan {
-        self.tally(operation).calls += 1;
-        if !self.buckets.of(operation).take(now) {
-            self.tally(operation).throttled += 1;
-            let refusal = over_quota(self.chance.of(operation));
-            return self.refuse(operation, &refusal, Duration::ZERO);
+        self.stats_of(operation).calls += 1;
+        if !self.buckets.get_mut(operation).try_acquire(now) {
+            self.stats_of(operation).throttled += 1;
+            let error = throttling_error(self.rngs.get_mut(operation));
+            return self.fail(operation, &error, Duration::ZERO);
         }
-        self.tally(operation).admitted += 1;
-        let wait = self.draw_latency(operation);
-        match Request::read(operation, body) {
-            Ok(request) => self.play(operation, request, wait, now),
-            Err(refusal) => self.refuse(operation, &refusal, wait),
+        self.stats_of(operation).admitted += 1;
+        let delay = self.draw_latency(operation);
+        match Request::parse(operation, body) {
+            Ok(request) => self.execute(operation, request, delay, now),
+            Err(error) => self.fail(operation, &error, delay),
         }
     }
 
-    /// Lets happen to a valid call what is scripted, or drawn, or true.
-    fn play(
+    /// Executes a valid request with its scripted or random fault, if any.
+    fn execute(
         &mut self,
         operation: Operation,
         request: Request,
-        wait: Duration,
+        delay: Duration,
         now: Instant,
     ) -> Plan {
         let Some(effect) = self.next_effect(operation) else {
-            let outcome = Outcome::Reply(self.carry_out(request, now));
-            return Plan { wait, outcome };
+            let outcome = Outcome::Reply(self.commit(request, now));
+            return Plan { delay, outcome };
         };
-        let wait = wait + effect.delay;
-        let asked_for = request.session_id();
-        let carried_out = effect
-            .is_carried_out()
-            .then(|| self.carry_out(request, now));
-        if effect.act != Act::TrueAnswer {
-            self.tally(operation).failed(&effect.act.name());
+        let delay = delay + effect.delay;
+        let session_id = request.session_id();
+        let normal_reply = effect.takes_effect().then(|| self.commit(request, now));
+        if effect.action != FaultAction::NormalReply {
+            self.stats_of(operation).count_error(&effect.action.name());
         }
         Plan {
-            wait,
-            outcome: Outcome::of(effect, carried_out, asked_for),
+            delay,
+            outcome: Outcome::new(effect, normal_reply, session_id),
         }
     }
 
     fn next_effect(&mut self, operation: Operation) -> Option<Effect> {
         if let Some(effect) = self.script.next(operation) {
-            self.tally(operation).faults_played += 1;
+            self.stats_of(operation).faults_played += 1;
             return Some(effect);
         }
-        let effect = self.profile.draw(self.chance.of(operation))?;
-        self.tally(operation).mishaps += 1;
+        let effect = self.profile.draw_fault(self.rngs.get_mut(operation))?;
+        self.stats_of(operation).random_faults += 1;
         Some(effect)
     }
 
-    /// The true answer.
-    fn carry_out(&mut self, request: Request, now: Instant) -> Reply {
-        let (operation, answer) = match request {
+    /// Applies a request and returns its normal response.
+    fn commit(&mut self, request: Request, now: Instant) -> Reply {
+        let (operation, result) = match request {
             Request::Create(request) => (Operation::Create, self.create(request, now)),
             Request::Results(id) => (Operation::Results, self.sessions.result(id, now)),
         };
-        match answer {
+        match result {
             Ok(document) => Reply::json(200, &document),
-            Err(refusal) => {
-                self.tally(operation).failed(refusal.code);
-                Reply::refusal(&refusal)
+            Err(error) => {
+                self.stats_of(operation).count_error(error.code);
+                Reply::error(&error)
             }
         }
     }
 
-    fn create(&mut self, request: CreateRequest, now: Instant) -> Result<Value, Refusal> {
+    fn create(&mut self, request: CreateRequest, now: Instant) -> Result<Value, AwsError> {
         let has_token = request.token.is_some();
         let created = self.sessions.create(request, now)?;
         match created {
@@ -207,21 +204,21 @@ impl Model {
         Ok(json!({"SessionId": created.id().to_string()}))
     }
 
-    fn refuse(&mut self, operation: Operation, refusal: &Refusal, wait: Duration) -> Plan {
-        self.tally(operation).failed(refusal.code);
+    fn fail(&mut self, operation: Operation, error: &AwsError, delay: Duration) -> Plan {
+        self.stats_of(operation).count_error(error.code);
         Plan {
-            wait,
-            outcome: Outcome::Reply(Reply::refusal(refusal)),
+            delay,
+            outcome: Outcome::Reply(Reply::error(error)),
         }
     }
 
     fn draw_latency(&mut self, operation: Operation) -> Duration {
-        let (least, most) = (*self.latency.start(), *self.latency.end());
-        let spread = most.saturating_sub(least);
-        least + spread.mul_f64(self.chance.of(operation).f64())
+        let (min, max) = (*self.latency.start(), *self.latency.end());
+        let spread = max.saturating_sub(min);
+        min + spread.mul_f64(self.rngs.get_mut(operation).f64())
     }
 
-    fn tally(&mut self, operation: Operation) -> &mut OperationStats {
+    fn stats_of(&mut self, operation: Operation) -> &mut OperationStats {
         match operation {
             Operation::Create => &mut self.stats.create,
             Operation::Results => &mut self.stats.results,
@@ -230,14 +227,14 @@ impl Model {
 }
 
 impl Request {
-    fn read(operation: Operation, body: &[u8]) -> Result<Self, Refusal> {
+    fn parse(operation: Operation, body: &[u8]) -> Result<Self, AwsError> {
         match operation {
-            Operation::Create => CreateRequest::read(body).map(Self::Create),
-            Operation::Results => request::read_session_id(body).map(Self::Results),
+            Operation::Create => CreateRequest::parse(body).map(Self::Create),
+            Operation::Results => request::parse_session_id(body).map(Self::Results),
         }
     }
 
-    /// The session that is asked for, where one is.
+    /// Returns the session id of a request for results.
     fn session_id(&self) -> Option<Uuid> {
         match self {
             Self::Create(_) => None,

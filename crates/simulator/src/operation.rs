@@ -1,9 +1,9 @@
-//! The two operations that the simulator knows, and a value for each of them.
+//! The two operations that the simulator supports, and a value for each of them.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// An operation of Rekognition that the simulator answers.
+/// An operation of Rekognition that the simulator supports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Operation {
     /// `CreateFaceLivenessSession`, `create` in a fault.
@@ -13,7 +13,7 @@ pub(super) enum Operation {
 }
 
 impl Operation {
-    /// AWS's name for it.
+    /// Returns the name of the operation at AWS.
     pub(super) fn aws_name(self) -> &'static str {
         match self {
             Self::Create => "CreateFaceLivenessSession",
@@ -21,7 +21,7 @@ impl Operation {
         }
     }
 
-    /// The operation that an `X-Amz-Target` header names.
+    /// Parses the value of an `X-Amz-Target` header.
     pub(super) fn from_target(target: &str) -> Option<Self> {
         let name = target.strip_prefix("RekognitionService.")?;
         [Self::Create, Self::Results]
@@ -59,7 +59,7 @@ pub(super) struct PerOperation<T> {
 }
 
 impl<T> PerOperation<T> {
-    pub(super) fn of(&mut self, operation: Operation) -> &mut T {
+    pub(super) fn get_mut(&mut self, operation: Operation) -> &mut T {
         match operation {
             Operation::Create => &mut self.create,
             Operation::Results => &mut self.results,
@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_target_names_service_and_operation_to_the_letter() {
+    fn a_target_is_service_and_operation_in_exact_case() {
         let target = "RekognitionService.CreateFaceLivenessSession";
         assert_eq!(Operation::from_target(target), Some(Operation::Create));
         assert_eq!(

@@ -1,7 +1,7 @@
-//! Named kinds of weather: how slow AWS is, and what goes wrong by chance.
+//! Profiles: named conditions of the simulated AWS, a latency and random faults.
 //!
-//! A profile draws from a generator that it is handed, so the same seed gives
-//! the same weather. Scripted faults are not here: they come first.
+//! A profile draws from a random generator that the caller passes, so the same seed
+//! gives the same faults. Scripted faults take precedence over random ones.
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -13,30 +13,30 @@ use serde::{Deserialize, Serialize};
 use super::fault::Effect;
 use super::limit::Limit;
 
-/// What the simulated AWS is like.
+/// The conditions of the simulated AWS.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
 #[serde(rename_all = "kebab-case")]
 pub enum Profile {
-    /// Answers in 50-300 ms, and nothing fails but what is over the quota.
+    /// 50-300 ms, no random faults.
     #[default]
     Default,
-    /// Answers in 1-2 s: a deadline of a second or less cannot be met.
+    /// 1-2 s: a deadline of one second or less cannot be met.
     Slow,
-    /// Half the quota that is set, and 20 % of calls throttled by chance.
+    /// 50-300 ms, half of the configured quota, and 20 % of calls throttled at random.
     Throttled,
-    /// 15 % InternalServerError (500), 15 % ServiceUnavailable (503), 300-900 ms.
+    /// 300-900 ms, 15 % InternalServerError (500), 15 % ServiceUnavailable (503).
     Brownout,
-    /// 30 % of answers are a proxy's HTML page with 502 or 503.
+    /// 50-300 ms, 30 % of responses are a proxy's HTML page with status 502 or 503.
     ProxyHtml,
-    /// 30 % of connections are reset before an answer.
+    /// 50-300 ms, 30 % of connections are reset before a response.
     Reset,
-    /// 50 % of calls are carried out, and their connection closed without an answer.
+    /// 50-300 ms, 50 % of calls take effect, but their connection is closed without a response.
     LostAnswer,
 }
 
 impl Profile {
-    /// Every profile, in the order of the documentation.
+    /// All profiles, in the order of declaration.
     pub const ALL: [Self; 7] = [
         Self::Default,
         Self::Slow,
@@ -47,7 +47,7 @@ impl Profile {
         Self::LostAnswer,
     ];
 
-    /// Its name on the command line.
+    /// Returns the name of the profile: kebab case, as in JSON and on the command line.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -61,35 +61,34 @@ impl Profile {
         }
     }
 
-    /// How long a call takes that is not refused at the door.
-    #[must_use]
-    pub fn latency(self) -> RangeInclusive<Duration> {
-        let (least, most) = match self {
+    /// Returns the bounds of the latency. Calls over the quota and calls with an invalid
+    /// signature get an immediate response.
+    pub(super) fn latency(self) -> RangeInclusive<Duration> {
+        let (min, max) = match self {
             Self::Slow => (1000, 2000),
             Self::Brownout => (300, 900),
             Self::Default | Self::Throttled | Self::ProxyHtml | Self::Reset | Self::LostAnswer => {
                 (50, 300)
             }
         };
-        Duration::from_millis(least)..=Duration::from_millis(most)
+        Duration::from_millis(min)..=Duration::from_millis(max)
     }
 
-    /// The quota that is enforced where `asked` is set.
-    #[must_use]
-    pub fn effective(self, asked: Limit) -> Limit {
+    /// Returns the quota in force if `configured` is set.
+    pub(super) fn effective_limit(self, configured: Limit) -> Limit {
         if self == Self::Throttled {
-            asked.halved()
+            configured.halved()
         } else {
-            asked
+            configured
         }
     }
 
-    /// What goes wrong with one call, by chance.
-    pub(super) fn draw(self, rng: &mut fastrand::Rng) -> Option<Effect> {
-        let hundredth = rng.u8(0..100);
+    /// Draws the random fault of one call, if any.
+    pub(super) fn draw_fault(self, rng: &mut fastrand::Rng) -> Option<Effect> {
+        let percent = rng.u8(0..100);
         match self {
             Self::Default | Self::Slow => None,
-            Self::Throttled => match hundredth {
+            Self::Throttled => match percent {
                 0..8 => Some(Effect::error("ThrottlingException", 400)),
                 8..12 => {
                     let wait = Duration::from_millis(rng.u64(100..=1000));
@@ -99,18 +98,18 @@ impl Profile {
                 16..20 => Some(Effect::error("ProvisionedThroughputExceededException", 400)),
                 _ => None,
             },
-            Self::Brownout => match hundredth {
+            Self::Brownout => match percent {
                 0..15 => Some(Effect::error("InternalServerError", 500)),
                 15..30 => Some(Effect::error("ServiceUnavailable", 503)),
                 _ => None,
             },
-            Self::ProxyHtml => match hundredth {
+            Self::ProxyHtml => match percent {
                 0..15 => Some(Effect::html(502)),
                 15..30 => Some(Effect::html(503)),
                 _ => None,
             },
-            Self::Reset => (hundredth < 30).then(Effect::reset),
-            Self::LostAnswer => (hundredth < 50).then(Effect::lost_answer),
+            Self::Reset => (percent < 30).then(Effect::reset),
+            Self::LostAnswer => (percent < 50).then(Effect::lost_answer),
         }
     }
 }
@@ -121,7 +120,7 @@ impl fmt::Display for Profile {
     }
 }
 
-/// A name that is no profile's.
+/// The name of a profile is unknown.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "profile {0:?} must be one of default, slow, throttled, brownout, proxy-html, reset, lost-answer"
@@ -132,10 +131,10 @@ impl FromStr for Profile {
     type Err = UnknownProfile;
 
     fn from_str(name: &str) -> Result<Self, UnknownProfile> {
-        let found = Self::ALL
+        let profile = Self::ALL
             .into_iter()
             .find(|profile| profile.as_str() == name);
-        found.ok_or_else(|| UnknownProfile(name.to_owned()))
+        profile.ok_or_else(|| UnknownProfile(name.to_owned()))
     }
 }
 
@@ -145,7 +144,7 @@ mod tests {
 
     #[cfg(feature = "clap")]
     #[test]
-    fn clap_reads_the_names_of_display() {
+    fn clap_parses_the_names_of_display() {
         use clap::ValueEnum as _;
 
         for profile in Profile::ALL {
@@ -155,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_profile_has_one_name_for_display_and_serde() {
+    fn display_from_str_and_serde_use_the_same_names() {
         for profile in Profile::ALL {
             assert_eq!(profile.to_string().parse(), Ok(profile));
             assert_eq!(serde_json::to_value(profile).unwrap(), profile.as_str());
@@ -170,8 +169,8 @@ mod tests {
     }
 
     #[test]
-    fn the_same_seed_draws_the_same_weather_and_each_share_is_kept() {
-        for (profile, share) in [
+    fn the_same_seed_draws_the_same_faults_at_the_documented_rate() {
+        for (profile, rate) in [
             (Profile::Default, 0.0),
             (Profile::Slow, 0.0),
             (Profile::Throttled, 0.2),
@@ -183,27 +182,27 @@ mod tests {
             let draw = || {
                 let mut rng = fastrand::Rng::with_seed(7);
                 (0..2000)
-                    .map(move |_| profile.draw(&mut rng))
+                    .map(move |_| profile.draw_fault(&mut rng))
                     .collect::<Vec<_>>()
             };
             assert_eq!(draw(), draw());
             let faults = draw().into_iter().flatten().count() as f64 / 2000.0;
-            assert!((faults - share).abs() < 0.04, "{profile}: {faults}");
+            assert!((faults - rate).abs() < 0.04, "{profile}: {faults}");
         }
     }
 
     #[test]
-    fn throttled_draws_both_codes_both_statuses_and_a_hint() {
+    fn throttled_draws_both_codes_both_statuses_and_retry_after() {
         let mut rng = fastrand::Rng::with_seed(1);
         let drawn: Vec<_> = (0..2000)
-            .filter_map(|_| Profile::Throttled.draw(&mut rng))
+            .filter_map(|_| Profile::Throttled.draw_fault(&mut rng))
             .collect();
-        for wanted in [
+        for expected in [
             Effect::error("ThrottlingException", 400),
             Effect::error("ThrottlingException", 500),
             Effect::error("ProvisionedThroughputExceededException", 400),
         ] {
-            assert!(drawn.contains(&wanted), "{wanted:?}");
+            assert!(drawn.contains(&expected), "{expected:?}");
         }
         assert!(drawn.iter().any(|effect| effect.retry_after.is_some()));
     }

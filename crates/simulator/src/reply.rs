@@ -1,34 +1,34 @@
-//! An answer before it is bytes: status, what stands in the headers, body.
+//! A response before it is serialized: status, header values and body.
 //!
-//! A true error of AWS has its code in `__type` and `Code`; scripted ones put
-//! it elsewhere, or leave the message out, as services and proxies do.
+//! Rekognition sends the code of an error in `__type` and `Code`. Scripted errors can
+//! send it elsewhere or omit the message, as other services and proxies do.
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::fault::{ErrorAnswer, Page};
-use super::refusal::Refusal;
+use super::aws_error::AwsError;
+use super::fault::{ErrorReply, NonJsonBody};
 
 const AWS_JSON: &str = "application/x-amz-json-1.1";
 const HTML: &str = "<html>\r\n<head><title>Bad gateway</title></head>\r\n<body>\r\n\
      <center><h1>The upstream server is not available</h1></center>\r\n</body>\r\n</html>\r\n";
 const XML: &str = "<ErrorResponse><Error><Type>Sender</Type><Code>InvalidAction</Code>\
-     <Message>simulated fault: an error in XML</Message></Error></ErrorResponse>";
+     <Message>simulated fault: error in XML</Message></Error></ErrorResponse>";
 
-/// An answer, whole or cut off.
+/// A response, complete or cut off.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Reply {
     pub(super) status: u16,
     pub(super) content_type: Option<&'static str>,
-    /// Whether AWS answers: a proxy knows no request id.
-    pub(super) from_aws: bool,
-    /// The `x-amzn-errortype` header.
+    /// Whether the response has a request id: that of a proxy has none.
+    pub(super) has_request_id: bool,
+    /// The value of the header `x-amzn-errortype`.
     pub(super) error_type: Option<String>,
     pub(super) retry_after: Option<Duration>,
     pub(super) body: String,
-    /// Sends the first half of the body, having promised the whole.
+    /// Whether only half of the body is sent, with the `Content-Length` of all of it.
     pub(super) cut_off: bool,
 }
 
@@ -37,7 +37,7 @@ impl Reply {
         Self {
             status,
             content_type: Some(AWS_JSON),
-            from_aws: true,
+            has_request_id: true,
             error_type: None,
             retry_after: None,
             body: document.to_string(),
@@ -45,52 +45,48 @@ impl Reply {
         }
     }
 
-    pub(super) fn refusal(refusal: &Refusal) -> Self {
-        let error = ErrorAnswer::new(refusal.code, refusal.status);
-        Self::error(&error, &refusal.message)
+    pub(super) fn error(error: &AwsError) -> Self {
+        let reply = ErrorReply::new(error.code, error.status);
+        Self::with_message(&reply, &error.message)
     }
 
-    /// An error that was ordered, with the message that AWS has for its code.
-    pub(super) fn ordered(error: &ErrorAnswer) -> Self {
-        Self::error(error, message(&error.code))
+    /// Returns a scripted error, with the message of AWS for its code.
+    pub(super) fn scripted(error: &ErrorReply) -> Self {
+        Self::with_message(error, default_message(&error.code))
     }
 
-    pub(super) fn page(page: Page, status: u16) -> Self {
-        let plain = Self {
-            from_aws: false,
-            ..Self::json(status, &Value::Null)
+    pub(super) fn non_json(body: NonJsonBody, status: u16) -> Self {
+        let (content_type, text) = match body {
+            NonJsonBody::Html => (Some("text/html"), HTML),
+            NonJsonBody::Xml => (Some("text/xml"), XML),
+            NonJsonBody::Empty => (Some(AWS_JSON), ""),
+            NonJsonBody::StatusOnly => (None, ""),
         };
-        let (content_type, body) = match page {
-            Page::Html => (Some("text/html"), HTML),
-            Page::Xml => (Some("text/xml"), XML),
-            Page::Empty => (Some(AWS_JSON), ""),
-            Page::Bare => (None, ""),
-        };
-        let from_aws = matches!(page, Page::Xml | Page::Empty);
+        let has_request_id = matches!(body, NonJsonBody::Xml | NonJsonBody::Empty);
         Self {
             content_type,
-            from_aws,
-            body: body.to_owned(),
-            ..plain
+            has_request_id,
+            body: text.to_owned(),
+            ..Self::json(status, &Value::Null)
         }
     }
 
-    fn error(error: &ErrorAnswer, message: &str) -> Self {
+    fn with_message(error: &ErrorReply, message: &str) -> Self {
         let mut document = json!({"Logref": Uuid::new_v4().to_string()});
-        let space = if error.namespace {
+        let namespace = if error.namespace {
             "com.amazonaws.rekognition#"
         } else {
             ""
         };
-        let full = format!("{space}{}", error.code);
+        let qualified = format!("{namespace}{}", error.code);
         if !error.header_code {
-            document["__type"] = json!(full);
+            document["__type"] = json!(qualified);
             document["Code"] = json!(error.code);
         }
         if !error.no_message {
             document["Message"] = json!(message);
         }
-        let error_type = error.header_code.then_some(full);
+        let error_type = error.header_code.then_some(qualified);
         Self {
             error_type,
             ..Self::json(error.status, &document)
@@ -98,8 +94,8 @@ impl Reply {
     }
 }
 
-/// AWS's words for the codes that have any.
-fn message(code: &str) -> &'static str {
+/// Returns the message of AWS for a code, or a placeholder for other codes.
+fn default_message(code: &str) -> &'static str {
     match code {
         "ThrottlingException" => "Rate exceeded",
         "ProvisionedThroughputExceededException" => "Provisioned rate exceeded",
@@ -123,20 +119,23 @@ mod tests {
     }
 
     #[test]
-    fn an_error_has_its_code_and_message_in_the_body() {
-        let reply = Reply::refusal(&Refusal::new("SessionNotFoundException", "not there"));
+    fn an_error_has_code_and_message_in_the_body() {
+        let reply = Reply::error(&AwsError::new(
+            "SessionNotFoundException",
+            "unknown session",
+        ));
         let body = body(&reply);
         assert_eq!((reply.status, reply.error_type), (400, None));
         assert_eq!(body["__type"], "SessionNotFoundException");
         assert_eq!(body["Code"], "SessionNotFoundException");
-        assert_eq!(body["Message"], "not there");
+        assert_eq!(body["Message"], "unknown session");
         assert!(body["Logref"].is_string());
     }
 
     #[test]
-    fn a_code_can_have_a_namespace_or_stand_in_the_header_alone() {
-        let plain = ErrorAnswer::new("OddException", 418);
-        let reply = Reply::ordered(&ErrorAnswer {
+    fn a_code_can_have_a_namespace_or_be_in_the_header_only() {
+        let plain = ErrorReply::new("OddException", 418);
+        let reply = Reply::scripted(&ErrorReply {
             namespace: true,
             ..plain.clone()
         });
@@ -144,12 +143,12 @@ mod tests {
             body(&reply)["__type"],
             "com.amazonaws.rekognition#OddException"
         );
-        let quiet = ErrorAnswer {
+        let header_only = ErrorReply {
             header_code: true,
             no_message: true,
             ..plain
         };
-        let reply = Reply::ordered(&quiet);
+        let reply = Reply::scripted(&header_only);
         assert_eq!(reply.error_type.as_deref(), Some("OddException"));
         let body = body(&reply);
         assert_eq!(

@@ -1,14 +1,13 @@
-//! What a client asks for, read from AWS JSON as strictly as the service model
-//! says: members of the wrong JSON type are a `SerializationException`; broken
-//! constraints, all of them in one message, an `InvalidParameterException`.
+//! Parses request bodies in AWS JSON and validates them against the service model.
 //!
-//! Unknown members are ignored and `null` is absent, as AWS does it. The
-//! patterns are anchored, which the model leaves open.
+//! A member of the wrong JSON type gives a `SerializationException`. Constraint
+//! violations give one `InvalidParameterException` that lists all of them. As at AWS,
+//! unknown members are ignored, and `null` means absent. The service model does not say
+//! whether patterns are anchored; here they are.
 //!
-//! An example: `{"ClientRequestToken": "", "Settings": {"AuditImagesLimit": 5}}`
-//! is refused with "2 validation errors detected: Value '' at
-//! 'clientRequestToken' failed to satisfy constraint: Member must have length
-//! greater than or equal to 1; Value '5' at 'settings.auditImagesLimit' ...".
+//! For example, `{"Settings": {"AuditImagesLimit": 5}}` fails with "1 validation error
+//! detected: Value '5' at 'settings.auditImagesLimit' failed to satisfy constraint:
+//! Member must have value less than or equal to 4".
 
 mod constraint;
 mod json;
@@ -17,10 +16,10 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use self::constraint::{
-    BUCKET, CHALLENGES, CheckedText, KEY_PREFIX, KMS_KEY, SESSION_ID, TOKEN, VERSION, Violations,
+    BUCKET, CHALLENGES, KEY_PREFIX, KMS_KEY, SESSION_ID, TOKEN, TextConstraint, VERSION, Violations,
 };
 use self::json::Structure;
-use super::refusal::Refusal;
+use super::aws_error::AwsError;
 
 /// The bounds of `AuditImagesLimit`.
 const AUDIT_IMAGES: std::ops::RangeInclusive<i32> = 0..=4;
@@ -32,7 +31,7 @@ pub(super) struct CreateRequest {
     pub(super) parameters: Parameters,
 }
 
-/// What makes two creates the same but for the token.
+/// The parameters that a replay with the same token must repeat.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Parameters {
     pub(super) kms_key_id: Option<String>,
@@ -41,14 +40,14 @@ pub(super) struct Parameters {
     pub(super) preferences: Vec<Preference>,
 }
 
-/// Where the images go.
+/// The S3 destination of the images.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Output {
     pub(super) bucket: String,
     pub(super) key_prefix: String,
 }
 
-/// A challenge that the caller would like.
+/// A preferred challenge and its versions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Preference {
     pub(super) challenge: String,
@@ -57,96 +56,96 @@ pub(super) struct Preference {
 }
 
 impl CreateRequest {
-    /// Reads the body of a create.
-    pub(super) fn read(body: &[u8]) -> Result<Self, Refusal> {
-        let document = document(body)?;
+    /// Parses the body of a `CreateFaceLivenessSession`.
+    pub(super) fn parse(body: &[u8]) -> Result<Self, AwsError> {
+        let document = parse_json(body)?;
         let root = Structure::root(&document)?;
-        let mut broken = Violations::default();
-        let token = text(&root, "ClientRequestToken", &TOKEN, &mut broken)?;
-        let kms_key_id = text(&root, "KmsKeyId", &KMS_KEY, &mut broken)?;
+        let mut violations = Violations::default();
+        let token = text(&root, "ClientRequestToken", &TOKEN, &mut violations)?;
+        let kms_key_id = text(&root, "KmsKeyId", &KMS_KEY, &mut violations)?;
         let mut parameters = Parameters {
             kms_key_id,
             ..Parameters::default()
         };
         if let Some(settings) = root.structure("Settings")? {
-            read_settings(&settings, &mut parameters, &mut broken)?;
+            parse_settings(&settings, &mut parameters, &mut violations)?;
         }
-        broken.none()?;
+        violations.into_result()?;
         Ok(Self { token, parameters })
     }
 }
 
-/// Reads the body of a `GetFaceLivenessSessionResults`.
-pub(super) fn read_session_id(body: &[u8]) -> Result<Uuid, Refusal> {
-    let document = document(body)?;
+/// Parses the body of a `GetFaceLivenessSessionResults`.
+pub(super) fn parse_session_id(body: &[u8]) -> Result<Uuid, AwsError> {
+    let document = parse_json(body)?;
     let root = Structure::root(&document)?;
-    let mut broken = Violations::default();
-    let id = text(&root, "SessionId", &SESSION_ID, &mut broken)?;
+    let mut violations = Violations::default();
+    let id = text(&root, "SessionId", &SESSION_ID, &mut violations)?;
     if id.is_none() {
-        broken.required(&root.path("SessionId"));
+        violations.required(&root.path("SessionId"));
     }
-    broken.none()?;
+    violations.into_result()?;
     let id = id.and_then(|id| Uuid::try_parse(&id).ok());
-    id.ok_or_else(|| Refusal::invalid_parameter("sessionId is no UUID"))
+    id.ok_or_else(|| AwsError::invalid_parameter("sessionId is not a UUID"))
 }
 
-fn document(body: &[u8]) -> Result<Value, Refusal> {
+fn parse_json(body: &[u8]) -> Result<Value, AwsError> {
     serde_json::from_slice(body)
-        .map_err(|error| Refusal::new("SerializationException", format!("not JSON: {error}")))
+        .map_err(|error| AwsError::new("SerializationException", format!("invalid JSON: {error}")))
 }
 
 fn text(
     parent: &Structure<'_>,
     name: &str,
-    rule: &CheckedText,
-    broken: &mut Violations,
-) -> Result<Option<String>, Refusal> {
-    let found = parent.text(name)?;
-    if let Some(value) = found {
-        broken.text(&parent.path(name), value, rule);
+    constraint: &TextConstraint,
+    violations: &mut Violations,
+) -> Result<Option<String>, AwsError> {
+    let value = parent.text(name)?;
+    if let Some(value) = value {
+        violations.text(&parent.path(name), value, constraint);
     }
-    Ok(found.map(str::to_owned))
+    Ok(value.map(str::to_owned))
 }
 
-fn read_settings(
+fn parse_settings(
     settings: &Structure<'_>,
     parameters: &mut Parameters,
-    broken: &mut Violations,
-) -> Result<(), Refusal> {
+    violations: &mut Violations,
+) -> Result<(), AwsError> {
     if let Some(output) = settings.structure("OutputConfig")? {
-        parameters.output = Some(read_output(&output, broken)?);
+        parameters.output = Some(parse_output(&output, violations)?);
     }
     if let Some(limit) = settings.integer("AuditImagesLimit")? {
-        broken.range(&settings.path("AuditImagesLimit"), limit, &AUDIT_IMAGES);
+        violations.range(&settings.path("AuditImagesLimit"), limit, &AUDIT_IMAGES);
         parameters.audit_images = usize::try_from(limit).unwrap_or_default();
     }
     for preference in settings.structures("ChallengePreferences")? {
         parameters
             .preferences
-            .push(read_preference(&preference, broken)?);
+            .push(parse_preference(&preference, violations)?);
     }
     Ok(())
 }
 
-fn read_output(output: &Structure<'_>, broken: &mut Violations) -> Result<Output, Refusal> {
-    let bucket = text(output, "S3Bucket", &BUCKET, broken)?;
+fn parse_output(output: &Structure<'_>, violations: &mut Violations) -> Result<Output, AwsError> {
+    let bucket = text(output, "S3Bucket", &BUCKET, violations)?;
     if bucket.is_none() {
-        broken.required(&output.path("S3Bucket"));
+        violations.required(&output.path("S3Bucket"));
     }
-    let key_prefix = text(output, "S3KeyPrefix", &KEY_PREFIX, broken)?;
+    let key_prefix = text(output, "S3KeyPrefix", &KEY_PREFIX, violations)?;
     let (bucket, key_prefix) = (bucket.unwrap_or_default(), key_prefix.unwrap_or_default());
     Ok(Output { bucket, key_prefix })
 }
 
-fn read_preference(
+fn parse_preference(
     preference: &Structure<'_>,
-    broken: &mut Violations,
-) -> Result<Preference, Refusal> {
+    violations: &mut Violations,
+) -> Result<Preference, AwsError> {
     let path = preference.path("Type");
     let challenge = preference.text("Type")?;
     match challenge {
-        Some(challenge) => broken.one_of(&path, challenge, &CHALLENGES),
-        None => broken.required(&path),
+        Some(challenge) => violations.one_of(&path, challenge, &CHALLENGES),
+        None => violations.required(&path),
     }
     let challenge = challenge.unwrap_or_default().to_owned();
     let Some(versions) = preference.structure("Versions")? else {
@@ -156,8 +155,8 @@ fn read_preference(
             maximum: None,
         });
     };
-    let minimum = text(&versions, "Minimum", &VERSION, broken)?;
-    let maximum = text(&versions, "Maximum", &VERSION, broken)?;
+    let minimum = text(&versions, "Minimum", &VERSION, violations)?;
+    let maximum = text(&versions, "Maximum", &VERSION, violations)?;
     Ok(Preference {
         challenge,
         minimum,

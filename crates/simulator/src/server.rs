@@ -1,10 +1,11 @@
-//! The server around the model: accepts, reads, waits, answers.
+//! The HTTP server: accepts connections, reads requests and carries out the plans of the
+//! model.
 //!
-//! Its limits: 1024 connections at once (more wait to be accepted), 64 KiB for
-//! a body and 10 s to send it, 60 s for the headers or between two requests.
+//! Limits: 1024 connections (further ones wait in the listen backlog), 64 KiB for a body,
+//! 10 s to receive it, and 60 s for the headers of a request or between two requests.
 //!
-//! It accepts by itself, since some calls must end as a connection does: with a
-//! reset, or without an answer.
+//! It drives hyper's connections itself because a fault can reset or close a connection
+//! without a response.
 
 mod body;
 mod call;
@@ -25,17 +26,17 @@ use super::settings::Settings;
 use super::stats::Stats;
 
 const MAX_CONNECTIONS: usize = 1024;
-/// How long to wait when the process is out of descriptors, say.
-const AFTER_FAILED_ACCEPT: Duration = Duration::from_millis(50);
+/// The delay after a failed accept, for example without free file descriptors.
+const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(50);
 
-/// What all connections share.
+/// The state that all connections share.
 #[derive(Debug)]
-pub(super) struct Shared {
+pub(super) struct SharedState {
     model: Mutex<Model>,
     in_flight: AtomicUsize,
 }
 
-impl Shared {
+impl SharedState {
     pub(super) fn new(settings: Settings) -> Self {
         Self {
             model: Mutex::new(Model::new(settings)),
@@ -43,7 +44,7 @@ impl Shared {
         }
     }
 
-    /// The model, for one decision.
+    /// Locks the model, for one decision.
     pub(super) fn model(&self) -> MutexGuard<'_, Model> {
         self.model.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -55,48 +56,58 @@ impl Shared {
         }
     }
 
-    fn arrive(&self) -> InFlight<'_> {
+    fn track_call(&self) -> InFlightGuard<'_> {
         self.in_flight.fetch_add(1, Ordering::Relaxed);
-        InFlight(&self.in_flight)
+        InFlightGuard(&self.in_flight)
     }
 }
 
-/// One call that is here; dropped when it is answered, or its client gone.
-struct InFlight<'a>(&'a AtomicUsize);
+/// Counts one call as in flight until it is dropped.
+struct InFlightGuard<'a>(&'a AtomicUsize);
 
-impl Drop for InFlight<'_> {
+impl Drop for InFlightGuard<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
-/// Accepts until `stop`, then ends every connection and waits for the last of
-/// their tasks. Dropped, it ends them without waiting.
-pub(super) async fn accept(listener: &TcpListener, shared: &Arc<Shared>, stop: &CancellationToken) {
-    let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+/// Accepts connections until `stop` is cancelled, then aborts their tasks and waits for
+/// them to end. Dropping the future aborts the tasks without waiting.
+pub(super) async fn accept(
+    listener: &TcpListener,
+    state: &Arc<SharedState>,
+    stop: &CancellationToken,
+) {
+    let limit = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let mut connections = JoinSet::new();
-    while let Some((stream, permit)) = stop.run_until_cancelled(next(listener, &room)).await {
-        let shared = Arc::clone(shared);
+    while let Some((stream, permit)) = stop
+        .run_until_cancelled(accept_next(listener, &limit))
+        .await
+    {
+        let state = Arc::clone(state);
         connections.spawn(async move {
-            connection::serve(stream, &shared).await;
+            connection::serve(stream, &state).await;
             drop(permit);
         });
-        // Forgets the tasks that have ended.
+        // Remove the tasks that have ended.
         while connections.try_join_next().is_some() {}
     }
     connections.shutdown().await;
 }
 
-/// The next connection, once there is room for it.
-async fn next(listener: &TcpListener, room: &Arc<Semaphore>) -> (TcpStream, OwnedSemaphorePermit) {
+/// Waits for a connection permit, then for a connection.
+async fn accept_next(
+    listener: &TcpListener,
+    limit: &Arc<Semaphore>,
+) -> (TcpStream, OwnedSemaphorePermit) {
     loop {
-        let permit = Arc::clone(room)
+        let permit = Arc::clone(limit)
             .acquire_owned()
             .await
             .expect("the semaphore is never closed");
         match listener.accept().await {
             Ok((stream, _)) => return (stream, permit),
-            Err(_) => tokio::time::sleep(AFTER_FAILED_ACCEPT).await,
+            Err(_) => tokio::time::sleep(ACCEPT_RETRY_DELAY).await,
         }
     }
 }

@@ -1,15 +1,15 @@
-//! The sessions that were made, and the tokens they were made with.
+//! Sessions and their `ClientRequestToken`s.
 //!
-//! A session changes with its age alone, see `Lifetimes`; nothing runs. Both it
-//! and its token are forgotten together, so a token that comes back after that
-//! makes a new session.
+//! The status of a session depends only on its age (see `Lifetimes`), so no task runs.
+//! A session and its token are deleted together; the token creates a new session after
+//! that.
 //!
-//! An example: made at 0 s with token `t`. At 10 s, `t` again gives the same
-//! session, `t` with another bucket is refused. At 180 s it is EXPIRED, at
-//! 480 s `t` makes another.
+//! For example, a session is created at 0 s with token `t`. At 10 s, a create with `t`
+//! returns the same session, and one with `t` and another bucket fails. At 180 s the
+//! session is EXPIRED, and at 480 s `t` creates a new one.
 
-mod outcome;
 mod result;
+mod status;
 
 use std::collections::{HashMap, VecDeque};
 
@@ -17,38 +17,38 @@ use serde_json::Value;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use self::outcome::Status;
-use super::refusal::Refusal;
+use self::status::Status;
+use super::aws_error::AwsError;
 use super::request::{CreateRequest, Parameters};
 use super::settings::Lifetimes;
 
-/// No more sessions than this are remembered: the oldest go first.
+/// The capacity: beyond it, the oldest sessions are deleted.
 const MAX_SESSIONS: usize = 100_000;
 
-/// All sessions that are remembered.
+/// All sessions in memory.
 #[derive(Debug)]
 pub(super) struct Sessions {
     lifetimes: Lifetimes,
     rng: fastrand::Rng,
     by_id: HashMap<Uuid, Session>,
     by_token: HashMap<String, Uuid>,
-    /// In the order of their making, which is that of their forgetting.
+    /// Session ids in the order of creation, which is also that of deletion.
     oldest_first: VecDeque<Uuid>,
-    /// How many were ever made.
-    made: u64,
+    /// The number of sessions created since the start.
+    created: u64,
 }
 
 #[derive(Debug)]
 struct Session {
     id: Uuid,
-    /// The first has 1; what comes of a session hangs on it.
+    /// The serial number, from 1, which selects the result.
     number: u64,
-    made_at: Instant,
+    created_at: Instant,
     token: Option<String>,
     parameters: Parameters,
 }
 
-/// What a create came to.
+/// The session of a create.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Created {
     New(Uuid),
@@ -72,53 +72,53 @@ impl Sessions {
             by_id,
             by_token,
             oldest_first: VecDeque::new(),
-            made: 0,
+            created: 0,
         }
     }
 
-    pub(super) fn remembered(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.by_id.len()
     }
 
-    /// Makes a session, or finds the one that the token made.
+    /// Creates a session, or returns the existing one of the token.
     pub(super) fn create(
         &mut self,
         request: CreateRequest,
         now: Instant,
-    ) -> Result<Created, Refusal> {
-        self.forget(now);
+    ) -> Result<Created, AwsError> {
+        self.delete_old(now);
         let CreateRequest { token, parameters } = request;
-        let known = token.as_ref().and_then(|token| self.by_token.get(token));
-        if let Some(session) = known.and_then(|id| self.by_id.get(id)) {
-            return session.repeat(&parameters);
+        let existing = token.as_ref().and_then(|token| self.by_token.get(token));
+        if let Some(session) = existing.and_then(|id| self.by_id.get(id)) {
+            return session.replay(&parameters);
         }
-        Ok(Created::New(self.make(token, parameters, now)))
+        Ok(Created::New(self.insert(token, parameters, now)))
     }
 
-    /// What there is to say of a session.
-    pub(super) fn result(&mut self, id: Uuid, now: Instant) -> Result<Value, Refusal> {
-        self.forget(now);
+    /// Returns the response of `GetFaceLivenessSessionResults`.
+    pub(super) fn result(&mut self, id: Uuid, now: Instant) -> Result<Value, AwsError> {
+        self.delete_old(now);
         let Some(session) = self.by_id.get(&id) else {
             let message = format!("Session not found: no session has the id {id}");
-            return Err(Refusal::new("SessionNotFoundException", message));
+            return Err(AwsError::new("SessionNotFoundException", message));
         };
-        let status = Status::of(session.number, now - session.made_at, &self.lifetimes);
+        let status = Status::new(session.number, now - session.created_at, &self.lifetimes);
         Ok(result::document(session, status))
     }
 
-    fn make(&mut self, token: Option<String>, parameters: Parameters, now: Instant) -> Uuid {
+    fn insert(&mut self, token: Option<String>, parameters: Parameters, now: Instant) -> Uuid {
         let id = uuid::Builder::from_random_bytes(self.rng.u128(..).to_be_bytes()).into_uuid();
-        self.made += 1;
+        self.created += 1;
         if let Some(token) = &token {
             self.by_token.insert(token.clone(), id);
         }
-        let number = self.made;
+        let number = self.created;
         self.by_id.insert(
             id,
             Session {
                 id,
                 number,
-                made_at: now,
+                created_at: now,
                 token,
                 parameters,
             },
@@ -128,10 +128,10 @@ impl Sessions {
         id
     }
 
-    fn forget(&mut self, now: Instant) {
+    fn delete_old(&mut self, now: Instant) {
         while let Some(session) = self.oldest_first.front().and_then(|id| self.by_id.get(id)) {
-            let old = now.saturating_duration_since(session.made_at) >= self.lifetimes.forgotten;
-            if !old && self.by_id.len() < MAX_SESSIONS {
+            let age = now.saturating_duration_since(session.created_at);
+            if age < self.lifetimes.forgotten && self.by_id.len() < MAX_SESSIONS {
                 return;
             }
             let id = session.id;
@@ -145,12 +145,12 @@ impl Sessions {
 }
 
 impl Session {
-    /// Answers a create that comes with this session's token.
-    fn repeat(&self, parameters: &Parameters) -> Result<Created, Refusal> {
+    /// Responds to a create with the token of this session.
+    fn replay(&self, parameters: &Parameters) -> Result<Created, AwsError> {
         if self.parameters == *parameters {
             return Ok(Created::Replayed(self.id));
         }
-        Err(Refusal::new(
+        Err(AwsError::new(
             "IdempotentParameterMismatchException",
             "A ClientRequestToken input parameter was reused with an operation, but at least one \
              of the other input parameters is different from the previous call to the operation.",

@@ -1,4 +1,4 @@
-//! What the simulator is told at its start.
+//! The settings of a simulator, fixed when it starts.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -7,46 +7,48 @@ use super::fault::Fault;
 use super::limit::Limit;
 use super::profile::Profile;
 
-/// What the simulator is told at its start; the default is AWS in us-east-1 on
-/// a good day.
+/// The settings of a simulator. The default behaves like AWS in us-east-1 without
+/// random faults.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
-    /// How slow it is and what fails by chance. Default: `default`.
+    /// Latency and random faults. Default: [`Profile::Default`].
     pub profile: Profile,
-    /// Quota of CreateFaceLivenessSession. Default: 25 a second, burst 25.
+    /// Quota of `CreateFaceLivenessSession`. Default: 25 calls per second, burst 25.
     pub create: Limit,
-    /// Quota of GetFaceLivenessSessionResults. Default: 25 a second, burst 25.
+    /// Quota of `GetFaceLivenessSessionResults`. Default: 25 calls per second, burst 25.
     pub results: Limit,
-    /// How long a call takes; unset: as the profile says. Calls that are over
-    /// the quota, or not signed, are answered at once.
+    /// Latency of a call, drawn uniformly. Default: the latency of the profile. Calls
+    /// over the quota and calls with an invalid signature get an immediate response.
     pub latency: Option<RangeInclusive<Duration>>,
-    /// Faults that wait for the first calls. Default: none.
+    /// Faults that are queued for the first calls. Default: none.
     pub faults: Vec<Fault>,
-    /// Where every draw comes from: latency, mishaps, session ids. Request ids
-    /// are fresh each time. Default: 0.
+    /// Seed of latency, random faults and session ids. Request ids do not depend on
+    /// it. Default: 0.
     pub seed: u64,
-    /// What becomes of a session, and when.
+    /// The ages at which a session changes its status.
     pub lifetimes: Lifetimes,
 }
 
-/// The ages at which a session changes, all since it was made.
+/// The ages at which a session changes its status, counted from its creation.
 ///
 /// ```text
 /// 0 CREATED -> in_progress -> finished -------------> expired -> forgotten
 ///              IN_PROGRESS    SUCCEEDED or FAILED     EXPIRED    not found
 /// ```
 ///
-/// An age that lies behind a later change never shows: a session that expires
-/// before it is finished is never SUCCEEDED.
+/// If several ages are reached, the last in this order applies: a session with
+/// `expired` less than `finished` never becomes SUCCEEDED.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lifetimes {
-    /// When its check begins. Default: 2 s.
+    /// Age at which the check begins. Default: 2 s.
     pub in_progress: Duration,
-    /// When its check ends. Default: 5 s.
+    /// Age at which the check ends. Default: 5 s.
     pub finished: Duration,
-    /// When it and its result are gone for the client. Default: 180 s, as at AWS.
+    /// Age at which the session expires and its result becomes unavailable. Default:
+    /// 180 s, as at AWS.
     pub expired: Duration,
-    /// When it and its token are forgotten. Default: 480 s; AWS's is not known.
+    /// Age at which the session and its `ClientRequestToken` are deleted. Default: 480 s;
+    /// AWS publishes no value.
     pub forgotten: Duration,
 }
 

@@ -1,16 +1,17 @@
-//! Whether a request was signed with the secret that it claims, as AWS checks
-//! it: Signature Version 4, in the `Authorization` header.
+//! Verification of [Signature Version 4][sigv4] in the `Authorization` header.
 //!
-//! Written from AWS's description of the algorithm ("Create a signed AWS API
-//! request") and held to its published test suite; it shares nothing with a
-//! client's signer. `x-amz-security-token` is accepted and means nothing.
+//! It implements AWS's description of the algorithm, is tested with AWS's published test
+//! suite, and shares no code with the signer of a client. `x-amz-security-token` is
+//! accepted and ignored.
 //!
-//! The order of the checks is AWS's: is there a header, can it be read, is the
-//! key known, is the scope right, is the time right, is the signature right.
+//! The checks have the order of AWS: header present, header well-formed, access key,
+//! credential scope, time, signature.
 //!
-//! An example: a clock six minutes slow signs at 12:00:00, and the request is
-//! here at 12:06:00. The answer is `InvalidSignatureException`, "Signature
+//! For example, a client whose clock is six minutes slow signs at 12:00:00, and the
+//! request arrives at 12:06:00. It fails with `InvalidSignatureException`, "Signature
 //! expired: 20300101T120000Z is now earlier than 20300101T120100Z".
+//!
+//! [sigv4]: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 
 mod authorization;
 mod canonical;
@@ -22,9 +23,9 @@ use time::macros::format_description;
 use time::{Duration, OffsetDateTime, PrimitiveDateTime};
 
 use self::authorization::Authorization;
-use super::refusal::Refusal;
+use super::aws_error::AwsError;
 
-/// How far a client's clock may be off.
+/// The permitted clock skew of a client.
 const TOLERANCE: Duration = Duration::minutes(5);
 const BASIC_FORMAT: &[FormatItem<'_>] =
     format_description!("[year][month][day]T[hour][minute][second]Z");
@@ -32,9 +33,9 @@ const MISMATCH: &str = "The request signature we calculated does not match the s
      provided. Check your AWS Secret Access Key and signing method. Consult the service \
      documentation for details.";
 
-/// The parts of a request that a signature covers.
+/// The parts of a request that the signature covers.
 #[derive(Clone, Copy)]
-pub(super) struct Signed<'a> {
+pub(super) struct SignedRequest<'a> {
     pub(super) method: &'a str,
     pub(super) path: &'a str,
     pub(super) query: &'a str,
@@ -42,7 +43,7 @@ pub(super) struct Signed<'a> {
     pub(super) body: &'a [u8],
 }
 
-/// The one key pair that is known, and the service it is for.
+/// Verifies the signatures of one key pair for one service.
 #[derive(Clone, Copy)]
 pub(super) struct Verifier {
     pub(super) access_key: &'static str,
@@ -51,13 +52,17 @@ pub(super) struct Verifier {
 }
 
 impl Verifier {
-    /// Checks the signature of `request` at `now`.
-    pub(super) fn verify(&self, request: &Signed<'_>, now: OffsetDateTime) -> Result<(), Refusal> {
-        let authorization = authorization::read(request.headers)?;
+    /// Verifies the signature of `request` at `now`.
+    pub(super) fn verify(
+        &self,
+        request: &SignedRequest<'_>,
+        now: OffsetDateTime,
+    ) -> Result<(), AwsError> {
+        let authorization = authorization::parse(request.headers)?;
         let stamp = timestamp(request.headers)?;
         let signed_at = parse_timestamp(stamp)?;
         if authorization.access_key != self.access_key {
-            return Err(Refusal::new(
+            return Err(AwsError::new(
                 "UnrecognizedClientException",
                 "The security token included in the request is invalid.",
             ));
@@ -67,9 +72,9 @@ impl Verifier {
         self.check_signature(&authorization, stamp, request)
     }
 
-    fn check_scope(&self, authorization: &Authorization<'_>, stamp: &str) -> Result<(), Refusal> {
+    fn check_scope(&self, authorization: &Authorization<'_>, stamp: &str) -> Result<(), AwsError> {
         if !authorization.signs("host") {
-            return Err(invalid(
+            return Err(invalid_signature(
                 "'Host' must be a 'SignedHeader' in the AWS Authorization header.",
             ));
         }
@@ -78,17 +83,17 @@ impl Verifier {
                 "Credential should be scoped to correct service: '{}'.",
                 self.service
             );
-            return Err(invalid(message));
+            return Err(invalid_signature(message));
         }
         if authorization.terminator != "aws4_request" {
-            return Err(invalid(format!(
+            return Err(invalid_signature(format!(
                 "Credential should be scoped with a valid terminator: 'aws4_request', not '{}'.",
                 authorization.terminator
             )));
         }
         let day = &stamp[..8];
         if authorization.date != day {
-            return Err(invalid(format!(
+            return Err(invalid_signature(format!(
                 "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date \
                  from HTTP: '{}' != '{day}', from '{stamp}'.",
                 authorization.date
@@ -101,91 +106,90 @@ impl Verifier {
         &self,
         authorization: &Authorization<'_>,
         stamp: &str,
-        request: &Signed<'_>,
-    ) -> Result<(), Refusal> {
+        request: &SignedRequest<'_>,
+    ) -> Result<(), AwsError> {
         let canonical = canonical::request(request, &authorization.signed_headers);
-        let hash = hex(&Sha256::digest(canonical.as_bytes()));
+        let hash = encode_hex(&Sha256::digest(canonical.as_bytes()));
         let scope = authorization.scope();
         let to_sign = format!("AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{hash}");
 
         let mut key = format!("AWS4{}", self.secret_key).into_bytes();
         for part in scope.split('/') {
-            key = keyed(&key)
+            key = hmac_sha256(&key)
                 .chain_update(part)
                 .finalize()
                 .into_bytes()
                 .to_vec();
         }
         // `verify_slice` compares in constant time.
-        let claimed = unhex(authorization.signature);
-        let signature = keyed(&key).chain_update(to_sign);
+        let received = decode_hex(authorization.signature);
+        let signature = hmac_sha256(&key).chain_update(to_sign);
         signature
-            .verify_slice(&claimed)
-            .map_err(|_| invalid(MISMATCH))
+            .verify_slice(&received)
+            .map_err(|_| invalid_signature(MISMATCH))
     }
 }
 
-fn keyed(key: &[u8]) -> Hmac<Sha256> {
+fn hmac_sha256(key: &[u8]) -> Hmac<Sha256> {
     Hmac::new_from_slice(key).expect("HMAC takes a key of any length")
 }
 
-fn invalid(message: impl Into<String>) -> Refusal {
-    Refusal::new("InvalidSignatureException", message)
+fn invalid_signature(message: impl Into<String>) -> AwsError {
+    AwsError::new("InvalidSignatureException", message)
 }
 
-fn incomplete(message: impl Into<String>) -> Refusal {
-    Refusal::new("IncompleteSignatureException", message)
+fn incomplete_signature(message: impl Into<String>) -> AwsError {
+    AwsError::new("IncompleteSignatureException", message)
 }
 
-fn timestamp(headers: &http::HeaderMap) -> Result<&str, Refusal> {
+fn timestamp(headers: &http::HeaderMap) -> Result<&str, AwsError> {
     let stamp = headers
         .get("x-amz-date")
         .or_else(|| headers.get(http::header::DATE));
     stamp.and_then(|value| value.to_str().ok()).ok_or_else(|| {
-        incomplete(
+        incomplete_signature(
             "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.",
         )
     })
 }
 
-fn parse_timestamp(stamp: &str) -> Result<OffsetDateTime, Refusal> {
+fn parse_timestamp(stamp: &str) -> Result<OffsetDateTime, AwsError> {
     let parsed = PrimitiveDateTime::parse(stamp, BASIC_FORMAT).map(PrimitiveDateTime::assume_utc);
     parsed.map_err(|_| {
-        incomplete(format!(
+        incomplete_signature(format!(
             "Date must be in ISO-8601 'basic format'. Got '{stamp}'."
         ))
     })
 }
 
-fn check_skew(signed_at: OffsetDateTime, now: OffsetDateTime) -> Result<(), Refusal> {
+fn check_skew(signed_at: OffsetDateTime, now: OffsetDateTime) -> Result<(), AwsError> {
     let (earliest, latest) = (now - TOLERANCE, now + TOLERANCE);
-    let [signed, at, early, late] = [signed_at, now, earliest, latest].map(basic);
+    let [signed, at, early, late] = [signed_at, now, earliest, latest].map(format_basic);
     if signed_at < earliest {
-        return Err(invalid(format!(
+        return Err(invalid_signature(format!(
             "Signature expired: {signed} is now earlier than {early} ({at} - 5 min.)"
         )));
     }
     if signed_at > latest {
-        return Err(invalid(format!(
+        return Err(invalid_signature(format!(
             "Signature not yet current: {signed} is still later than {late} ({at} + 5 min.)"
         )));
     }
     Ok(())
 }
 
-fn basic(instant: OffsetDateTime) -> String {
+fn format_basic(instant: OffsetDateTime) -> String {
     instant
         .format(BASIC_FORMAT)
         .unwrap_or_else(|_| instant.to_string())
 }
 
-fn hex(bytes: &[u8]) -> String {
+fn encode_hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The bytes of lower-case hex; none where it is anything else, which no
-/// signature equals.
-fn unhex(text: &str) -> Vec<u8> {
+/// Decodes lower-case hex. Other text gives an empty vector, which equals no signature.
+fn decode_hex(text: &str) -> Vec<u8> {
     let digit = |byte: u8| match byte {
         b'0'..=b'9' => Some(byte - b'0'),
         b'a'..=b'f' => Some(byte - b'a' + 10),

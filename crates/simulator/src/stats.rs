@@ -1,4 +1,4 @@
-//! What happened so far, as tests and people read it.
+//! Counters, as `GET /_simulator/stats` returns them.
 
 use std::collections::BTreeMap;
 
@@ -7,49 +7,51 @@ use serde::Serialize;
 use super::limit::Limit;
 use super::profile::Profile;
 
-/// What happened since the start, or since the last reset. Counts, unless said.
+/// Counters since the start or the last reset, together with the settings and gauges
+/// that help to read them.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Stats {
-    /// The profile that is on.
+    /// The profile in use.
     pub profile: Profile,
-    /// The seed of every draw.
+    /// The seed of all random values.
     pub seed: u64,
-    /// CreateFaceLivenessSession.
+    /// Calls of `CreateFaceLivenessSession`.
     pub create: OperationStats,
-    /// GetFaceLivenessSessionResults.
+    /// Calls of `GetFaceLivenessSessionResults`.
     pub results: OperationStats,
-    /// Sessions that were made.
+    /// Sessions created.
     pub sessions_made: u64,
-    /// Sessions that are remembered, expired ones too, as of the last call.
+    /// Gauge: sessions in memory at the last call, including expired ones.
     pub sessions_remembered: usize,
-    /// Creates that were answered with a session made before, by its token.
+    /// Creates that returned the existing session of their `ClientRequestToken`.
     pub replays: u64,
-    /// Different tokens with which a session was made.
+    /// Sessions created with a `ClientRequestToken`.
     pub distinct_tokens: u64,
-    /// Calls whose signature was missing, unreadable, or wrong.
+    /// Calls with a missing, malformed or wrong signature.
     pub refused_signatures: u64,
-    /// Calls that are here and not yet answered, now.
+    /// Gauge: calls without a response yet.
     pub in_flight: usize,
 }
 
-/// What happened to one operation. `calls` is the sum of `admitted`,
-/// `throttled` and the refused signatures that named it.
+/// Counters of one operation. `calls` is the sum of `admitted`, `throttled` and the
+/// calls of this operation with an invalid signature.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct OperationStats {
-    /// Calls that reached it, whatever became of them.
+    /// Calls received, with any outcome.
     pub calls: u64,
     /// Calls within the quota.
     pub admitted: u64,
-    /// Calls over the quota. Throttling by a fault or by chance is not here.
+    /// Calls over the quota. Throttling by a scripted or random fault is not counted.
     pub throttled: u64,
-    /// Scripted faults that were played.
+    /// Calls that a scripted fault affected.
     pub faults_played: u64,
-    /// What the profile let go wrong by chance.
-    pub mishaps: u64,
-    /// Everything but a true success, by AWS's code, or by the fault's name
-    /// where there is none (`html/503`, `reset`).
+    /// Calls that a random fault of the profile affected. `mishaps` in JSON.
+    #[serde(rename = "mishaps")]
+    pub random_faults: u64,
+    /// Calls without a regular success response, by AWS's error code, or by the action
+    /// of the fault if it has no code (`html/503`, `reset`).
     pub errors: BTreeMap<String, u64>,
-    /// The quota that is enforced.
+    /// The quota in force.
     pub limit: Limit,
 }
 
@@ -61,7 +63,7 @@ impl OperationStats {
         }
     }
 
-    pub(super) fn failed(&mut self, name: &str) {
+    pub(super) fn count_error(&mut self, name: &str) {
         *self.errors.entry(name.to_owned()).or_default() += 1;
     }
 }

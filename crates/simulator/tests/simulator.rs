@@ -1,4 +1,4 @@
-//! The simulator over a real socket, with AWS's own SDK as its client.
+//! The simulator over a TCP socket, with the AWS SDK as its client.
 
 #[path = "simulator/faults.rs"]
 mod faults;
@@ -15,24 +15,24 @@ use aws_sdk_rekognition::types::{
 };
 use livegate_simulator::{Lifetimes, Limit, Settings};
 
-use scene::{at_once, client, create, scene, told};
+use scene::{client, create, immediate, scene, summary};
 
 #[tokio::test]
-async fn a_session_is_made_and_its_result_has_images() {
-    let scene = scene(at_once()).await;
+async fn a_session_is_created_and_its_result_has_images() {
+    let scene = scene(immediate()).await;
     let settings = SessionSettings::builder().audit_images_limit(3).build();
-    let made = scene
+    let created = scene
         .aws
         .create_face_liveness_session()
         .settings(settings)
         .send()
         .await
         .unwrap();
-    assert!(made.request_id().is_some());
+    assert!(created.request_id().is_some());
     let read = scene
         .aws
         .get_face_liveness_session_results()
-        .session_id(made.session_id());
+        .session_id(created.session_id());
     let result = read.send().await.unwrap();
     assert_eq!(result.status(), &LivenessSessionStatus::Succeeded);
     assert_eq!(result.audit_images().len(), 3);
@@ -44,8 +44,8 @@ async fn a_session_is_made_and_its_result_has_images() {
 }
 
 #[tokio::test]
-async fn the_same_token_gives_the_same_session_and_another_bucket_is_a_mismatch() {
-    let scene = scene(at_once()).await;
+async fn a_token_returns_its_session_and_another_bucket_is_a_mismatch() {
+    let scene = scene(immediate()).await;
     let first = scene.create("token").await.unwrap();
     assert_eq!(scene.create("token").await, Ok(first));
     let output = LivenessOutputConfig::builder()
@@ -54,8 +54,8 @@ async fn the_same_token_gives_the_same_session_and_another_bucket_is_a_mismatch(
         .unwrap();
     let settings = SessionSettings::builder().output_config(output).build();
     let call = scene.aws.create_face_liveness_session().settings(settings);
-    let refused = told(call.client_request_token("token").send().await.unwrap_err());
-    assert_eq!(refused, "IdempotentParameterMismatchException 400");
+    let error = summary(call.client_request_token("token").send().await.unwrap_err());
+    assert_eq!(error, "IdempotentParameterMismatchException 400");
     let stats = scene.simulator.stats();
     assert_eq!(
         (stats.sessions_made, stats.replays, stats.distinct_tokens),
@@ -68,26 +68,26 @@ async fn a_call_over_the_quota_is_throttled_with_a_throttling_code() {
     let create = Limit::new(0.001, 1).unwrap();
     let scene = scene(Settings {
         create,
-        ..at_once()
+        ..immediate()
     })
     .await;
     assert!(scene.create("a").await.is_ok());
-    let refused = scene.create("b").await.unwrap_err();
+    let error = scene.create("b").await.unwrap_err();
     let codes = [
         "ThrottlingException 400",
         "ProvisionedThroughputExceededException 400",
     ];
-    assert!(codes.contains(&refused.as_str()), "{refused}");
+    assert!(codes.contains(&error.as_str()), "{error}");
     let stats = scene.simulator.stats().create;
     assert_eq!((stats.calls, stats.admitted, stats.throttled), (2, 1, 1));
 }
 
 #[tokio::test]
-async fn what_the_sdk_lets_through_is_checked_here() {
-    let scene = scene(at_once()).await;
+async fn constraints_that_the_sdk_does_not_check_are_checked() {
+    let scene = scene(immediate()).await;
     for token in ["", "a b", &"a".repeat(65)] {
-        let refused = scene.create(token).await.unwrap_err();
-        assert_eq!(refused, "InvalidParameterException 400", "{token:?}");
+        let error = scene.create(token).await.unwrap_err();
+        assert_eq!(error, "InvalidParameterException 400", "{token:?}");
     }
     let settings = SessionSettings::builder().audit_images_limit(5).build();
     let call = scene.aws.create_face_liveness_session().settings(settings);
@@ -104,14 +104,14 @@ async fn what_the_sdk_lets_through_is_checked_here() {
 
 #[tokio::test]
 async fn only_the_test_credentials_are_accepted() {
-    let scene = scene(at_once()).await;
+    let scene = scene(immediate()).await;
     let address = scene.simulator.local_addr();
-    for (key, secret, refused) in [
+    for (key, secret, error) in [
         ("other", "test", "UnrecognizedClientException 400"),
         ("test", "other", "InvalidSignatureException 400"),
     ] {
-        let told = create(&client(address, key, secret), None).await;
-        assert_eq!(told.unwrap_err(), refused);
+        let created = create(&client(address, key, secret), None).await;
+        assert_eq!(created.unwrap_err(), error);
     }
     let stats = scene.simulator.stats();
     assert_eq!(
@@ -125,15 +125,15 @@ async fn only_the_test_credentials_are_accepted() {
 }
 
 #[tokio::test]
-async fn a_session_expires_and_is_then_forgotten() {
+async fn a_session_expires_and_is_then_deleted() {
     let expired = Duration::ZERO;
     let lifetimes = Lifetimes {
         expired,
-        ..at_once().lifetimes
+        ..immediate().lifetimes
     };
     let expiring = scene(Settings {
         lifetimes,
-        ..at_once()
+        ..immediate()
     })
     .await;
     let id = expiring.create("token").await.unwrap();
@@ -150,18 +150,18 @@ async fn a_session_expires_and_is_then_forgotten() {
         forgotten: expired,
         ..lifetimes
     };
-    let forgetting = scene(Settings {
+    let deleting = scene(Settings {
         lifetimes,
-        ..at_once()
+        ..immediate()
     })
     .await;
-    let id = forgetting.create("token").await.unwrap();
-    let read = forgetting
+    let id = deleting.create("token").await.unwrap();
+    let read = deleting
         .aws
         .get_face_liveness_session_results()
         .session_id(id);
     assert_eq!(
-        told(read.send().await.unwrap_err()),
+        summary(read.send().await.unwrap_err()),
         "SessionNotFoundException 400"
     );
 }

@@ -1,16 +1,16 @@
-//! Reads a fault from its line. What the line means is said at [`Fault`].
+//! Parses a fault from a line of text. [`Fault`] documents the grammar.
 
 use std::num::NonZeroU32;
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::{Act, Count, Effect, ErrorAnswer, Fault, Page};
+use super::{Count, Effect, ErrorReply, Fault, FaultAction, NonJsonBody};
 use crate::operation::Operation;
 
 const MAX_COUNT: u32 = 1_000_000;
 const MAX_DURATION: Duration = Duration::from_secs(60 * 60);
 
-/// A line that is no fault.
+/// A line is not a valid fault.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("fault {spec:?}: {reason}")]
 pub struct FaultError {
@@ -36,14 +36,14 @@ fn parse(spec: &str) -> Result<Fault, String> {
     let operation = operation
         .parse()
         .map_err(|()| format!("operation {operation:?} must be create or results"))?;
-    let (words, count) = match rest.split_once('*') {
-        Some((words, count)) => (words, parse_count(count)?),
+    let (terms, count) = match rest.split_once('*') {
+        Some((terms, count)) => (terms, parse_count(count)?),
         None => (rest, Count::Times(NonZeroU32::MIN)),
     };
-    let mut words = words.split('+');
-    let mut effect = parse_act(words.next().unwrap_or_default())?;
-    for addition in words {
-        add(&mut effect, addition)?;
+    let mut terms = terms.split('+');
+    let mut effect = parse_action(terms.next().unwrap_or_default())?;
+    for modifier in terms {
+        apply_modifier(&mut effect, modifier)?;
     }
     check_operation(operation, &effect)?;
     Ok(Fault {
@@ -55,56 +55,56 @@ fn parse(spec: &str) -> Result<Fault, String> {
 
 fn parse_count(text: &str) -> Result<Count, String> {
     if text == "*" {
-        return Ok(Count::Forever);
+        return Ok(Count::Unlimited);
     }
     text.parse::<NonZeroU32>()
         .ok()
         .filter(|times| times.get() <= MAX_COUNT)
         .map(Count::Times)
-        .ok_or_else(|| format!("count {text:?} must be from 1 to {MAX_COUNT}, or * for ever"))
+        .ok_or_else(|| format!("count {text:?} must be from 1 to {MAX_COUNT}, or * for no limit"))
 }
 
-fn parse_act(word: &str) -> Result<Effect, String> {
-    let act = match word.split_once('/') {
+fn parse_action(term: &str) -> Result<Effect, String> {
+    let action = match term.split_once('/') {
         Some(("delay", duration)) => {
             let delay = parse_duration(duration)?;
             return Ok(Effect {
                 delay,
-                ..Effect::of(Act::TrueAnswer)
+                ..Effect::new(FaultAction::NormalReply)
             });
         }
-        Some((name, status)) => answer(name, parse_status(status)?)?,
-        None => match word {
-            "reset" => Act::Reset,
-            "lost-answer" => Act::LostAnswer,
-            "hang" => Act::Hang,
-            "unknown-status" => Act::UnknownStatus,
+        Some((name, status)) => parse_reply(name, parse_status(status)?)?,
+        None => match term {
+            "reset" => FaultAction::Reset,
+            "lost-answer" => FaultAction::LostAnswer,
+            "hang" => FaultAction::Hang,
+            "unknown-status" => FaultAction::UnknownStatus,
             _ => {
                 return Err(format!(
-                    "{word:?} is no act; one with an answer needs /STATUS"
+                    "action {term:?} is unknown, or needs a status: ACTION/STATUS"
                 ));
             }
         },
     };
-    Ok(Effect::of(act))
+    Ok(Effect::new(action))
 }
 
-fn answer(name: &str, status: u16) -> Result<Act, String> {
+fn parse_reply(name: &str, status: u16) -> Result<FaultAction, String> {
     Ok(match name {
-        "html" => Act::Page(Page::Html, status),
-        "xml" => Act::Page(Page::Xml, status),
-        "empty" => Act::Page(Page::Empty, status),
-        "status" => Act::Page(Page::Bare, status),
-        "cut-off" => Act::CutOff(status),
-        "no-session-id" => Act::NoSessionId(status),
-        "bad-session-id" => Act::BadSessionId(status),
+        "html" => FaultAction::NonJson(NonJsonBody::Html, status),
+        "xml" => FaultAction::NonJson(NonJsonBody::Xml, status),
+        "empty" => FaultAction::NonJson(NonJsonBody::Empty, status),
+        "status" => FaultAction::NonJson(NonJsonBody::StatusOnly, status),
+        "cut-off" => FaultAction::CutOff(status),
+        "no-session-id" => FaultAction::NoSessionId(status),
+        "bad-session-id" => FaultAction::BadSessionId(status),
         "reset" | "lost-answer" | "hang" | "unknown-status" => {
-            return Err(format!("{name} takes no status"));
+            return Err(format!("action {name} takes no status"));
         }
-        code if is_code(code) => Act::Error(ErrorAnswer::new(code, status)),
+        code if is_code(code) => FaultAction::Error(ErrorReply::new(code, status)),
         _ => {
             return Err(format!(
-                "error code {name:?} must be letters, digits and dots"
+                "error code {name:?} must consist of letters, digits and dots"
             ));
         }
     })
@@ -117,55 +117,58 @@ fn is_code(name: &str) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || byte == b'.')
 }
 
-fn add(effect: &mut Effect, addition: &str) -> Result<(), String> {
-    if let Some(wait) = addition.strip_prefix("retry-after/") {
+fn apply_modifier(effect: &mut Effect, modifier: &str) -> Result<(), String> {
+    if let Some(wait) = modifier.strip_prefix("retry-after/") {
         effect.retry_after = Some(parse_duration(wait)?);
         return Ok(());
     }
-    if let Some(delay) = addition.strip_prefix("delay/") {
+    if let Some(delay) = modifier.strip_prefix("delay/") {
         effect.delay += parse_duration(delay)?;
         return Ok(());
     }
-    if addition == "made" {
-        effect.made = true;
+    if modifier == "made" {
+        effect.commits = true;
         return Ok(());
     }
-    add_to_error(&mut effect.act, addition)
+    apply_error_modifier(&mut effect.action, modifier)
 }
 
-fn add_to_error(act: &mut Act, addition: &str) -> Result<(), String> {
-    let known = ["header-code", "namespace", "no-message"].contains(&addition);
-    let Act::Error(error) = act else {
-        return Err(if known {
-            format!("+{addition} is for an error, CODE/STATUS")
+fn apply_error_modifier(action: &mut FaultAction, modifier: &str) -> Result<(), String> {
+    let is_known = ["header-code", "namespace", "no-message"].contains(&modifier);
+    let FaultAction::Error(error) = action else {
+        return Err(if is_known {
+            format!("modifier {modifier} needs an AWS error, CODE/STATUS")
         } else {
-            unknown_addition(addition)
+            unknown_modifier(modifier)
         });
     };
-    match addition {
+    match modifier {
         "header-code" => error.header_code = true,
         "namespace" => error.namespace = true,
         "no-message" => error.no_message = true,
-        _ => return Err(unknown_addition(addition)),
+        _ => return Err(unknown_modifier(modifier)),
     }
     Ok(())
 }
 
-fn unknown_addition(addition: &str) -> String {
+fn unknown_modifier(modifier: &str) -> String {
     format!(
-        "addition {addition:?} must be retry-after/DURATION, delay/DURATION, made, header-code, \
+        "modifier {modifier:?} must be retry-after/DURATION, delay/DURATION, made, header-code, \
          namespace or no-message"
     )
 }
 
-/// Refuses what makes no sense for the operation.
+/// Rejects effects that the operation does not support.
 fn check_operation(operation: Operation, effect: &Effect) -> Result<(), String> {
-    let creates = matches!(effect.act, Act::NoSessionId(_) | Act::BadSessionId(_)) || effect.made;
-    if operation == Operation::Results && creates {
-        return Err("no-session-id, bad-session-id and made are for create".to_owned());
+    let alters_session_id = matches!(
+        effect.action,
+        FaultAction::NoSessionId(_) | FaultAction::BadSessionId(_)
+    );
+    if operation == Operation::Results && (alters_session_id || effect.commits) {
+        return Err("no-session-id, bad-session-id and made need operation create".to_owned());
     }
-    if operation == Operation::Create && effect.act == Act::UnknownStatus {
-        return Err("unknown-status is for results".to_owned());
+    if operation == Operation::Create && effect.action == FaultAction::UnknownStatus {
+        return Err("unknown-status needs operation results".to_owned());
     }
     Ok(())
 }
@@ -189,7 +192,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_is_read_and_written_as_it_was() {
+    fn display_writes_the_line_that_was_parsed() {
         for spec in [
             "create:ThrottlingException/400*2",
             "create:ThrottlingException/400+retry-after/750ms",
@@ -212,19 +215,19 @@ mod tests {
     }
 
     #[test]
-    fn a_count_of_one_is_no_count() {
+    fn the_default_count_is_one() {
         let fault: Fault = "create:reset*1".parse().unwrap();
         assert_eq!(fault, "create:reset".parse().unwrap());
         assert_eq!(fault.to_string(), "create:reset");
     }
 
     #[test]
-    fn what_is_no_fault_is_refused_by_name() {
+    fn an_error_states_the_line_and_the_reason() {
         for (spec, reason) in [
             ("reset", "must start with create: or results:"),
             ("delete:reset", "operation \"delete\""),
-            ("create:", "\"\" is no act"),
-            ("create:ThrottlingException", "needs /STATUS"),
+            ("create:", "action \"\" is unknown"),
+            ("create:ThrottlingException", "needs a status"),
             ("create:Bad_Code/400", "error code \"Bad_Code\""),
             ("create:/400", "error code \"\""),
             ("create:html/99", "status \"99\""),
@@ -235,16 +238,22 @@ mod tests {
             ("create:reset*many", "count \"many\""),
             ("create:delay/5", "duration \"5\""),
             ("create:delay/2h", "duration \"2h\""),
-            ("create:reset+namespace", "+namespace is for an error"),
-            ("create:reset+nonsense", "addition \"nonsense\""),
-            ("create:A/400+nonsense", "addition \"nonsense\""),
-            ("create:unknown-status", "unknown-status is for results"),
-            ("results:no-session-id/200", "are for create"),
-            ("results:A/400+made", "are for create"),
+            (
+                "create:reset+namespace",
+                "modifier namespace needs an AWS error",
+            ),
+            ("create:reset+nonsense", "modifier \"nonsense\""),
+            ("create:A/400+nonsense", "modifier \"nonsense\""),
+            (
+                "create:unknown-status",
+                "unknown-status needs operation results",
+            ),
+            ("results:no-session-id/200", "need operation create"),
+            ("results:A/400+made", "need operation create"),
         ] {
-            let refused = spec.parse::<Fault>().unwrap_err().to_string();
-            assert!(refused.contains(&format!("{spec:?}")), "{refused}");
-            assert!(refused.contains(reason), "{spec}: {refused}");
+            let error = spec.parse::<Fault>().unwrap_err().to_string();
+            assert!(error.contains(&format!("{spec:?}")), "{error}");
+            assert!(error.contains(reason), "{spec}: {error}");
         }
     }
 }

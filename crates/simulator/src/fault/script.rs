@@ -1,4 +1,4 @@
-//! The queue of faults that wait for calls, one for each operation.
+//! The queues of scripted faults, one for each operation.
 
 use std::collections::VecDeque;
 use std::num::NonZeroU32;
@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 use super::{Count, Effect, Fault};
 use crate::operation::{Operation, PerOperation};
 
-/// Faults in the order in which they were enqueued; a call takes the first.
+/// Faults in FIFO order; a call uses the first fault of its operation.
 #[derive(Debug, Default)]
 pub(crate) struct Script {
     queues: PerOperation<VecDeque<Fault>>,
@@ -15,7 +15,7 @@ pub(crate) struct Script {
 impl Script {
     pub(crate) fn enqueue(&mut self, faults: impl IntoIterator<Item = Fault>) {
         for fault in faults {
-            self.queues.of(fault.operation).push_back(fault);
+            self.queues.get_mut(fault.operation).push_back(fault);
         }
     }
 
@@ -23,14 +23,14 @@ impl Script {
         self.queues = PerOperation::default();
     }
 
-    /// The effect on the next call, which takes one of its fault's counts.
+    /// Returns the effect on the next call, and decrements the count of its fault.
     pub(crate) fn next(&mut self, operation: Operation) -> Option<Effect> {
-        let queue = self.queues.of(operation);
+        let queue = self.queues.get_mut(operation);
         let fault = queue.front_mut()?;
         let effect = fault.effect.clone();
         if let Count::Times(times) = fault.count {
             match NonZeroU32::new(times.get() - 1) {
-                Some(left) => fault.count = Count::Times(left),
+                Some(remaining) => fault.count = Count::Times(remaining),
                 None => drop(queue.pop_front()),
             }
         }
@@ -42,30 +42,30 @@ impl Script {
 mod tests {
     use super::*;
 
-    fn played(script: &mut Script, operation: Operation, calls: usize) -> Vec<String> {
+    fn effects(script: &mut Script, operation: Operation, calls: usize) -> Vec<String> {
         let name = |effect: Option<Effect>| effect.map_or("-".to_owned(), |e| e.to_string());
         (0..calls).map(|_| name(script.next(operation))).collect()
     }
 
     #[test]
-    fn faults_are_played_in_order_each_as_often_as_it_says() {
+    fn faults_apply_in_order_and_as_often_as_their_count() {
         let mut script = Script::default();
         script.enqueue(
             ["create:reset*2", "results:hang", "create:html/503"].map(|f| f.parse().unwrap()),
         );
         assert_eq!(
-            played(&mut script, Operation::Create, 4),
+            effects(&mut script, Operation::Create, 4),
             ["reset", "reset", "html/503", "-"]
         );
-        assert_eq!(played(&mut script, Operation::Results, 2), ["hang", "-"]);
+        assert_eq!(effects(&mut script, Operation::Results, 2), ["hang", "-"]);
     }
 
     #[test]
-    fn a_fault_for_ever_ends_when_the_script_is_cleared() {
+    fn clear_ends_a_fault_without_a_limit() {
         let mut script = Script::default();
         script.enqueue(["create:reset**".parse().unwrap()]);
         assert_eq!(
-            played(&mut script, Operation::Create, 3),
+            effects(&mut script, Operation::Create, 3),
             ["reset", "reset", "reset"]
         );
         script.clear();

@@ -1,56 +1,62 @@
-//! What shall happen to a call, once it is decided.
+//! The planned outcome of a call, which the server carries out.
 
 use std::time::Duration;
 
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::fault::{Act, Effect};
-use crate::refusal::Refusal;
+use crate::aws_error::AwsError;
+use crate::fault::{Effect, FaultAction};
 use crate::reply::Reply;
 
-/// What shall happen to a call: after `wait`, the `outcome`.
+/// The outcome of a call, after a delay.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Plan {
-    pub(crate) wait: Duration,
+    pub(crate) delay: Duration,
     pub(crate) outcome: Outcome,
 }
 
-/// How a call ends.
+/// The end of a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
     Reply(Reply),
-    /// The connection is reset.
+    /// Resets the connection.
     Reset,
-    /// The connection is closed without an answer.
+    /// Closes the connection without a response.
     Close,
-    /// Nothing, until the client goes.
+    /// Sends nothing until the client disconnects.
     Hang,
 }
 
 impl Outcome {
-    /// What an effect makes of a call: of its true answer, where it was carried
-    /// out, and of the session it asked for.
-    pub(super) fn of(effect: Effect, carried_out: Option<Reply>, asked_for: Option<Uuid>) -> Self {
-        let truth = carried_out.unwrap_or_else(|| Reply::json(200, &json!({})));
-        let reply = match effect.act {
-            Act::TrueAnswer => truth,
-            Act::Error(error) => Reply::ordered(&error),
-            Act::Page(page, status) => Reply::page(page, status),
-            Act::CutOff(status) => Reply {
+    /// Applies an effect to a call. `normal_reply` is present if the call took effect;
+    /// `session_id` is that of a request for results.
+    pub(super) fn new(
+        effect: Effect,
+        normal_reply: Option<Reply>,
+        session_id: Option<Uuid>,
+    ) -> Self {
+        let normal_reply = normal_reply.unwrap_or_else(|| Reply::json(200, &json!({})));
+        let reply = match effect.action {
+            FaultAction::NormalReply => normal_reply,
+            FaultAction::Error(error) => Reply::scripted(&error),
+            FaultAction::NonJson(body, status) => Reply::non_json(body, status),
+            FaultAction::CutOff(status) => Reply {
                 status,
                 cut_off: true,
-                ..truth
+                ..normal_reply
             },
-            Act::NoSessionId(status) => Reply::json(status, &json!({})),
-            Act::BadSessionId(status) => Reply::json(status, &json!({"SessionId": "no-uuid"})),
-            Act::UnknownStatus => Reply::json(
+            FaultAction::NoSessionId(status) => Reply::json(status, &json!({})),
+            FaultAction::BadSessionId(status) => {
+                Reply::json(status, &json!({"SessionId": "no-uuid"}))
+            }
+            FaultAction::UnknownStatus => Reply::json(
                 200,
-                &json!({"SessionId": asked_for.map(|id| id.to_string()), "Status": "UNDER_REVIEW"}),
+                &json!({"SessionId": session_id.map(|id| id.to_string()), "Status": "UNDER_REVIEW"}),
             ),
-            Act::Reset => return Outcome::Reset,
-            Act::LostAnswer => return Outcome::Close,
-            Act::Hang => return Outcome::Hang,
+            FaultAction::Reset => return Outcome::Reset,
+            FaultAction::LostAnswer => return Outcome::Close,
+            FaultAction::Hang => return Outcome::Hang,
         };
         Outcome::Reply(Reply {
             retry_after: effect.retry_after,
@@ -59,13 +65,14 @@ impl Outcome {
     }
 }
 
-/// Three of four calls over the quota hear one code, the fourth the other.
-pub(super) fn over_quota(chance: &mut fastrand::Rng) -> Refusal {
-    if chance.u8(0..4) == 0 {
-        return Refusal::new(
+/// Returns the error of a call over the quota. AWS uses two codes; the second is drawn
+/// with a probability of 1/4.
+pub(super) fn throttling_error(rng: &mut fastrand::Rng) -> AwsError {
+    if rng.u8(0..4) == 0 {
+        return AwsError::new(
             "ProvisionedThroughputExceededException",
             "Provisioned rate exceeded",
         );
     }
-    Refusal::new("ThrottlingException", "Rate exceeded")
+    AwsError::new("ThrottlingException", "Rate exceeded")
 }

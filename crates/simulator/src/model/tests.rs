@@ -1,4 +1,4 @@
-//! Quota, script, chance and sessions together, on a clock of the test's own.
+//! Quota, faults and sessions together, with explicit time.
 
 use super::*;
 use crate::limit::Limit;
@@ -21,12 +21,12 @@ fn create(model: &mut Model, token: &str, now: Instant) -> Outcome {
 fn body(outcome: &Outcome) -> Value {
     match outcome {
         Outcome::Reply(reply) => serde_json::from_str(&reply.body).unwrap(),
-        Outcome::Reset | Outcome::Close | Outcome::Hang => panic!("no answer: {outcome:?}"),
+        Outcome::Reset | Outcome::Close | Outcome::Hang => panic!("no response: {outcome:?}"),
     }
 }
 
 #[test]
-fn calls_over_the_quota_hear_both_codes_and_repeats_pay_too() {
+fn calls_over_the_quota_get_both_codes_and_replays_cost_quota() {
     let limit = Limit::new(1.0, 2).unwrap();
     let (mut model, now) = (
         Model::new(Settings {
@@ -49,12 +49,12 @@ fn calls_over_the_quota_hear_both_codes_and_repeats_pay_too() {
         );
     }
     let stats = model.stats();
-    let counted = (
+    let counters = (
         stats.create.calls,
         stats.create.admitted,
         stats.create.throttled,
     );
-    assert_eq!(counted, (42, 2, 40));
+    assert_eq!(counters, (42, 2, 40));
     assert_eq!(
         (stats.sessions_made, stats.replays, stats.distinct_tokens),
         (1, 1, 1)
@@ -62,7 +62,7 @@ fn calls_over_the_quota_hear_both_codes_and_repeats_pay_too() {
 }
 
 #[test]
-fn a_lost_answer_makes_the_session_that_the_token_finds_again() {
+fn a_lost_answer_creates_the_session_that_a_retry_returns() {
     let (mut model, now) = (
         Model::new(settings(&["create:lost-answer"])),
         Instant::now(),
@@ -83,7 +83,7 @@ fn a_lost_answer_makes_the_session_that_the_token_finds_again() {
 }
 
 #[test]
-fn a_fault_makes_no_session_unless_it_says_so() {
+fn a_fault_creates_no_session_unless_it_commits() {
     let faults = [
         "create:InternalServerError/500",
         "create:html/504+made",
@@ -102,7 +102,7 @@ fn a_fault_makes_no_session_unless_it_says_so() {
 }
 
 #[test]
-fn neither_a_throttled_nor_an_invalid_call_takes_a_fault() {
+fn throttled_and_invalid_calls_use_no_fault() {
     let limit = Limit::new(1.0, 2).unwrap();
     let settings = Settings {
         create: limit,
@@ -117,29 +117,29 @@ fn neither_a_throttled_nor_an_invalid_call_takes_a_fault() {
 }
 
 #[test]
-fn a_delay_comes_on_top_of_the_latency_of_a_true_answer() {
+fn a_delay_is_added_to_the_latency_of_a_normal_response() {
     let (mut model, now) = (
         Model::new(settings(&["create:delay/1500ms"])),
         Instant::now(),
     );
     let plan = model.receive(Operation::Create, b"{}", now);
-    assert_eq!(plan.wait, Duration::from_millis(1500));
+    assert_eq!(plan.delay, Duration::from_millis(1500));
     assert!(body(&plan.outcome)["SessionId"].is_string());
     assert!(model.stats().create.errors.is_empty());
 }
 
 #[test]
-fn an_unknown_status_is_answered_for_the_session_that_was_asked_for() {
+fn an_unknown_status_has_the_id_of_the_requested_session() {
     let (mut model, now) = (
         Model::new(settings(&["results:unknown-status"])),
         Instant::now(),
     );
     let id = body(&create(&mut model, "t", now))["SessionId"].clone();
-    let ask = json!({"SessionId": id}).to_string();
+    let request = json!({"SessionId": id}).to_string();
     let mut result = || {
         body(
             &model
-                .receive(Operation::Results, ask.as_bytes(), now)
+                .receive(Operation::Results, request.as_bytes(), now)
                 .outcome,
         )
     };
@@ -148,9 +148,9 @@ fn an_unknown_status_is_answered_for_the_session_that_was_asked_for() {
 }
 
 #[test]
-fn the_same_seed_gives_the_same_plans() {
+fn the_same_seed_gives_the_same_delays() {
     for profile in Profile::ALL {
-        let plans = |seed| {
+        let delays = |seed| {
             let latency = None;
             let settings = Settings {
                 profile,
@@ -159,21 +159,21 @@ fn the_same_seed_gives_the_same_plans() {
                 ..settings(&[])
             };
             let (mut model, now) = (Model::new(settings), Instant::now());
-            let call = |_| model.receive(Operation::Create, b"{}", now).wait;
+            let call = |_| model.receive(Operation::Create, b"{}", now).delay;
             (0..10).map(call).collect::<Vec<_>>()
         };
-        assert_eq!(plans(3), plans(3), "{profile}");
-        assert_ne!(plans(3), plans(4), "{profile}");
+        assert_eq!(delays(3), delays(3), "{profile}");
+        assert_ne!(delays(3), delays(4), "{profile}");
         assert!(
-            plans(3)
+            delays(3)
                 .iter()
-                .all(|w| *w == Duration::ZERO || profile.latency().contains(w))
+                .all(|delay| delay.is_zero() || profile.latency().contains(delay))
         );
     }
 }
 
 #[test]
-fn a_reset_of_the_stats_keeps_limits_and_sessions() {
+fn resetting_the_stats_keeps_limits_and_sessions() {
     let (mut model, now) = (Model::new(settings(&[])), Instant::now());
     create(&mut model, "t", now);
     let before = model.stats();

@@ -1,22 +1,22 @@
-//! The constraints of the service model, and AWS's words for a broken one.
+//! The constraints of the service model, and AWS's messages for their violations.
 
 use std::ops::RangeInclusive;
 
-use crate::refusal::Refusal;
+use crate::aws_error::AwsError;
 
-/// A text's bounds, in characters, and its anchored pattern.
-pub(super) struct CheckedText {
+/// The length of a string, in characters, and its anchored pattern.
+pub(super) struct TextConstraint {
     length: RangeInclusive<usize>,
     pattern: &'static str,
     matches: fn(&str) -> bool,
 }
 
-pub(super) const TOKEN: CheckedText = CheckedText {
+pub(super) const TOKEN: TextConstraint = TextConstraint {
     length: 1..=64,
     pattern: "^[a-zA-Z0-9-_]+$",
     matches: |text| !text.is_empty() && all(text, |byte| is_word(byte) || byte == b'-'),
 };
-pub(super) const KMS_KEY: CheckedText = CheckedText {
+pub(super) const KMS_KEY: TextConstraint = TextConstraint {
     length: 1..=2048,
     pattern: "^[A-Za-z0-9][A-Za-z0-9:_/+=,@.-]{0,2048}$",
     matches: |text| {
@@ -24,23 +24,23 @@ pub(super) const KMS_KEY: CheckedText = CheckedText {
             && all(text, |byte| is_word(byte) || b":/+=,@.-".contains(&byte))
     },
 };
-pub(super) const BUCKET: CheckedText = CheckedText {
+pub(super) const BUCKET: TextConstraint = TextConstraint {
     length: 3..=255,
     pattern: "[0-9A-Za-z\\.\\-_]*",
     matches: |text| all(text, |byte| is_word(byte) || b".-".contains(&byte)),
 };
-/// The service's `\S` is Java's: the white space that it bars is ASCII's.
-pub(super) const KEY_PREFIX: CheckedText = CheckedText {
+/// `\S` has the meaning of Java: it excludes ASCII white space only.
+pub(super) const KEY_PREFIX: TextConstraint = TextConstraint {
     length: 0..=950,
     pattern: "\\S*",
     matches: |text| !text.bytes().any(|byte| b" \t\n\x0b\x0c\r".contains(&byte)),
 };
-pub(super) const VERSION: CheckedText = CheckedText {
+pub(super) const VERSION: TextConstraint = TextConstraint {
     length: 5..=11,
     pattern: "^(0|[1-9]\\d{0,2})\\.(0|[1-9]\\d{0,2})\\.(0|[1-9]\\d{0,2})$",
     matches: |text| text.split('.').count() == 3 && text.split('.').all(is_version_part),
 };
-pub(super) const SESSION_ID: CheckedText = CheckedText {
+pub(super) const SESSION_ID: TextConstraint = TextConstraint {
     length: 36..=36,
     pattern: "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}",
     matches: |text| {
@@ -66,51 +66,51 @@ fn is_version_part(part: &str) -> bool {
     digits && (part == "0" || !part.starts_with('0'))
 }
 
-/// The broken constraints of one request, in the order of the model.
+/// The violations of one request, in the order of the service model.
 #[derive(Default)]
 pub(super) struct Violations(Vec<String>);
 
 impl Violations {
-    pub(super) fn text(&mut self, path: &str, value: &str, rule: &CheckedText) {
+    pub(super) fn text(&mut self, path: &str, value: &str, constraint: &TextConstraint) {
         let length = value.chars().count();
-        let (least, most) = (rule.length.start(), rule.length.end());
-        if length < *least {
+        let (min, max) = (constraint.length.start(), constraint.length.end());
+        if length < *min {
             self.add(
                 path,
                 value,
-                &format!("have length greater than or equal to {least}"),
+                &format!("have length greater than or equal to {min}"),
             );
         }
-        if length > *most {
+        if length > *max {
             self.add(
                 path,
                 value,
-                &format!("have length less than or equal to {most}"),
+                &format!("have length less than or equal to {max}"),
             );
         }
-        if !(rule.matches)(value) {
+        if !(constraint.matches)(value) {
             self.add(
                 path,
                 value,
-                &format!("satisfy regular expression pattern: {}", rule.pattern),
+                &format!("satisfy regular expression pattern: {}", constraint.pattern),
             );
         }
     }
 
     pub(super) fn range(&mut self, path: &str, value: i32, range: &RangeInclusive<i32>) {
-        let (least, most) = (range.start(), range.end());
-        if value < *least {
+        let (min, max) = (range.start(), range.end());
+        if value < *min {
             self.add(
                 path,
                 value,
-                &format!("have value greater than or equal to {least}"),
+                &format!("have value greater than or equal to {min}"),
             );
         }
-        if value > *most {
+        if value > *max {
             self.add(
                 path,
                 value,
-                &format!("have value less than or equal to {most}"),
+                &format!("have value less than or equal to {max}"),
             );
         }
     }
@@ -126,26 +126,27 @@ impl Violations {
     }
 
     pub(super) fn required(&mut self, path: &str) {
-        let constraint = "failed to satisfy constraint: Member must not be null";
-        self.0.push(format!("Value null at '{path}' {constraint}"));
+        self.0.push(format!(
+            "Value null at '{path}' failed to satisfy constraint: Member must not be null"
+        ));
     }
 
-    /// Refuses the request where anything is broken.
-    pub(super) fn none(self) -> Result<(), Refusal> {
+    /// Returns an error that lists all violations, if there are any.
+    pub(super) fn into_result(self) -> Result<(), AwsError> {
         let count = self.0.len();
         if count == 0 {
             return Ok(());
         }
         let errors = if count == 1 { "error" } else { "errors" };
         let all = self.0.join("; ");
-        Err(Refusal::invalid_parameter(format!(
+        Err(AwsError::invalid_parameter(format!(
             "{count} validation {errors} detected: {all}"
         )))
     }
 
-    fn add(&mut self, path: &str, value: impl std::fmt::Display, must: &str) {
-        let constraint = "failed to satisfy constraint: Member must";
-        self.0
-            .push(format!("Value '{value}' at '{path}' {constraint} {must}"));
+    fn add(&mut self, path: &str, value: impl std::fmt::Display, requirement: &str) {
+        self.0.push(format!(
+            "Value '{value}' at '{path}' failed to satisfy constraint: Member must {requirement}"
+        ));
     }
 }

@@ -1,23 +1,22 @@
-//! Members of a JSON document by name, type and path. The words of the errors
-//! are AWS's own; the paths are written as AWS writes them: `settings.outputConfig`,
-//! `challengePreferences.1.member`, counted from one.
+//! Typed access to the members of a JSON document. Error messages and paths have the form
+//! of AWS: `settings.outputConfig`, `challengePreferences.1.member`, counted from one.
 
 use serde_json::{Map, Value};
 
-use crate::refusal::Refusal;
+use crate::aws_error::AwsError;
 
-/// An object somewhere in the document.
+/// An object in the document, and its path.
 pub(super) struct Structure<'a> {
     members: &'a Map<String, Value>,
     path: String,
 }
 
 impl<'a> Structure<'a> {
-    pub(super) fn root(document: &'a Value) -> Result<Self, Refusal> {
-        Self::read(document, String::new())
+    pub(super) fn root(document: &'a Value) -> Result<Self, AwsError> {
+        Self::new(document, String::new())
     }
 
-    /// The path of a member, as AWS writes it.
+    /// Returns the path of a member, in the form of AWS.
     pub(super) fn path(&self, name: &str) -> String {
         let (first, rest) = name.split_at(1);
         let name = format!("{}{rest}", first.to_ascii_lowercase());
@@ -28,56 +27,60 @@ impl<'a> Structure<'a> {
         }
     }
 
-    pub(super) fn text(&self, name: &str) -> Result<Option<&'a str>, Refusal> {
-        let read = |value: &'a Value| value.as_str().ok_or_else(|| unconverted(value, "String"));
-        let read = self.member(name).map(read).transpose();
-        read.map_err(|what| Refusal::wrong_type(&what, &self.path(name)))
-    }
-
-    pub(super) fn integer(&self, name: &str) -> Result<Option<i32>, Refusal> {
-        let read = |value: &Value| {
-            let number = value.as_i64().and_then(|number| i32::try_from(number).ok());
-            number.ok_or_else(|| unconverted(value, "Integer"))
+    pub(super) fn text(&self, name: &str) -> Result<Option<&'a str>, AwsError> {
+        let convert = |value: &'a Value| {
+            value
+                .as_str()
+                .ok_or_else(|| conversion_error(value, "String"))
         };
-        let read = self.member(name).map(read).transpose();
-        read.map_err(|what| Refusal::wrong_type(&what, &self.path(name)))
+        let converted = self.member(name).map(convert).transpose();
+        converted.map_err(|message| AwsError::wrong_type(&message, &self.path(name)))
     }
 
-    pub(super) fn structure(&self, name: &str) -> Result<Option<Self>, Refusal> {
+    pub(super) fn integer(&self, name: &str) -> Result<Option<i32>, AwsError> {
+        let convert = |value: &Value| {
+            let number = value.as_i64().and_then(|number| i32::try_from(number).ok());
+            number.ok_or_else(|| conversion_error(value, "Integer"))
+        };
+        let converted = self.member(name).map(convert).transpose();
+        converted.map_err(|message| AwsError::wrong_type(&message, &self.path(name)))
+    }
+
+    pub(super) fn structure(&self, name: &str) -> Result<Option<Self>, AwsError> {
         self.member(name)
-            .map(|value| Self::read(value, self.path(name)))
+            .map(|value| Self::new(value, self.path(name)))
             .transpose()
     }
 
-    /// A list of structures; an absent one is empty.
-    pub(super) fn structures(&self, name: &str) -> Result<Vec<Self>, Refusal> {
+    /// Returns a list of structures; an absent member is an empty list.
+    pub(super) fn structures(&self, name: &str) -> Result<Vec<Self>, AwsError> {
         let path = self.path(name);
         match self.member(name) {
             None => Ok(Vec::new()),
             Some(Value::Array(items)) => items
                 .iter()
                 .zip(1..)
-                .map(|(item, number)| Self::read(item, format!("{path}.{number}.member")))
+                .map(|(item, number)| Self::new(item, format!("{path}.{number}.member")))
                 .collect(),
-            Some(_) => Err(Refusal::wrong_type("Expected list or null", &path)),
+            Some(_) => Err(AwsError::wrong_type("Expected list or null", &path)),
         }
     }
 
-    fn read(value: &'a Value, path: String) -> Result<Self, Refusal> {
+    fn new(value: &'a Value, path: String) -> Result<Self, AwsError> {
         if let Value::Object(members) = value {
             return Ok(Self { members, path });
         }
-        Err(Refusal::wrong_type("Expected structure or null", &path))
+        Err(AwsError::wrong_type("Expected structure or null", &path))
     }
 
-    /// A member that is there: `null` is absent.
+    /// Returns a member that is present and not `null`.
     fn member(&self, name: &str) -> Option<&'a Value> {
         self.members.get(name).filter(|value| !value.is_null())
     }
 }
 
-/// AWS's words for a value that is no `class`.
-fn unconverted(value: &Value, class: &str) -> String {
+/// Returns AWS's message for a value that is not a `class`.
+fn conversion_error(value: &Value, class: &str) -> String {
     let token = match value {
         Value::Number(_) => "NUMBER_VALUE",
         Value::String(_) => "STRING_VALUE",

@@ -1,11 +1,11 @@
-//! The service model as a table: what passes, what does not, and by which name.
+//! Valid and invalid requests, and the members that the errors name.
 
 use serde_json::json;
 
 use super::*;
 
-fn create(body: &Value) -> Result<CreateRequest, Refusal> {
-    CreateRequest::read(body.to_string().as_bytes())
+fn create(body: &Value) -> Result<CreateRequest, AwsError> {
+    CreateRequest::parse(body.to_string().as_bytes())
 }
 
 fn settings(name: &str, value: impl Into<Value>) -> Value {
@@ -23,7 +23,7 @@ fn versions(version: &str) -> Value {
 }
 
 #[test]
-fn everything_within_the_model_passes() {
+fn requests_within_the_service_model_are_valid() {
     for body in [
         json!({}),
         json!({"ClientRequestToken": null, "Settings": null, "Unknown": [1, {}]}),
@@ -48,7 +48,7 @@ fn everything_within_the_model_passes() {
     }
 }
 
-fn broken_at_the_root() -> Vec<(Value, &'static str)> {
+fn invalid_members() -> Vec<(Value, &'static str)> {
     vec![
         (json!({"ClientRequestToken": ""}), "clientRequestToken"),
         (
@@ -67,7 +67,7 @@ fn broken_at_the_root() -> Vec<(Value, &'static str)> {
     ]
 }
 
-fn broken_in_the_settings() -> Vec<(Value, &'static str)> {
+fn invalid_settings() -> Vec<(Value, &'static str)> {
     let (bucket, prefix) = (
         "settings.outputConfig.s3Bucket",
         "settings.outputConfig.s3KeyPrefix",
@@ -106,28 +106,28 @@ fn broken_in_the_settings() -> Vec<(Value, &'static str)> {
 }
 
 #[test]
-fn a_broken_constraint_is_an_invalid_parameter_naming_the_member() {
+fn a_violation_is_an_invalid_parameter_and_names_the_member() {
     let bad_versions = ["1.0", "1.0.0.0", "01.0.0", "1000.0.0", "1.0.٣", "1.0.0\n"];
     let bad_versions = bad_versions
         .map(|version| (versions(version), "versions.minimum"))
         .to_vec();
-    for (body, member) in [broken_at_the_root(), broken_in_the_settings(), bad_versions].concat() {
-        let refusal = create(&body).unwrap_err();
+    for (body, member) in [invalid_members(), invalid_settings(), bad_versions].concat() {
+        let error = create(&body).unwrap_err();
         assert_eq!(
-            (refusal.code, refusal.status),
+            (error.code, error.status),
             ("InvalidParameterException", 400),
             "{body}"
         );
         assert!(
-            refusal.message.contains(&format!("{member}'")),
+            error.message.contains(&format!("{member}'")),
             "{body}: {}",
-            refusal.message
+            error.message
         );
     }
 }
 
 #[test]
-fn json_of_the_wrong_type_cannot_be_serialized() {
+fn json_of_the_wrong_type_is_a_serialization_error() {
     for body in [
         json!([]),
         json!("text"),
@@ -150,13 +150,13 @@ fn json_of_the_wrong_type_cannot_be_serialized() {
         );
     }
     for body in ["", "{", "{\"a\":}", "{} {}"] {
-        let refusal = CreateRequest::read(body.as_bytes()).unwrap_err();
-        assert_eq!(refusal.code, "SerializationException", "{body}");
+        let error = CreateRequest::parse(body.as_bytes()).unwrap_err();
+        assert_eq!(error.code, "SerializationException", "{body}");
     }
 }
 
 #[test]
-fn all_broken_constraints_are_told_at_once() {
+fn one_error_lists_all_violations() {
     let body = json!({"ClientRequestToken": "", "Settings": {"AuditImagesLimit": 5}});
     let message = create(&body).unwrap_err().message;
     assert!(message.starts_with("3 validation errors detected: Value '' at 'clientRequestToken'"));
@@ -167,7 +167,7 @@ fn all_broken_constraints_are_told_at_once() {
 }
 
 #[test]
-fn what_is_left_out_equals_its_default() {
+fn an_absent_member_equals_its_default() {
     let bare = create(&json!({})).unwrap();
     for body in [
         json!({"Settings": {}}),
@@ -179,10 +179,10 @@ fn what_is_left_out_equals_its_default() {
 }
 
 #[test]
-fn a_session_id_is_required_and_a_lower_case_uuid() {
-    let read = |body: Value| read_session_id(body.to_string().as_bytes());
+fn a_session_id_is_required_and_must_be_a_lower_case_uuid() {
+    let parse = |body: Value| parse_session_id(body.to_string().as_bytes());
     let id = "0f9a3a60-5d1f-4b0e-9b35-0c7e3ac9d5d1";
-    assert_eq!(read(json!({"SessionId": id})).unwrap().to_string(), id);
+    assert_eq!(parse(json!({"SessionId": id})).unwrap().to_string(), id);
     for body in [
         json!({}),
         json!({"SessionId": ""}),
@@ -190,8 +190,8 @@ fn a_session_id_is_required_and_a_lower_case_uuid() {
         json!({"SessionId": id.replace('-', "0")}),
         json!({"SessionId": format!("{id} ")}),
     ] {
-        let refusal = read(body).unwrap_err();
-        assert_eq!(refusal.code, "InvalidParameterException");
-        assert!(refusal.message.contains("'sessionId'"));
+        let error = parse(body).unwrap_err();
+        assert_eq!(error.code, "InvalidParameterException");
+        assert!(error.message.contains("'sessionId'"));
     }
 }

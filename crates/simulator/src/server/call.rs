@@ -1,5 +1,5 @@
-//! One call of the AWS protocol: checks the signature, asks the model, does
-//! what it plans.
+//! One call of the AWS protocol: verifies the signature and carries out the plan of the
+//! model.
 
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::request::Parts;
@@ -9,14 +9,14 @@ use time::OffsetDateTime;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::Shared;
+use super::SharedState;
 use super::body::{self, Body};
-use super::connection::HangUp;
+use super::connection::Disconnect;
+use crate::aws_error::AwsError;
 use crate::model::{Outcome, Plan};
 use crate::operation::Operation;
-use crate::refusal::Refusal;
 use crate::reply::Reply;
-use crate::sigv4::{Signed, Verifier};
+use crate::sigv4::{SignedRequest, Verifier};
 use crate::{ACCESS_KEY, SECRET_KEY};
 
 const VERIFIER: Verifier = Verifier {
@@ -25,36 +25,36 @@ const VERIFIER: Verifier = Verifier {
     service: "rekognition",
 };
 
-/// Answers a call, or hangs up. Dropped after its body was read, the call has
-/// taken effect all the same.
+/// Responds to a call or disconnects. If the future is dropped after the body was read,
+/// the call has taken effect.
 pub(super) async fn respond(
     head: &Parts,
     body: Incoming,
-    shared: &Shared,
-) -> Result<Response<Body>, HangUp> {
-    let _in_flight = shared.arrive();
+    state: &SharedState,
+) -> Result<Response<Body>, Disconnect> {
+    let _in_flight = state.track_call();
     let body = match body::read(body).await {
         Ok(body) => body,
-        Err(refusal) => return Ok(response(Reply::refusal(&refusal))),
+        Err(error) => return Ok(response(Reply::error(&error))),
     };
     let plan = match operation(head) {
-        Ok(operation) => plan(operation, head, &body, shared),
-        Err(refusal) => return Ok(response(Reply::refusal(&refusal))),
+        Ok(operation) => plan(operation, head, &body, state),
+        Err(error) => return Ok(response(Reply::error(&error))),
     };
-    tokio::time::sleep(plan.wait).await;
+    tokio::time::sleep(plan.delay).await;
     match plan.outcome {
         Outcome::Reply(reply) => Ok(response(reply)),
-        Outcome::Reset => Err(HangUp::Reset),
-        Outcome::Close => Err(HangUp::Close),
+        Outcome::Reset => Err(Disconnect::Reset),
+        Outcome::Close => Err(Disconnect::Close),
         Outcome::Hang => std::future::pending().await,
     }
 }
 
-/// The operation that is called, where it is called as AWS wants it.
-fn operation(head: &Parts) -> Result<Operation, Refusal> {
-    let unknown = Refusal::unknown_operation();
+/// Returns the operation of a request, or an error if it is not a call of AWS JSON 1.1.
+fn operation(head: &Parts) -> Result<Operation, AwsError> {
+    let unknown = AwsError::unknown_operation();
     if head.method != Method::POST || head.uri.path() != "/" {
-        return Err(Refusal {
+        return Err(AwsError {
             status: 404,
             ..unknown
         });
@@ -73,18 +73,18 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
         .unwrap_or_default()
 }
 
-fn plan(operation: Operation, head: &Parts, body: &[u8], shared: &Shared) -> Plan {
-    let signed = Signed {
+fn plan(operation: Operation, head: &Parts, body: &[u8], state: &SharedState) -> Plan {
+    let request = SignedRequest {
         method: head.method.as_str(),
         path: head.uri.path(),
         query: head.uri.query().unwrap_or_default(),
         headers: &head.headers,
         body,
     };
-    // A signature is made by the client's wall clock, so it is held to ours.
-    match VERIFIER.verify(&signed, OffsetDateTime::now_utc()) {
-        Ok(()) => shared.model().receive(operation, body, Instant::now()),
-        Err(refusal) => shared.model().refuse_signature(operation, &refusal),
+    // A client signs with its wall clock, so compare with the wall clock, not with tokio's.
+    match VERIFIER.verify(&request, OffsetDateTime::now_utc()) {
+        Ok(()) => state.model().receive(operation, body, Instant::now()),
+        Err(error) => state.model().reject_signature(operation, &error),
     }
 }
 
@@ -96,7 +96,7 @@ fn response(reply: Reply) -> Response<Body> {
     if let Some(content_type) = reply.content_type {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     }
-    if reply.from_aws {
+    if reply.has_request_id {
         insert(headers, "x-amzn-requestid", &Uuid::new_v4().to_string());
     }
     if let Some(error_type) = &reply.error_type {
@@ -109,12 +109,12 @@ fn response(reply: Reply) -> Response<Body> {
         headers.insert(CONTENT_LENGTH, HeaderValue::from(reply.body.len()));
         *response.body_mut() = body::cut_off(reply.body);
     } else {
-        *response.body_mut() = body::whole(reply.body);
+        *response.body_mut() = body::complete(reply.body);
     }
     response
 }
 
-/// Sets a header; what cannot stand in one is left out.
+/// Sets a header, unless the value is not valid in a header.
 fn insert(headers: &mut HeaderMap, name: &'static str, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
         headers.insert(name, value);

@@ -1,4 +1,4 @@
-//! One connection, from its first byte to its close or reset.
+//! One connection, until it is closed or reset.
 
 use std::error::Error as _;
 use std::future::poll_fn;
@@ -13,25 +13,25 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 
 use super::body::Body;
-use super::{Shared, call, control};
+use super::{SharedState, call, control};
 
 const HEADER_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How a call ends that gets no answer: the connection ends with it.
+/// The end of a connection without a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum HangUp {
-    #[error("closed without an answer")]
+pub(super) enum Disconnect {
+    #[error("closed without a response")]
     Close,
-    #[error("reset without an answer")]
+    #[error("reset without a response")]
     Reset,
 }
 
-/// Answers the requests of one client, one after another. Dropped, it closes
-/// the connection.
-pub(super) async fn serve(stream: TcpStream, shared: &Shared) {
-    // Small answers leave at once; where that cannot be set they leave later.
+/// Serves the requests of one connection in sequence. Dropping the future closes the
+/// connection.
+pub(super) async fn serve(stream: TcpStream, state: &SharedState) {
+    // An error only means that small responses can be delayed.
     let _ = stream.set_nodelay(true);
-    let service = service_fn(|request| Box::pin(respond(request, shared)));
+    let service = service_fn(|request| Box::pin(respond(request, state)));
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
@@ -39,22 +39,25 @@ pub(super) async fn serve(stream: TcpStream, shared: &Shared) {
     let end = poll_fn(|context| connection.poll_without_shutdown(context)).await;
 
     let mut stream = connection.into_parts().io.into_inner();
-    let hung_up = end
+    let disconnect = end
         .err()
-        .and_then(|error| error.source()?.downcast_ref::<HangUp>().copied());
-    // Either may fail where the client is gone already, which is an end too.
-    if hung_up == Some(HangUp::Reset) {
-        // With no linger, closing sends a reset instead of an end.
+        .and_then(|error| error.source()?.downcast_ref::<Disconnect>().copied());
+    // Both can fail if the client has closed the connection, which needs no handling.
+    if disconnect == Some(Disconnect::Reset) {
+        // With a linger time of zero, closing the socket sends RST instead of FIN.
         let _ = stream.set_zero_linger();
     } else {
         let _ = stream.shutdown().await;
     }
 }
 
-async fn respond(request: Request<Incoming>, shared: &Shared) -> Result<Response<Body>, HangUp> {
+async fn respond(
+    request: Request<Incoming>,
+    state: &SharedState,
+) -> Result<Response<Body>, Disconnect> {
     let (head, body) = request.into_parts();
     if head.uri.path().starts_with(control::PREFIX) {
-        return Ok(control::respond(&head, body, shared).await);
+        return Ok(control::respond(&head, body, state).await);
     }
-    call::respond(&head, body, shared).await
+    call::respond(&head, body, state).await
 }

@@ -1,4 +1,4 @@
-//! What tests and people ask of the simulator itself: counts and faults.
+//! Control requests, outside the AWS protocol: statistics and scripted faults.
 
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
@@ -6,40 +6,42 @@ use http::request::Parts;
 use http::{HeaderValue, Response, StatusCode};
 use hyper::body::Incoming;
 
-use super::Shared;
+use super::SharedState;
 use super::body::{self, Body};
 use crate::fault::{Fault, FaultError};
 
-/// Where the paths of this module begin; AWS has none of them.
+/// The prefix of control paths, which AWS does not use.
 pub(super) const PREFIX: &str = "/_simulator/";
 
-/// Answers a request that is not AWS's. Dropped half way, it has no effect.
-pub(super) async fn respond(head: &Parts, body: Incoming, shared: &Shared) -> Response<Body> {
-    let what = head.uri.path().trim_start_matches(PREFIX);
-    match (head.method.as_str(), what) {
-        ("GET", "stats") => stats(shared),
+/// Responds to a control request. If the future is dropped before it completes, the
+/// request has no effect.
+pub(super) async fn respond(head: &Parts, body: Incoming, state: &SharedState) -> Response<Body> {
+    let command = head.uri.path().trim_start_matches(PREFIX);
+    match (head.method.as_str(), command) {
+        ("GET", "stats") => stats(state),
         ("POST", "reset-stats") => {
-            shared.model().reset_stats();
+            state.model().reset_stats();
             plain(StatusCode::OK, "stats reset\n".to_owned())
         }
         ("POST", "faults") => match body::read(body).await {
-            Ok(lines) => enqueue(&lines, shared),
-            Err(refusal) => plain(StatusCode::BAD_REQUEST, format!("{}\n", refusal.message)),
+            Ok(lines) => enqueue(&lines, state),
+            Err(error) => plain(StatusCode::BAD_REQUEST, format!("{}\n", error.message)),
         },
         ("DELETE", "faults") => {
-            shared.model().clear_faults();
-            plain(StatusCode::OK, "no faults wait\n".to_owned())
+            state.model().clear_faults();
+            plain(StatusCode::OK, "faults cleared\n".to_owned())
         }
         (method, _) => {
-            let known = "GET stats, POST reset-stats, POST faults, DELETE faults";
-            let message = format!("no {method} {}; there are {known}\n", head.uri.path());
+            let supported = "GET stats, POST reset-stats, POST faults, DELETE faults";
+            let path = head.uri.path();
+            let message = format!("unknown request {method} {path}: must be {supported}\n");
             plain(StatusCode::NOT_FOUND, message)
         }
     }
 }
 
-fn stats(shared: &Shared) -> Response<Body> {
-    match serde_json::to_string_pretty(&shared.stats()) {
+fn stats(state: &SharedState) -> Response<Body> {
+    match serde_json::to_string_pretty(&state.stats()) {
         Ok(stats) => typed(StatusCode::OK, "application/json", stats + "\n"),
         Err(error) => plain(
             StatusCode::INTERNAL_SERVER_ERROR,
@@ -48,19 +50,19 @@ fn stats(shared: &Shared) -> Response<Body> {
     }
 }
 
-/// Enqueues all the faults, or none where one cannot be read.
-fn enqueue(lines: &Bytes, shared: &Shared) -> Response<Body> {
-    match read_faults(&String::from_utf8_lossy(lines)) {
+/// Enqueues all faults, or none if one is invalid.
+fn enqueue(lines: &Bytes, state: &SharedState) -> Response<Body> {
+    match parse_faults(&String::from_utf8_lossy(lines)) {
         Ok(faults) => {
             let message = format!("{} faults enqueued\n", faults.len());
-            shared.model().enqueue(faults);
+            state.model().enqueue(faults);
             plain(StatusCode::OK, message)
         }
         Err(error) => plain(StatusCode::BAD_REQUEST, format!("{error}\n")),
     }
 }
 
-fn read_faults(lines: &str) -> Result<Vec<Fault>, FaultError> {
+fn parse_faults(lines: &str) -> Result<Vec<Fault>, FaultError> {
     lines
         .lines()
         .map(str::trim)
@@ -74,7 +76,7 @@ fn plain(status: StatusCode, message: String) -> Response<Body> {
 }
 
 fn typed(status: StatusCode, content_type: &'static str, body: String) -> Response<Body> {
-    let mut response = Response::new(body::whole(body));
+    let mut response = Response::new(body::complete(body));
     *response.status_mut() = status;
     response
         .headers_mut()

@@ -1,17 +1,17 @@
-//! A session's result as AWS writes it. The image is 8 by 8 pixels of grey.
+//! The result of a session in the form of AWS. All images are 8 by 8 gray pixels.
 
 use serde_json::{Value, json};
 
 use super::Session;
-use super::outcome::Status;
+use super::status::Status;
 use crate::request::{Output, Parameters, Preference};
 
-/// A valid JPEG, in base64 as the wire has it.
+/// A valid JPEG, in base64.
 const IMAGE: &str = "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDABsSFBcUERsXFhceHBsgKEIrKCUlKFE6PTBCYFVlZF9V\
     XVtqeJmBanGQc1tdhbWGkJ6jq62rZ4C8ybqmx5moq6T/wAALCAAIAAgBAREA/8QAFAABAAAAAAAAAAAAAAAAAAAABP/E\
     ABQQAQAAAAAAAAAAAAAAAAAAAAD/2gAIAQEAAD8Ae//Z";
 
-/// The answer of GetFaceLivenessSessionResults.
+/// Returns the response body of `GetFaceLivenessSessionResults`.
 pub(super) fn document(session: &Session, status: Status) -> Value {
     let mut document = json!({"SessionId": session.id.to_string(), "Status": status.aws_name()});
     if matches!(
@@ -24,7 +24,7 @@ pub(super) fn document(session: &Session, status: Status) -> Value {
     if status == Status::Failed {
         document["Feedback"] = json!([{
             "Code": "FACE_NOT_ALIGNED",
-            "Message": "The face left the oval before the check was over.",
+            "Message": "The face left the oval before the end of the check.",
         }]);
     }
     if let Status::Succeeded { confidence } = status {
@@ -36,8 +36,8 @@ pub(super) fn document(session: &Session, status: Status) -> Value {
     document
 }
 
-/// The caller's first preference, or what AWS takes where there is none, in a
-/// version within the caller's bounds.
+/// Returns the first preferred challenge in a version within its bounds, or the default
+/// challenge of AWS.
 fn challenge(parameters: &Parameters) -> Value {
     let Some(preference) = parameters.preferences.first() else {
         return json!({"Type": "FaceMovementAndLightChallenge", "Version": "2.0.0"});
@@ -65,9 +65,9 @@ fn numbers(version: &str) -> impl Iterator<Item = u16> {
     version.split('.').filter_map(|part| part.parse().ok())
 }
 
-/// Every second audit image shows a face that reaches out of the picture.
+/// Every second audit image has a bounding box that exceeds the image.
 fn audit_image(session: &Session, number: usize) -> Value {
-    let within = [0.31, 0.44, 0.33, 0.25];
+    let inside = [0.31, 0.44, 0.33, 0.25];
     let outside = [0.87, 1.0625, 0.4375, -0.125];
     let name = format!("audit-{number}.jpg");
     image(
@@ -76,17 +76,17 @@ fn audit_image(session: &Session, number: usize) -> Value {
         if number.is_multiple_of(2) {
             outside
         } else {
-            within
+            inside
         },
     )
 }
 
 fn image(session: &Session, name: &str, [width, height, left, top]: [f64; 4]) -> Value {
-    let frame = json!({"Width": width, "Height": height, "Left": left, "Top": top});
+    let bounding_box = json!({"Width": width, "Height": height, "Left": left, "Top": top});
     match &session.parameters.output {
-        None => json!({"Bytes": IMAGE, "BoundingBox": frame}),
+        None => json!({"Bytes": IMAGE, "BoundingBox": bounding_box}),
         Some(output) => {
-            json!({"S3Object": s3_object(output, session, name), "BoundingBox": frame})
+            json!({"S3Object": s3_object(output, session, name), "BoundingBox": bounding_box})
         }
     }
 }

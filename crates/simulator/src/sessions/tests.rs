@@ -1,4 +1,4 @@
-//! The life of sessions and tokens, on a clock of the test's own.
+//! The lifetime of sessions and tokens, with explicit time.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ fn sessions() -> Sessions {
 }
 
 fn request(body: &Value) -> CreateRequest {
-    CreateRequest::read(body.to_string().as_bytes()).unwrap()
+    CreateRequest::parse(body.to_string().as_bytes()).unwrap()
 }
 
 fn seconds(seconds: u64) -> Duration {
@@ -19,7 +19,7 @@ fn seconds(seconds: u64) -> Duration {
 }
 
 #[test]
-fn a_session_walks_from_created_to_forgotten() {
+fn a_session_changes_from_created_to_deleted() {
     let (mut sessions, now) = (sessions(), Instant::now());
     let id = sessions.create(request(&json!({})), now).unwrap().id();
     for (age, status) in [
@@ -36,13 +36,13 @@ fn a_session_walks_from_created_to_forgotten() {
             (&json!(status), &json!(id.to_string()))
         );
     }
-    let refusal = sessions.result(id, now + seconds(480)).unwrap_err();
-    assert_eq!(refusal.code, "SessionNotFoundException");
-    assert_eq!(sessions.remembered(), 0);
+    let error = sessions.result(id, now + seconds(480)).unwrap_err();
+    assert_eq!(error.code, "SessionNotFoundException");
+    assert_eq!(sessions.len(), 0);
 }
 
 #[test]
-fn an_expired_session_keeps_nothing_of_its_result() {
+fn an_expired_session_has_no_result() {
     let (mut sessions, now) = (sessions(), Instant::now());
     let id = sessions.create(request(&json!({})), now).unwrap().id();
     let result = sessions.result(id, now + seconds(180)).unwrap();
@@ -53,14 +53,14 @@ fn an_expired_session_keeps_nothing_of_its_result() {
 }
 
 #[test]
-fn a_token_finds_its_session_until_both_are_forgotten() {
+fn a_token_returns_its_session_until_both_are_deleted() {
     let (mut sessions, now) = (sessions(), Instant::now());
     let create = || request(&json!({"ClientRequestToken": "t"}));
     let first = sessions.create(create(), now).unwrap();
     let again = sessions.create(create(), now + seconds(479)).unwrap();
     assert_eq!(again, Created::Replayed(first.id()));
     let Created::New(id) = sessions.create(create(), now + seconds(480)).unwrap() else {
-        panic!("the token should be forgotten");
+        panic!("the token was not deleted");
     };
     assert_ne!(id, first.id());
 }
@@ -75,8 +75,8 @@ fn a_token_with_other_parameters_is_a_mismatch_and_changes_nothing() {
         json!({"ClientRequestToken": "t", "Settings": {"AuditImagesLimit": 1}}),
         json!({"ClientRequestToken": "t", "Settings": {"OutputConfig": {"S3Bucket": "abc"}}}),
     ] {
-        let refusal = sessions.create(request(&other), now).unwrap_err();
-        assert_eq!(refusal.code, "IdempotentParameterMismatchException");
+        let error = sessions.create(request(&other), now).unwrap_err();
+        assert_eq!(error.code, "IdempotentParameterMismatchException");
     }
     assert_eq!(
         sessions.create(plain(), now).unwrap(),
@@ -85,14 +85,14 @@ fn a_token_with_other_parameters_is_a_mismatch_and_changes_nothing() {
 }
 
 #[test]
-fn creates_without_a_token_are_sessions_of_their_own() {
+fn creates_without_a_token_create_separate_sessions() {
     let (mut sessions, now) = (sessions(), Instant::now());
     let mut create = || sessions.create(request(&json!({})), now).unwrap().id();
     assert_ne!(create(), create());
 }
 
 #[test]
-fn a_success_has_images_up_to_the_limit_and_a_box_beyond_the_picture() {
+fn a_success_has_the_requested_images_and_a_box_that_exceeds_the_image() {
     let (mut sessions, now) = (sessions(), Instant::now());
     let body = json!({"Settings": {"AuditImagesLimit": 4}});
     let id = sessions.create(request(&body), now).unwrap().id();
@@ -118,7 +118,7 @@ fn a_success_has_images_up_to_the_limit_and_a_box_beyond_the_picture() {
 }
 
 #[test]
-fn with_an_output_config_the_images_are_named_and_not_sent() {
+fn with_an_output_config_the_images_are_s3_objects() {
     let (mut sessions, now) = (sessions(), Instant::now());
     let output = json!({"S3Bucket": "faces", "S3KeyPrefix": "a/b"});
     let body = json!({"Settings": {"OutputConfig": output}});
@@ -149,7 +149,7 @@ fn the_challenge_is_the_first_preference_within_its_versions() {
 }
 
 #[test]
-fn of_five_sessions_one_fails_and_one_succeeds_without_a_live_person() {
+fn of_five_sessions_one_fails_and_one_has_a_low_confidence() {
     let (mut sessions, now) = (sessions(), Instant::now());
     let results: Vec<_> = (0..5)
         .map(|_| sessions.create(request(&json!({})), now).unwrap().id())

@@ -1,10 +1,10 @@
-//! Reads the `Authorization` header of a signed request.
+//! Parses the `Authorization` header of a signed request.
 
-use super::{Refusal, incomplete};
+use super::{AwsError, incomplete_signature};
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 
-/// What the header claims.
+/// The fields of the header.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Authorization<'a> {
     pub(super) access_key: &'a str,
@@ -21,26 +21,26 @@ impl Authorization<'_> {
         self.signed_headers.contains(&header)
     }
 
-    /// The credential without its key.
+    /// Returns the credential scope.
     pub(super) fn scope(&self) -> String {
         [self.date, self.region, self.service, self.terminator].join("/")
     }
 }
 
-/// Reads the header, or says as AWS does what it lacks.
-pub(super) fn read(headers: &http::HeaderMap) -> Result<Authorization<'_>, Refusal> {
+/// Parses the header, or returns the error of AWS for a missing part.
+pub(super) fn parse(headers: &http::HeaderMap) -> Result<Authorization<'_>, AwsError> {
     let Some(value) = headers.get(http::header::AUTHORIZATION) else {
-        return Err(Refusal::new(
+        return Err(AwsError::new(
             "MissingAuthenticationTokenException",
             "Missing Authentication Token",
         ));
     };
     let value = value
         .to_str()
-        .map_err(|_| incomplete("Authorization header is not ASCII."))?;
+        .map_err(|_| incomplete_signature("Authorization header is not ASCII."))?;
     let (algorithm, rest) = value.trim().split_once(' ').unwrap_or((value, ""));
     if algorithm != ALGORITHM {
-        return Err(incomplete(format!(
+        return Err(incomplete_signature(format!(
             "Unsupported AWS 'algorithm': '{algorithm}'."
         )));
     }
@@ -48,7 +48,7 @@ pub(super) fn read(headers: &http::HeaderMap) -> Result<Authorization<'_>, Refus
     let Ok([access_key, date, region, service, terminator]) =
         <[&str; 5]>::try_from(credential.split('/').collect::<Vec<_>>())
     else {
-        return Err(incomplete(format!(
+        return Err(incomplete_signature(format!(
             "Credential must have exactly 5 slash-delimited elements, e.g. \
              keyid/date/region/service/term, got '{credential}'."
         )));
@@ -65,14 +65,14 @@ pub(super) fn read(headers: &http::HeaderMap) -> Result<Authorization<'_>, Refus
     })
 }
 
-fn parameters(rest: &str) -> Result<[&str; 3], Refusal> {
+fn parameters(rest: &str) -> Result<[&str; 3], AwsError> {
     let names = ["Credential", "SignedHeaders", "Signature"];
-    let given: Vec<_> = rest
+    let pairs: Vec<_> = rest
         .split(',')
         .filter_map(|pair| pair.trim().split_once('='))
         .collect();
     let found = names.map(|name| {
-        let pair = given
+        let pair = pairs
             .iter()
             .find(|(key, value)| *key == name && !value.is_empty());
         pair.map(|(_, value)| *value)
@@ -86,7 +86,7 @@ fn parameters(rest: &str) -> Result<[&str; 3], Refusal> {
         .filter(|(_, value)| value.is_none())
         .map(|(name, _)| format!("Authorization header requires '{name}' parameter."))
         .collect();
-    Err(incomplete(missing.join(" ")))
+    Err(incomplete_signature(missing.join(" ")))
 }
 
 #[cfg(test)]
@@ -95,22 +95,22 @@ mod tests {
 
     use super::*;
 
-    fn refused(value: &'static str) -> (&'static str, String) {
+    fn error(value: &'static str) -> (&'static str, String) {
         let mut headers = HeaderMap::new();
         headers.insert(header::AUTHORIZATION, HeaderValue::from_static(value));
-        let refusal = read(&headers).unwrap_err();
-        (refusal.code, refusal.message)
+        let error = parse(&headers).unwrap_err();
+        (error.code, error.message)
     }
 
     #[test]
-    fn a_request_without_the_header_has_no_authentication_token() {
-        let refusal = read(&HeaderMap::new()).unwrap_err();
-        assert_eq!(refusal.code, "MissingAuthenticationTokenException");
+    fn a_request_without_the_header_is_a_missing_authentication_token() {
+        let error = parse(&HeaderMap::new()).unwrap_err();
+        assert_eq!(error.code, "MissingAuthenticationTokenException");
     }
 
     #[test]
-    fn a_header_that_lacks_something_is_an_incomplete_signature_naming_it() {
-        for (value, named) in [
+    fn an_incomplete_header_is_an_incomplete_signature_and_names_the_part() {
+        for (value, expected) in [
             ("Bearer abc", "'Bearer'"),
             ("AWS4-HMAC-SHA256", "'Credential'"),
             (
@@ -126,9 +126,9 @@ mod tests {
                 "got 'a'",
             ),
         ] {
-            let (code, message) = refused(value);
+            let (code, message) = error(value);
             assert_eq!(code, "IncompleteSignatureException", "{value}");
-            assert!(message.contains(named), "{value}: {message}");
+            assert!(message.contains(expected), "{value}: {message}");
         }
     }
 }

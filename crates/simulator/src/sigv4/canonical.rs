@@ -1,14 +1,14 @@
-//! The one form of a request that client and service both hash.
+//! The canonical request of Signature Version 4, which client and server hash.
 
 use sha2::{Digest as _, Sha256};
 
-use super::{Signed, hex};
+use super::{SignedRequest, encode_hex};
 
-/// The canonical request: method, path, query, signed headers, body hash.
+/// Returns the canonical request: method, path, query, signed headers and body hash.
 ///
-/// The path is encoded once more than on the wire, as for every service but
-/// S3; dot segments are not folded, since only `/` is served.
-pub(super) fn request(request: &Signed<'_>, signed_headers: &[&str]) -> String {
+/// The path is URI-encoded a second time, as for every service except S3. Dot segments
+/// are not removed, because the server accepts only `/`.
+pub(super) fn request(request: &SignedRequest<'_>, signed_headers: &[&str]) -> String {
     let headers: String = signed_headers
         .iter()
         .map(|name| format!("{name}:{}\n", header(request.headers, name)))
@@ -19,12 +19,12 @@ pub(super) fn request(request: &Signed<'_>, signed_headers: &[&str]) -> String {
         &query(request.query),
         &headers,
         &signed_headers.join(";"),
-        &hex(&Sha256::digest(request.body)),
+        &encode_hex(&Sha256::digest(request.body)),
     ]
     .join("\n")
 }
 
-/// A header's values, each with runs of spaces made one, joined by commas.
+/// Returns the values of a header, joined by commas, with sequential spaces collapsed.
 fn header(headers: &http::HeaderMap, name: &str) -> String {
     let values = headers.get_all(name).iter().map(|value| {
         let text = String::from_utf8_lossy(value.as_bytes());

@@ -1,12 +1,11 @@
-//! The verifier against AWS's published test suite, and against what a client
-//! can get wrong.
+//! The verifier with AWS's published test suite, and with the mistakes of clients.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use time::macros::datetime;
 
 use super::*;
 
-/// Key and clock of AWS's test suite.
+/// The key pair and service of AWS's test suite.
 const SUITE: Verifier = Verifier {
     access_key: "AKIDEXAMPLE",
     secret_key: "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY",
@@ -41,8 +40,8 @@ fn vanilla(scope: &str, signed: &str, signature: &str) -> HeaderMap {
     ])
 }
 
-fn get(headers: &HeaderMap) -> Signed<'_> {
-    Signed {
+fn get(headers: &HeaderMap) -> SignedRequest<'_> {
+    SignedRequest {
         method: "GET",
         path: "/",
         query: "",
@@ -55,20 +54,20 @@ const SCOPE: &str = "20150830/us-east-1/service/aws4_request";
 const SIGNED: &str = "host;x-amz-date";
 
 #[test]
-fn the_requests_of_the_published_suite_verify() {
+fn the_requests_of_the_published_test_suite_are_valid() {
     let plain = |signature| vanilla(SCOPE, SIGNED, signature);
     let request = plain(VANILLA);
     assert_eq!(SUITE.verify(&get(&request), NOW), Ok(()), "get-vanilla");
 
     let request = plain("5da7c1a2acd57cee7505fc6676e4e544621c30862966e37dddb68e92efbe5d6b");
-    let post = Signed {
+    let post = SignedRequest {
         method: "POST",
         ..get(&request)
     };
     assert_eq!(SUITE.verify(&post, NOW), Ok(()), "post-vanilla");
 
     let request = plain("b97d918cfa904a5beff61c982a1b6f458b799221646efd99d3219ec94cdf2500");
-    let sorted = Signed {
+    let sorted = SignedRequest {
         query: "Param2=value2&Param1=value1",
         ..get(&request)
     };
@@ -80,7 +79,7 @@ fn the_requests_of_the_published_suite_verify() {
 }
 
 #[test]
-fn the_example_of_the_iam_documentation_verifies() {
+fn the_example_of_the_iam_documentation_is_valid() {
     let signature = "5d672d79c15b13162d9279b0855cfba6789a8edb4c82c400e06b5924a6f2b5d7";
     let scope = "20150830/us-east-1/iam/aws4_request";
     let request = headers(&[
@@ -95,7 +94,7 @@ fn the_example_of_the_iam_documentation_verifies() {
             &authorization(scope, "content-type;host;x-amz-date", signature),
         ),
     ]);
-    let listing = Signed {
+    let listing = SignedRequest {
         query: "Action=ListUsers&Version=2010-05-08",
         ..get(&request)
     };
@@ -107,27 +106,27 @@ fn the_example_of_the_iam_documentation_verifies() {
 }
 
 #[test]
-fn whatever_a_signature_covers_breaks_it_when_changed() {
+fn changing_any_signed_part_invalidates_the_signature() {
     let request = vanilla(SCOPE, SIGNED, VANILLA);
     let mut other_host = request.clone();
     other_host.insert("host", HeaderValue::from_static("elsewhere"));
     let region = vanilla("20150830/eu-west-1/service/aws4_request", SIGNED, VANILLA);
-    let no_hex = vanilla(SCOPE, SIGNED, "zz");
+    let not_hex = vanilla(SCOPE, SIGNED, "zz");
     let plain = get(&request);
-    let with_method = |method| Signed { method, ..plain };
-    let with_path = |path| Signed { path, ..plain };
-    let with_query = |query| Signed { query, ..plain };
-    let with_body = |body| Signed { body, ..plain };
-    for (what, changed) in [
+    let with_method = |method| SignedRequest { method, ..plain };
+    let with_path = |path| SignedRequest { path, ..plain };
+    let with_query = |query| SignedRequest { query, ..plain };
+    let with_body = |body| SignedRequest { body, ..plain };
+    for (part, changed) in [
         ("method", with_method("PUT")),
         ("path", with_path("/x")),
         ("query", with_query("a=b")),
         ("body", with_body(b"{}")),
         ("header", get(&other_host)),
         ("region", get(&region)),
-        ("signature", get(&no_hex)),
+        ("signature", get(&not_hex)),
     ] {
-        assert!(is_mismatch(SUITE.verify(&changed, NOW)), "{what}");
+        assert!(is_mismatch(SUITE.verify(&changed, NOW)), "{part}");
     }
     let other_secret = Verifier {
         secret_key: "other",
@@ -136,19 +135,18 @@ fn whatever_a_signature_covers_breaks_it_when_changed() {
     assert!(is_mismatch(other_secret.verify(&plain, NOW)), "secret");
 }
 
-fn is_mismatch(verified: Result<(), Refusal>) -> bool {
-    verified.is_err_and(|refusal| {
-        refusal.code == "InvalidSignatureException" && refusal.message == MISMATCH
-    })
+fn is_mismatch(verified: Result<(), AwsError>) -> bool {
+    verified
+        .is_err_and(|error| error.code == "InvalidSignatureException" && error.message == MISMATCH)
 }
 
 #[test]
-fn a_clock_may_be_off_five_minutes_and_not_a_second_more() {
+fn a_clock_skew_of_more_than_five_minutes_is_an_error() {
     let request = vanilla(SCOPE, SIGNED, VANILLA);
     let at = |now| {
         SUITE
             .verify(&get(&request), now)
-            .map_err(|refusal| refusal.message)
+            .map_err(|error| error.message)
     };
     assert_eq!(at(NOW + Duration::minutes(5)), Ok(()));
     assert_eq!(at(NOW - Duration::minutes(5)), Ok(()));
@@ -165,15 +163,15 @@ fn a_clock_may_be_off_five_minutes_and_not_a_second_more() {
 }
 
 #[test]
-fn a_wrong_key_or_scope_is_told_apart_from_a_wrong_signature() {
-    let stranger = Verifier {
+fn a_wrong_key_or_scope_has_an_error_of_its_own() {
+    let other_key = Verifier {
         access_key: "test",
         ..SUITE
     };
     let request = vanilla(SCOPE, SIGNED, VANILLA);
-    let refusal = stranger.verify(&get(&request), NOW).unwrap_err();
-    assert_eq!(refusal.code, "UnrecognizedClientException");
-    for (scope, signed, named) in [
+    let error = other_key.verify(&get(&request), NOW).unwrap_err();
+    assert_eq!(error.code, "UnrecognizedClientException");
+    for (scope, signed, expected) in [
         (
             "20150829/us-east-1/service/aws4_request",
             SIGNED,
@@ -188,14 +186,14 @@ fn a_wrong_key_or_scope_is_told_apart_from_a_wrong_signature() {
         (SCOPE, "x-amz-date", "'Host' must be"),
     ] {
         let request = vanilla(scope, signed, VANILLA);
-        let refusal = SUITE.verify(&get(&request), NOW).unwrap_err();
-        assert_eq!(refusal.code, "InvalidSignatureException", "{scope}");
-        assert!(refusal.message.contains(named), "{}", refusal.message);
+        let error = SUITE.verify(&get(&request), NOW).unwrap_err();
+        assert_eq!(error.code, "InvalidSignatureException", "{scope}");
+        assert!(error.message.contains(expected), "{}", error.message);
     }
 }
 
 #[test]
-fn a_date_that_is_missing_or_unreadable_leaves_the_signature_incomplete() {
+fn a_missing_or_malformed_date_is_an_incomplete_signature() {
     let mut request = vanilla(SCOPE, SIGNED, VANILLA);
     for date in [
         Some("Sun, 30 Aug 2015 12:36:00 GMT"),
@@ -207,7 +205,7 @@ fn a_date_that_is_missing_or_unreadable_leaves_the_signature_incomplete() {
         if let Some(date) = date {
             request.insert("x-amz-date", HeaderValue::from_str(date).unwrap());
         }
-        let refusal = SUITE.verify(&get(&request), NOW).unwrap_err();
-        assert_eq!(refusal.code, "IncompleteSignatureException", "{date:?}");
+        let error = SUITE.verify(&get(&request), NOW).unwrap_err();
+        assert_eq!(error.code, "IncompleteSignatureException", "{date:?}");
     }
 }

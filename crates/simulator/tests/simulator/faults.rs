@@ -1,22 +1,22 @@
-//! What goes wrong by order and by profile, as the SDK sees it.
+//! Scripted and random faults, as the AWS SDK reports them.
 
 use livegate_simulator::{Profile, Settings};
 
-use crate::scene::{at_once, create, fault, scene, with_faults};
+use crate::scene::{create, fault, immediate, scene, with_faults};
 
 #[tokio::test]
-async fn a_lost_answer_is_found_again_with_its_token() {
+async fn a_retry_after_a_lost_answer_returns_the_session() {
     let scene = scene(with_faults(&["create:lost-answer"])).await;
-    assert_eq!(scene.create("token").await, Err("no answer".to_owned()));
+    assert_eq!(scene.create("token").await, Err("no response".to_owned()));
     assert_eq!(scene.simulator.stats().sessions_made, 1);
     assert!(scene.create("token").await.is_ok());
     assert_eq!(scene.simulator.stats().sessions_made, 1);
 }
 
 #[tokio::test]
-async fn every_fault_arrives_as_the_sdk_sees_it_and_the_next_call_is_well() {
-    let scene = scene(at_once()).await;
-    for (spec, seen) in [
+async fn each_fault_affects_one_call_and_the_next_one_succeeds() {
+    let scene = scene(immediate()).await;
+    for (spec, error) in [
         ("ThrottlingException/500", "ThrottlingException 500"),
         (
             "InternalServerError/500+namespace",
@@ -30,19 +30,19 @@ async fn every_fault_arrives_as_the_sdk_sees_it_and_the_next_call_is_well() {
         ("html/503", "no code 503"),
         ("xml/400", "no code 400"),
         ("status/429", "no code 429"),
-        ("cut-off/200", "unreadable"),
-        ("reset", "no answer"),
+        ("cut-off/200", "invalid response"),
+        ("reset", "no response"),
         ("hang", "timeout"),
         ("delay/30s", "timeout"),
     ] {
         scene.simulator.enqueue([fault(&format!("create:{spec}"))]);
-        assert_eq!(scene.create("token").await, Err(seen.to_owned()), "{spec}");
+        assert_eq!(scene.create("token").await, Err(error.to_owned()), "{spec}");
         assert!(scene.create("token").await.is_ok(), "after {spec}");
     }
 }
 
 #[tokio::test]
-async fn the_sdk_takes_an_answer_without_a_session_for_a_success() {
+async fn the_sdk_reports_a_response_without_a_session_id_as_success() {
     let faults = [
         "create:no-session-id/200",
         "create:empty/200",
@@ -55,7 +55,7 @@ async fn the_sdk_takes_an_answer_without_a_session_for_a_success() {
 }
 
 #[tokio::test]
-async fn a_status_that_no_model_has_reaches_the_caller_as_unknown() {
+async fn the_sdk_passes_an_unknown_status_through() {
     let scene = scene(with_faults(&["results:unknown-status"])).await;
     let id = scene.create("token").await.unwrap();
     let read = scene
@@ -72,7 +72,7 @@ async fn a_status_that_no_model_has_reaches_the_caller_as_unknown() {
 }
 
 #[tokio::test]
-async fn a_hint_to_wait_is_in_milliseconds() {
+async fn the_retry_after_header_is_in_milliseconds() {
     let fault = "results:ThrottlingException/400+retry-after/750ms";
     let scene = scene(with_faults(&[fault])).await;
     let id = scene.create("token").await.unwrap();
@@ -94,8 +94,8 @@ async fn a_hint_to_wait_is_in_milliseconds() {
 }
 
 #[tokio::test]
-async fn faults_are_ordered_and_counts_read_over_http() {
-    let scene = scene(at_once()).await;
+async fn control_requests_script_faults_and_return_stats() {
+    let scene = scene(immediate()).await;
     let faults = "create:html/502\n\n create:reset** \n";
     let (status, body) = scene.control("POST /_simulator/faults", faults).await;
     assert_eq!(
@@ -103,7 +103,7 @@ async fn faults_are_ordered_and_counts_read_over_http() {
         ("HTTP/1.1 200 OK", "2 faults enqueued\n")
     );
     assert_eq!(scene.create("a").await, Err("no code 502".to_owned()));
-    assert_eq!(scene.create("a").await, Err("no answer".to_owned()));
+    assert_eq!(scene.create("a").await, Err("no response".to_owned()));
     scene.control("DELETE /_simulator/faults", "").await;
     assert!(scene.create("a").await.is_ok());
 
@@ -116,7 +116,7 @@ async fn faults_are_ordered_and_counts_read_over_http() {
     );
     assert!(
         scene.create("b").await.is_ok(),
-        "none of a bad list is played"
+        "an invalid list enqueues no fault"
     );
 
     let (_, body) = scene.control("GET /_simulator/stats", "").await;
@@ -132,11 +132,11 @@ async fn faults_are_ordered_and_counts_read_over_http() {
 }
 
 #[tokio::test]
-async fn the_lost_answer_profile_loses_some_and_keeps_every_session() {
+async fn the_lost_answer_profile_creates_every_session() {
     let profile = Profile::LostAnswer;
     let scene = scene(Settings {
         profile,
-        ..at_once()
+        ..immediate()
     })
     .await;
     let (mut lost, calls) = (0, 12);
@@ -145,7 +145,7 @@ async fn the_lost_answer_profile_loses_some_and_keeps_every_session() {
         while scene.create(&token).await.is_err() {
             lost += 1;
             scene.simulator.reset_stats();
-            assert!(lost < 100, "nearly every answer is lost");
+            assert!(lost < 100, "too many responses are lost");
         }
     }
     assert!(lost > 0);
@@ -153,7 +153,7 @@ async fn the_lost_answer_profile_loses_some_and_keeps_every_session() {
 }
 
 #[tokio::test]
-async fn stopping_ends_a_hanging_call_at_once() {
+async fn stopping_closes_a_hanging_call() {
     let scene = scene(with_faults(&["create:hang"])).await;
     let hanging = tokio::spawn({
         let aws = scene.aws.clone();
@@ -164,5 +164,5 @@ async fn stopping_ends_a_hanging_call_at_once() {
     }
     scene.stop.cancel();
     scene.running.await.unwrap();
-    assert_eq!(hanging.await.unwrap(), Err("no answer".to_owned()));
+    assert_eq!(hanging.await.unwrap(), Err("no response".to_owned()));
 }

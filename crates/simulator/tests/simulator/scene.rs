@@ -1,4 +1,4 @@
-//! A simulator on a free port, AWS's SDK as its client, and what the SDK tells.
+//! A simulator on a free port, with the AWS SDK as its client.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -14,6 +14,7 @@ use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
+/// A running simulator and its client.
 pub(crate) struct Scene {
     pub(crate) aws: Client,
     pub(crate) simulator: SimulatorHandle,
@@ -22,8 +23,8 @@ pub(crate) struct Scene {
 }
 
 pub(crate) async fn scene(settings: Settings) -> Scene {
-    let bound = Simulator::bind("127.0.0.1:0", settings).await;
-    let simulator = bound.expect("a port is free");
+    let simulator = Simulator::bind("127.0.0.1:0", settings).await;
+    let simulator = simulator.expect("a port is free");
     let (handle, stop) = (simulator.handle(), CancellationToken::new());
     let aws = client(handle.local_addr(), "test", "test");
     let running = AbortOnDropHandle::new(tokio::spawn(simulator.run(stop.clone())));
@@ -49,14 +50,13 @@ pub(crate) fn client(address: SocketAddr, key: &str, secret: &str) -> Client {
     )
 }
 
-/// No latency, and a session that is finished as soon as it is made.
-pub(crate) fn at_once() -> Settings {
-    let finished = Duration::ZERO;
+/// No latency, and sessions that are finished on creation.
+pub(crate) fn immediate() -> Settings {
     Settings {
         latency: Some(Duration::ZERO..=Duration::ZERO),
         lifetimes: Lifetimes {
-            in_progress: finished,
-            finished,
+            in_progress: Duration::ZERO,
+            finished: Duration::ZERO,
             ..Lifetimes::default()
         },
         ..Settings::default()
@@ -66,12 +66,12 @@ pub(crate) fn at_once() -> Settings {
 pub(crate) fn with_faults(specs: &[&str]) -> Settings {
     Settings {
         faults: specs.iter().map(|spec| fault(spec)).collect(),
-        ..at_once()
+        ..immediate()
     }
 }
 
 pub(crate) fn fault(spec: &str) -> Fault {
-    spec.parse().expect("a fault by the grammar")
+    spec.parse().expect("the fault is valid")
 }
 
 impl Scene {
@@ -79,14 +79,16 @@ impl Scene {
         create(&self.aws, Some(token)).await
     }
 
-    /// A request to the simulator itself: its status line and body.
+    /// Sends a control request, and returns the status line and body.
     pub(crate) async fn control(&self, request: &str, body: &str) -> (String, String) {
         let length = body.len();
         let head = format!("{request} HTTP/1.1\r\nhost: simulator\r\nconnection: close\r\n");
         let bytes = format!("{head}content-length: {length}\r\n\r\n{body}");
-        let answer = exchange(self.simulator.local_addr(), &bytes).await;
-        let answer = answer.expect("the simulator answers");
-        let (head, body) = answer.split_once("\r\n\r\n").expect("an answer has a head");
+        let response = exchange(self.simulator.local_addr(), &bytes).await;
+        let response = response.expect("the simulator responds");
+        let (head, body) = response
+            .split_once("\r\n\r\n")
+            .expect("a response has headers");
         let status = head.lines().next().unwrap_or_default();
         (status.to_owned(), body.to_owned())
     }
@@ -95,28 +97,30 @@ impl Scene {
 async fn exchange(address: SocketAddr, bytes: &str) -> std::io::Result<String> {
     let mut stream = TcpStream::connect(address).await?;
     stream.write_all(bytes.as_bytes()).await?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await?;
-    Ok(answer)
+    let mut response = String::new();
+    stream.read_to_string(&mut response).await?;
+    Ok(response)
 }
 
-/// A session id, or the code and status that the SDK tells.
+/// Creates a session, and returns its id, or code and status of the error.
 pub(crate) async fn create(aws: &Client, token: Option<&str>) -> Result<String, String> {
     let call = aws
         .create_face_liveness_session()
         .set_client_request_token(token.map(str::to_owned));
-    call.send().await.map(|made| made.session_id).map_err(told)
+    let created = call.send().await;
+    created.map(|created| created.session_id).map_err(summary)
 }
 
-pub(crate) fn told<E: ProvideErrorMetadata>(error: SdkError<E>) -> String {
+/// Returns code and status of an error, or its kind if there was no valid response.
+pub(crate) fn summary<E: ProvideErrorMetadata>(error: SdkError<E>) -> String {
     match error {
         SdkError::ServiceError(error) => {
             let status = error.raw().status().as_u16();
             format!("{} {status}", error.err().code().unwrap_or("no code"))
         }
         SdkError::TimeoutError(_) => "timeout".to_owned(),
-        SdkError::DispatchFailure(_) => "no answer".to_owned(),
-        SdkError::ResponseError(_) => "unreadable".to_owned(),
+        SdkError::DispatchFailure(_) => "no response".to_owned(),
+        SdkError::ResponseError(_) => "invalid response".to_owned(),
         SdkError::ConstructionFailure(_) | _ => "other".to_owned(),
     }
 }

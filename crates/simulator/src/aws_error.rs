@@ -1,17 +1,17 @@
-//! An error that AWS answers, before it is bytes.
+//! An error response of AWS, before it is serialized.
 
 use super::operation::Operation;
 
-/// An error with AWS's code, answered in AWS's envelope.
+/// An error with AWS's code, HTTP status and message.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Refusal {
+pub(super) struct AwsError {
     pub(super) code: &'static str,
     pub(super) status: u16,
     pub(super) message: String,
 }
 
-impl Refusal {
-    /// A refusal with HTTP 400, as nearly all of AWS's are.
+impl AwsError {
+    /// Returns an error with HTTP status 400, which most errors of AWS have.
     pub(super) fn new(code: &'static str, message: impl Into<String>) -> Self {
         Self {
             code,
@@ -24,18 +24,19 @@ impl Refusal {
         Self::new("InvalidParameterException", message)
     }
 
-    /// JSON of the wrong kind: AWS's words, and the member besides.
-    pub(super) fn wrong_type(what: &str, path: &str) -> Self {
-        Self::new("SerializationException", format!("{what} (at '{path}')"))
+    /// Returns the error for a member of the wrong JSON type: AWS's message, with the
+    /// path of the member added.
+    pub(super) fn wrong_type(message: &str, path: &str) -> Self {
+        Self::new("SerializationException", format!("{message} (at '{path}')"))
     }
 
     pub(super) fn unknown_operation() -> Self {
-        let known = [Operation::Create, Operation::Results]
+        let supported = [Operation::Create, Operation::Results]
             .map(Operation::aws_name)
             .join(", ");
         Self::new(
             "UnknownOperationException",
-            format!("unknown operation; this simulator knows {known} with AWS JSON 1.1"),
+            format!("unknown operation: the simulator supports {supported} with AWS JSON 1.1"),
         )
     }
 }

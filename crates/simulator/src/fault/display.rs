@@ -1,10 +1,10 @@
-//! Writes a fault as the line that it is read from.
+//! Formats a fault as the line that it is parsed from.
 
 use std::fmt;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use super::{Act, Count, Effect, ErrorAnswer, Fault, Page};
+use super::{Count, Effect, ErrorReply, Fault, FaultAction, NonJsonBody};
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -12,38 +12,38 @@ impl fmt::Display for Fault {
         match self.count {
             Count::Times(NonZeroU32::MIN) => Ok(()),
             Count::Times(times) => write!(f, "*{times}"),
-            Count::Forever => f.write_str("**"),
+            Count::Unlimited => f.write_str("**"),
         }
     }
 }
 
 impl fmt::Display for Effect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let delay = written(self.delay);
-        if self.act == Act::TrueAnswer {
+        let delay = format_compact(self.delay);
+        if self.action == FaultAction::NormalReply {
             write!(f, "delay/{delay}")?;
         } else {
-            write!(f, "{}", self.act)?;
+            write!(f, "{}", self.action)?;
         }
         if let Some(wait) = self.retry_after {
-            write!(f, "+retry-after/{}", written(wait))?;
+            write!(f, "+retry-after/{}", format_compact(wait))?;
         }
-        if self.act != Act::TrueAnswer && !self.delay.is_zero() {
+        if self.action != FaultAction::NormalReply && !self.delay.is_zero() {
             write!(f, "+delay/{delay}")?;
         }
-        f.write_str(if self.made { "+made" } else { "" })
+        f.write_str(if self.commits { "+made" } else { "" })
     }
 }
 
-impl fmt::Display for Act {
+impl fmt::Display for FaultAction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::TrueAnswer => f.write_str("delay/0s"),
+            Self::NormalReply => f.write_str("delay/0s"),
             Self::Error(error) => write!(f, "{error}"),
-            Self::Page(Page::Html, status) => write!(f, "html/{status}"),
-            Self::Page(Page::Xml, status) => write!(f, "xml/{status}"),
-            Self::Page(Page::Empty, status) => write!(f, "empty/{status}"),
-            Self::Page(Page::Bare, status) => write!(f, "status/{status}"),
+            Self::NonJson(NonJsonBody::Html, status) => write!(f, "html/{status}"),
+            Self::NonJson(NonJsonBody::Xml, status) => write!(f, "xml/{status}"),
+            Self::NonJson(NonJsonBody::Empty, status) => write!(f, "empty/{status}"),
+            Self::NonJson(NonJsonBody::StatusOnly, status) => write!(f, "status/{status}"),
             Self::CutOff(status) => write!(f, "cut-off/{status}"),
             Self::NoSessionId(status) => write!(f, "no-session-id/{status}"),
             Self::BadSessionId(status) => write!(f, "bad-session-id/{status}"),
@@ -55,21 +55,21 @@ impl fmt::Display for Act {
     }
 }
 
-impl fmt::Display for ErrorAnswer {
+impl fmt::Display for ErrorReply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.code, self.status)?;
-        for (added, word) in [
+        for (is_set, modifier) in [
             (self.header_code, "+header-code"),
             (self.namespace, "+namespace"),
             (self.no_message, "+no-message"),
         ] {
-            f.write_str(if added { word } else { "" })?;
+            f.write_str(if is_set { modifier } else { "" })?;
         }
         Ok(())
     }
 }
 
-fn written(duration: Duration) -> String {
+fn format_compact(duration: Duration) -> String {
     humantime::format_duration(duration)
         .to_string()
         .replace(' ', "")

@@ -1,13 +1,13 @@
-//! What comes of a session: a matter of its number and its age alone.
+//! The status of a session, a function of its serial number and age.
 //!
-//! Of each five sessions the first three find a live person (confidence 99.9
-//! and less), the fourth SUCCEEDS with a low confidence, the fifth FAILS.
+//! Of every five sessions, the first three succeed with a confidence of more than 90, the
+//! fourth succeeds with a confidence of 12.25, and the fifth fails.
 
 use std::time::Duration;
 
 use crate::settings::Lifetimes;
 
-/// Where a session is on its way.
+/// The status of a session.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Status {
     Created,
@@ -18,8 +18,8 @@ pub(super) enum Status {
 }
 
 impl Status {
-    /// The status of the session of that number at that age.
-    pub(super) fn of(number: u64, age: Duration, lifetimes: &Lifetimes) -> Self {
+    /// Returns the status of a session with this serial number and age.
+    pub(super) fn new(number: u64, age: Duration, lifetimes: &Lifetimes) -> Self {
         if age >= lifetimes.expired {
             Self::Expired
         } else if age >= lifetimes.finished {
@@ -45,8 +45,8 @@ impl Status {
         match number % 5 {
             0 => Self::Failed,
             4 => Self::Succeeded { confidence: 12.25 },
-            place => Self::Succeeded {
-                confidence: [99.875, 98.5, 91.75][place as usize % 3],
+            remainder => Self::Succeeded {
+                confidence: [99.875, 98.5, 91.75][remainder as usize % 3],
             },
         }
     }
