@@ -1,8 +1,8 @@
-//! `livegate demo`: the service at work, in front of the embedded simulator.
+//! `livegate demo`: the service in front of the embedded simulator.
 //!
-//! It starts a simulator and the service in this process, then calls the service's
-//! own gRPC port as three callers: some thirty calls at once against a quota of
-//! five a second, one of which AWS throttles, and one request that is wrong.
+//! It starts the simulator and the service in this process, then sends 30 concurrent calls
+//! of three callers and one invalid request to the gRPC port. The quota is 5 calls per
+//! second, and a scripted fault throttles one call.
 
 mod burst;
 mod table;
@@ -28,17 +28,17 @@ use crate::grpc::client::Client;
 use crate::shutdown::ShutdownSignals;
 use crate::upstream::aws::Credentials;
 
-/// The quota of the demonstration, in calls a second, and its burst.
+/// The quota of the demonstration, in calls per second, and its burst.
 const QUOTA: f64 = 5.0;
 const BURST: u32 = 2;
 const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Show the service at work.
+/// The arguments of `livegate demo`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct DemoArgs {
     #[command(flatten)]
     sources: SourceArgs,
-    /// End after the burst instead of staying up
+    /// Exit after the burst of calls
     #[arg(long)]
     once: bool,
 }
@@ -46,7 +46,7 @@ pub struct DemoArgs {
 /// Runs the demonstration.
 ///
 /// # Errors
-/// Where a port cannot be had, or the service fails.
+/// Returns an error if a port cannot be bound or the service fails.
 pub async fn run(args: &DemoArgs) -> anyhow::Result<ExitCode> {
     let config = match Config::load(&args.sources.sources()) {
         Ok(loaded) => loaded.config,
@@ -61,17 +61,18 @@ pub async fn run(args: &DemoArgs) -> anyhow::Result<ExitCode> {
     let service = bind(demonstration(config, upstream)).await?;
     let address = service.grpc_address()?;
     say(format_args!(
-        "simulated AWS on {upstream}, Livegate on {address}, quota {QUOTA} calls a second\n"
+        "simulated AWS on {upstream}, Livegate on {address}, quota {QUOTA} calls per second\n"
     ))?;
-    let leaving = stop.clone();
-    let serving = tokio::spawn(service.run(leaving.cancelled_owned()));
+    let serving = tokio::spawn(service.run(stop.clone().cancelled_owned()));
 
     let client = Client::new(&format!("http://{address}"), CALL_TIMEOUT)?;
     let outcomes = burst::send(&client).await?;
     table::print(&outcomes, &handle.stats())?;
     print_next(address, &outcomes)?;
     if !args.once {
-        say(format_args!("\nLivegate stays up; Ctrl-C ends it."))?;
+        say(format_args!(
+            "\nLivegate is running; press Ctrl-C to stop it."
+        ))?;
         ShutdownSignals::listen()?.next().await;
     }
     stop.cancel();
@@ -84,23 +85,22 @@ async fn simulator(config: &Config) -> anyhow::Result<Simulator> {
     let settings = Settings {
         profile: config.simulator.profile.parse()?,
         create: limit,
-        // Other ids at each run, or one run's session would look like another's.
+        // A random seed, so that each run has other session ids.
         seed: fastrand::u64(..),
         faults: vec!["create:ThrottlingException/400".parse()?],
         ..Settings::default()
     };
-    // Another program may have the usual port: any other will do here.
-    let usual = Simulator::bind(config.simulator.listen, settings.clone()).await;
-    match usual {
+    // If the configured port is in use, select a free one.
+    let configured = Simulator::bind(config.simulator.listen, settings.clone()).await;
+    match configured {
         Ok(simulator) => Ok(simulator),
         Err(_) => Simulator::bind(any_port(config.simulator.listen), settings)
             .await
-            .context("the simulator cannot listen"),
+            .context("cannot listen for the simulator"),
     }
 }
 
-/// The configuration of the demonstration: everything that was configured, but
-/// for what makes it one.
+/// Overrides the keys of the configuration that the demonstration depends on.
 fn demonstration(mut config: Config, upstream: SocketAddr) -> Config {
     config.upstream.endpoint_url = Some(format!("http://{upstream}"));
     config.upstream.use_fips = false;
@@ -135,7 +135,7 @@ fn print_next(address: SocketAddr, outcomes: &[CallOutcome]) -> anyhow::Result<(
          buf curl --protocol grpc --http2-prior-knowledge -d '{{}}' \
          http://{address}/livegate.v1.SessionService/CreateSession"
     ))?;
-    let session = |outcome: &CallOutcome| outcome.answer.as_ref().ok()?.message.session.clone();
+    let session = |outcome: &CallOutcome| outcome.response.as_ref().ok()?.message.session.clone();
     let issued = outcomes.iter().rev();
     let Some((caller, session)) = issued
         .filter_map(|outcome| Some((outcome.caller, session(outcome)?)))
@@ -144,7 +144,7 @@ fn print_next(address: SocketAddr, outcomes: &[CallOutcome]) -> anyhow::Result<(
         return Ok(());
     };
     say(format_args!(
-        "Within the three minutes that a session lives, its result:\n  \
+        "To read its result before the session expires in 3 minutes:\n  \
          cargo run -q -- result --endpoint http://{address} --caller {caller} \
          --session-id {} --result-token {}",
         session.session_id, session.result_token

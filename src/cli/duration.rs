@@ -1,4 +1,4 @@
-//! Durations among the arguments.
+//! Durations in command-line arguments.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! `livegate simulate`: the embedded Rekognition alone, for other people's tests.
+//! `livegate simulate`: the embedded simulator of Rekognition, for the tests of other services.
 
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
@@ -15,99 +15,100 @@ use tokio_util::sync::CancellationToken;
 use super::duration::duration;
 use super::out::say;
 
-/// Answers as Amazon Rekognition does, on this machine
+/// Serves a local Amazon Rekognition
 ///
-/// Speaks the protocol of CreateFaceLivenessSession and GetFaceLivenessSessionResults over plain
-/// HTTP, to any AWS SDK with access key `test`, secret `test` and any region. What happened is at
-/// GET /_simulator/stats; POST /_simulator/faults orders faults while it runs.
+/// Serves CreateFaceLivenessSession and GetFaceLivenessSessionResults over plain HTTP, for any AWS
+/// SDK with access key `test`, secret key `test` and any region. GET /_simulator/stats returns
+/// counters; POST /_simulator/faults scripts faults at run time.
 #[derive(Args, Clone, Debug)]
 pub struct SimulateArgs {
-    /// Listens on this address; port 0 takes a free one
+    /// The address to listen on; port 0 selects a free port
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9900")]
     listen: SocketAddr,
 
-    /// How slow it is and what fails by chance
+    /// Latency and random faults
     #[arg(long, value_name = "NAME", value_enum, default_value_t)]
     profile: Profile,
 
-    /// Throttles creates above this rate, in calls a second, 0.001 to 1000000
+    /// The quota of creates, in calls per second, 0.001 to 1000000
     #[arg(long, value_name = "RATE", allow_negative_numbers = true, value_parser = rate, default_value_t = 25.0)]
     create_rate: f64,
 
-    /// Lets so many creates pass at once after idleness, 1 to 1000000
+    /// The burst of creates, in calls, 1 to 1000000
     #[arg(long, value_name = "CALLS", allow_negative_numbers = true, value_parser = burst, default_value_t = 25)]
     create_burst: u32,
 
-    /// Throttles the reading of results above this rate, in calls a second, 0.001 to 1000000
+    /// The quota of reads of results, in calls per second, 0.001 to 1000000
     #[arg(long, value_name = "RATE", allow_negative_numbers = true, value_parser = rate, default_value_t = 25.0)]
     results_rate: f64,
 
-    /// Lets so many reads of results pass at once after idleness, 1 to 1000000
+    /// The burst of reads of results, in calls, 1 to 1000000
     #[arg(long, value_name = "CALLS", allow_negative_numbers = true, value_parser = burst, default_value_t = 25)]
     results_burst: u32,
 
-    /// Takes so long for a call, drawn evenly, such as 50ms..300ms [default: as the profile]
+    /// The latency, drawn uniformly, for example 50ms..300ms [default: that of the profile]
     #[arg(long, value_name = "MIN..MAX", value_parser = latency)]
     latency: Option<RangeInclusive<Duration>>,
 
-    /// Plays this fault on the next call, such as create:ThrottlingException/400*2; repeatable
+    /// A fault of the next calls, for example create:ThrottlingException/400*2; repeatable
     ///
-    /// OPERATION:ACT, any number of +ADDITION, then *COUNT; in order. OPERATION: create, results.
-    /// ACT: CODE/STATUS (an AWS error), html/STATUS, xml/STATUS, empty/STATUS, status/STATUS,
+    /// OPERATION:ACTION, any number of +MODIFIER, then *COUNT. OPERATION: create, results. ACTION:
+    /// CODE/STATUS (an AWS error), html/STATUS, xml/STATUS, empty/STATUS, status/STATUS,
     /// cut-off/STATUS, no-session-id/STATUS, bad-session-id/STATUS, unknown-status, reset,
-    /// lost-answer, hang, delay/DURATION. ADDITION: retry-after/DURATION, delay/DURATION, made,
-    /// header-code, namespace, no-message. COUNT: 1 to 1000000, or * for ever; once by default.
+    /// lost-answer, hang, delay/DURATION. MODIFIER: retry-after/DURATION, delay/DURATION, made,
+    /// header-code, namespace, no-message. COUNT: 1 to 1000000, or * for no limit; default 1.
     #[arg(long = "fault", value_name = "SPEC")]
     faults: Vec<Fault>,
 
-    /// Draws latency, mishaps and session ids from this seed: the same one, the same run
+    /// The seed of latency, random faults and session ids
     #[arg(long, value_name = "NUMBER", default_value_t = 0)]
     seed: u64,
 
-    /// Begins a session's check at this age
+    /// The age at which the check of a session begins
     #[arg(long, value_name = "AGE", value_parser = duration, default_value = "2s")]
     in_progress_after: Duration,
 
-    /// Ends a session's check at this age
+    /// The age at which the check of a session ends
     #[arg(long, value_name = "AGE", value_parser = duration, default_value = "5s")]
     finished_after: Duration,
 
-    /// Expires a session at this age; 3m at AWS
+    /// The age at which a session expires; 3m at AWS
     #[arg(long, value_name = "AGE", value_parser = duration, default_value = "3m")]
     expired_after: Duration,
 
-    /// Forgets a session and its token at this age
+    /// The age at which a session and its token are deleted
     #[arg(long, value_name = "AGE", value_parser = duration, default_value = "8m")]
     forgotten_after: Duration,
 }
 
-/// Answers until SIGINT or SIGTERM; then closes every connection and ends.
-/// Dropped, it closes them too.
+/// Serves until SIGINT or SIGTERM, then closes all connections. Dropping the future closes
+/// them as well.
 ///
 /// # Errors
-/// Where the port cannot be had, or signals cannot be heard.
+/// Returns an error if the address cannot be bound or a signal handler not installed.
 pub async fn run(args: SimulateArgs) -> anyhow::Result<()> {
     let listen = args.listen;
     let settings = args.settings()?;
-    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+    let mut terminate =
+        signal(SignalKind::terminate()).context("cannot install the SIGTERM handler")?;
     let simulator = Simulator::bind(listen, settings)
         .await
         .with_context(|| format!("cannot listen on {listen} (--listen)"))?;
     say(format_args!(
         "{}",
-        greeting(simulator.local_addr(), &simulator.handle().stats())
+        startup_line(simulator.local_addr(), &simulator.handle().stats())
     ))?;
 
     let stop = CancellationToken::new();
-    let running = simulator.run(stop.clone());
-    let told = async {
+    let server = simulator.run(stop.clone());
+    let shutdown = async {
         tokio::select! {
             _ = tokio::signal::ctrl_c() => {}
             _ = terminate.recv() => {}
         }
         stop.cancel();
     };
-    tokio::join!(running, told);
+    tokio::join!(server, shutdown);
     Ok(())
 }
 
@@ -130,7 +131,7 @@ impl SimulateArgs {
     }
 }
 
-fn greeting(address: SocketAddr, stats: &Stats) -> String {
+fn startup_line(address: SocketAddr, stats: &Stats) -> String {
     format!(
         "livegate simulate: listening on http://{address} (profile {}, create {}, results {}, \
          seed {}; credentials {ACCESS_KEY}/{SECRET_KEY}, any region)",
@@ -141,7 +142,7 @@ fn greeting(address: SocketAddr, stats: &Stats) -> String {
 fn rate(text: &str) -> Result<f64, String> {
     let rate = text
         .parse()
-        .map_err(|_| format!("{text:?} is no number of calls a second"))?;
+        .map_err(|_| format!("{text:?} must be a number of calls per second"))?;
     Limit::new(rate, 1)
         .map(Limit::rate_per_second)
         .map_err(|error| error.to_string())
@@ -150,21 +151,21 @@ fn rate(text: &str) -> Result<f64, String> {
 fn burst(text: &str) -> Result<u32, String> {
     let burst = text
         .parse()
-        .map_err(|_| format!("{text:?} is no whole number of calls"))?;
+        .map_err(|_| format!("{text:?} must be a whole number of calls"))?;
     Limit::new(1.0, burst)
         .map(Limit::burst)
         .map_err(|error| error.to_string())
 }
 
 fn latency(text: &str) -> Result<RangeInclusive<Duration>, String> {
-    let (least, most) = text
+    let (min, max) = text
         .split_once("..")
-        .ok_or("must be two durations, such as 50ms..300ms")?;
-    let (least, most) = (duration(least)?, duration(most)?);
-    if least > most {
-        return Err("must not begin above its end".to_owned());
+        .ok_or("must be two durations, for example 50ms..300ms")?;
+    let (min, max) = (duration(min)?, duration(max)?);
+    if min > max {
+        return Err(format!("{text:?}: the minimum must not exceed the maximum"));
     }
-    Ok(least..=most)
+    Ok(min..=max)
 }
 
 #[cfg(test)]
@@ -189,23 +190,26 @@ mod tests {
     }
 
     #[test]
-    fn without_flags_the_simulator_is_the_default_one() {
-        let (given, default) = (parse(&[]).unwrap(), Settings::default());
-        assert_eq!((given.profile, given.seed), (default.profile, default.seed));
+    fn flags_default_to_the_default_settings() {
+        let (parsed, default) = (parse(&[]).unwrap(), Settings::default());
         assert_eq!(
-            (given.create, given.results),
+            (parsed.profile, parsed.seed),
+            (default.profile, default.seed)
+        );
+        assert_eq!(
+            (parsed.create, parsed.results),
             (default.create, default.results)
         );
         assert_eq!(
-            (given.latency, given.lifetimes),
+            (parsed.latency, parsed.lifetimes),
             (default.latency, default.lifetimes)
         );
-        assert!(given.faults.is_empty());
+        assert!(parsed.faults.is_empty());
     }
 
     #[test]
-    fn every_flag_is_heard() {
-        let given = parse(&[
+    fn flags_set_the_settings() {
+        let parsed = parse(&[
             "--profile=lost-answer",
             "--create-rate=5",
             "--create-burst=2",
@@ -216,33 +220,33 @@ mod tests {
             "--expired-after=1s",
         ])
         .unwrap();
-        assert_eq!((given.profile, given.seed), (Profile::LostAnswer, 9));
-        assert_eq!(given.create, Limit::new(5.0, 2).unwrap());
+        assert_eq!((parsed.profile, parsed.seed), (Profile::LostAnswer, 9));
+        assert_eq!(parsed.create, Limit::new(5.0, 2).unwrap());
         assert_eq!(
-            given.latency,
+            parsed.latency,
             Some(Duration::from_millis(10)..=Duration::from_millis(20))
         );
-        assert_eq!(given.faults.len(), 2);
-        assert_eq!(given.lifetimes.expired, Duration::from_secs(1));
+        assert_eq!(parsed.faults.len(), 2);
+        assert_eq!(parsed.lifetimes.expired, Duration::from_secs(1));
     }
 
     #[test]
-    fn a_bad_value_is_refused_naming_flag_value_and_bound() {
+    fn an_error_states_flag_value_and_bound() {
         for (flag, value, bound) in [
             ("--create-rate", "-1", "from 0.001 to 1000000"),
             ("--create-burst", "0", "from 1 to 1000000"),
-            ("--results-rate", "fast", "no number"),
-            ("--results-burst", "1.5", "no whole number"),
-            ("--latency", "300ms..50ms", "must not begin above its end"),
+            ("--results-rate", "fast", "must be a number"),
+            ("--results-burst", "1.5", "must be a whole number"),
+            ("--latency", "300ms..50ms", "must not exceed the maximum"),
             ("--latency", "50ms", "two durations"),
             ("--latency", "1..2", "number with a unit"),
-            ("--fault", "create:nonsense", "no act"),
+            ("--fault", "create:nonsense", "is unknown"),
             ("--profile", "fast", "brownout"),
             ("--listen", "nowhere", "invalid"),
         ] {
-            let refused = parse(&[flag, value]).unwrap_err();
+            let error = parse(&[flag, value]).unwrap_err();
             for part in [flag, value, bound] {
-                assert!(refused.contains(part), "{flag} {value}: {refused}");
+                assert!(error.contains(part), "{flag} {value}: {error}");
             }
         }
     }

@@ -12,7 +12,7 @@ import pytest
 from rendered import overlay
 
 BINARY = os.environ["LIVEGATE_BIN"]
-LAST_LINE = "\nLivegate stays up; Ctrl-C ends it.\n"
+LAST_LINE = "\nLivegate is running; press Ctrl-C to stop it.\n"
 
 
 @pytest.fixture

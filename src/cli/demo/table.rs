@@ -1,4 +1,4 @@
-//! The table at the end of the demonstration.
+//! The summary at the end of the demonstration.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +7,7 @@ use livegate_simulator::Stats;
 use super::burst::CallOutcome;
 use crate::cli::out::say;
 
-/// Prints what became of the calls, by caller, and why some were refused.
+/// Prints the outcomes by caller, the refusals by reason, and the counters of AWS.
 pub(super) fn print(outcomes: &[CallOutcome], stats: &Stats) -> anyhow::Result<()> {
     let callers: BTreeSet<&str> = outcomes.iter().map(|outcome| outcome.caller).collect();
     say(format_args!(
@@ -21,11 +21,14 @@ pub(super) fn print(outcomes: &[CallOutcome], stats: &Stats) -> anyhow::Result<(
             .collect();
         let issued = own
             .iter()
-            .filter_map(|outcome| outcome.answer.as_ref().ok());
-        let retried = issued.clone().filter(|answer| answer.attempts > 1).count();
+            .filter_map(|outcome| outcome.response.as_ref().ok());
+        let retried = issued
+            .clone()
+            .filter(|response| response.attempts > 1)
+            .count();
         let longest = issued
             .clone()
-            .map(|answer| answer.waited)
+            .map(|response| response.waited)
             .max()
             .unwrap_or_default();
         let count = issued.count();
@@ -38,14 +41,14 @@ pub(super) fn print(outcomes: &[CallOutcome], stats: &Stats) -> anyhow::Result<(
     }
     print_refusals(outcomes)?;
     say(format_args!(
-        "\nAWS saw {} calls, throttled {}, and made {} sessions.",
+        "\nAWS received {} calls, throttled {}, and created {} sessions.",
         stats.create.calls,
         throttled(stats),
         stats.sessions_made
     ))
 }
 
-/// Throttles by quota, by chance and by script.
+/// Counts the calls that were throttled by the quota or by a fault.
 fn throttled(stats: &Stats) -> u64 {
     let is_throttling = |code: &str| {
         [
@@ -54,29 +57,29 @@ fn throttled(stats: &Stats) -> u64 {
         ]
         .contains(&code)
     };
-    let by_code = stats
+    let throttling_errors = stats
         .create
         .errors
         .iter()
         .filter(|(code, _)| is_throttling(code));
-    by_code.map(|(_, count)| count).sum()
+    throttling_errors.map(|(_, count)| count).sum()
 }
 
 fn print_refusals(outcomes: &[CallOutcome]) -> anyhow::Result<()> {
     let mut refusals: BTreeMap<&str, Vec<&CallOutcome>> = BTreeMap::new();
     for outcome in outcomes {
-        if let Err(failure) = &outcome.answer {
+        if let Err(failure) = &outcome.response {
             refusals.entry(&failure.reason).or_default().push(outcome);
         }
     }
-    say(format_args!("\nwhy refused"))?;
+    say(format_args!("\nrefusals by reason"))?;
     for (reason, refused) in refusals {
-        let slowest = refused.iter().map(|outcome| outcome.took).max();
-        let took = slowest.unwrap_or_default().as_millis();
-        let example = refused[0].answer.as_ref().err();
+        let slowest = refused.iter().map(|outcome| outcome.elapsed).max();
+        let milliseconds = slowest.unwrap_or_default().as_millis();
+        let example = refused[0].response.as_ref().err();
         let message = example.map(|failure| failure.message.as_str());
         say(format_args!(
-            "{:>3} x {reason}, told within {took} ms, as in: {}",
+            "{:>3} x {reason}, within {milliseconds} ms, for example: {}",
             refused.len(),
             message.unwrap_or_default()
         ))?;
