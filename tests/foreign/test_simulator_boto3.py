@@ -1,7 +1,7 @@
-"""The simulator against boto3, a client that Livegate has no hand in.
+"""The simulator with boto3 as its client.
 
-SIMULATOR_URL names one that runs already, with its default quota; or else
-LIVEGATE_BIN names the binary, and one is started on a free port.
+SIMULATOR_URL is the address of a running simulator with its default quota. If it is
+unset, LIVEGATE_BIN is the binary, and the tests start a simulator on a free port.
 """
 
 import concurrent.futures
@@ -49,8 +49,8 @@ def client(url, key="test", secret="test", **config):
                         aws_access_key_id=key, aws_secret_access_key=secret)
 
 
-def refused(url, config=None, credentials=(), **parameters):
-    """The error that a create is refused with."""
+def create_error(url, config=None, credentials=(), **parameters):
+    """Returns the error of a create and its HTTP status."""
     with pytest.raises(botocore.exceptions.ClientError) as caught:
         client(url, *credentials, **(config or {})).create_face_liveness_session(**parameters)
     metadata = caught.value.response["ResponseMetadata"]
@@ -60,17 +60,17 @@ def refused(url, config=None, credentials=(), **parameters):
 
 def control(url, method, path, body=""):
     request = urllib.request.Request(f"{url}/_simulator/{path}", body.encode(), method=method)
-    with urllib.request.urlopen(request) as answer:
-        return answer.read().decode()
+    with urllib.request.urlopen(request) as response:
+        return response.read().decode()
 
 
 def stats(url):
-    with urllib.request.urlopen(f"{url}/_simulator/stats") as answer:
-        return json.load(answer)
+    with urllib.request.urlopen(f"{url}/_simulator/stats") as response:
+        return json.load(response)
 
 
 @pytest.fixture(autouse=True)
-def no_fault_waits(url):
+def no_queued_faults(url):
     control(url, "DELETE", "faults")
 
 
@@ -86,12 +86,12 @@ def test_creates_a_session_and_reads_its_result(url):
     assert (result["SessionId"], result["Status"]) == (created["SessionId"], "CREATED")
 
 
-def test_repeats_with_the_same_token_give_the_same_session(url):
+def test_a_replay_returns_the_same_session(url):
     token = f"boto3-{time.time_ns()}"
     first, again = (client(url).create_face_liveness_session(ClientRequestToken=token)
                     for _ in range(2))
     assert first["SessionId"] == again["SessionId"]
-    error, status = refused(url, ClientRequestToken=token, KmsKeyId="other")
+    error, status = create_error(url, ClientRequestToken=token, KmsKeyId="other")
     assert (error["Code"], status) == ("IdempotentParameterMismatchException", 400)
 
 
@@ -123,8 +123,8 @@ def test_an_unknown_session_is_not_found(url):
      {"Settings": {"ChallengePreferences": [
          {"Type": "FaceMovementChallenge", "Versions": {"Maximum": "01.0.0"}}]}}),
 ])
-def test_a_broken_constraint_is_an_invalid_parameter(url, member, parameters):
-    error, status = refused(url, **parameters)
+def test_a_violated_constraint_is_an_invalid_parameter(url, member, parameters):
+    error, status = create_error(url, **parameters)
     assert (error["Code"], status) == ("InvalidParameterException", 400)
     assert f"at '{member}' failed to satisfy constraint" in error["Message"]
 
@@ -134,37 +134,37 @@ def test_a_broken_constraint_is_an_invalid_parameter(url, member, parameters):
     {"Settings": {"AuditImagesLimit": "4"}},
     {"Settings": {"ChallengePreferences": [{"Type": True}]}},
 ])
-def test_a_member_of_the_wrong_type_cannot_be_serialized(url, parameters):
-    error, status = refused(url, **parameters)
+def test_a_member_of_the_wrong_type_is_a_serialization_error(url, parameters):
+    error, status = create_error(url, **parameters)
     assert (error["Code"], status) == ("SerializationException", 400)
 
 
 def test_a_wrong_access_key_is_an_unrecognized_client(url):
-    error, status = refused(url, credentials=("other", "test"))
+    error, status = create_error(url, credentials=("other", "test"))
     assert (error["Code"], status) == ("UnrecognizedClientException", 400)
 
 
 def test_a_wrong_secret_does_not_match_the_signature(url):
-    error, status = refused(url, credentials=("test", "other"))
+    error, status = create_error(url, credentials=("test", "other"))
     assert (error["Code"], status) == ("InvalidSignatureException", 400)
     assert "does not match" in error["Message"]
 
 
-@pytest.mark.parametrize("minutes, words", [(-6, "Signature expired"), (6, "not yet current")])
-def test_a_skewed_clock_is_told(url, minutes, words):
+@pytest.mark.parametrize("minutes, message", [(-6, "Signature expired"), (6, "not yet current")])
+def test_a_skewed_clock_is_an_error(url, minutes, message):
     now = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(minutes=minutes)
     with mock.patch("botocore.auth.get_current_datetime", lambda *_, **__: now.replace(tzinfo=None)):
-        error, status = refused(url)
+        error, status = create_error(url)
     assert (error["Code"], status) == ("InvalidSignatureException", 400)
-    assert words in error["Message"]
+    assert message in error["Message"]
 
 
-def test_a_call_without_a_signature_lacks_its_token(url):
-    error, status = refused(url, config={"signature_version": UNSIGNED})
+def test_a_call_without_a_signature_is_a_missing_token(url):
+    error, status = create_error(url, config={"signature_version": UNSIGNED})
     assert (error["Code"], status) == ("MissingAuthenticationTokenException", 400)
 
 
-def test_an_operation_that_is_not_simulated_is_unknown(url):
+def test_another_operation_is_unknown(url):
     with pytest.raises(botocore.exceptions.ClientError) as caught:
         client(url).list_collections()
     assert caught.value.response["Error"]["Code"] == "UnknownOperationException"
@@ -174,12 +174,12 @@ def test_an_operation_that_is_not_simulated_is_unknown(url):
     ("ThrottlingException/400", "ThrottlingException", 400),
     ("ThrottlingException/500+namespace", "ThrottlingException", 500),
     ("AccessDeniedException/400+no-message", "AccessDeniedException", 400),
-    # botocore looks for no code in the header of AWS JSON.
+    # botocore does not read the code from the header in AWS JSON.
     ("AccessDeniedException/400+header-code", "400", 400),
     ("Never.Seen.Before/418", "Never.Seen.Before", 418),
     ("html/503", "503", 503),
 ])
-def test_an_ordered_fault_arrives_once(url, fault, code, status):
+def test_a_scripted_fault_affects_one_call(url, fault, code, status):
     control(url, "POST", "faults", f"create:{fault}")
     with pytest.raises(botocore.exceptions.ClientError) as caught:
         client(url).create_face_liveness_session()
@@ -194,35 +194,35 @@ def test_an_ordered_fault_arrives_once(url, fault, code, status):
     ("lost-answer", botocore.exceptions.ConnectionClosedError),
     ("hang", botocore.exceptions.ReadTimeoutError),
 ])
-def test_a_broken_connection_is_no_answer(url, fault, error):
+def test_a_broken_connection_is_a_connection_error(url, fault, error):
     control(url, "POST", "faults", f"create:{fault}")
     with pytest.raises(error):
         client(url, read_timeout=0.5).create_face_liveness_session()
 
 
-def test_a_lost_answer_is_found_with_its_token(url):
+def test_a_retry_after_a_lost_answer_returns_the_session(url):
     control(url, "POST", "faults", "create:lost-answer")
-    token, made = f"boto3-{time.time_ns()}", stats(url)["sessions_made"]
+    token, created = f"boto3-{time.time_ns()}", stats(url)["sessions_made"]
     with pytest.raises(botocore.exceptions.ConnectionClosedError):
         client(url).create_face_liveness_session(ClientRequestToken=token)
     client(url).create_face_liveness_session(ClientRequestToken=token)
-    assert stats(url)["sessions_made"] == made + 1
+    assert stats(url)["sessions_made"] == created + 1
 
 
-def test_is_throttled_over_the_quota_and_counts_it(url):
+def test_calls_over_the_quota_are_throttled_and_counted(url):
     before = stats(url)["create"]
     aws = client(url, max_pool_connections=40)
 
     def code(_):
         try:
             aws.create_face_liveness_session()
-            return "made"
+            return "created"
         except botocore.exceptions.ClientError as error:
             return error.response["Error"]["Code"]
 
-    with concurrent.futures.ThreadPoolExecutor(40) as at_once:
-        codes = set(at_once.map(code, range(400)))
-    assert codes - {"made"} == {"ThrottlingException", "ProvisionedThroughputExceededException"}
+    with concurrent.futures.ThreadPoolExecutor(40) as executor:
+        codes = set(executor.map(code, range(400)))
+    assert codes - {"created"} == {"ThrottlingException", "ProvisionedThroughputExceededException"}
     after = stats(url)["create"]
     assert after["calls"] == before["calls"] + 400
     assert after["throttled"] > before["throttled"]
