@@ -23,7 +23,7 @@ use std::time::Duration;
 
 use divan::{AllocProfiler, Bencher};
 use futures_util::FutureExt as _;
-use livegate::admission::queue::{ArrivalKind, LineKey, Queue, Supply, Ticket};
+use livegate::admission::queue::{ArrivalKind, Availability, FairQueue, QueueKey, Ticket};
 use livegate::admission::{
     Admission, AdmissionSettings, CallerLimits, QueueSettings, QuotaSettings,
 };
@@ -37,7 +37,7 @@ static ALLOC: AllocProfiler = AllocProfiler::system();
 const WAITING: [usize; 4] = [1, 100, 10_000, 100_000];
 const CALLERS: [usize; 5] = [1, 10, 100, 1000, 10_000];
 const MANY: NonZeroU32 = NonZeroU32::new(1_000_000).expect("not zero");
-const SUPPLY: Supply = Supply {
+const AVAILABILITY: Availability = Availability {
     level: 0.0,
     rate: 25.0,
 };
@@ -63,7 +63,7 @@ fn policies() -> QueueSettings {
 
 /// A queue in which `waiting` requests of `callers` callers stand.
 struct Crowd {
-    queue: Queue<u64>,
+    queue: FairQueue<u64>,
     now: Instant,
     next: u64,
 }
@@ -71,7 +71,7 @@ struct Crowd {
 impl Crowd {
     fn of(waiting: usize, callers: usize) -> Self {
         let mut crowd = Self {
-            queue: Queue::new(policies()),
+            queue: FairQueue::new(policies()),
             now: Instant::now(),
             next: 0,
         };
@@ -82,12 +82,12 @@ impl Crowd {
         crowd
     }
 
-    fn line(&mut self, number: usize) -> LineKey {
+    fn line(&mut self, number: usize) -> QueueKey {
         let caller = caller(number);
         self.queue.arrive(&caller, ArrivalKind::New, self.now)
     }
 
-    fn push(&mut self, line: LineKey) -> Ticket {
+    fn push(&mut self, line: QueueKey) -> Ticket {
         self.next += 1;
         let vacancy = self.queue.vacancy(line).expect("there is room");
         vacancy.push(ArrivalKind::New, |_| self.next)
@@ -127,8 +127,10 @@ mod queue {
         bencher.bench_local(|| {
             let foreseen = crowd
                 .queue
-                .predict(line, ArrivalKind::New, SUPPLY, crowd.now);
-            crowd.queue.hint(line, SUPPLY, crowd.now, foreseen.wait)
+                .predict(line, ArrivalKind::New, AVAILABILITY, crowd.now);
+            crowd
+                .queue
+                .hint(line, AVAILABILITY, crowd.now, foreseen.wait)
         });
     }
 
@@ -138,7 +140,11 @@ mod queue {
         let mut crowd = Crowd::of(waiting, 10);
         let line = crowd.line(0);
         let now = crowd.now;
-        bencher.bench_local(|| crowd.queue.predict(line, ArrivalKind::New, SUPPLY, now));
+        bencher.bench_local(|| {
+            crowd
+                .queue
+                .predict(line, ArrivalKind::New, AVAILABILITY, now)
+        });
     }
 
     /// The forecast, where each of so many callers waits with ten requests.
@@ -147,7 +153,11 @@ mod queue {
         let mut crowd = Crowd::of(10 * callers, callers);
         let line = crowd.line(0);
         let now = crowd.now;
-        bencher.bench_local(|| crowd.queue.predict(line, ArrivalKind::New, SUPPLY, now));
+        bencher.bench_local(|| {
+            crowd
+                .queue
+                .predict(line, ArrivalKind::New, AVAILABILITY, now)
+        });
     }
 
     /// The look for those who were overtaken, where each of so many callers waits
@@ -156,8 +166,8 @@ mod queue {
     fn overtaken_by_callers<const LATE: usize>(bencher: Bencher<'_, '_>, callers: usize) {
         let crowd = Crowd::of(10 * callers, callers);
         let in_time = (10 - LATE) * callers;
-        let latest = crowd.now + Duration::from_secs_f64(in_time as f64 / SUPPLY.rate);
-        bencher.bench_local(|| crowd.queue.overtaken(SUPPLY, crowd.now, |_| latest));
+        let latest = crowd.now + Duration::from_secs_f64(in_time as f64 / AVAILABILITY.rate);
+        bencher.bench_local(|| crowd.queue.overtaken(AVAILABILITY, crowd.now, |_| latest));
     }
 
     /// So many requests come to an empty queue: its memory is `alloc` + `grow`.

@@ -9,7 +9,7 @@
 //! - A *slot* is one call that the quota allows. Slots come one by one, and each
 //!   is given to whoever is first when it comes (*late binding*), so a caller that
 //!   gave up costs nothing.
-//! - A *line* holds the waiting requests of one caller. Lines take turns by weight.
+//! - A *line* holds the waiting requests of one caller. CallerQueues take turns by weight.
 //! - *Prediction*: a request that would not get its slot in time is refused as it
 //!   arrives, and told when to come back.
 //! - A *retry* enters at the head of its caller's line and pays like any attempt.
@@ -32,21 +32,21 @@
 
 mod adaptive;
 mod arrivals;
-mod ceiling;
+mod caller_queue;
+mod caller_queues;
+mod caller_rate_limit;
 mod clock;
 mod event;
-mod gate;
 mod latency;
-mod line;
-mod lines;
+mod limits;
 mod local;
 mod metrics;
-mod pace;
-mod policy;
+mod permit_source;
 mod predict;
 pub mod queue;
-mod rows;
+mod scheduler;
 mod shared;
+mod waiters;
 
 use std::num::NonZeroU32;
 use std::sync::{Arc, OnceLock};
@@ -56,14 +56,14 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use self::event::{Arrival, SchedulerEvent, Slot};
-use self::gate::Scheduler;
 use self::queue::Ticket;
+use self::scheduler::Scheduler;
 use self::shared::SharedSlots;
 use crate::model::CallerId;
 use crate::model::Deadline;
 
+pub use self::limits::{CallerLimits, QueueSettings, Weight};
 pub use self::metrics::{AdmissionMetrics, AdmissionState};
-pub use self::policy::{CallerLimits, QueueSettings, Weight};
 pub use self::queue::ArrivalKind;
 pub use self::shared::{SEEN_FOR, SharedQuota};
 

@@ -118,8 +118,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::admission::ceiling::Ceiling;
-    use crate::admission::predict::{Supply, time_for};
+    use crate::admission::caller_rate_limit::CallerRateLimit;
+    use crate::admission::predict::{Availability, time_for};
 
     #[test]
     fn a_wait_is_from_none_to_a_day() {
@@ -146,9 +146,9 @@ mod tests {
             let start = runtime.block_on(async { Instant::now() });
             let now = start + Duration::from_secs(seconds);
             prop_assert!(wait_of(count) <= LONGEST);
-            let supply = Supply { level, rate };
-            prop_assert!(time_for(count, supply) <= LONGEST);
-            let mut ceiling = Ceiling::starting(start, rate);
+            let availability = Availability { level, rate };
+            prop_assert!(time_for(count, availability) <= LONGEST);
+            let mut ceiling = CallerRateLimit::starting(start, rate);
             prop_assert!(ceiling.wait_for(now, calls) <= LONGEST);
             ceiling.spend(now);
             prop_assert!(ceiling.at_rate(now, count).wait_for(now, calls) <= LONGEST);

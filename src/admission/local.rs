@@ -23,12 +23,13 @@ use super::clock::{CELL, VirtualClock, VirtualTime};
 /// A token bucket.
 pub(super) struct LocalBucket {
     limiter: Limiter,
-    full_at: FullAt,
+    full_at: TheoreticalArrivalTime,
     time: VirtualTime,
     burst: NonZeroU32,
 }
 
-type Limiter = RateLimiter<NotKeyed, FullAt, VirtualClock, NoOpMiddleware<Duration>>;
+type Limiter =
+    RateLimiter<NotKeyed, TheoreticalArrivalTime, VirtualClock, NoOpMiddleware<Duration>>;
 
 impl LocalBucket {
     /// An empty bucket.
@@ -36,7 +37,7 @@ impl LocalBucket {
         // Governor counts from its clock's first reading, which is zero here.
         let time = VirtualTime::starting(now, calls_per_second);
         let quota = Quota::with_period(CELL).expect("a cell is longer than nothing");
-        let full_at = FullAt::of_an_empty_bucket(burst);
+        let full_at = TheoreticalArrivalTime::of_an_empty_bucket(burst);
         let limiter = RateLimiter::new(quota.allow_burst(burst), full_at.clone(), time.clock());
         Self {
             limiter,
@@ -96,9 +97,9 @@ impl LocalBucket {
 /// Governor's whole state, the virtual time at which the bucket is full again,
 /// kept where it can be read.
 #[derive(Clone, Debug)]
-struct FullAt(Arc<AtomicU64>);
+struct TheoreticalArrivalTime(Arc<AtomicU64>);
 
-impl FullAt {
+impl TheoreticalArrivalTime {
     fn of_an_empty_bucket(burst: NonZeroU32) -> Self {
         Self(Arc::new(AtomicU64::new(
             Nanos::from(CELL * burst.get()).as_u64(),
@@ -115,7 +116,7 @@ impl FullAt {
     }
 }
 
-impl StateStore for FullAt {
+impl StateStore for TheoreticalArrivalTime {
     type Key = NotKeyed;
 
     // One task owns the bucket: there is nobody to race with.

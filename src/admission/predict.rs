@@ -26,9 +26,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::arrivals::ArrivalRate;
-use super::ceiling::Ceiling;
+use super::caller_queue::CallerQueue;
+use super::caller_rate_limit::CallerRateLimit;
 use super::clock::wait_of;
-use super::line::Line;
 
 /// Going round is over after so many times; each adds less than the one before.
 const ROUNDS: usize = 16;
@@ -45,7 +45,7 @@ const SURPLUS: (f64, f64) = (1.0, 3.0);
 
 /// What slots there are, and will be.
 #[derive(Clone, Copy, Debug)]
-pub struct Supply {
+pub struct Availability {
     /// Slots that can be had now, in parts too.
     pub level: f64,
     /// Slots a second from now on.
@@ -67,23 +67,23 @@ pub enum Cause {
     /// The quota that all share.
     Quota,
     /// The caller's own ceiling.
-    CallerCeiling,
+    CallerLimit,
 }
 
 /// Another caller, as the newcomer sees it.
-pub(super) struct Rival<'a> {
+pub(super) struct Competitor<'a> {
     waiting: f64,
     arrivals_per_second: f64,
     /// The most slots it gets while the newcomer's line gets up to the newcomer.
     share: f64,
-    ceiling: Option<&'a Ceiling>,
+    ceiling: Option<&'a CallerRateLimit>,
     now: Instant,
 }
 
-impl<'a> Rival<'a> {
+impl<'a> Competitor<'a> {
     /// The caller of `line`; `None` where it has nobody and nobody is expected.
     pub(super) fn new(
-        line: &'a Line,
+        line: &'a CallerQueue,
         newcomers_weight: f64,
         place: usize,
         now: Instant,
@@ -126,7 +126,7 @@ struct Slots {
 
 /// A newcomer, as its own line sees it.
 #[derive(Clone, Copy)]
-pub(super) struct Newcomer {
+pub(super) struct Candidate {
     /// Its place in the line.
     pub(super) place: usize,
     /// How long the caller's own ceiling holds it.
@@ -135,13 +135,20 @@ pub(super) struct Newcomer {
     pub(super) arrivals_per_second: f64,
 }
 
-/// The wait of `newcomer` among `rivals`.
-pub(super) fn predict(newcomer: Newcomer, rivals: &[Rival<'_>], supply: Supply) -> Prediction {
-    let others: f64 = rivals.iter().map(|rival| rival.arrivals_per_second).sum();
-    let allowance = allowance(newcomer.arrivals_per_second + others, supply);
+/// The wait of `newcomer` among `competitors`.
+pub(super) fn predict(
+    newcomer: Candidate,
+    competitors: &[Competitor<'_>],
+    availability: Availability,
+) -> Prediction {
+    let others: f64 = competitors
+        .iter()
+        .map(|competitor| competitor.arrivals_per_second)
+        .sum();
+    let allowance = allowance(newcomer.arrivals_per_second + others, availability);
     let mut wait = Duration::ZERO;
     for _ in 0..ROUNDS {
-        let longer = wait_for(newcomer.place, rivals, supply, wait, allowance);
+        let longer = wait_for(newcomer.place, competitors, availability, wait, allowance);
         let settled = longer <= wait + wait / 100;
         wait = longer;
         if settled {
@@ -151,7 +158,7 @@ pub(super) fn predict(newcomer: Newcomer, rivals: &[Rival<'_>], supply: Supply) 
     if newcomer.held_for > wait {
         Prediction {
             wait: newcomer.held_for,
-            cause: Cause::CallerCeiling,
+            cause: Cause::CallerLimit,
         }
     } else {
         Prediction {
@@ -162,8 +169,8 @@ pub(super) fn predict(newcomer: Newcomer, rivals: &[Rival<'_>], supply: Supply) 
 }
 
 /// How many standard deviations to allow for, where `arrivals` come a second.
-fn allowance(arrivals: f64, supply: Supply) -> f64 {
-    let surplus = arrivals - supply.rate;
+fn allowance(arrivals: f64, availability: Availability) -> f64 {
+    let surplus = arrivals - availability.rate;
     if surplus <= 0.0 {
         return 0.0;
     }
@@ -175,34 +182,34 @@ fn allowance(arrivals: f64, supply: Supply) -> f64 {
 /// How long the slots take to come that are given within `wait`.
 fn wait_for(
     place: usize,
-    rivals: &[Rival<'_>],
-    supply: Supply,
+    competitors: &[Competitor<'_>],
+    availability: Availability,
     wait: Duration,
     allowance: f64,
 ) -> Duration {
     let mut slots = place as f64;
     let mut variance = 0.0;
-    for rival in rivals {
-        let taken = rival.slots_within(wait);
+    for competitor in competitors {
+        let taken = competitor.slots_within(wait);
         slots += taken.mean;
         variance += taken.variance;
     }
     // Where hardly anyone is expected, at most as many again are allowed for, or
     // whoever has little time would always be refused.
     slots += (allowance * variance.sqrt()).min(variance);
-    time_for(slots, supply)
+    time_for(slots, availability)
 }
 
 /// How long it takes until there have been so many slots.
-pub(super) fn time_for(slots: f64, supply: Supply) -> Duration {
-    wait_of((slots - supply.level) / supply.rate)
+pub(super) fn time_for(slots: f64, availability: Availability) -> Duration {
+    wait_of((slots - availability.level) / availability.rate)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const SUPPLY: Supply = Supply {
+    const AVAILABILITY: Availability = Availability {
         level: 0.0,
         rate: 10.0,
     };
@@ -210,19 +217,23 @@ mod tests {
     /// What the fifth of its line is told beside two others: one with 3 waiting, who
     /// brings 1 a second, and one with 50, who brings `crowd`.
     fn foreseen_beside(crowd: f64) -> f64 {
-        let rival = |waiting, arrivals_per_second| Rival {
+        let competitor = |waiting, arrivals_per_second| Competitor {
             waiting,
             arrivals_per_second,
             share: 5.0,
             ceiling: None,
             now: Instant::now(),
         };
-        let fifth = Newcomer {
+        let fifth = Candidate {
             place: 5,
             held_for: Duration::ZERO,
             arrivals_per_second: 0.0,
         };
-        let foreseen = predict(fifth, &[rival(3.0, 1.0), rival(50.0, crowd)], SUPPLY);
+        let foreseen = predict(
+            fifth,
+            &[competitor(3.0, 1.0), competitor(50.0, crowd)],
+            AVAILABILITY,
+        );
         assert_eq!(foreseen.cause, Cause::Quota);
         foreseen.wait.as_secs_f64()
     }
@@ -241,7 +252,7 @@ mod tests {
 
     #[test]
     fn where_nobody_comes_nothing_is_allowed_for() {
-        assert!(allowance(0.0, SUPPLY).abs() < f64::EPSILON);
-        assert!((allowance(1e9, SUPPLY) - ALLOWANCE).abs() < f64::EPSILON);
+        assert!(allowance(0.0, AVAILABILITY).abs() < f64::EPSILON);
+        assert!((allowance(1e9, AVAILABILITY) - ALLOWANCE).abs() < f64::EPSILON);
     }
 }

@@ -1,7 +1,7 @@
 //! The waiting line of one operation: a pure state machine.
 //!
 //! It decides who is next and how long a newcomer would wait; it knows no task,
-//! no channel and no clock. Each caller has a line of its own. Lines take turns,
+//! no channel and no clock. Each caller has a line of its own. CallerQueues take turns,
 //! as in deficit round robin: in a *round* every line with work gets as many
 //! slots as its weight. A line whose ceiling is reached is *held* until the
 //! ceiling lets it go on.
@@ -11,10 +11,10 @@
 //! while `b` gets three slots, `a` gets at most its 4: it is predicted to wait
 //! for the 7th slot.
 //!
-//! [`push`](Vacancy::push), [`pop`](Queue::pop) and [`remove`](Queue::remove) cost
+//! [`push`](VacantPosition::push), [`pop`](FairQueue::pop) and [`remove`](FairQueue::remove) cost
 //! the same with 100 and with 100,000 waiting requests, and so does
-//! [`predict`](Queue::predict), which looks at each *caller* of late, as does
-//! [`hint`](Queue::hint).
+//! [`predict`](FairQueue::predict), which looks at each *caller* of late, as does
+//! [`hint`](FairQueue::hint).
 
 mod overtaken;
 
@@ -24,17 +24,17 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::caller_queue::LONGEST_HINT;
+use super::caller_queues::CallerQueues;
 use super::clock::wait_of;
-use super::line::LONGEST_HINT;
-use super::lines::Lines;
-use super::policy::QueueSettings;
-use super::predict::{self, Newcomer, Rival};
-use super::rows::Rows;
+use super::limits::QueueSettings;
+use super::predict::{self, Candidate, Competitor};
+use super::waiters::Waiters;
 use crate::model::CallerId;
 
-pub use super::lines::LineKey;
-pub use super::predict::{Cause, Prediction, Supply};
-pub use super::rows::Ticket;
+pub use super::caller_queues::QueueKey;
+pub use super::predict::{Availability, Cause, Prediction};
+pub use super::waiters::Ticket;
 
 /// Where a request enters its caller's line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,19 +47,19 @@ pub enum ArrivalKind {
 
 /// A line, or the whole queue, is as long as it may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Full {
-    /// The caller's own line.
-    Line,
-    /// All lines together.
-    Queue,
+pub enum QueueFull {
+    /// The caller's own queue.
+    Caller,
+    /// All queues together.
+    Total,
 }
 
-impl Full {
+impl QueueFull {
     /// The forecast of who is refused for it: this is the cause.
     pub(super) fn bounding(self, prediction: Prediction) -> Prediction {
         let cause = match self {
-            Self::Line => Cause::CallerCeiling,
-            Self::Queue => Cause::Quota,
+            Self::Caller => Cause::CallerLimit,
+            Self::Total => Cause::Quota,
         };
         Prediction {
             cause,
@@ -70,20 +70,20 @@ impl Full {
 
 /// Everyone who waits, with a `T` each to answer to.
 #[derive(Debug)]
-pub struct Queue<T> {
-    lines: Lines,
-    rows: Rows<T>,
-    round: VecDeque<LineKey>,
-    held: BinaryHeap<Reverse<(Instant, LineKey)>>,
+pub struct FairQueue<T> {
+    lines: CallerQueues,
+    rows: Waiters<T>,
+    round: VecDeque<QueueKey>,
+    held: BinaryHeap<Reverse<(Instant, QueueKey)>>,
 }
 
-impl<T> Queue<T> {
+impl<T> FairQueue<T> {
     /// An empty queue that shares slots by `policies`.
     #[must_use]
     pub fn new(policies: QueueSettings) -> Self {
         Self {
-            lines: Lines::new(policies),
-            rows: Rows::new(),
+            lines: CallerQueues::new(policies),
+            rows: Waiters::new(),
             round: VecDeque::new(),
             held: BinaryHeap::new(),
         }
@@ -106,7 +106,7 @@ impl<T> Queue<T> {
 
     /// How many wait in one line.
     #[must_use]
-    pub fn len_of(&self, line: LineKey) -> usize {
+    pub fn len_of(&self, line: QueueKey) -> usize {
         self.lines.get(line).live()
     }
 
@@ -128,7 +128,7 @@ impl<T> Queue<T> {
     }
 
     /// Says which line is `caller`'s, and counts its arrival there.
-    pub fn arrive(&mut self, caller: &CallerId, entry: ArrivalKind, now: Instant) -> LineKey {
+    pub fn arrive(&mut self, caller: &CallerId, entry: ArrivalKind, now: Instant) -> QueueKey {
         let line = self.lines.of(caller, now);
         if entry == ArrivalKind::New {
             self.lines.get_mut(line).arrive(now);
@@ -140,18 +140,18 @@ impl<T> Queue<T> {
     ///
     /// # Errors
     /// What is full.
-    pub fn vacancy(&mut self, line: LineKey) -> Result<Vacancy<'_, T>, Full> {
+    pub fn vacancy(&mut self, line: QueueKey) -> Result<VacantPosition<'_, T>, QueueFull> {
         if self.rows.len() >= self.lines.policies().max_waiting.get() as usize {
-            return Err(Full::Queue);
+            return Err(QueueFull::Total);
         }
         if self.lines.get(line).is_full() {
-            return Err(Full::Line);
+            return Err(QueueFull::Caller);
         }
-        Ok(Vacancy { queue: self, line })
+        Ok(VacantPosition { queue: self, line })
     }
 
     /// Takes a request out, wherever it stands: its place is free at once.
-    pub fn remove(&mut self, ticket: Ticket) -> Option<(LineKey, T)> {
+    pub fn remove(&mut self, ticket: Ticket) -> Option<(QueueKey, T)> {
         let line = self.rows.line_of(ticket)?;
         let row = &mut self.lines.get_mut(line).row;
         Some((line, self.rows.leave(row, ticket)?))
@@ -190,7 +190,7 @@ impl<T> Queue<T> {
     }
 
     /// Brings a line to the front of the round that has work and may go on.
-    fn settle(&mut self, now: Instant) -> Option<LineKey> {
+    fn settle(&mut self, now: Instant) -> Option<QueueKey> {
         self.let_go(now);
         while let Some(key) = self.round.front().copied() {
             let line = self.lines.get_mut(key);
@@ -225,27 +225,27 @@ impl<T> Queue<T> {
     #[must_use]
     pub fn predict(
         &self,
-        key: LineKey,
+        key: QueueKey,
         entry: ArrivalKind,
-        supply: Supply,
+        availability: Availability,
         now: Instant,
     ) -> Prediction {
         let own = self.lines.get(key);
         let place = own.place(entry);
-        let rivals: Vec<Rival<'_>> = self
+        let competitors: Vec<Competitor<'_>> = self
             .lines
             .iter()
             .filter(|(other, _)| *other != key)
-            .filter_map(|(_, line)| Rival::new(line, own.weight(), place, now))
+            .filter_map(|(_, line)| Competitor::new(line, own.weight(), place, now))
             .collect();
-        let newcomer = Newcomer {
+        let newcomer = Candidate {
             place,
             held_for: own
                 .ceiling()
                 .map_or(Duration::ZERO, |c| c.wait_for(now, place)),
             arrivals_per_second: own.arrivals().per_second(now),
         };
-        predict::predict(newcomer, &rivals, supply)
+        predict::predict(newcomer, &competitors, availability)
     }
 
     /// When a request that is refused shall come back, given that there is no
@@ -257,8 +257,8 @@ impl<T> Queue<T> {
     /// at once.
     pub fn hint(
         &mut self,
-        key: LineKey,
-        supply: Supply,
+        key: QueueKey,
+        availability: Availability,
         now: Instant,
         earliest: Duration,
     ) -> Duration {
@@ -272,7 +272,7 @@ impl<T> Queue<T> {
                 round += line.weight();
             }
         }
-        let slots = |count: f64| wait_of(count / supply.rate);
+        let slots = |count: f64| wait_of(count / availability.rate);
         let line = self.lines.get_mut(key);
         let gap = slots(round / line.weight());
         let hint = line.hint(now, earliest, gap) + slots(before);
@@ -282,15 +282,15 @@ impl<T> Queue<T> {
 
 /// The place that one more request may take in a line.
 #[derive(Debug)]
-pub struct Vacancy<'a, T> {
-    queue: &'a mut Queue<T>,
-    line: LineKey,
+pub struct VacantPosition<'a, T> {
+    queue: &'a mut FairQueue<T>,
+    line: QueueKey,
 }
 
-impl<T> Vacancy<'_, T> {
+impl<T> VacantPosition<'_, T> {
     /// Puts in what `payload` makes of the ticket.
     pub fn push(self, entry: ArrivalKind, payload: impl FnOnce(Ticket) -> T) -> Ticket {
-        let Queue {
+        let FairQueue {
             lines, rows, round, ..
         } = self.queue;
         let line = lines.get_mut(self.line);

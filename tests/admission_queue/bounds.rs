@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use livegate::admission::queue::{ArrivalKind, Full};
+use livegate::admission::queue::{ArrivalKind, QueueFull};
 use livegate::admission::{CallerLimits, QueueSettings};
 use livegate::model::{CallerGlob, CallerGlobs};
 
@@ -17,7 +17,7 @@ fn whoever_gives_up_frees_the_place_at_once() {
     let mut scene = Scene::new(named(&[("a", one)]));
     for _ in 0..10_000 {
         let ticket = scene.arrive("a");
-        assert_eq!(scene.enter("a", ArrivalKind::New), Err(Full::Line));
+        assert_eq!(scene.enter("a", ArrivalKind::New), Err(QueueFull::Caller));
         assert!(scene.queue.remove(ticket).is_some());
         assert!(scene.queue.remove(ticket).is_none(), "only once");
     }
@@ -33,7 +33,7 @@ fn all_lines_together_have_a_bound() {
     for name in ["a", "b", "c"] {
         scene.arrive(name);
     }
-    assert_eq!(scene.enter("d", ArrivalKind::New), Err(Full::Queue));
+    assert_eq!(scene.enter("d", ArrivalKind::New), Err(QueueFull::Total));
 }
 
 #[test]
@@ -128,7 +128,10 @@ fn no_name_is_that_of_the_line_that_is_shared() {
         scene.arrive(name);
     }
     assert_eq!(scene.queue.callers(), 3, "a, x with y, (others)");
-    assert_eq!(scene.enter("(others)", ArrivalKind::New), Err(Full::Line));
+    assert_eq!(
+        scene.enter("(others)", ArrivalKind::New),
+        Err(QueueFull::Caller)
+    );
     scene.arrive("x");
 }
 

@@ -52,7 +52,7 @@ fn a_ceiling_is_foreseen_and_named_as_the_cause() {
     let foreseen = scene
         .queue
         .predict(line, ArrivalKind::New, NO_SLOT_YET, scene.now);
-    assert_eq!(foreseen.cause, Cause::CallerCeiling);
+    assert_eq!(foreseen.cause, Cause::CallerLimit);
     assert!(foreseen.wait.abs_diff(Duration::from_secs(4)) < Duration::from_millis(1));
 }
 

@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 use std::num::NonZeroU32;
 
-use livegate::admission::queue::{ArrivalKind, Full, Queue, Supply, Ticket};
+use livegate::admission::queue::{ArrivalKind, Availability, FairQueue, QueueFull, Ticket};
 use livegate::admission::{CallerLimits, QueueSettings, Weight};
 use livegate::model::{CallerId, PerCaller};
 use tokio::time::Instant;
 
-pub(crate) const NO_SLOT_YET: Supply = Supply {
+pub(crate) const NO_SLOT_YET: Availability = Availability {
     level: 0.0,
     rate: 10.0,
 };
@@ -43,7 +43,7 @@ pub(crate) fn named(policies: &[(&str, CallerLimits)]) -> QueueSettings {
 
 /// A queue whose payloads say whose they are and which of theirs.
 pub(crate) struct Scene {
-    pub(crate) queue: Queue<(String, u32)>,
+    pub(crate) queue: FairQueue<(String, u32)>,
     numbers: HashMap<String, u32>,
     pub(crate) now: Instant,
 }
@@ -51,13 +51,13 @@ pub(crate) struct Scene {
 impl Scene {
     pub(crate) fn new(policies: QueueSettings) -> Self {
         Self {
-            queue: Queue::new(policies),
+            queue: FairQueue::new(policies),
             numbers: HashMap::new(),
             now: Instant::now(),
         }
     }
 
-    pub(crate) fn enter(&mut self, name: &str, entry: ArrivalKind) -> Result<Ticket, Full> {
+    pub(crate) fn enter(&mut self, name: &str, entry: ArrivalKind) -> Result<Ticket, QueueFull> {
         let line = self.queue.arrive(&caller(name), entry, self.now);
         let number = self.numbers.entry(name.to_owned()).or_default();
         *number += 1;

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use livegate::admission::queue::{ArrivalKind, Queue, Ticket};
+use livegate::admission::queue::{ArrivalKind, FairQueue, Ticket};
 use livegate::admission::{CallerLimits, QueueSettings};
 use proptest::prelude::*;
 use tokio::time::Instant;
@@ -64,7 +64,7 @@ proptest! {
             limits: CallerLimits { max_waiting: count(20), ..CallerLimits::default() }.into(),
             ..QueueSettings::default()
         };
-        let mut queue: Queue<(usize, Ticket)> = Queue::new(policies);
+        let mut queue: FairQueue<(usize, Ticket)> = FairQueue::new(policies);
         let mut model = Model::default();
         let now = Instant::now();
         for step in steps {

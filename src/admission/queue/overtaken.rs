@@ -16,16 +16,16 @@ use std::cmp::Reverse;
 
 use tokio::time::Instant;
 
-use super::super::lines::Lines;
+use super::super::caller_queues::CallerQueues;
 use super::super::predict;
-use super::{Queue, Supply, Ticket};
+use super::{Availability, FairQueue, Ticket};
 
-impl<T> Queue<T> {
+impl<T> FairQueue<T> {
     /// Whoever cannot be given a slot by its `latest` instant, even if nobody else
     /// came from now on: from the end of each line.
     pub fn overtaken(
         &self,
-        supply: Supply,
+        availability: Availability,
         now: Instant,
         latest: impl Fn(&T) -> Instant,
     ) -> Vec<Ticket> {
@@ -37,7 +37,7 @@ impl<T> Queue<T> {
             let mut place = line.live();
             for (ticket, payload) in self.rows.newest_first(&line.row) {
                 let slots = shares.slots_up_to(place, line.weight());
-                if now + predict::time_for(slots, supply) <= latest(payload) {
+                if now + predict::time_for(slots, availability) <= latest(payload) {
                     break;
                 }
                 overtaken.push(ticket);
@@ -63,7 +63,7 @@ struct Shares {
 }
 
 impl Shares {
-    fn of(lines: &Lines) -> Self {
+    fn of(lines: &CallerQueues) -> Self {
         let waiting = lines.iter().filter(|(_, line)| line.live() > 0);
         Self::sorted(
             waiting
@@ -113,14 +113,14 @@ mod tests {
     use crate::admission::queue::ArrivalKind;
     use crate::model::CallerId;
 
-    const SUPPLY: Supply = Supply {
+    const AVAILABILITY: Availability = Availability {
         level: 0.0,
         rate: 5.0,
     };
 
     /// So many requests of the caller of this name, each of use for `seconds`.
     fn enter(
-        queue: &mut Queue<Instant>,
+        queue: &mut FairQueue<Instant>,
         name: &str,
         count: u64,
         now: Instant,
@@ -140,13 +140,13 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_end_of_a_line_is_overtaken_when_others_come() {
         let now = Instant::now();
-        let mut queue = Queue::new(QueueSettings::default());
+        let mut queue = FairQueue::new(QueueSettings::default());
         let of_a = enter(&mut queue, "a", 18, now, 4.7);
-        assert_eq!(queue.overtaken(SUPPLY, now, |latest| *latest), []);
+        assert_eq!(queue.overtaken(AVAILABILITY, now, |latest| *latest), []);
         enter(&mut queue, "b", 7, now, 4.7);
         enter(&mut queue, "c", 5, now, 4.7);
         // 23 slots come in 4.7 s; b and c take 12 of them, which leaves 11 for a.
-        let overtaken = queue.overtaken(SUPPLY, now, |latest| *latest);
+        let overtaken = queue.overtaken(AVAILABILITY, now, |latest| *latest);
         let last: Vec<Ticket> = of_a[11..].iter().rev().copied().collect();
         assert_eq!(overtaken, last);
     }
@@ -154,11 +154,11 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn whoever_is_in_time_stays_whatever_stands_behind() {
         let now = Instant::now();
-        let mut queue = Queue::new(QueueSettings::default());
+        let mut queue = FairQueue::new(QueueSettings::default());
         enter(&mut queue, "a", 5, now, 1.1);
-        assert_eq!(queue.overtaken(SUPPLY, now, |latest| *latest), []);
+        assert_eq!(queue.overtaken(AVAILABILITY, now, |latest| *latest), []);
         enter(&mut queue, "a", 5, now, 60.0);
-        assert_eq!(queue.overtaken(SUPPLY, now, |latest| *latest), []);
+        assert_eq!(queue.overtaken(AVAILABILITY, now, |latest| *latest), []);
     }
 
     proptest! {

@@ -5,21 +5,21 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::arrivals::ArrivalRate;
-use super::ceiling::Ceiling;
-use super::policy::CallerLimits;
+use super::caller_rate_limit::CallerRateLimit;
+use super::limits::CallerLimits;
 use super::queue::ArrivalKind;
-use super::rows::Row;
+use super::waiters::QueueLinks;
 
 /// A hint never sends anyone away for longer.
 pub(super) const LONGEST_HINT: Duration = Duration::from_secs(30);
 
 /// The requests of one caller that wait, and what is known of the caller.
 #[derive(Debug)]
-pub(super) struct Line {
-    pub(super) row: Row,
+pub(super) struct CallerQueue {
+    pub(super) row: QueueLinks,
     weight: u32,
     max_waiting: usize,
-    ceiling: Option<Ceiling>,
+    ceiling: Option<CallerRateLimit>,
     /// How many more slots of this round are its own.
     turn: u32,
     /// Whether the queue holds a place for it, in the round or held back.
@@ -28,15 +28,15 @@ pub(super) struct Line {
     hinted_until: Instant,
 }
 
-impl Line {
+impl CallerQueue {
     pub(super) fn new(policy: &CallerLimits, now: Instant) -> Self {
         Self {
-            row: Row::default(),
+            row: QueueLinks::default(),
             weight: policy.weight.get(),
             max_waiting: policy.max_waiting.get() as usize,
             ceiling: policy
                 .max_rate_per_second
-                .map(|rate| Ceiling::starting(now, rate)),
+                .map(|rate| CallerRateLimit::starting(now, rate)),
             turn: 0,
             placed: false,
             arrivals: ArrivalRate::starting(now),
@@ -51,7 +51,7 @@ impl Line {
         self.turn = self.turn.min(self.weight);
         self.ceiling = match (self.ceiling.take(), policy.max_rate_per_second) {
             (Some(ceiling), Some(rate)) => Some(ceiling.at_rate(now, rate)),
-            (None, rate) => rate.map(|rate| Ceiling::starting(now, rate)),
+            (None, rate) => rate.map(|rate| CallerRateLimit::starting(now, rate)),
             (Some(_), None) => None,
         };
     }
@@ -65,7 +65,7 @@ impl Line {
         f64::from(self.weight)
     }
 
-    pub(super) fn ceiling(&self) -> Option<&Ceiling> {
+    pub(super) fn ceiling(&self) -> Option<&CallerRateLimit> {
         self.ceiling.as_ref()
     }
 

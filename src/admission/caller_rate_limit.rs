@@ -14,13 +14,13 @@ const EPSILON: f64 = 1e-6;
 
 /// A token bucket that starts with one call.
 #[derive(Debug)]
-pub(super) struct Ceiling {
+pub(super) struct CallerRateLimit {
     rate: f64,
     level: f64,
     at: Instant,
 }
 
-impl Ceiling {
+impl CallerRateLimit {
     pub(super) fn starting(now: Instant, rate: f64) -> Self {
         Self {
             rate,
@@ -75,7 +75,7 @@ mod tests {
         let start = Instant::now();
         let idle = start + Duration::from_secs(60);
         for (rate, at_once) in [(10.0, 2), (1.0, 1), (0.1, 1)] {
-            let mut ceiling = Ceiling::starting(start, rate);
+            let mut ceiling = CallerRateLimit::starting(start, rate);
             for _ in 0..at_once {
                 assert_eq!(ceiling.wait_for(idle, 1), Duration::ZERO);
                 ceiling.spend(idle);

@@ -18,7 +18,7 @@ use tokio::time::Instant;
 
 use super::adaptive::AdaptiveFactor;
 use super::local::LocalBucket;
-use super::queue::Supply;
+use super::queue::Availability;
 use super::shared::{News, SharedSlots, Work};
 use super::{AdmissionSettings, AdmissionState, QuotaSettings};
 
@@ -29,7 +29,7 @@ const TICK: Duration = Duration::from_millis(2);
 const NEVER: Duration = Duration::from_secs(3600);
 
 /// The pace at which slots come.
-pub(super) struct Pace {
+pub(super) struct PermitSource {
     bucket: LocalBucket,
     factor: AdaptiveFactor,
     quota: QuotaSettings,
@@ -40,7 +40,7 @@ pub(super) struct Pace {
     shared: Option<SharedSlots>,
 }
 
-impl Pace {
+impl PermitSource {
     /// The pace that `settings` ask for, with an empty bucket.
     pub(super) fn starting(
         now: Instant,
@@ -210,13 +210,13 @@ impl Pace {
     }
 
     /// What slots there are, and what can be expected of those to come.
-    pub(super) fn supply(&self, now: Instant) -> Supply {
+    pub(super) fn availability(&self, now: Instant) -> Availability {
         let rate = self.own_rate() * self.factor.expected(now) / self.factor.get();
         let level = match self.together() {
             Some(shared) => shared.level(now, self.rate(), self.quota.burst),
             None => self.bucket.level(now),
         };
-        Supply { level, rate }
+        Availability { level, rate }
     }
 
     /// The rate at which this process has slots now.
@@ -235,7 +235,7 @@ impl Pace {
             callers,
             rate_per_second: self.own_rate(),
             adaptive_factor: self.factor.get(),
-            level: self.supply(now).level,
+            level: self.availability(now).level,
             degraded: shared.is_some_and(|slots| slots.alone().is_some()),
             replicas: shared.map_or(1, SharedSlots::replicas),
         }

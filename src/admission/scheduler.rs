@@ -4,7 +4,7 @@
 //! touch them, so none of them needs a lock. Everything that happens is an
 //! [`SchedulerEvent`]; after each, every slot that is there is given to whoever is first.
 
-mod refusing;
+mod refusal;
 
 use std::time::Duration;
 
@@ -15,8 +15,8 @@ use tokio_util::time::{DelayQueue, delay_queue};
 
 use super::event::{Arrival, SchedulerEvent, Slot};
 use super::latency::Latencies;
-use super::pace::Pace;
-use super::queue::{LineKey, Prediction, Queue, Ticket};
+use super::permit_source::PermitSource;
+use super::queue::{FairQueue, Prediction, QueueKey, Ticket};
 use super::shared::SharedSlots;
 use super::{AdmissionRefused, AdmissionSettings, AttemptOutcome, RefusalReason};
 use crate::model::Deadline;
@@ -40,7 +40,7 @@ const LONG: Duration = Duration::from_secs(3600);
 
 /// Whoever waits, and until when a slot is of use.
 #[derive(Debug)]
-struct Waiter {
+struct Pending {
     reply: oneshot::Sender<Result<Slot, AdmissionRefused>>,
     arrived: Instant,
     predicted: Duration,
@@ -60,9 +60,9 @@ enum Woken {
 /// Everything there is to one operation's admission.
 pub(super) struct Scheduler {
     max_wait: Duration,
-    queue: Queue<Waiter>,
+    queue: FairQueue<Pending>,
     expiries: DelayQueue<Ticket>,
-    pace: Pace,
+    pace: PermitSource,
     latencies: Latencies,
     /// When to look for those who were overtaken since they were let in.
     review_at: Option<Instant>,
@@ -78,8 +78,8 @@ impl Scheduler {
     ) -> Self {
         Self {
             max_wait: settings.quota.max_wait,
-            pace: Pace::starting(now, &settings, shared),
-            queue: Queue::new(settings.callers),
+            pace: PermitSource::starting(now, &settings, shared),
+            queue: FairQueue::new(settings.callers),
             expiries: DelayQueue::new(),
             latencies: Latencies::starting(now),
             review_at: None,
@@ -177,8 +177,8 @@ impl Scheduler {
             return;
         }
         let line = self.queue.arrive(&arrival.caller, arrival.entry, now);
-        let supply = self.pace.supply(now);
-        let prediction = self.queue.predict(line, arrival.entry, supply, now);
+        let availability = self.pace.availability(now);
+        let prediction = self.queue.predict(line, arrival.entry, availability, now);
         let room = self.room(deadline, TYPICAL, now);
         if prediction.wait > room && !prediction.wait.is_zero() {
             let refused = self.refusal(line, prediction, room, now);
@@ -189,7 +189,7 @@ impl Scheduler {
     }
 
     /// Puts a request into its line.
-    fn enter(&mut self, line: LineKey, prediction: Prediction, arrival: Arrival, now: Instant) {
+    fn enter(&mut self, line: QueueKey, prediction: Prediction, arrival: Arrival, now: Instant) {
         let Arrival {
             ticket: told,
             entry,
@@ -208,7 +208,7 @@ impl Scheduler {
                 return;
             }
         };
-        let ticket = vacancy.push(entry, |ticket| Waiter {
+        let ticket = vacancy.push(entry, |ticket| Pending {
             reply,
             arrived: now,
             predicted: prediction.wait,
@@ -241,7 +241,7 @@ impl Scheduler {
         fits.min(self.max_wait)
     }
 
-    fn take_out(&mut self, ticket: Ticket) -> Option<(LineKey, Waiter)> {
+    fn take_out(&mut self, ticket: Ticket) -> Option<(QueueKey, Pending)> {
         let (line, waiter) = self.queue.remove(ticket)?;
         self.expiries.remove(&waiter.expiry);
         Some((line, waiter))

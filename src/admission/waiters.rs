@@ -1,6 +1,6 @@
 //! Who stands before whom: the rows of all lines, in one store.
 //!
-//! A [`Row`] is the two ends of a linked list, whose links lie in [`Rows`] beside
+//! A [`QueueLinks`] is the two ends of a linked list, whose links lie in [`Waiters`] beside
 //! what waits. To join at either end, and to leave from anywhere, touches the one
 //! who does it and the neighbours, however many wait, and leaves nothing behind. The
 //! place of who left goes to whoever joins next, in the hope that the caches of the
@@ -14,7 +14,7 @@ use std::iter::successors;
 
 use slotmap::{DefaultKey, SlotMap};
 
-use super::lines::LineKey;
+use super::caller_queues::QueueKey;
 use super::queue::ArrivalKind;
 
 /// Names a request that waits, and no other for as long as anybody can hold it: a
@@ -27,13 +27,13 @@ pub struct Ticket(DefaultKey);
 /// `head` and `end` are both there, or nobody stands in it. Going from the head by
 /// who is `behind`, or from the end by who is `before`, meets the same `len` requests.
 #[derive(Debug, Default)]
-pub(super) struct Row {
+pub(super) struct QueueLinks {
     head: Option<Ticket>,
     end: Option<Ticket>,
     len: usize,
 }
 
-impl Row {
+impl QueueLinks {
     /// How many stand in it.
     pub(super) fn len(&self) -> usize {
         self.len
@@ -47,20 +47,20 @@ impl Row {
 
 /// Everyone who waits, with a `T` each.
 #[derive(Debug)]
-pub(super) struct Rows<T> {
-    standing: SlotMap<DefaultKey, Standing<T>>,
+pub(super) struct Waiters<T> {
+    standing: SlotMap<DefaultKey, Waiter<T>>,
 }
 
 /// One who waits, between those before and behind.
 #[derive(Debug)]
-struct Standing<T> {
-    line: LineKey,
+struct Waiter<T> {
+    line: QueueKey,
     before: Option<Ticket>,
     behind: Option<Ticket>,
     payload: T,
 }
 
-impl<T> Rows<T> {
+impl<T> Waiters<T> {
     pub(super) fn new() -> Self {
         let standing = SlotMap::new();
         Self { standing }
@@ -77,7 +77,7 @@ impl<T> Rows<T> {
     }
 
     /// The row from its end to its head.
-    pub(super) fn newest_first(&self, row: &Row) -> impl Iterator<Item = (Ticket, &T)> {
+    pub(super) fn newest_first(&self, row: &QueueLinks) -> impl Iterator<Item = (Ticket, &T)> {
         successors(row.end, |ticket| self.standing[ticket.0].before)
             .map(|ticket| (ticket, &self.standing[ticket.0].payload))
     }
@@ -88,15 +88,15 @@ impl<T> Rows<T> {
     }
 
     /// In which line it stands, if it still does.
-    pub(super) fn line_of(&self, ticket: Ticket) -> Option<LineKey> {
+    pub(super) fn line_of(&self, ticket: Ticket) -> Option<QueueKey> {
         Some(self.standing.get(ticket.0)?.line)
     }
 
     /// Puts what `payload` makes into the row of `line`.
     pub(super) fn join(
         &mut self,
-        row: &mut Row,
-        line: LineKey,
+        row: &mut QueueLinks,
+        line: QueueKey,
         entry: ArrivalKind,
         payload: impl FnOnce(Ticket) -> T,
     ) -> Ticket {
@@ -104,7 +104,7 @@ impl<T> Rows<T> {
             ArrivalKind::New => (row.end, None),
             ArrivalKind::Retry => (None, row.head),
         };
-        let ticket = Ticket(self.standing.insert_with_key(|key| Standing {
+        let ticket = Ticket(self.standing.insert_with_key(|key| Waiter {
             line,
             before,
             behind,
@@ -117,7 +117,7 @@ impl<T> Rows<T> {
     }
 
     /// Takes one out of its row, which must be `row`.
-    pub(super) fn leave(&mut self, row: &mut Row, ticket: Ticket) -> Option<T> {
+    pub(super) fn leave(&mut self, row: &mut QueueLinks, ticket: Ticket) -> Option<T> {
         let left = self.standing.remove(ticket.0)?;
         debug_assert!(row.len > 0, "only who stands in a row can leave it");
         row.len -= 1;
@@ -127,7 +127,7 @@ impl<T> Rows<T> {
     }
 
     /// Makes two of a row neighbours; where there is only one, it is an end.
-    fn link(&mut self, row: &mut Row, before: Option<Ticket>, behind: Option<Ticket>) {
+    fn link(&mut self, row: &mut QueueLinks, before: Option<Ticket>, behind: Option<Ticket>) {
         match before {
             Some(Ticket(key)) => self.standing[key].behind = behind,
             None => row.head = behind,

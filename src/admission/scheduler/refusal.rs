@@ -5,21 +5,21 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{HOPEFUL, REVIEW_AFTER, Scheduler, Waiter};
-use crate::admission::queue::{ArrivalKind, Cause, LineKey, Prediction, Ticket};
+use super::{HOPEFUL, Pending, REVIEW_AFTER, Scheduler};
+use crate::admission::queue::{ArrivalKind, Cause, Prediction, QueueKey, Ticket};
 use crate::admission::{AdmissionRefused, RefusalReason};
 
 impl Scheduler {
     /// Refuses who has been overtaken, rather than when their time is over.
     pub(super) fn review(&mut self, now: Instant) {
         self.review_at = None;
-        let supply = self.pace.supply(now);
+        let availability = self.pace.availability(now);
         let hopeful = self.latencies.percentile(now, HOPEFUL);
-        let latest = |waiter: &Waiter| {
+        let latest = |waiter: &Pending| {
             let useful = waiter.deadline.left(now).saturating_sub(hopeful);
             (now + useful).min(waiter.waits_until)
         };
-        for ticket in self.queue.overtaken(supply, now, latest) {
+        for ticket in self.queue.overtaken(availability, now, latest) {
             if let Some((line, waiter)) = self.take_out(ticket) {
                 self.refuse_late(line, waiter, now);
             }
@@ -48,29 +48,31 @@ impl Scheduler {
         }
     }
 
-    pub(super) fn refuse_late(&mut self, line: LineKey, waiter: Waiter, now: Instant) {
-        let supply = self.pace.supply(now);
-        let prediction = self.queue.predict(line, ArrivalKind::New, supply, now);
+    pub(super) fn refuse_late(&mut self, line: QueueKey, waiter: Pending, now: Instant) {
+        let availability = self.pace.availability(now);
+        let prediction = self
+            .queue
+            .predict(line, ArrivalKind::New, availability, now);
         let refused = self.refusal(line, prediction, self.max_wait, now);
         let _ = waiter.reply.send(Err(refused));
     }
 
     pub(super) fn refusal(
         &mut self,
-        line: LineKey,
+        line: QueueKey,
         prediction: Prediction,
         room: Duration,
         now: Instant,
     ) -> AdmissionRefused {
         let reason = match prediction.cause {
             Cause::Quota => RefusalReason::Quota,
-            Cause::CallerCeiling => RefusalReason::CallerQuota,
+            Cause::CallerLimit => RefusalReason::CallerQuota,
         };
         let earliest = prediction.wait.saturating_sub(room);
-        let supply = self.pace.supply(now);
+        let availability = self.pace.availability(now);
         AdmissionRefused {
             reason,
-            retry_after: self.queue.hint(line, supply, now, earliest),
+            retry_after: self.queue.hint(line, availability, now, earliest),
         }
     }
 }

@@ -16,8 +16,8 @@ use std::time::Duration;
 use slotmap::{DefaultKey, DenseSlotMap};
 use tokio::time::Instant;
 
-use super::line::Line;
-use super::policy::QueueSettings;
+use super::caller_queue::CallerQueue;
+use super::limits::QueueSettings;
 use crate::model::CallerId;
 
 /// Callers that are gone are looked for so often.
@@ -25,23 +25,23 @@ const SWEEP_EACH: Duration = Duration::from_secs(1);
 
 /// Names a caller's line, which stays while somebody waits in it or it has its turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct LineKey(DefaultKey);
+pub struct QueueKey(DefaultKey);
 
 /// The lines of all callers.
 #[derive(Debug)]
-pub(super) struct Lines {
+pub(super) struct CallerQueues {
     policies: QueueSettings,
     /// Dense, as each forecast goes through those that are there.
-    lines: DenseSlotMap<DefaultKey, Line>,
-    by_caller: HashMap<CallerId, LineKey>,
+    lines: DenseSlotMap<DefaultKey, CallerQueue>,
+    by_caller: HashMap<CallerId, QueueKey>,
     /// How many of `by_caller` are not named: those that the bound counts.
     unnamed: usize,
     /// The line of all callers beyond the bound.
-    shared: Option<LineKey>,
+    shared: Option<QueueKey>,
     swept_at: Option<Instant>,
 }
 
-impl Lines {
+impl CallerQueues {
     pub(super) fn new(policies: QueueSettings) -> Self {
         Self {
             policies,
@@ -60,10 +60,10 @@ impl Lines {
     /// Takes on other policies.
     pub(super) fn apply(&mut self, policies: QueueSettings, now: Instant) {
         self.policies = policies;
-        for (caller, LineKey(key)) in &self.by_caller {
+        for (caller, QueueKey(key)) in &self.by_caller {
             self.lines[*key].apply(self.policies.limits.of(caller), now);
         }
-        if let Some(LineKey(key)) = self.shared {
+        if let Some(QueueKey(key)) = self.shared {
             self.lines[key].apply(&self.policies.limits.default, now);
         }
         self.unnamed = self.count_unnamed();
@@ -74,17 +74,17 @@ impl Lines {
         self.lines.len()
     }
 
-    pub(super) fn get(&self, LineKey(key): LineKey) -> &Line {
+    pub(super) fn get(&self, QueueKey(key): QueueKey) -> &CallerQueue {
         &self.lines[key]
     }
 
-    pub(super) fn get_mut(&mut self, LineKey(key): LineKey) -> &mut Line {
+    pub(super) fn get_mut(&mut self, QueueKey(key): QueueKey) -> &mut CallerQueue {
         &mut self.lines[key]
     }
 
     /// All of them, in an order that does not depend on names.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (LineKey, &Line)> {
-        self.lines.iter().map(|(key, line)| (LineKey(key), line))
+    pub(super) fn iter(&self) -> impl Iterator<Item = (QueueKey, &CallerQueue)> {
+        self.lines.iter().map(|(key, line)| (QueueKey(key), line))
     }
 
     /// The callers of whom somebody waits, with their weights.
@@ -97,7 +97,7 @@ impl Lines {
     }
 
     /// Where `caller` stands: a line of its own, where it may have one.
-    pub(super) fn of(&mut self, caller: &CallerId, now: Instant) -> LineKey {
+    pub(super) fn of(&mut self, caller: &CallerId, now: Instant) -> QueueKey {
         self.forget_idle(now);
         if let Some(line) = self.by_caller.get(caller) {
             return *line;
@@ -106,18 +106,18 @@ impl Lines {
         if !named && self.unnamed >= self.policies.max_callers.get() as usize {
             return self.shared_line(now);
         }
-        let line = Line::new(self.policies.limits.of(caller), now);
-        let key = LineKey(self.lines.insert(line));
+        let line = CallerQueue::new(self.policies.limits.of(caller), now);
+        let key = QueueKey(self.lines.insert(line));
         self.by_caller.insert(caller.clone(), key);
         self.unnamed += usize::from(!named);
         key
     }
 
-    fn shared_line(&mut self, now: Instant) -> LineKey {
+    fn shared_line(&mut self, now: Instant) -> QueueKey {
         let (lines, policy) = (&mut self.lines, &self.policies.limits.default);
         *self
             .shared
-            .get_or_insert_with(|| LineKey(lines.insert(Line::new(policy, now))))
+            .get_or_insert_with(|| QueueKey(lines.insert(CallerQueue::new(policy, now))))
     }
 
     fn count_unnamed(&self) -> usize {
@@ -137,7 +137,7 @@ impl Lines {
         }
         self.swept_at = Some(now);
         let lines = &mut self.lines;
-        let mut stays = |LineKey(key): LineKey| {
+        let mut stays = |QueueKey(key): QueueKey| {
             let gone = lines[key].is_idle(now);
             if gone {
                 lines.remove(key);
