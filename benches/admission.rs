@@ -84,12 +84,13 @@ impl Crowd {
 
     fn line(&mut self, number: usize) -> QueueKey {
         let caller = caller(number);
-        self.queue.arrive(&caller, ArrivalKind::New, self.now)
+        self.queue
+            .record_arrival(&caller, ArrivalKind::New, self.now)
     }
 
     fn push(&mut self, line: QueueKey) -> Ticket {
         self.next += 1;
-        let vacancy = self.queue.vacancy(line).expect("there is room");
+        let vacancy = self.queue.vacant_position(line).expect("there is room");
         vacancy.push(ArrivalKind::New, |_| self.next)
     }
 }
@@ -130,7 +131,7 @@ mod queue {
                 .predict(line, ArrivalKind::New, AVAILABILITY, crowd.now);
             crowd
                 .queue
-                .hint(line, AVAILABILITY, crowd.now, foreseen.wait)
+                .retry_after(line, AVAILABILITY, crowd.now, foreseen.wait)
         });
     }
 

@@ -1,60 +1,62 @@
-//! How often a caller comes: arrivals a second, of late.
+//! The recent arrival rate of one caller.
 //!
-//! A running mean that forgets by a factor of e each 10 s. A shorter memory takes
-//! chance for a trend, and lets in who then waits in vain.
+//! It is an exponentially weighted moving average
+//! ([EWMA](https://en.wikipedia.org/wiki/Exponential_smoothing)) with a time constant
+//! of 10 s. A shorter one takes chance for a trend, and admits requests that then
+//! wait in vain.
 //!
-//! An example: a caller comes once a second. Its rate nears 1; 10 s after it
-//! stopped coming 0.37 is left of that, and from 30 s on nothing.
+//! For example, a caller sends one request a second, so its rate approaches 1. When
+//! it stops, 0.37 of the rate is left after 10 s, and the rate is 0 from 30 s on.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-const MEMORY: Duration = Duration::from_secs(10);
+const TIME_CONSTANT: Duration = Duration::from_secs(10);
 
-/// Below this a caller is as good as gone.
-const NEGLIGIBLE: Duration = Duration::from_secs(30);
+/// A caller without an arrival for so long counts as idle.
+const IDLE_AFTER: Duration = Duration::from_secs(30);
 
-/// Arrivals a second, of late.
+/// Recent arrivals a second.
 #[derive(Clone, Debug)]
 pub(super) struct ArrivalRate {
     per_second: f64,
-    at: Instant,
+    last_arrival: Instant,
 }
 
 impl ArrivalRate {
-    /// Nobody came yet.
-    pub(super) fn starting(now: Instant) -> Self {
+    /// A rate of 0.
+    pub(super) fn new(now: Instant) -> Self {
         Self {
             per_second: 0.0,
-            at: now,
+            last_arrival: now,
         }
     }
 
     /// Counts an arrival.
-    pub(super) fn count(&mut self, now: Instant) {
-        self.per_second = self.per_second(now) + 1.0 / MEMORY.as_secs_f64();
-        self.at = now;
+    pub(super) fn record(&mut self, now: Instant) {
+        self.per_second = self.per_second(now) + 1.0 / TIME_CONSTANT.as_secs_f64();
+        self.last_arrival = now;
     }
 
-    /// Arrivals a second, as far as `now` still knows of them.
+    /// Returns the arrivals a second, decayed to `now`.
     pub(super) fn per_second(&self, now: Instant) -> f64 {
-        if self.is_over(now) {
+        if self.is_idle(now) {
             return 0.0;
         }
-        let age = now.saturating_duration_since(self.at).as_secs_f64();
-        self.per_second * (-age / MEMORY.as_secs_f64()).exp()
+        let age = now.saturating_duration_since(self.last_arrival);
+        self.per_second * (-age.as_secs_f64() / TIME_CONSTANT.as_secs_f64()).exp()
     }
 
-    /// By how much chance varies what is seen of `per_second` arrivals a second: a
-    /// standard deviation, where they are independent.
-    pub(super) fn deviation_of(per_second: f64) -> f64 {
-        (per_second / (2.0 * MEMORY.as_secs_f64())).sqrt()
+    /// Returns the standard deviation of the average when independent requests
+    /// arrive at `per_second`.
+    pub(super) fn standard_deviation(per_second: f64) -> f64 {
+        (per_second / (2.0 * TIME_CONSTANT.as_secs_f64())).sqrt()
     }
 
-    /// Whether nobody came for so long that nobody is expected.
-    pub(super) fn is_over(&self, now: Instant) -> bool {
-        now.saturating_duration_since(self.at) >= NEGLIGIBLE
+    /// Returns whether the last arrival is so old that none is expected.
+    pub(super) fn is_idle(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.last_arrival) >= IDLE_AFTER
     }
 }
 
@@ -63,33 +65,33 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn a_steady_rate_is_learned_and_forgotten() {
+    async fn the_average_converges_to_a_steady_rate_and_decays_after_it() {
         let start = Instant::now();
-        let mut rate = ArrivalRate::starting(start);
+        let mut rate = ArrivalRate::new(start);
         let mut now = start;
         for _ in 0..500 {
             now += Duration::from_millis(200);
-            rate.count(now);
+            rate.record(now);
         }
         assert!((rate.per_second(now) - 5.0).abs() < 0.1);
-        let later = rate.per_second(now + MEMORY);
+        let later = rate.per_second(now + TIME_CONSTANT);
         assert!((later - 5.0 * (-1.0_f64).exp()).abs() < 0.1);
-        assert!(rate.per_second(now + NEGLIGIBLE).abs() < f64::EPSILON);
+        assert!(rate.per_second(now + IDLE_AFTER).abs() < f64::EPSILON);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn arrivals_at_random_are_seen_as_often_as_they_are_but_for_chance() {
+    async fn poisson_arrivals_deviate_as_the_standard_deviation_says() {
         let mut random = fastrand::Rng::with_seed(7);
-        let mut rate = ArrivalRate::starting(Instant::now());
+        let mut rate = ArrivalRate::new(Instant::now());
         let mut now = Instant::now();
         let mut beyond_two = 0;
         for _ in 0..20_000 {
             now += Duration::from_secs_f64(-(1.0 - random.f64()).ln() / 4.0);
-            rate.count(now);
-            let off = rate.per_second(now) - 4.0;
-            beyond_two += u32::from(off.abs() > 2.0 * ArrivalRate::deviation_of(4.0));
+            rate.record(now);
+            let error = rate.per_second(now) - 4.0;
+            beyond_two += u32::from(error.abs() > 2.0 * ArrivalRate::standard_deviation(4.0));
         }
-        // Of a normal distribution 4.6 % lies there.
+        // In a normal distribution 4.6 % lie beyond two standard deviations.
         assert!((400..1600).contains(&beyond_two), "{beyond_two} of 20000");
     }
 }

@@ -1,4 +1,5 @@
-//! One caller's line: first come, first served, but retries at its head.
+//! The queue of one caller: first in, first out, except that retries enter at the
+//! head.
 
 use std::time::Duration;
 
@@ -10,121 +11,132 @@ use super::limits::CallerLimits;
 use super::queue::ArrivalKind;
 use super::waiters::QueueLinks;
 
-/// A hint never sends anyone away for longer.
-pub(super) const LONGEST_HINT: Duration = Duration::from_secs(30);
+/// The longest delay that a refusal asks for.
+pub(super) const MAX_RETRY_AFTER: Duration = Duration::from_secs(30);
 
-/// The requests of one caller that wait, and what is known of the caller.
+/// The waiting requests of one caller, and the caller's state.
 #[derive(Debug)]
 pub(super) struct CallerQueue {
-    pub(super) row: QueueLinks,
+    pub(super) links: QueueLinks,
     weight: u32,
     max_waiting: usize,
-    ceiling: Option<CallerRateLimit>,
-    /// How many more slots of this round are its own.
-    turn: u32,
-    /// Whether the queue holds a place for it, in the round or held back.
-    pub(super) placed: bool,
+    rate_limit: Option<CallerRateLimit>,
+    /// The deficit counter: how many more quota tokens it may take in this round.
+    deficit: u32,
+    /// Whether the queue is in the round, or rate limited and waiting to return to it.
+    pub(super) scheduled: bool,
     arrivals: ArrivalRate,
-    hinted_until: Instant,
+    /// The latest instant for which a refusal asked this caller to retry.
+    last_retry_at: Instant,
 }
 
 impl CallerQueue {
-    pub(super) fn new(policy: &CallerLimits, now: Instant) -> Self {
+    pub(super) fn new(limits: &CallerLimits, now: Instant) -> Self {
         Self {
-            row: QueueLinks::default(),
-            weight: policy.weight.get(),
-            max_waiting: policy.max_waiting.get() as usize,
-            ceiling: policy
+            links: QueueLinks::default(),
+            weight: limits.weight.get(),
+            max_waiting: limits.max_waiting.get() as usize,
+            rate_limit: limits
                 .max_rate_per_second
-                .map(|rate| CallerRateLimit::starting(now, rate)),
-            turn: 0,
-            placed: false,
-            arrivals: ArrivalRate::starting(now),
-            hinted_until: now,
+                .map(|rate| CallerRateLimit::new(now, rate)),
+            deficit: 0,
+            scheduled: false,
+            arrivals: ArrivalRate::new(now),
+            last_retry_at: now,
         }
     }
 
-    /// Takes on another policy; nobody in the line is lost.
-    pub(super) fn apply(&mut self, policy: &CallerLimits, now: Instant) {
-        self.weight = policy.weight.get();
-        self.max_waiting = policy.max_waiting.get() as usize;
-        self.turn = self.turn.min(self.weight);
-        self.ceiling = match (self.ceiling.take(), policy.max_rate_per_second) {
-            (Some(ceiling), Some(rate)) => Some(ceiling.at_rate(now, rate)),
-            (None, rate) => rate.map(|rate| CallerRateLimit::starting(now, rate)),
+    /// Uses `limits` from now on. All waiting requests stay.
+    pub(super) fn apply(&mut self, limits: &CallerLimits, now: Instant) {
+        self.weight = limits.weight.get();
+        self.max_waiting = limits.max_waiting.get() as usize;
+        self.deficit = self.deficit.min(self.weight);
+        self.rate_limit = match (self.rate_limit.take(), limits.max_rate_per_second) {
+            (Some(limit), Some(rate)) => Some(limit.with_rate(now, rate)),
+            (None, rate) => rate.map(|rate| CallerRateLimit::new(now, rate)),
             (Some(_), None) => None,
         };
     }
 
-    /// How many wait.
-    pub(super) fn live(&self) -> usize {
-        self.row.len()
+    /// Returns how many requests wait.
+    pub(super) fn len(&self) -> usize {
+        self.links.len()
     }
 
     pub(super) fn weight(&self) -> f64 {
         f64::from(self.weight)
     }
 
-    pub(super) fn ceiling(&self) -> Option<&CallerRateLimit> {
-        self.ceiling.as_ref()
+    pub(super) fn rate_limit(&self) -> Option<&CallerRateLimit> {
+        self.rate_limit.as_ref()
+    }
+
+    /// Returns how long the rate limit delays the next `calls` calls.
+    pub(super) fn rate_limited_for(&self, now: Instant, calls: usize) -> Duration {
+        self.rate_limit()
+            .map_or(Duration::ZERO, |limit| limit.wait_for(now, calls))
     }
 
     pub(super) fn is_full(&self) -> bool {
-        self.live() >= self.max_waiting
+        self.len() >= self.max_waiting
     }
 
-    /// Whether the caller is gone, and would gain nothing by a line made anew.
+    /// Returns whether the queue can be dropped: it is empty, its caller sends no
+    /// more, and a new queue would not reset an exhausted rate limit.
     pub(super) fn is_idle(&self, now: Instant) -> bool {
-        let spent = self
-            .ceiling()
-            .is_some_and(|c| !c.wait_for(now, 1).is_zero());
-        self.live() == 0 && !self.placed && !spent && self.arrivals.is_over(now)
+        let exhausted = !self.rate_limited_for(now, 1).is_zero();
+        self.len() == 0 && !self.scheduled && !exhausted && self.arrivals.is_idle(now)
     }
 
-    /// The place that a request entering now would have: 1 is the head.
-    pub(super) fn place(&self, entry: ArrivalKind) -> usize {
-        match entry {
-            ArrivalKind::New => self.live() + 1,
+    /// Returns the position that a request would have now: 1 is the head.
+    pub(super) fn position(&self, kind: ArrivalKind) -> usize {
+        match kind {
+            ArrivalKind::New => self.len() + 1,
             ArrivalKind::Retry => 1,
         }
     }
 
-    /// Counts an arrival, whatever becomes of it.
-    pub(super) fn arrive(&mut self, now: Instant) {
-        self.arrivals.count(now);
+    /// Counts an arrival, whether it is admitted or refused.
+    pub(super) fn record_arrival(&mut self, now: Instant) {
+        self.arrivals.record(now);
     }
 
     pub(super) fn arrivals(&self) -> &ArrivalRate {
         &self.arrivals
     }
 
-    /// Pays for a slot that was given; says whether the line's turn is over.
-    pub(super) fn pay(&mut self, now: Instant) -> bool {
-        if let Some(ceiling) = &mut self.ceiling {
-            ceiling.spend(now);
+    /// Charges the caller for a quota token, and returns whether its turn is over.
+    pub(super) fn charge(&mut self, now: Instant) -> bool {
+        if let Some(limit) = &mut self.rate_limit {
+            limit.take(now);
         }
-        if self.turn == 0 {
-            self.turn = self.weight;
+        if self.deficit == 0 {
+            self.deficit = self.weight;
         }
-        self.turn -= 1;
-        self.turn == 0
+        self.deficit -= 1;
+        self.deficit == 0
     }
 
-    /// Gives up what is left of the line's turn.
+    /// Forfeits the rest of the caller's turn.
     pub(super) fn end_turn(&mut self) {
-        self.turn = 0;
+        self.deficit = 0;
     }
 
-    /// Whether somebody was told to come back later than `now`.
-    pub(super) fn is_told_to_return(&self, now: Instant) -> bool {
-        self.hinted_until > now
+    /// Returns whether a refusal asked the caller to retry later than `now`.
+    pub(super) fn expects_retry(&self, now: Instant) -> bool {
+        self.last_retry_at > now
     }
 
-    /// When to come back: not before `earliest`, and `gap` after the caller that
-    /// was last told so.
-    pub(super) fn hint(&mut self, now: Instant, earliest: Duration, gap: Duration) -> Duration {
-        let next = (self.hinted_until + gap).max(now + earliest.max(gap));
-        self.hinted_until = next.min(now + LONGEST_HINT);
-        self.hinted_until - now
+    /// Returns the retry delay of a refusal: at least `earliest`, and `gap` after the
+    /// previous one, so that the caller's retries do not all come at once.
+    pub(super) fn retry_after(
+        &mut self,
+        now: Instant,
+        earliest: Duration,
+        gap: Duration,
+    ) -> Duration {
+        let next = (self.last_retry_at + gap).max(now + earliest.max(gap));
+        self.last_retry_at = next.min(now + MAX_RETRY_AFTER);
+        self.last_retry_at - now
     }
 }

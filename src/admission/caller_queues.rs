@@ -1,14 +1,14 @@
-//! Which line is whose.
+//! The queues of all callers, found by caller.
 //!
-//! A caller that is named in the policies always has a line of its own, beside
-//! the bound on distinct callers. Anyone else, a name of a known form included, has
-//! one up to that bound; beyond it they share one, which has no name and which no caller can name. A caller that
-//! is gone is forgotten, so nobody eats memory by inventing names.
+//! A caller that is named in the settings always has a queue of its own. Every other
+//! caller, including one that matches a pattern, has its own up to `max_callers` such
+//! callers; beyond that bound they share one overflow queue. Idle callers are
+//! forgotten, so a client cannot use up memory by inventing names.
 //!
-//! An example, with at most 2 callers: `a` and `b` come, then `x`, `y` and `z`
-//! share a line, and `n`, which is named, has its own. When nobody of `b` waits
-//! and it came last 31 s ago, its line is given up, and the next new name gets one
-//! of its own, though `x`, `y` and `z` come still.
+//! For example, `max_callers` is 2: `a` and `b` have their own queues, then `x`, `y`
+//! and `z` share the overflow queue, and the named caller `n` has its own. When
+//! nothing of `b` waits and its last request is 31 s old, its queue is dropped, and
+//! the next caller without a queue gets its own while `x`, `y` and `z` keep sending.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -20,132 +20,134 @@ use super::caller_queue::CallerQueue;
 use super::limits::QueueSettings;
 use crate::model::CallerId;
 
-/// Callers that are gone are looked for so often.
-const SWEEP_EACH: Duration = Duration::from_secs(1);
+/// How often idle queues are dropped.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Names a caller's line, which stays while somebody waits in it or it has its turn.
+/// Identifies a caller's queue. It is valid while requests wait in the queue or the
+/// queue is scheduled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct QueueKey(DefaultKey);
 
-/// The lines of all callers.
+/// The queues of all callers.
 #[derive(Debug)]
 pub(super) struct CallerQueues {
-    policies: QueueSettings,
-    /// Dense, as each forecast goes through those that are there.
-    lines: DenseSlotMap<DefaultKey, CallerQueue>,
+    settings: QueueSettings,
+    /// Dense, because each prediction iterates over all queues.
+    queues: DenseSlotMap<DefaultKey, CallerQueue>,
     by_caller: HashMap<CallerId, QueueKey>,
-    /// How many of `by_caller` are not named: those that the bound counts.
+    /// How many of `by_caller` are not named and so count towards `max_callers`.
     unnamed: usize,
-    /// The line of all callers beyond the bound.
-    shared: Option<QueueKey>,
-    swept_at: Option<Instant>,
+    /// The queue of all callers beyond `max_callers`.
+    overflow: Option<QueueKey>,
+    last_sweep: Option<Instant>,
 }
 
 impl CallerQueues {
-    pub(super) fn new(policies: QueueSettings) -> Self {
+    pub(super) fn new(settings: QueueSettings) -> Self {
         Self {
-            policies,
-            lines: DenseSlotMap::new(),
+            settings,
+            queues: DenseSlotMap::new(),
             by_caller: HashMap::new(),
             unnamed: 0,
-            shared: None,
-            swept_at: None,
+            overflow: None,
+            last_sweep: None,
         }
     }
 
-    pub(super) fn policies(&self) -> &QueueSettings {
-        &self.policies
+    pub(super) fn settings(&self) -> &QueueSettings {
+        &self.settings
     }
 
-    /// Takes on other policies.
-    pub(super) fn apply(&mut self, policies: QueueSettings, now: Instant) {
-        self.policies = policies;
+    /// Uses `settings` from now on.
+    pub(super) fn apply(&mut self, settings: QueueSettings, now: Instant) {
+        self.settings = settings;
         for (caller, QueueKey(key)) in &self.by_caller {
-            self.lines[*key].apply(self.policies.limits.of(caller), now);
+            self.queues[*key].apply(self.settings.limits.of(caller), now);
         }
-        if let Some(QueueKey(key)) = self.shared {
-            self.lines[key].apply(&self.policies.limits.default, now);
+        if let Some(QueueKey(key)) = self.overflow {
+            self.queues[key].apply(&self.settings.limits.default, now);
         }
         self.unnamed = self.count_unnamed();
     }
 
-    /// How many there are.
+    /// Returns how many queues there are.
     pub(super) fn len(&self) -> usize {
-        self.lines.len()
+        self.queues.len()
     }
 
     pub(super) fn get(&self, QueueKey(key): QueueKey) -> &CallerQueue {
-        &self.lines[key]
+        &self.queues[key]
     }
 
     pub(super) fn get_mut(&mut self, QueueKey(key): QueueKey) -> &mut CallerQueue {
-        &mut self.lines[key]
+        &mut self.queues[key]
     }
 
-    /// All of them, in an order that does not depend on names.
+    /// Iterates over all queues, in an order that does not depend on callers' names.
     pub(super) fn iter(&self) -> impl Iterator<Item = (QueueKey, &CallerQueue)> {
-        self.lines.iter().map(|(key, line)| (QueueKey(key), line))
+        self.queues
+            .iter()
+            .map(|(key, queue)| (QueueKey(key), queue))
     }
 
-    /// The callers of whom somebody waits, with their weights.
-    pub(super) fn with_work(&self) -> impl Iterator<Item = (&CallerId, u32)> {
-        let lines = self.by_caller.iter();
-        lines
+    /// Iterates over the callers with waiting requests, and their weights.
+    pub(super) fn waiting_callers(&self) -> impl Iterator<Item = (&CallerId, u32)> {
+        let queues = self.by_caller.iter();
+        queues
             .map(|(caller, key)| (caller, self.get(*key)))
-            .filter(|(_, line)| line.live() > 0)
-            .map(|(caller, line)| (caller, line.weight() as u32))
+            .filter(|(_, queue)| queue.len() > 0)
+            .map(|(caller, queue)| (caller, queue.weight() as u32))
     }
 
-    /// Where `caller` stands: a line of its own, where it may have one.
-    pub(super) fn of(&mut self, caller: &CallerId, now: Instant) -> QueueKey {
-        self.forget_idle(now);
-        if let Some(line) = self.by_caller.get(caller) {
-            return *line;
+    /// Returns the queue of `caller`, and creates it where it does not exist.
+    pub(super) fn get_or_create(&mut self, caller: &CallerId, now: Instant) -> QueueKey {
+        self.drop_idle(now);
+        if let Some(key) = self.by_caller.get(caller) {
+            return *key;
         }
-        let named = self.policies.limits.named.contains_key(caller);
-        if !named && self.unnamed >= self.policies.max_callers.get() as usize {
-            return self.shared_line(now);
+        let named = self.settings.limits.named.contains_key(caller);
+        if !named && self.unnamed >= self.settings.max_callers.get() as usize {
+            return self.overflow_queue(now);
         }
-        let line = CallerQueue::new(self.policies.limits.of(caller), now);
-        let key = QueueKey(self.lines.insert(line));
+        let queue = CallerQueue::new(self.settings.limits.of(caller), now);
+        let key = QueueKey(self.queues.insert(queue));
         self.by_caller.insert(caller.clone(), key);
         self.unnamed += usize::from(!named);
         key
     }
 
-    fn shared_line(&mut self, now: Instant) -> QueueKey {
-        let (lines, policy) = (&mut self.lines, &self.policies.limits.default);
+    fn overflow_queue(&mut self, now: Instant) -> QueueKey {
+        let (queues, limits) = (&mut self.queues, &self.settings.limits.default);
         *self
-            .shared
-            .get_or_insert_with(|| QueueKey(lines.insert(CallerQueue::new(policy, now))))
+            .overflow
+            .get_or_insert_with(|| QueueKey(queues.insert(CallerQueue::new(limits, now))))
     }
 
     fn count_unnamed(&self) -> usize {
-        let named = &self.policies.limits.named;
-        let unnamed = self
-            .by_caller
-            .keys()
-            .filter(|one| !named.contains_key(*one));
-        unnamed.count()
+        let named = &self.settings.limits.named;
+        let callers = self.by_caller.keys();
+        callers
+            .filter(|caller| !named.contains_key(*caller))
+            .count()
     }
 
-    /// Gives up the lines of callers that are gone.
-    fn forget_idle(&mut self, now: Instant) {
-        let recently = |at: Instant| now.duration_since(at) < SWEEP_EACH;
-        if self.swept_at.is_some_and(recently) {
+    /// Drops idle queues, at most once each [`SWEEP_INTERVAL`].
+    fn drop_idle(&mut self, now: Instant) {
+        let recent = |at: Instant| now.duration_since(at) < SWEEP_INTERVAL;
+        if self.last_sweep.is_some_and(recent) {
             return;
         }
-        self.swept_at = Some(now);
-        let lines = &mut self.lines;
-        let mut stays = |QueueKey(key): QueueKey| {
-            let gone = lines[key].is_idle(now);
-            if gone {
-                lines.remove(key);
+        self.last_sweep = Some(now);
+        let queues = &mut self.queues;
+        let mut keep = |QueueKey(key): QueueKey| {
+            let idle = queues[key].is_idle(now);
+            if idle {
+                queues.remove(key);
             }
-            !gone
+            !idle
         };
-        self.by_caller.retain(|_, key| stays(*key));
-        self.shared = self.shared.filter(|key| stays(*key));
+        self.by_caller.retain(|_, key| keep(*key));
+        self.overflow = self.overflow.filter(|key| keep(*key));
         self.unnamed = self.count_unnamed();
     }
 }

@@ -1,15 +1,14 @@
-//! A clock whose speed is a rate: one virtual millisecond passes for each call
-//! that the rate allows.
+//! A clock whose speed is a rate: one virtual millisecond passes for each call that
+//! the rate allows.
 //!
-//! Governor's quota cannot be changed in place, and a new limiter at each change
-//! of rate would lose or double a slot. So the limiter keeps one quota for good,
-//! a cell for each virtual millisecond, and a new rate only turns this clock
-//! faster or slower. Governor's own clocks also ignore tokio's paused time;
-//! this one reads nothing else.
+//! A governor quota cannot be changed in place, and a new limiter at each change of
+//! rate would lose or double a quota token. The limiter therefore keeps one quota, a
+//! cell for each virtual millisecond, and a new rate changes the speed of this clock.
+//! Governor's own clocks also ignore tokio's paused time; this one reads no other.
 //!
-//! An example: at 25 calls a second, 40 ms of real time are one virtual
-//! millisecond, one cell. At a rate of 12.5, set half way, the other half of that
-//! cell takes 40 ms more.
+//! For example, at 25 calls a second, 40 ms of real time are one virtual millisecond,
+//! which is one cell. If the rate is set to 12.5 half way, the other half of that cell
+//! takes 40 ms more.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,25 +17,26 @@ use std::time::Duration;
 use governor::clock::Clock;
 use tokio::time::Instant;
 
-/// No wait is computed to be longer: whoever waits so long looks again.
-const LONGEST: Duration = Duration::from_secs(24 * 3600);
+/// The longest wait that is computed. It is computed again after that time.
+const MAX_WAIT: Duration = Duration::from_secs(24 * 3600);
 
-/// Governor adds to its reading, in nanoseconds: half of them is three centuries.
-const END_OF_TIME: Duration = Duration::from_nanos(u64::MAX / 2);
+/// The greatest reading, three centuries. Governor adds to it in nanoseconds, so half
+/// the range stays free.
+const MAX_READING: Duration = Duration::from_nanos(u64::MAX / 2);
 
-/// A wait of so many seconds: none where they are not above 0, at most a day,
-/// and that too where they are no number.
-pub(super) fn wait_of(seconds: f64) -> Duration {
+/// Returns a wait of `seconds`: zero where they are not above 0, and at most a day,
+/// also for NaN.
+pub(super) fn wait_from_secs(seconds: f64) -> Duration {
     if seconds <= 0.0 {
         return Duration::ZERO;
     }
-    Duration::try_from_secs_f64(seconds).map_or(LONGEST, |wait| wait.min(LONGEST))
+    Duration::try_from_secs_f64(seconds).map_or(MAX_WAIT, |wait| wait.min(MAX_WAIT))
 }
 
-/// What one call costs, in virtual time.
+/// The cost of one call, in virtual time.
 pub(super) const CELL: Duration = Duration::from_millis(1);
 
-/// Virtual time as governor reads it: what [`VirtualTime`] last wrote here.
+/// The virtual time that governor reads, as last set by [`VirtualTime`].
 #[derive(Clone, Debug, Default)]
 pub(super) struct VirtualClock(Arc<AtomicU64>);
 
@@ -48,18 +48,18 @@ impl Clock for VirtualClock {
     }
 }
 
-/// Turns real time into virtual time, at a rate that can change.
+/// Converts real time to virtual time, at a rate that can change.
 #[derive(Debug)]
 pub(super) struct VirtualTime {
     clock: VirtualClock,
     cells_per_second: f64,
-    /// Where real and virtual time were last tied together.
+    /// A pair of corresponding real and virtual times, set at each change of rate.
     anchor: (Instant, Duration),
 }
 
 impl VirtualTime {
-    /// Virtual time zero at `now`, running at `cells_per_second`.
-    pub(super) fn starting(now: Instant, cells_per_second: f64) -> Self {
+    /// Starts at virtual time zero, at `cells_per_second`.
+    pub(super) fn new(now: Instant, cells_per_second: f64) -> Self {
         Self {
             clock: VirtualClock::default(),
             cells_per_second,
@@ -67,43 +67,43 @@ impl VirtualTime {
         }
     }
 
-    /// The clock to hand to governor.
+    /// Returns the clock for governor.
     pub(super) fn clock(&self) -> VirtualClock {
         self.clock.clone()
     }
 
-    /// Brings virtual time up to `now`, and says what it is.
+    /// Advances virtual time to `now`, and returns it.
     pub(super) fn advance(&self, now: Instant) -> Duration {
         let (since, base) = self.anchor;
         let cells = now.saturating_duration_since(since).as_secs_f64() * self.cells_per_second;
         let passed = virtual_span(cells * CELL.as_secs_f64());
-        let reading = base.saturating_add(passed).min(END_OF_TIME);
+        let reading = base.saturating_add(passed).min(MAX_READING);
         self.clock.0.store(as_nanos(reading), Ordering::Relaxed);
         reading
     }
 
-    /// Runs at another rate from `now` on.
+    /// Sets the rate from `now` on.
     pub(super) fn set_rate(&mut self, now: Instant, cells_per_second: f64) {
         self.anchor = (now, self.advance(now));
         self.cells_per_second = cells_per_second;
     }
 
-    /// The rate at which it runs.
+    /// Returns the rate in cells a second.
     pub(super) fn rate(&self) -> f64 {
         self.cells_per_second
     }
 
-    /// How much real time passes while virtual time does `span`, rounded up.
-    pub(super) fn real(&self, span: Duration) -> Duration {
+    /// Converts a span of virtual time to real time, rounded up.
+    pub(super) fn to_real(&self, span: Duration) -> Duration {
         let cells = span.as_secs_f64() / CELL.as_secs_f64();
-        wait_of(cells / self.cells_per_second) + Duration::from_nanos(1)
+        wait_from_secs(cells / self.cells_per_second) + Duration::from_nanos(1)
     }
 }
 
-/// Virtual time goes forward or stands; it does not end before its end.
+/// Converts seconds to a span of virtual time, which never runs backward.
 fn virtual_span(seconds: f64) -> Duration {
     if seconds > 0.0 {
-        Duration::try_from_secs_f64(seconds).unwrap_or(END_OF_TIME)
+        Duration::try_from_secs_f64(seconds).unwrap_or(MAX_READING)
     } else {
         Duration::ZERO
     }
@@ -122,20 +122,20 @@ mod tests {
     use crate::admission::predict::{Availability, time_for};
 
     #[test]
-    fn a_wait_is_from_none_to_a_day() {
-        assert_eq!(wait_of(1.5), Duration::from_millis(1500));
-        for none in [0.0, -0.0, -1.0, f64::NEG_INFINITY] {
-            assert_eq!(wait_of(none), Duration::ZERO);
+    fn a_wait_is_between_zero_and_a_day() {
+        assert_eq!(wait_from_secs(1.5), Duration::from_millis(1500));
+        for zero in [0.0, -0.0, -1.0, f64::NEG_INFINITY] {
+            assert_eq!(wait_from_secs(zero), Duration::ZERO);
         }
-        for longest in [1e20, f64::MAX, f64::INFINITY, f64::NAN] {
-            assert_eq!(wait_of(longest), LONGEST);
+        for huge in [1e20, f64::MAX, f64::INFINITY, f64::NAN] {
+            assert_eq!(wait_from_secs(huge), MAX_WAIT);
         }
     }
 
     proptest! {
-        /// Whatever the rate and the count are, there is a wait, and no panic.
+        /// Any rate and any count give a wait, without a panic.
         #[test]
-        fn no_number_makes_the_arithmetic_panic(
+        fn the_arithmetic_never_panics(
             rate in any::<f64>(),
             count in any::<f64>(),
             level in any::<f64>(),
@@ -145,39 +145,39 @@ mod tests {
             let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
             let start = runtime.block_on(async { Instant::now() });
             let now = start + Duration::from_secs(seconds);
-            prop_assert!(wait_of(count) <= LONGEST);
+            prop_assert!(wait_from_secs(count) <= MAX_WAIT);
             let availability = Availability { level, rate };
-            prop_assert!(time_for(count, availability) <= LONGEST);
-            let mut ceiling = CallerRateLimit::starting(start, rate);
-            prop_assert!(ceiling.wait_for(now, calls) <= LONGEST);
-            ceiling.spend(now);
-            prop_assert!(ceiling.at_rate(now, count).wait_for(now, calls) <= LONGEST);
-            let mut time = VirtualTime::starting(start, rate);
+            prop_assert!(time_for(count, availability) <= MAX_WAIT);
+            let mut limit = CallerRateLimit::new(start, rate);
+            prop_assert!(limit.wait_for(now, calls) <= MAX_WAIT);
+            limit.take(now);
+            prop_assert!(limit.with_rate(now, count).wait_for(now, calls) <= MAX_WAIT);
+            let mut time = VirtualTime::new(start, rate);
             let before = time.advance(now);
             time.set_rate(now, count);
             prop_assert!(time.advance(now + Duration::from_secs(seconds)) >= before);
-            prop_assert!(time.real(CELL) <= LONGEST + Duration::from_nanos(1));
+            prop_assert!(time.to_real(CELL) <= MAX_WAIT + Duration::from_nanos(1));
         }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_new_rate_changes_the_speed_and_loses_no_part_of_a_cell() {
+    async fn a_new_rate_changes_the_speed_and_loses_no_fraction_of_a_cell() {
         let start = Instant::now();
-        let mut time = VirtualTime::starting(start, 25.0);
+        let mut time = VirtualTime::new(start, 25.0);
         let half = start + Duration::from_millis(20);
         time.set_rate(half, 12.5);
         assert_eq!(time.advance(half), CELL / 2);
         assert_eq!(time.advance(half + Duration::from_millis(40)), CELL);
         assert_eq!(
-            time.real(CELL / 2),
+            time.to_real(CELL / 2),
             Duration::from_millis(40) + Duration::from_nanos(1)
         );
     }
 
     #[tokio::test(start_paused = true)]
-    async fn months_at_the_highest_rate_do_not_overflow() {
+    async fn a_year_at_the_highest_rate_does_not_overflow() {
         let start = Instant::now();
-        let time = VirtualTime::starting(start, 10_000.0);
+        let time = VirtualTime::new(start, 10_000.0);
         let year = Duration::from_secs(365 * 24 * 3600);
         let cells = time.advance(start + year).as_secs_f64() / CELL.as_secs_f64();
         assert!((cells / (10_000.0 * year.as_secs_f64()) - 1.0).abs() < 1e-9);

@@ -1,11 +1,11 @@
-//! How long attempts take of late: what a typical one must be left.
+//! Percentiles of the recent attempts' durations.
 //!
-//! Durations are counted in buckets that each are a tenth wider than the one
-//! before, from 1 ms to over a minute, so a percentile is at most a tenth too
-//! high. Six windows of 5 s take turns: what is older than 30 s is forgotten.
+//! A sliding window of 30 s, as six histograms of 5 s each. The buckets grow
+//! exponentially, each a tenth wider than the one before, from 1 ms to over a minute.
+//! A percentile is therefore at most a tenth too high, and never too low.
 //!
-//! An example: 99 attempts of 100 ms and one of 2 s in the last 30 s: the 50th
-//! percentile is about 105 ms, the 99th too; with two of 2 s the 99th is about 2.1 s.
+//! For example, after 99 attempts of 100 ms and one of 2 s the 50th and the 99th
+//! percentile are about 107 ms. With two attempts of 2 s the 99th is about 2.05 s.
 
 use std::time::Duration;
 
@@ -19,62 +19,62 @@ const GROWTH: f64 = 1.1;
 /// The attempts of the last 30 s.
 #[derive(Debug)]
 pub(super) struct Latencies {
-    windows: [Counts; WINDOWS],
-    /// All windows together.
-    sum: Counts,
-    /// The number of the window that is counted in, from the start.
+    windows: [Histogram; WINDOWS],
+    /// The sum of all windows.
+    total: Histogram,
+    /// The number of the current window since the start.
     current: u64,
     started: Instant,
 }
 
-type Counts = [u32; BUCKETS];
+type Histogram = [u32; BUCKETS];
 
 impl Latencies {
-    /// What an attempt is taken to need while none has been seen.
-    pub(super) const UNKNOWN: Duration = Duration::from_millis(300);
+    /// The assumed duration of an attempt while there are none in the window.
+    pub(super) const DEFAULT: Duration = Duration::from_millis(300);
 
-    pub(super) fn starting(now: Instant) -> Self {
+    pub(super) fn new(now: Instant) -> Self {
         Self {
             windows: [[0; BUCKETS]; WINDOWS],
-            sum: [0; BUCKETS],
+            total: [0; BUCKETS],
             current: 0,
             started: now,
         }
     }
 
-    /// Counts an attempt that ended at `now`.
+    /// Records an attempt that ended at `now`.
     pub(super) fn record(&mut self, now: Instant, took: Duration) {
-        self.forget(now);
+        self.expire(now);
         let bucket = bucket(took);
         self.windows[self.current as usize % WINDOWS][bucket] += 1;
-        self.sum[bucket] += 1;
+        self.total[bucket] += 1;
     }
 
-    /// The duration that `share` of the attempts (above 0, at most 1) did not
-    /// exceed; [`UNKNOWN`](Self::UNKNOWN) where there were none.
+    /// Returns the duration that `share` of the attempts (above 0, at most 1) did not
+    /// exceed, or [`DEFAULT`](Self::DEFAULT) where there were none.
     pub(super) fn percentile(&mut self, now: Instant, share: f64) -> Duration {
-        self.forget(now);
-        let total: u32 = self.sum.iter().sum();
-        let rank = (f64::from(total) * share).ceil() as u32;
-        let mut seen = 0;
-        for (index, count) in self.sum.iter().enumerate() {
-            seen += count;
-            if seen >= rank && seen > 0 {
+        self.expire(now);
+        let attempts: u32 = self.total.iter().sum();
+        let rank = (f64::from(attempts) * share).ceil() as u32;
+        let mut counted = 0;
+        for (index, count) in self.total.iter().enumerate() {
+            counted += count;
+            if counted >= rank && counted > 0 {
                 return upper_bound(index);
             }
         }
-        Self::UNKNOWN
+        Self::DEFAULT
     }
 
-    /// Empties the windows whose turn has come since the last call.
-    fn forget(&mut self, now: Instant) {
+    /// Empties the windows that have left the last 30 s.
+    fn expire(&mut self, now: Instant) {
         let age = now.saturating_duration_since(self.started);
         let number = age.as_secs() / WINDOW.as_secs();
         let passed = number.saturating_sub(self.current).min(WINDOWS as u64);
-        for turn in 0..passed {
-            let window = &mut self.windows[(number - turn) as usize % WINDOWS];
-            for (sum, count) in self.sum.iter_mut().zip(window) {
-                *sum -= std::mem::take(count);
+        for back in 0..passed {
+            let window = &mut self.windows[(number - back) as usize % WINDOWS];
+            for (total, count) in self.total.iter_mut().zip(window) {
+                *total -= std::mem::take(count);
             }
         }
         self.current = self.current.max(number);
@@ -99,24 +99,24 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_percentile_is_never_too_low_and_at_most_a_tenth_too_high() {
         let now = Instant::now();
-        let mut latencies = Latencies::starting(now);
+        let mut latencies = Latencies::new(now);
         for took in 1..=1000 {
             latencies.record(now, took * MS);
         }
         for (share, exact) in [(0.5, 500 * MS), (0.99, 990 * MS), (1.0, 1000 * MS)] {
-            let seen = latencies.percentile(now, share);
+            let estimate = latencies.percentile(now, share);
             assert!(
-                seen >= exact && seen <= exact.mul_f64(1.101),
-                "{share}: {seen:?}"
+                estimate >= exact && estimate <= exact.mul_f64(1.101),
+                "{share}: {estimate:?}"
             );
         }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_is_older_than_thirty_seconds_is_forgotten() {
+    async fn attempts_older_than_thirty_seconds_do_not_count() {
         let start = Instant::now();
-        let mut latencies = Latencies::starting(start);
-        assert_eq!(latencies.percentile(start, 0.99), Latencies::UNKNOWN);
+        let mut latencies = Latencies::new(start);
+        assert_eq!(latencies.percentile(start, 0.99), Latencies::DEFAULT);
         latencies.record(start, 2000 * MS);
         let late = start + Duration::from_secs(29);
         assert!(latencies.percentile(late, 0.99) >= 2000 * MS);
@@ -125,7 +125,7 @@ mod tests {
         assert!(latencies.percentile(later, 0.99) < 12 * MS);
         assert_eq!(
             latencies.percentile(start + 90_000 * MS, 0.99),
-            Latencies::UNKNOWN
+            Latencies::DEFAULT
         );
     }
 }

@@ -1,16 +1,17 @@
-//! How the quota is shared among callers, and how many of them may stand in line.
+//! The limits of each caller, and the bounds on the queue of all callers.
 //!
-//! A caller that is not named has the policy of the most specific form of its name,
-//! or else the default one. An example: `payments`
-//! has weight 3, everyone else weight 1. While `payments` and two others all
-//! wait, of 5 calls 3 are for `payments` and 1 for each other; where nobody
-//! else waits, all 5 are for `payments`.
+//! A caller without an entry of its own uses the most specific pattern that
+//! matches its name, or else the default limits.
+//!
+//! For example, `payments` has weight 3 and every other caller has weight 1. While
+//! `payments` and two others all wait, 3 of each 5 calls go to `payments` and 1 to
+//! each other caller. While only `payments` waits, it gets all 5.
 
 use std::num::NonZeroU32;
 
 use crate::model::PerCaller;
 
-/// A caller's share against the others: 1 to 100.
+/// A caller's share relative to the other callers: 1 to 100.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Weight(u32);
 
@@ -18,13 +19,13 @@ impl Weight {
     /// The greatest weight.
     pub const MAX: u32 = 100;
 
-    /// A weight, where `weight` is 1 to 100.
+    /// Returns a weight if `weight` is 1 to 100.
     #[must_use]
     pub fn new(weight: u32) -> Option<Self> {
         (1..=Self::MAX).contains(&weight).then_some(Self(weight))
     }
 
-    /// The number.
+    /// Returns the weight as a number.
     #[must_use]
     pub fn get(self) -> u32 {
         self.0
@@ -32,26 +33,26 @@ impl Weight {
 }
 
 impl Default for Weight {
-    /// 1: the same share as everyone.
+    /// 1, the lowest weight.
     fn default() -> Self {
         Self(1)
     }
 }
 
-/// What one caller may take, and how long its line may be.
+/// The share, the rate limit and the queue bound of one caller.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CallerLimits {
-    /// Its share of the quota while others wait too.
+    /// The share of the quota while other callers wait too.
     pub weight: Weight,
-    /// The most calls a second it is given even where quota is left over: 0.001
-    /// to 10,000. `None`: whatever is left over.
+    /// The most calls a second, even while quota is left over: 0.001 to 10,000.
+    /// `None` sets no limit.
     pub max_rate_per_second: Option<f64>,
-    /// The most of its requests that wait at once, 1 to 100,000.
+    /// The most requests that wait at once, 1 to 100,000.
     pub max_waiting: NonZeroU32,
 }
 
 impl Default for CallerLimits {
-    /// Weight 1, no rate of its own, 1000 waiting.
+    /// Weight 1, no rate limit, 1000 waiting requests.
     fn default() -> Self {
         Self {
             weight: Weight::default(),
@@ -61,20 +62,20 @@ impl Default for CallerLimits {
     }
 }
 
-/// The policies of all callers, and the bounds on all of them together.
+/// The limits of all callers, and the bounds on all of them together.
 #[derive(Clone, Debug, PartialEq)]
 pub struct QueueSettings {
-    /// Of each caller. A pattern can match any number of callers, so `max_callers`
-    /// counts them.
+    /// The limits of each caller.
     pub limits: PerCaller<CallerLimits>,
-    /// The most distinct callers that are kept apart at once, 1 to 10,000.
+    /// The most callers without a named entry that have a queue of their own at
+    /// once, 1 to 10,000. Callers that match a pattern count.
     pub max_callers: NonZeroU32,
-    /// The most requests that wait at once, of all callers, 1 to 1,000,000.
+    /// The most requests of all callers that wait at once, 1 to 1,000,000.
     pub max_waiting: NonZeroU32,
 }
 
 impl Default for QueueSettings {
-    /// Nobody named, 1000 callers, 10,000 waiting.
+    /// No named callers, 1000 callers, 10,000 waiting requests.
     fn default() -> Self {
         Self {
             limits: PerCaller::default(),

@@ -49,8 +49,8 @@ impl PermitSource {
     ) -> Self {
         let quota = settings.quota.clone();
         let mut pace = Self {
-            bucket: LocalBucket::starting(now, quota.spendable_per_second(), quota.burst),
-            factor: AdaptiveFactor::starting(now),
+            bucket: LocalBucket::new(now, quota.spendable_per_second(), quota.burst),
+            factor: AdaptiveFactor::new(now),
             quota,
             adaptive: settings.adaptive,
             awaited: None,
@@ -63,7 +63,7 @@ impl PermitSource {
     /// Goes by other settings; what the bucket holds is no more than before.
     pub(super) fn apply(&mut self, now: Instant, settings: &AdmissionSettings) {
         if !settings.adaptive {
-            self.factor = AdaptiveFactor::starting(now);
+            self.factor = AdaptiveFactor::new(now);
         }
         self.adaptive = settings.adaptive;
         self.quota = settings.quota.clone();
@@ -78,7 +78,7 @@ impl PermitSource {
         };
         let turned = shared.hear(news, now);
         if let (true, Some((factor, age))) = (self.adaptive, shared.factor()) {
-            self.factor.follow(factor, age, now);
+            self.factor.set(factor, age, now);
         }
         if turned {
             self.empty_bucket(now);
@@ -88,7 +88,7 @@ impl PermitSource {
 
     /// Starts the bucket of this process anew, empty, at its share of the rate.
     fn empty_bucket(&mut self, now: Instant) {
-        self.bucket = LocalBucket::starting(now, self.local_rate(), self.local_burst());
+        self.bucket = LocalBucket::new(now, self.local_rate(), self.local_burst());
         self.awaited = None;
     }
 
@@ -128,9 +128,9 @@ impl PermitSource {
         if !self.adaptive {
             return;
         }
-        self.factor.climb(now);
+        self.factor.increase(now);
         let before = self.factor.get();
-        self.factor.throttled(now);
+        self.factor.record_throttle(now);
         let after = self.factor.get();
         if let (true, Some(shared)) = (after < before, self.together()) {
             shared.cut(after);
@@ -139,7 +139,7 @@ impl PermitSource {
 
     /// Brings the rate up to date.
     pub(super) fn adapt(&mut self, now: Instant) {
-        self.factor.climb(now);
+        self.factor.increase(now);
         if let Some(shared) = &self.shared {
             shared.go_by(self.rate(), self.quota.burst, self.quota.max_wait);
         }
@@ -153,7 +153,7 @@ impl PermitSource {
 
     /// When the rate is next due to change by itself.
     pub(super) fn next_climb(&self) -> Option<Instant> {
-        self.factor.next_climb()
+        self.factor.next_increase()
     }
 
     /// When the next slot can be taken: not after `now` where one is there.
@@ -187,7 +187,7 @@ impl PermitSource {
     pub(super) fn put_back(&mut self, now: Instant) {
         match self.together_mut() {
             Some(shared) => shared.put_back(now),
-            None => self.bucket.put_back(),
+            None => self.bucket.return_token(),
         }
     }
 

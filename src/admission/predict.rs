@@ -1,25 +1,27 @@
-//! How long a newcomer would wait: the arithmetic of the queue's prediction.
+//! The predicted wait of a new request: the arithmetic of the fair queue.
 //!
-//! The request at place `p` of its caller's line leaves after `p` slots of that
-//! caller and those that the others get meanwhile. Another caller gets at most
-//! its own share (`p`, weighted), and no more than it has: those that wait, and
-//! those that will arrive within the wait. So the wait stands on both sides, and
-//! is found by going round until it stays. A caller of which nobody waits just
-//! now counts too: its next request goes before the newcomer's line.
+//! The request at position `p` of its caller's queue gets a quota token after `p`
+//! tokens for that caller and those that the other callers take meanwhile. Another
+//! caller takes at most its share (`p`, scaled by the weights), and at most what it
+//! can use: its waiting requests and those that arrive within the wait. The wait thus
+//! depends on itself, and is found by
+//! [fixed-point iteration](https://en.wikipedia.org/wiki/Fixed-point_iteration). A
+//! caller with no waiting request but recent arrivals counts too, because its next
+//! request gets a token before the end of the new request's queue.
 //!
-//! How many arrive is chance. Where more come than there are slots, everyone who is
-//! let in stands near the end of what fits, so the forecast allows for more than
-//! the mean, and 43 of 44 newcomers wait no longer than foretold: one who waits in
-//! vain is worse off than one who is refused at once. Where what came of late can
-//! be a crowd by chance, it will pass, and hardly anyone stands so far back: there
-//! the mean is gone by, or many would be refused who fit.
+//! Arrivals are random. While more arrive than there are tokens, every admitted
+//! request is near the end of what fits its deadline. The prediction then adds two
+//! standard deviations, so 43 of 44 requests wait no longer than predicted: waiting
+//! in vain is worse than an immediate refusal. A surplus of arrivals that may be
+//! chance will pass, and few requests are so far back. Then the prediction uses the
+//! mean alone, because it would otherwise refuse many requests that fit.
 //!
-//! An example: 10 calls a second. `p` is 5; one other has 3 waiting and brings 1
-//! a second, another has 50 waiting and brings 20: more than there are slots, and
-//! not by chance. The first gets 3 + 1 x wait, the second 5.
-//! 5 + 3 + 5 = 13 slots are 1.3 s, in which the first brings 1.3 more, by chance
-//! twice that: 15.6 slots. In the 1.56 s that these take it brings more again, and
-//! so on to 1.62 s: that stays.
+//! For example, there are 10 tokens a second and `p` is 5. One other caller has 3
+//! waiting and 1 arrival a second. Another has 50 waiting and 20 arrivals a second,
+//! which is more than there are tokens, and not by chance. The first takes
+//! 3 + 1 x wait, the second 5. 5 + 3 + 5 = 13 tokens take 1.3 s, in which the first
+//! sends 1.3 more, by chance twice that: 15.6 tokens. They take 1.56 s, in which it
+//! sends more again, and so on until the wait converges to 1.62 s.
 
 use std::time::Duration;
 
@@ -28,136 +30,140 @@ use tokio::time::Instant;
 use super::arrivals::ArrivalRate;
 use super::caller_queue::CallerQueue;
 use super::caller_rate_limit::CallerRateLimit;
-use super::clock::wait_of;
+use super::clock::wait_from_secs;
 
-/// Going round is over after so many times; each adds less than the one before.
-const ROUNDS: usize = 16;
+/// The most iterations. Each one adds less than the one before.
+const MAX_ITERATIONS: usize = 16;
 
-/// How many standard deviations of what chance brings are allowed for where too
-/// many come. Fewer let more requests wait in vain, more refuse some that fit.
-/// What it comes to is printed by
+/// How many standard deviations of random arrivals to allow for under overload.
+/// Fewer let more requests wait in vain, more refuse some that fit. To measure it:
 /// `cargo test --test admission_simulation -- --nocapture`.
 const ALLOWANCE: f64 = 2.0;
 
-/// From how many standard deviations on a surplus of arrivals over slots is taken
-/// to be more than chance, and at how many it surely is.
+/// Bounds, in standard deviations, on the surplus of arrivals over tokens: up to the
+/// first it counts as chance, from the second on as overload.
 const SURPLUS: (f64, f64) = (1.0, 3.0);
 
-/// What slots there are, and will be.
+/// The quota tokens that are available now and later.
 #[derive(Clone, Copy, Debug)]
 pub struct Availability {
-    /// Slots that can be had now, in parts too.
+    /// Tokens available now, fractions included.
     pub level: f64,
-    /// Slots a second from now on.
+    /// Tokens a second from now on.
     pub rate: f64,
 }
 
-/// What was foreseen for a newcomer.
+/// The predicted wait of a new request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Prediction {
     /// How long it would wait.
     pub wait: Duration,
-    /// What makes it wait.
+    /// The limit that causes the wait.
     pub cause: Cause,
 }
 
-/// What makes a newcomer wait.
+/// The limit that causes a wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
-    /// The quota that all share.
+    /// The quota that all callers share.
     Quota,
-    /// The caller's own ceiling.
+    /// The caller's own rate limit or queue bound.
     CallerLimit,
 }
 
-/// Another caller, as the newcomer sees it.
+/// Another caller that competes for tokens with the new request.
 pub(super) struct Competitor<'a> {
     waiting: f64,
     arrivals_per_second: f64,
-    /// The most slots it gets while the newcomer's line gets up to the newcomer.
+    /// The most tokens it takes until the new request gets one.
     share: f64,
-    ceiling: Option<&'a CallerRateLimit>,
+    rate_limit: Option<&'a CallerRateLimit>,
     now: Instant,
 }
 
 impl<'a> Competitor<'a> {
-    /// The caller of `line`; `None` where it has nobody and nobody is expected.
+    /// Returns the caller of `queue` as a competitor of a request at `position` in the
+    /// queue of a caller with `weight`. Returns `None` where nothing waits or is
+    /// expected.
     pub(super) fn new(
-        line: &'a CallerQueue,
-        newcomers_weight: f64,
-        place: usize,
+        queue: &'a CallerQueue,
+        weight: f64,
+        position: usize,
         now: Instant,
     ) -> Option<Self> {
-        if line.live() == 0 && line.arrivals().is_over(now) {
+        if queue.len() == 0 && queue.arrivals().is_idle(now) {
             return None;
         }
         Some(Self {
-            waiting: line.live() as f64,
-            arrivals_per_second: line.arrivals().per_second(now),
-            share: place as f64 * line.weight() / newcomers_weight,
-            ceiling: line.ceiling(),
+            waiting: queue.len() as f64,
+            arrivals_per_second: queue.arrivals().per_second(now),
+            share: position as f64 * queue.weight() / weight,
+            rate_limit: queue.rate_limit(),
             now,
         })
     }
 
-    /// The slots that it gets within `wait`: how many on average, and by how
-    /// much chance varies that. Arrivals are taken to be independent, so that
-    /// their variance is their mean; of those beyond its share none counts, so
-    /// where twice its share arrives chance is out of it.
-    fn slots_within(&self, wait: Duration) -> Slots {
-        let allowed = self.ceiling.map_or(self.share, |ceiling| {
-            // Half a call is not let through.
-            self.share.min(ceiling.allows_by(self.now, wait).floor())
+    /// Returns the tokens that the caller takes within `wait`. Arrivals are assumed to
+    /// be independent (Poisson), so their variance equals their mean. Arrivals beyond
+    /// the share take no token, so with twice its share of arrivals no variance is left.
+    fn tokens_within(&self, wait: Duration) -> ExpectedTokens {
+        let allowed = self.rate_limit.map_or(self.share, |limit| {
+            // A fraction of a call is not allowed.
+            let allowed = limit.allowed_within(self.now, wait).floor();
+            self.share.min(allowed)
         });
         let arriving = self.arrivals_per_second * wait.as_secs_f64();
-        let room = (allowed - self.waiting).max(0.0);
-        Slots {
-            mean: self.waiting.min(allowed) + arriving.min(room),
-            variance: arriving.min((2.0 * room - arriving).max(0.0)),
+        let unused = (allowed - self.waiting).max(0.0);
+        ExpectedTokens {
+            mean: self.waiting.min(allowed) + arriving.min(unused),
+            variance: arriving.min((2.0 * unused - arriving).max(0.0)),
         }
     }
 }
 
 #[derive(Clone, Copy)]
-struct Slots {
+struct ExpectedTokens {
     mean: f64,
     variance: f64,
 }
 
-/// A newcomer, as its own line sees it.
+/// The new request, within its caller's queue.
 #[derive(Clone, Copy)]
 pub(super) struct Candidate {
-    /// Its place in the line.
-    pub(super) place: usize,
-    /// How long the caller's own ceiling holds it.
-    pub(super) held_for: Duration,
-    /// How often its caller comes.
+    /// Its position in the queue.
+    pub(super) position: usize,
+    /// How long the caller's rate limit delays it.
+    pub(super) rate_limited_for: Duration,
+    /// The arrival rate of its caller.
     pub(super) arrivals_per_second: f64,
 }
 
-/// The wait of `newcomer` among `competitors`.
+/// Returns the predicted wait of `candidate` among `competitors`.
 pub(super) fn predict(
-    newcomer: Candidate,
+    candidate: Candidate,
     competitors: &[Competitor<'_>],
     availability: Availability,
 ) -> Prediction {
-    let others: f64 = competitors
-        .iter()
-        .map(|competitor| competitor.arrivals_per_second)
-        .sum();
-    let allowance = allowance(newcomer.arrivals_per_second + others, availability);
+    let others: f64 = competitors.iter().map(|c| c.arrivals_per_second).sum();
+    let allowance = allowance(candidate.arrivals_per_second + others, availability);
     let mut wait = Duration::ZERO;
-    for _ in 0..ROUNDS {
-        let longer = wait_for(newcomer.place, competitors, availability, wait, allowance);
-        let settled = longer <= wait + wait / 100;
+    for _ in 0..MAX_ITERATIONS {
+        let longer = next_wait(
+            candidate.position,
+            competitors,
+            availability,
+            wait,
+            allowance,
+        );
+        let converged = longer <= wait + wait / 100;
         wait = longer;
-        if settled {
+        if converged {
             break;
         }
     }
-    if newcomer.held_for > wait {
+    if candidate.rate_limited_for > wait {
         Prediction {
-            wait: newcomer.held_for,
+            wait: candidate.rate_limited_for,
             cause: Cause::CallerLimit,
         }
     } else {
@@ -168,41 +174,41 @@ pub(super) fn predict(
     }
 }
 
-/// How many standard deviations to allow for, where `arrivals` come a second.
+/// Returns how many standard deviations to allow for at `arrivals` a second.
 fn allowance(arrivals: f64, availability: Availability) -> f64 {
     let surplus = arrivals - availability.rate;
     if surplus <= 0.0 {
         return 0.0;
     }
-    let (chance, certain) = SURPLUS;
-    let deviations = surplus / ArrivalRate::deviation_of(arrivals);
-    ALLOWANCE * ((deviations - chance) / (certain - chance)).clamp(0.0, 1.0)
+    let (chance, overload) = SURPLUS;
+    let deviations = surplus / ArrivalRate::standard_deviation(arrivals);
+    ALLOWANCE * ((deviations - chance) / (overload - chance)).clamp(0.0, 1.0)
 }
 
-/// How long the slots take to come that are given within `wait`.
-fn wait_for(
-    place: usize,
+/// One iteration: returns the time that the tokens taken within `wait` need.
+fn next_wait(
+    position: usize,
     competitors: &[Competitor<'_>],
     availability: Availability,
     wait: Duration,
     allowance: f64,
 ) -> Duration {
-    let mut slots = place as f64;
+    let mut tokens = position as f64;
     let mut variance = 0.0;
     for competitor in competitors {
-        let taken = competitor.slots_within(wait);
-        slots += taken.mean;
+        let taken = competitor.tokens_within(wait);
+        tokens += taken.mean;
         variance += taken.variance;
     }
-    // Where hardly anyone is expected, at most as many again are allowed for, or
-    // whoever has little time would always be refused.
-    slots += (allowance * variance.sqrt()).min(variance);
-    time_for(slots, availability)
+    // With few expected arrivals, allow for at most twice their number: otherwise
+    // requests with short deadlines would always be refused.
+    tokens += (allowance * variance.sqrt()).min(variance);
+    time_for(tokens, availability)
 }
 
-/// How long it takes until there have been so many slots.
-pub(super) fn time_for(slots: f64, availability: Availability) -> Duration {
-    wait_of((slots - availability.level) / availability.rate)
+/// Returns how long it takes until `tokens` more are available.
+pub(super) fn time_for(tokens: f64, availability: Availability) -> Duration {
+    wait_from_secs((tokens - availability.level) / availability.rate)
 }
 
 #[cfg(test)]
@@ -214,44 +220,41 @@ mod tests {
         rate: 10.0,
     };
 
-    /// What the fifth of its line is told beside two others: one with 3 waiting, who
-    /// brings 1 a second, and one with 50, who brings `crowd`.
-    fn foreseen_beside(crowd: f64) -> f64 {
+    /// Returns the predicted wait of the request at position 5 beside a caller with 3
+    /// waiting and 1 arrival a second, and one with 50 waiting and `arrivals` a second.
+    fn predicted_wait(arrivals: f64) -> f64 {
         let competitor = |waiting, arrivals_per_second| Competitor {
             waiting,
             arrivals_per_second,
             share: 5.0,
-            ceiling: None,
+            rate_limit: None,
             now: Instant::now(),
         };
         let fifth = Candidate {
-            place: 5,
-            held_for: Duration::ZERO,
+            position: 5,
+            rate_limited_for: Duration::ZERO,
             arrivals_per_second: 0.0,
         };
-        let foreseen = predict(
-            fifth,
-            &[competitor(3.0, 1.0), competitor(50.0, crowd)],
-            AVAILABILITY,
-        );
-        assert_eq!(foreseen.cause, Cause::Quota);
-        foreseen.wait.as_secs_f64()
+        let competitors = [competitor(3.0, 1.0), competitor(50.0, arrivals)];
+        let prediction = predict(fifth, &competitors, AVAILABILITY);
+        assert_eq!(prediction.cause, Cause::Quota);
+        prediction.wait.as_secs_f64()
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_example_above_holds() {
-        let wait = foreseen_beside(20.0);
+    async fn the_documented_example_holds() {
+        let wait = predicted_wait(20.0);
         assert!((wait - 1.62).abs() < 0.01, "{wait}");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_crowd_that_may_be_chance_is_expected_to_pass() {
-        let wait = foreseen_beside(9.0);
+    async fn a_surplus_that_may_be_chance_adds_no_allowance() {
+        let wait = predicted_wait(9.0);
         assert!((wait - 1.44).abs() < 0.01, "the mean alone: {wait}");
     }
 
     #[test]
-    fn where_nobody_comes_nothing_is_allowed_for() {
+    fn the_allowance_is_zero_without_arrivals_and_bounded_with_many() {
         assert!(allowance(0.0, AVAILABILITY).abs() < f64::EPSILON);
         assert!((allowance(1e9, AVAILABILITY) - ALLOWANCE).abs() < f64::EPSILON);
     }

@@ -1,32 +1,32 @@
-//! The waiting line of one operation: a pure state machine.
+//! The fair queue of one operation: a pure state machine without tasks, channels or
+//! a clock.
 //!
-//! It decides who is next and how long a newcomer would wait; it knows no task,
-//! no channel and no clock. Each caller has a line of its own. CallerQueues take turns,
-//! as in deficit round robin: in a *round* every line with work gets as many
-//! slots as its weight. A line whose ceiling is reached is *held* until the
-//! ceiling lets it go on.
+//! It decides which request gets the next quota token and predicts how long a new
+//! request would wait. Each caller has a queue of its own. The queues take turns by
+//! [deficit round robin](https://en.wikipedia.org/wiki/Deficit_round_robin): in each
+//! *round*, every queue with waiting requests gets as many tokens as its weight. A
+//! queue whose caller is at its own rate limit is *rate limited*: it leaves the round
+//! until the limit allows the next call.
 //!
-//! An example: `a` (weight 2) waits with 4 requests, `b` (weight 1) with 2. Six
-//! slots go to a a b a a b. A seventh request, of `b`, would be third in its line;
-//! while `b` gets three slots, `a` gets at most its 4: it is predicted to wait
-//! for the 7th slot.
+//! For example, `a` (weight 2) has 4 waiting requests and `b` (weight 1) has 2. The
+//! next six tokens go to a a b a a b. A seventh request, of `b`, would be third in its
+//! queue. While `b` gets three tokens, `a` gets at most its 4, so the request is
+//! predicted to get the 7th token.
 //!
-//! [`push`](VacantPosition::push), [`pop`](FairQueue::pop) and [`remove`](FairQueue::remove) cost
-//! the same with 100 and with 100,000 waiting requests, and so does
-//! [`predict`](FairQueue::predict), which looks at each *caller* of late, as does
-//! [`hint`](FairQueue::hint).
+//! [`push`](VacantPosition::push), [`pop`](FairQueue::pop) and
+//! [`remove`](FairQueue::remove) cost the same with 100 and with 100,000 waiting
+//! requests. So do [`predict`](FairQueue::predict) and
+//! [`retry_after`](FairQueue::retry_after), which are linear in the recent *callers*.
 
 mod overtaken;
+mod retry_after;
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
-use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::caller_queue::LONGEST_HINT;
 use super::caller_queues::CallerQueues;
-use super::clock::wait_of;
 use super::limits::QueueSettings;
 use super::predict::{self, Candidate, Competitor};
 use super::waiters::Waiters;
@@ -36,268 +36,237 @@ pub use super::caller_queues::QueueKey;
 pub use super::predict::{Availability, Cause, Prediction};
 pub use super::waiters::Ticket;
 
-/// Where a request enters its caller's line.
+/// Where a request enters its caller's queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ArrivalKind {
-    /// At the end.
+    /// A new request, at the tail.
     New,
-    /// At the head: it has waited before.
+    /// A retry, at the head: it has waited before.
     Retry,
 }
 
-/// A line, or the whole queue, is as long as it may be.
+/// A bound on waiting requests is reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum QueueFull {
-    /// The caller's own queue.
+    /// The bound of the caller's own queue.
     Caller,
-    /// All queues together.
+    /// The bound of all queues together.
     Total,
 }
 
 impl QueueFull {
-    /// The forecast of who is refused for it: this is the cause.
-    pub(super) fn bounding(self, prediction: Prediction) -> Prediction {
-        let cause = match self {
+    /// Returns the limit to which a refusal is attributed.
+    pub(super) fn cause(self) -> Cause {
+        match self {
             Self::Caller => Cause::CallerLimit,
             Self::Total => Cause::Quota,
-        };
-        Prediction {
-            cause,
-            ..prediction
         }
     }
 }
 
-/// Everyone who waits, with a `T` each to answer to.
+/// The waiting requests of all callers, with a payload `T` each.
 #[derive(Debug)]
 pub struct FairQueue<T> {
-    lines: CallerQueues,
-    rows: Waiters<T>,
+    queues: CallerQueues,
+    waiters: Waiters<T>,
     round: VecDeque<QueueKey>,
-    held: BinaryHeap<Reverse<(Instant, QueueKey)>>,
+    rate_limited: BinaryHeap<Reverse<(Instant, QueueKey)>>,
 }
 
 impl<T> FairQueue<T> {
-    /// An empty queue that shares slots by `policies`.
+    /// Returns an empty queue.
     #[must_use]
-    pub fn new(policies: QueueSettings) -> Self {
+    pub fn new(settings: QueueSettings) -> Self {
         Self {
-            lines: CallerQueues::new(policies),
-            rows: Waiters::new(),
+            queues: CallerQueues::new(settings),
+            waiters: Waiters::new(),
             round: VecDeque::new(),
-            held: BinaryHeap::new(),
+            rate_limited: BinaryHeap::new(),
         }
     }
 
-    /// Takes on other policies; everyone keeps the place.
-    pub fn apply(&mut self, policies: QueueSettings, now: Instant) {
-        self.lines.apply(policies, now);
-        // A ceiling may have risen: whoever is held is looked at again, in order.
-        while let Some(Reverse((_, line))) = self.held.pop() {
-            self.round.push_back(line);
+    /// Uses `settings` from now on. All waiting requests keep their positions.
+    pub fn apply(&mut self, settings: QueueSettings, now: Instant) {
+        self.queues.apply(settings, now);
+        // A rate limit may be higher now, so check all rate limited queues again.
+        while let Some(Reverse((_, key))) = self.rate_limited.pop() {
+            self.round.push_back(key);
         }
     }
 
-    /// How many wait, of all callers.
+    /// Returns how many requests of all callers wait.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.rows.len()
+        self.waiters.len()
     }
 
-    /// How many wait in one line.
+    /// Returns how many requests wait in one caller's queue.
     #[must_use]
-    pub fn len_of(&self, line: QueueKey) -> usize {
-        self.lines.get(line).live()
+    pub fn caller_len(&self, key: QueueKey) -> usize {
+        self.queues.get(key).len()
     }
 
-    /// Whether nobody waits.
+    /// Returns whether no request waits.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.rows.len() == 0
+        self.waiters.len() == 0
     }
 
-    /// How many callers are kept apart.
+    /// Returns how many callers have a queue. The overflow queue counts as one.
     #[must_use]
     pub fn callers(&self) -> usize {
-        self.lines.len()
+        self.queues.len()
     }
 
-    /// The callers of whom somebody waits, with their weights.
-    pub(super) fn with_work(&self) -> impl Iterator<Item = (&CallerId, u32)> {
-        self.lines.with_work()
+    /// Iterates over the callers with waiting requests, and their weights.
+    pub(super) fn waiting_callers(&self) -> impl Iterator<Item = (&CallerId, u32)> {
+        self.queues.waiting_callers()
     }
 
-    /// Says which line is `caller`'s, and counts its arrival there.
-    pub fn arrive(&mut self, caller: &CallerId, entry: ArrivalKind, now: Instant) -> QueueKey {
-        let line = self.lines.of(caller, now);
-        if entry == ArrivalKind::New {
-            self.lines.get_mut(line).arrive(now);
+    /// Returns the queue of `caller`, and counts the arrival of a new request.
+    pub fn record_arrival(
+        &mut self,
+        caller: &CallerId,
+        kind: ArrivalKind,
+        now: Instant,
+    ) -> QueueKey {
+        let key = self.queues.get_or_create(caller, now);
+        if kind == ArrivalKind::New {
+            self.queues.get_mut(key).record_arrival(now);
         }
-        line
+        key
     }
 
-    /// The place that a request may take in `line`.
+    /// Returns a position for one more request in the queue `key`.
     ///
     /// # Errors
-    /// What is full.
-    pub fn vacancy(&mut self, line: QueueKey) -> Result<VacantPosition<'_, T>, QueueFull> {
-        if self.rows.len() >= self.lines.policies().max_waiting.get() as usize {
+    /// [`QueueFull`] names the bound that is reached.
+    pub fn vacant_position(&mut self, key: QueueKey) -> Result<VacantPosition<'_, T>, QueueFull> {
+        if self.waiters.len() >= self.queues.settings().max_waiting.get() as usize {
             return Err(QueueFull::Total);
         }
-        if self.lines.get(line).is_full() {
+        if self.queues.get(key).is_full() {
             return Err(QueueFull::Caller);
         }
-        Ok(VacantPosition { queue: self, line })
+        Ok(VacantPosition { queue: self, key })
     }
 
-    /// Takes a request out, wherever it stands: its place is free at once.
+    /// Removes a request from any position. The position is free at once.
     pub fn remove(&mut self, ticket: Ticket) -> Option<(QueueKey, T)> {
-        let line = self.rows.line_of(ticket)?;
-        let row = &mut self.lines.get_mut(line).row;
-        Some((line, self.rows.leave(row, ticket)?))
+        let key = self.waiters.queue_of(ticket)?;
+        let links = &mut self.queues.get_mut(key).links;
+        Some((key, self.waiters.remove(links, ticket)?))
     }
 
-    /// When a slot can be used: `now` where somebody is ready for one, later
-    /// where ceilings hold everyone, never where nobody waits.
+    /// Returns when a request can use a token: `now`, or later while rate limits delay
+    /// all waiting requests. Returns `None` when no request waits.
     pub fn ready_at(&mut self, now: Instant) -> Option<Instant> {
-        match self.settle(now) {
+        match self.next_queue(now) {
             Some(_) => Some(now),
-            None => self.held.peek().map(|Reverse((until, _))| *until),
+            None => self.rate_limited.peek().map(|Reverse((until, _))| *until),
         }
     }
 
-    /// Who is given the next slot.
+    /// Returns the request that gets the next token.
     pub fn peek(&mut self, now: Instant) -> Option<(Ticket, &T)> {
-        let line = self.settle(now)?;
-        let ticket = self.lines.get(line).row.head()?;
-        Some((ticket, self.rows.get(ticket)?))
+        let key = self.next_queue(now)?;
+        let ticket = self.queues.get(key).links.head()?;
+        Some((ticket, self.waiters.get(ticket)?))
     }
 
-    /// Every ticket that waits, in no order.
+    /// Iterates over all waiting requests, in no particular order.
     pub fn tickets(&self) -> impl Iterator<Item = Ticket> {
-        self.rows.tickets()
+        self.waiters.tickets()
     }
 
-    /// Gives a slot to whoever is next.
+    /// Removes the request that gets the next token, and charges its caller.
     pub fn pop(&mut self, now: Instant) -> Option<T> {
         let (ticket, _) = self.peek(now)?;
-        let (line, payload) = self.remove(ticket)?;
-        if self.lines.get_mut(line).pay(now) {
-            // Only the line at the front is given slots.
+        let (key, payload) = self.remove(ticket)?;
+        if self.queues.get_mut(key).charge(now) {
+            // Only the queue at the front of the round gets tokens.
             self.round.rotate_left(1);
         }
         Some(payload)
     }
 
-    /// Brings a line to the front of the round that has work and may go on.
-    fn settle(&mut self, now: Instant) -> Option<QueueKey> {
-        self.let_go(now);
+    /// Brings a queue that can use a token to the front of the round.
+    fn next_queue(&mut self, now: Instant) -> Option<QueueKey> {
+        self.release(now);
         while let Some(key) = self.round.front().copied() {
-            let line = self.lines.get_mut(key);
-            let wait = line
-                .ceiling()
-                .map_or(Duration::ZERO, |c| c.wait_for(now, 1));
-            if line.live() > 0 && wait.is_zero() {
+            let queue = self.queues.get_mut(key);
+            let wait = queue.rate_limited_for(now, 1);
+            if queue.len() > 0 && wait.is_zero() {
                 return Some(key);
             }
             self.round.pop_front();
-            line.end_turn();
-            line.placed = line.live() > 0;
-            if line.placed {
-                self.held.push(Reverse((now + wait, key)));
+            queue.end_turn();
+            queue.scheduled = queue.len() > 0;
+            if queue.scheduled {
+                self.rate_limited.push(Reverse((now + wait, key)));
             }
         }
         None
     }
 
-    /// Brings back to the round whoever is held no longer.
-    fn let_go(&mut self, now: Instant) {
-        while let Some(Reverse((until, key))) = self.held.peek().copied() {
+    /// Returns queues to the round whose rate limit allows the next call.
+    fn release(&mut self, now: Instant) {
+        while let Some(Reverse((until, key))) = self.rate_limited.peek().copied() {
             if until > now {
                 return;
             }
-            self.held.pop();
+            self.rate_limited.pop();
             self.round.push_back(key);
         }
     }
 
-    /// How long a request that enters `line` now would wait.
+    /// Predicts how long a request that enters the queue `key` now would wait.
     #[must_use]
     pub fn predict(
         &self,
         key: QueueKey,
-        entry: ArrivalKind,
+        kind: ArrivalKind,
         availability: Availability,
         now: Instant,
     ) -> Prediction {
-        let own = self.lines.get(key);
-        let place = own.place(entry);
+        let own = self.queues.get(key);
+        let position = own.position(kind);
         let competitors: Vec<Competitor<'_>> = self
-            .lines
+            .queues
             .iter()
             .filter(|(other, _)| *other != key)
-            .filter_map(|(_, line)| Competitor::new(line, own.weight(), place, now))
+            .filter_map(|(_, queue)| Competitor::new(queue, own.weight(), position, now))
             .collect();
-        let newcomer = Candidate {
-            place,
-            held_for: own
-                .ceiling()
-                .map_or(Duration::ZERO, |c| c.wait_for(now, place)),
+        let candidate = Candidate {
+            position,
+            rate_limited_for: own.rate_limited_for(now, position),
             arrivals_per_second: own.arrivals().per_second(now),
         };
-        predict::predict(newcomer, &competitors, availability)
-    }
-
-    /// When a request that is refused shall come back, given that there is no
-    /// room for it before `earliest`: a slot of its caller's share after the one
-    /// that was told so before.
-    ///
-    /// Whoever was told to come back has a share too, and callers that are told
-    /// to within the same round get each its own part of it, or all would come
-    /// at once.
-    pub fn hint(
-        &mut self,
-        key: QueueKey,
-        availability: Availability,
-        now: Instant,
-        earliest: Duration,
-    ) -> Duration {
-        let mut before = 0.0;
-        let mut round = 0.0;
-        for (other, line) in self.lines.iter() {
-            if other == key {
-                before = round;
-            }
-            if other == key || line.live() > 0 || line.is_told_to_return(now) {
-                round += line.weight();
-            }
-        }
-        let slots = |count: f64| wait_of(count / availability.rate);
-        let line = self.lines.get_mut(key);
-        let gap = slots(round / line.weight());
-        let hint = line.hint(now, earliest, gap) + slots(before);
-        hint.min(LONGEST_HINT)
+        predict::predict(candidate, &competitors, availability)
     }
 }
 
-/// The place that one more request may take in a line.
+/// A position for one more request in a caller's queue.
 #[derive(Debug)]
 pub struct VacantPosition<'a, T> {
     queue: &'a mut FairQueue<T>,
-    line: QueueKey,
+    key: QueueKey,
 }
 
 impl<T> VacantPosition<'_, T> {
-    /// Puts in what `payload` makes of the ticket.
-    pub fn push(self, entry: ArrivalKind, payload: impl FnOnce(Ticket) -> T) -> Ticket {
+    /// Enters a request. `payload` receives the ticket.
+    pub fn push(self, kind: ArrivalKind, payload: impl FnOnce(Ticket) -> T) -> Ticket {
         let FairQueue {
-            lines, rows, round, ..
+            queues,
+            waiters,
+            round,
+            ..
         } = self.queue;
-        let line = lines.get_mut(self.line);
-        if !line.placed {
-            line.placed = true;
-            round.push_back(self.line);
+        let queue = queues.get_mut(self.key);
+        if !queue.scheduled {
+            queue.scheduled = true;
+            round.push_back(self.key);
         }
-        rows.join(&mut line.row, self.line, entry, payload)
+        waiters.insert(&mut queue.links, self.key, kind, payload)
     }
 }

@@ -81,7 +81,7 @@ impl Scheduler {
             pace: PermitSource::starting(now, &settings, shared),
             queue: FairQueue::new(settings.callers),
             expiries: DelayQueue::new(),
-            latencies: Latencies::starting(now),
+            latencies: Latencies::new(now),
             review_at: None,
             closed: false,
         }
@@ -176,7 +176,9 @@ impl Scheduler {
             }));
             return;
         }
-        let line = self.queue.arrive(&arrival.caller, arrival.entry, now);
+        let line = self
+            .queue
+            .record_arrival(&arrival.caller, arrival.entry, now);
         let availability = self.pace.availability(now);
         let prediction = self.queue.predict(line, arrival.entry, availability, now);
         let room = self.room(deadline, TYPICAL, now);
@@ -198,11 +200,15 @@ impl Scheduler {
             ..
         } = arrival;
         let useful = self.room(deadline, HOPEFUL, now);
-        let vacancy = match self.queue.vacancy(line) {
+        let vacancy = match self.queue.vacant_position(line) {
             Ok(vacancy) => vacancy,
             Err(full) => {
                 let room = self.room(deadline, TYPICAL, now);
-                let prediction = full.bounding(prediction);
+                let cause = full.cause();
+                let prediction = Prediction {
+                    cause,
+                    ..prediction
+                };
                 let refused = self.refusal(line, prediction, room, now);
                 let _ = reply.send(Err(refused));
                 return;
@@ -218,7 +224,7 @@ impl Scheduler {
         });
         // Nobody else sets it, and this once.
         let _ = told.set(ticket);
-        if self.queue.len_of(line) == 1 {
+        if self.queue.caller_len(line) == 1 {
             self.review_soon(now);
         }
     }
@@ -268,7 +274,7 @@ impl Scheduler {
         if self.queue.ready_at(now) == Some(now) {
             let waiting = self.queue.len();
             self.pace
-                .is_awaited(now, waiting, || self.queue.with_work().collect());
+                .is_awaited(now, waiting, || self.queue.waiting_callers().collect());
         } else {
             self.pace.is_not_awaited(now);
         }

@@ -1,14 +1,15 @@
-//! Who stands before whom: the rows of all lines, in one store.
+//! The waiting requests of all callers, in one store of linked lists.
 //!
-//! A [`QueueLinks`] is the two ends of a linked list, whose links lie in [`Waiters`] beside
-//! what waits. To join at either end, and to leave from anywhere, touches the one
-//! who does it and the neighbours, however many wait, and leaves nothing behind. The
-//! place of who left goes to whoever joins next, in the hope that the caches of the
-//! processor hold it still. It is never given back: the store is as large as the
-//! longest queue so far, which has a bound.
+//! [`QueueLinks`] are the two ends of a doubly linked list, one for each caller's
+//! queue. [`Waiters`] stores the nodes of all lists. Inserting at either end and
+//! removing from anywhere touch only the node and its neighbours, so they cost O(1).
+//! A removed node's place in the store is reused first, while it is likely to be in
+//! the processor's caches. The store never shrinks: it is as large as the longest
+//! queue so far, which is bounded.
 //!
-//! An example: 1, 2 and 3 join at the end of a row, and 4 at its head: 4 1 2 3. Now 2
-//! leaves: 1 and 3 become neighbours. 5, of another row, gets the place of 2.
+//! For example, 1, 2 and 3 enter at the tail of a queue, and 4 at its head: 4 1 2 3.
+//! When 2 is removed, 1 and 3 become neighbours. 5, of another queue, reuses the
+//! place of 2.
 
 use std::iter::successors;
 
@@ -17,124 +18,124 @@ use slotmap::{DefaultKey, SlotMap};
 use super::caller_queues::QueueKey;
 use super::queue::ArrivalKind;
 
-/// Names a request that waits, and no other for as long as anybody can hold it: a
-/// place has two thousand million names before one comes again.
+/// Identifies a waiting request. Keys are versioned: a place in the store is reused
+/// 2^31 times before a key repeats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ticket(DefaultKey);
 
-/// One line's requests, in order.
+/// The requests of one queue, in order.
 ///
-/// `head` and `end` are both there, or nobody stands in it. Going from the head by
-/// who is `behind`, or from the end by who is `before`, meets the same `len` requests.
+/// Invariant: `head` and `tail` are both set, or the queue is empty. Following `next`
+/// from the head and `prev` from the tail visits the same `len` requests.
 #[derive(Debug, Default)]
 pub(super) struct QueueLinks {
     head: Option<Ticket>,
-    end: Option<Ticket>,
+    tail: Option<Ticket>,
     len: usize,
 }
 
 impl QueueLinks {
-    /// How many stand in it.
+    /// Returns how many requests the queue has.
     pub(super) fn len(&self) -> usize {
         self.len
     }
 
-    /// Whoever is first.
+    /// Returns the first request.
     pub(super) fn head(&self) -> Option<Ticket> {
         self.head
     }
 }
 
-/// Everyone who waits, with a `T` each.
+/// The nodes of all queues, with a payload `T` each.
 #[derive(Debug)]
 pub(super) struct Waiters<T> {
-    standing: SlotMap<DefaultKey, Waiter<T>>,
+    nodes: SlotMap<DefaultKey, Waiter<T>>,
 }
 
-/// One who waits, between those before and behind.
+/// A waiting request and its neighbours.
 #[derive(Debug)]
 struct Waiter<T> {
-    line: QueueKey,
-    before: Option<Ticket>,
-    behind: Option<Ticket>,
+    queue: QueueKey,
+    prev: Option<Ticket>,
+    next: Option<Ticket>,
     payload: T,
 }
 
 impl<T> Waiters<T> {
     pub(super) fn new() -> Self {
-        let standing = SlotMap::new();
-        Self { standing }
+        let nodes = SlotMap::new();
+        Self { nodes }
     }
 
-    /// How many stand in all rows.
+    /// Returns how many requests wait in all queues.
     pub(super) fn len(&self) -> usize {
-        self.standing.len()
+        self.nodes.len()
     }
 
-    /// Everyone, in no order.
+    /// Iterates over all requests, in no particular order.
     pub(super) fn tickets(&self) -> impl Iterator<Item = Ticket> {
-        self.standing.keys().map(Ticket)
+        self.nodes.keys().map(Ticket)
     }
 
-    /// The row from its end to its head.
-    pub(super) fn newest_first(&self, row: &QueueLinks) -> impl Iterator<Item = (Ticket, &T)> {
-        successors(row.end, |ticket| self.standing[ticket.0].before)
-            .map(|ticket| (ticket, &self.standing[ticket.0].payload))
+    /// Iterates over a queue from its tail to its head.
+    pub(super) fn newest_first(&self, links: &QueueLinks) -> impl Iterator<Item = (Ticket, &T)> {
+        successors(links.tail, |ticket| self.nodes[ticket.0].prev)
+            .map(|ticket| (ticket, &self.nodes[ticket.0].payload))
     }
 
-    /// What waits under this ticket, if it still does.
+    /// Returns the payload of a request that still waits.
     pub(super) fn get(&self, ticket: Ticket) -> Option<&T> {
-        Some(&self.standing.get(ticket.0)?.payload)
+        Some(&self.nodes.get(ticket.0)?.payload)
     }
 
-    /// In which line it stands, if it still does.
-    pub(super) fn line_of(&self, ticket: Ticket) -> Option<QueueKey> {
-        Some(self.standing.get(ticket.0)?.line)
+    /// Returns the queue of a request that still waits.
+    pub(super) fn queue_of(&self, ticket: Ticket) -> Option<QueueKey> {
+        Some(self.nodes.get(ticket.0)?.queue)
     }
 
-    /// Puts what `payload` makes into the row of `line`.
-    pub(super) fn join(
+    /// Inserts a request into the queue `key`. `payload` receives the ticket.
+    pub(super) fn insert(
         &mut self,
-        row: &mut QueueLinks,
-        line: QueueKey,
-        entry: ArrivalKind,
+        links: &mut QueueLinks,
+        key: QueueKey,
+        kind: ArrivalKind,
         payload: impl FnOnce(Ticket) -> T,
     ) -> Ticket {
-        let (before, behind) = match entry {
-            ArrivalKind::New => (row.end, None),
-            ArrivalKind::Retry => (None, row.head),
+        let (prev, next) = match kind {
+            ArrivalKind::New => (links.tail, None),
+            ArrivalKind::Retry => (None, links.head),
         };
-        let ticket = Ticket(self.standing.insert_with_key(|key| Waiter {
-            line,
-            before,
-            behind,
-            payload: payload(Ticket(key)),
+        let ticket = Ticket(self.nodes.insert_with_key(|node| Waiter {
+            queue: key,
+            prev,
+            next,
+            payload: payload(Ticket(node)),
         }));
-        self.link(row, before, Some(ticket));
-        self.link(row, Some(ticket), behind);
-        row.len += 1;
+        self.link(links, prev, Some(ticket));
+        self.link(links, Some(ticket), next);
+        links.len += 1;
         ticket
     }
 
-    /// Takes one out of its row, which must be `row`.
-    pub(super) fn leave(&mut self, row: &mut QueueLinks, ticket: Ticket) -> Option<T> {
-        let left = self.standing.remove(ticket.0)?;
-        debug_assert!(row.len > 0, "only who stands in a row can leave it");
-        row.len -= 1;
-        self.link(row, left.before, left.behind);
-        debug_assert_eq!(row.len == 0, row.head.is_none() && row.end.is_none());
-        Some(left.payload)
+    /// Removes a request from its queue, whose links must be `links`.
+    pub(super) fn remove(&mut self, links: &mut QueueLinks, ticket: Ticket) -> Option<T> {
+        let removed = self.nodes.remove(ticket.0)?;
+        debug_assert!(links.len > 0, "a queue with a waiter is not empty");
+        links.len -= 1;
+        self.link(links, removed.prev, removed.next);
+        debug_assert_eq!(links.len == 0, links.head.is_none() && links.tail.is_none());
+        Some(removed.payload)
     }
 
-    /// Makes two of a row neighbours; where there is only one, it is an end.
-    fn link(&mut self, row: &mut QueueLinks, before: Option<Ticket>, behind: Option<Ticket>) {
-        match before {
-            Some(Ticket(key)) => self.standing[key].behind = behind,
-            None => row.head = behind,
+    /// Makes two requests neighbours; where one is `None`, the other is an end.
+    fn link(&mut self, links: &mut QueueLinks, prev: Option<Ticket>, next: Option<Ticket>) {
+        match prev {
+            Some(Ticket(node)) => self.nodes[node].next = next,
+            None => links.head = next,
         }
-        match behind {
-            Some(Ticket(key)) => self.standing[key].before = before,
-            None => row.end = before,
+        match next {
+            Some(Ticket(node)) => self.nodes[node].prev = prev,
+            None => links.tail = prev,
         }
     }
 }

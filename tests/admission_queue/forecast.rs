@@ -48,7 +48,7 @@ fn a_ceiling_is_foreseen_and_named_as_the_cause() {
     }
     let line = scene
         .queue
-        .arrive(&caller("a"), ArrivalKind::New, scene.now);
+        .record_arrival(&caller("a"), ArrivalKind::New, scene.now);
     let foreseen = scene
         .queue
         .predict(line, ArrivalKind::New, NO_SLOT_YET, scene.now);
@@ -61,11 +61,15 @@ fn hints_are_a_slot_of_the_callers_share_apart_and_at_most_half_a_minute() {
     let mut scene = Scene::new(QueueSettings::default());
     let line = scene
         .queue
-        .arrive(&caller("a"), ArrivalKind::New, scene.now);
+        .record_arrival(&caller("a"), ArrivalKind::New, scene.now);
     scene.arrive("other");
     let earliest = Duration::from_secs(2);
     let hints: Vec<f64> = (0..200)
-        .map(|_| scene.queue.hint(line, NO_SLOT_YET, scene.now, earliest))
+        .map(|_| {
+            scene
+                .queue
+                .retry_after(line, NO_SLOT_YET, scene.now, earliest)
+        })
         .map(|hint| hint.as_secs_f64())
         .collect();
     assert!((hints[0] - 2.0).abs() < 1e-6);

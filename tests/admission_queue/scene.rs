@@ -58,11 +58,11 @@ impl Scene {
     }
 
     pub(crate) fn enter(&mut self, name: &str, entry: ArrivalKind) -> Result<Ticket, QueueFull> {
-        let line = self.queue.arrive(&caller(name), entry, self.now);
+        let line = self.queue.record_arrival(&caller(name), entry, self.now);
         let number = self.numbers.entry(name.to_owned()).or_default();
         *number += 1;
         let payload = (name.to_owned(), *number);
-        let vacancy = self.queue.vacancy(line)?;
+        let vacancy = self.queue.vacant_position(line)?;
         Ok(vacancy.push(entry, |_| payload))
     }
 
@@ -82,7 +82,9 @@ impl Scene {
 
     /// The slots until a newcomer of `name` has one, as foreseen.
     pub(crate) fn predicted_slots(&mut self, name: &str) -> f64 {
-        let line = self.queue.arrive(&caller(name), ArrivalKind::New, self.now);
+        let line = self
+            .queue
+            .record_arrival(&caller(name), ArrivalKind::New, self.now);
         let foreseen = self
             .queue
             .predict(line, ArrivalKind::New, NO_SLOT_YET, self.now);

@@ -72,8 +72,8 @@ proptest! {
                 Step::Arrive(who) | Step::Retry(who) => {
                     let entry = if matches!(step, Step::Retry(_)) { ArrivalKind::Retry } else { ArrivalKind::New };
                     model.arrived += 1;
-                    let line = queue.arrive(&caller(&who.to_string()), entry, now);
-                    let vacancy = queue.vacancy(line);
+                    let line = queue.record_arrival(&caller(&who.to_string()), entry, now);
+                    let vacancy = queue.vacant_position(line);
                     match (vacancy.map(|v| v.push(entry, |ticket| (who, ticket))), entry) {
                         (Ok(ticket), ArrivalKind::New) => model.lines[who].push_back(ticket),
                         (Ok(ticket), ArrivalKind::Retry) => model.lines[who].push_front(ticket),

@@ -72,7 +72,7 @@ impl Scheduler {
         let availability = self.pace.availability(now);
         AdmissionRefused {
             reason,
-            retry_after: self.queue.hint(line, availability, now, earliest),
+            retry_after: self.queue.retry_after(line, availability, now, earliest),
         }
     }
 }
