@@ -1,4 +1,4 @@
-//! What a door looks like, for the operators.
+//! The state of admission, and its gauges.
 
 use std::sync::atomic::AtomicU64;
 
@@ -7,38 +7,38 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
-/// What a door looks like at one moment.
+/// The state of one operation's admission at one moment.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct AdmissionState {
-    /// Requests that wait, of all callers.
+    /// Waiting requests of all callers.
     pub waiting: usize,
-    /// Callers that are kept apart.
+    /// Callers that have a queue. The overflow queue counts as one.
     pub callers: usize,
-    /// Calls a second that are released at present.
+    /// The current rate of permits, in calls a second.
     pub rate_per_second: f64,
     /// The share of the configured rate in use: 0.05 to 1.
     pub adaptive_factor: f64,
-    /// Calls that could be released at once, in parts too.
+    /// Quota tokens available now, fractions included.
     pub level: f64,
-    /// The quota is shared, and the store does not answer: this replica goes on
-    /// alone, at its share.
+    /// Whether the quota is shared and the store is unavailable, so that this replica
+    /// uses its local share of the rate.
     pub degraded: bool,
-    /// Replicas that share the quota, as far as is known.
+    /// Replicas that share the quota, as last reported by the store.
     pub replicas: u32,
 }
 
-type Levels = Family<OperationLabel, Gauge<f64, AtomicU64>>;
+type Gauges = Family<OperationLabel, Gauge<f64, AtomicU64>>;
 
-/// The gauges of all doors. Clones are the same ones.
+/// The gauges of all operations. Clones share them.
 #[derive(Clone, Debug, Default)]
 pub struct AdmissionMetrics {
-    waiting: Levels,
-    callers: Levels,
-    rate: Levels,
-    factor: Levels,
-    tokens: Levels,
-    degraded: Levels,
-    replicas: Levels,
+    waiting: Gauges,
+    callers: Gauges,
+    rate: Gauges,
+    factor: Gauges,
+    tokens: Gauges,
+    degraded: Gauges,
+    replicas: Gauges,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -56,48 +56,48 @@ impl AdmissionMetrics {
         metrics
     }
 
-    fn gauges(&self) -> [(&'static str, &'static str, &Levels); 7] {
+    fn gauges(&self) -> [(&'static str, &'static str, &Gauges); 7] {
         [
             (
                 "livegate_admission_waiting_requests",
-                "Requests that wait for a slot; near admission.max_waiting the service refuses",
+                "Requests waiting for a quota token; requests above admission.max_waiting are refused",
                 &self.waiting,
             ),
             (
                 "livegate_admission_callers",
-                "Callers that are kept apart; at admission.max_callers new ones share a line",
+                "Callers with a queue; further callers above admission.max_callers share one queue",
                 &self.callers,
             ),
             (
                 "livegate_admission_rate_calls_per_second",
-                "Calls a second that are released at present",
+                "Current rate of permits in calls per second",
                 &self.rate,
             ),
             (
                 "livegate_admission_adaptive_factor_ratio",
-                "Share of the configured rate in use; below 1: others spend the same quota",
+                "Share of the configured rate in use; below 1 other clients spend the same quota",
                 &self.factor,
             ),
             (
                 "livegate_admission_quota_tokens",
-                "Calls that could be released at once",
+                "Quota tokens available now",
                 &self.tokens,
             ),
             (
                 "livegate_admission_degraded",
-                "1 while the store of the shared quota does not answer: this replica goes on \
-                 alone, at its share",
+                "1 while the store of the shared quota is unavailable and this replica uses its \
+                 local share",
                 &self.degraded,
             ),
             (
                 "livegate_admission_replicas",
-                "Replicas that share the quota, as far as is known",
+                "Replicas that share the quota, as last reported by the store",
                 &self.replicas,
             ),
         ]
     }
 
-    /// Notes how the door of `operation` looks.
+    /// Sets the gauges of `operation`.
     pub fn record(&self, operation: &'static str, state: &AdmissionState) {
         let label = OperationLabel { operation };
         self.waiting.get_or_create(&label).set(state.waiting as f64);
