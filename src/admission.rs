@@ -1,33 +1,36 @@
-//! Admission: who may spend the next call of the quota, and when.
+//! Admission: schedules the calls of a quota among callers, and decides when each may
+//! be made.
 //!
-//! [`Admission::admit`] answers with a [`Permit`], good for one attempt, or with
-//! [`AdmissionRefused`]. It owns the waiting line, the bucket and the rate of one
-//! operation; it knows nothing of AWS, of gRPC, or of what a permit is spent on.
+//! [`Admission::admit`] returns a [`Permit`] for one attempt, or [`AdmissionRefused`].
+//! This module owns the queue, the token bucket and the rate of one operation. It knows
+//! nothing of AWS, of gRPC, or of the purpose of a permit.
 //!
-//! # The terms
+//! # Terms
 //!
-//! - A *slot* is one call that the quota allows. Slots come one by one, and each
-//!   is given to whoever is first when it comes (*late binding*), so a caller that
-//!   gave up costs nothing.
-//! - A *line* holds the waiting requests of one caller. CallerQueues take turns by weight.
-//! - *Prediction*: a request that would not get its slot in time is refused as it
-//!   arrives, and told when to come back.
-//! - A *retry* enters at the head of its caller's line and pays like any attempt.
+//! - A *quota token* is one call that the quota allows. Tokens become available one by
+//!   one, and each is granted to the request that is next at that moment (*late
+//!   binding*), so a cancelled request costs no token.
+//! - The requests of each caller wait in a *queue* of their own. Queues take turns by
+//!   weight ([deficit round robin](https://en.wikipedia.org/wiki/Deficit_round_robin)).
+//! - *Prediction*: a request that would not get a token in time is refused at arrival,
+//!   with a retry delay.
+//! - A *retry* enters at the head of its caller's queue and costs a token like any
+//!   attempt.
+//! - The rate adapts to throttling
+//!   ([AIMD](https://en.wikipedia.org/wiki/Additive_increase/multiplicative_decrease)).
 //!
-//! # An example
-//!
-//! 25 calls a second, one caller with 200 requests at once, each with a deadline of
-//! 5 s; an attempt typically takes 0.3 s. Place 116 is predicted to wait
-//! 116 / 24.5 = 4.73 s, which leaves less than an attempt needs: it and all behind
-//! it are refused at once, each told to come back one slot later than the one
-//! before. A second caller's first request finds its own line empty and gets the
-//! next slot but one.
+//! For example, the quota is 25 calls a second, an attempt typically takes 0.3 s, and
+//! one caller sends 200 requests at once with a deadline of 5 s. The request at
+//! position 116 is predicted to wait 116 / 24.5 = 4.73 s, which leaves less than an
+//! attempt needs. It and all behind it are refused at once, with retry delays one token
+//! apart. A second caller's first request has a queue of its own, and gets the next
+//! token but one.
 //!
 //! ```text
-//! admit -> [predict] --refused, with a hint
-//!             | line of the caller
+//! admit -> [predict] --refused, retry after
+//!             | caller's queue
 //!             v
-//!        queue --slot comes--> Permit -> finish(outcome) -> rate adapts
+//!        scheduler --quota token--> Permit -> finish(outcome) -> rate adapts
 //! ```
 
 mod adaptive;
@@ -55,214 +58,214 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
-use self::event::{Arrival, SchedulerEvent, Slot};
+use self::event::{Arrival, Grant, SchedulerEvent};
 use self::queue::Ticket;
 use self::scheduler::Scheduler;
-use self::shared::SharedSlots;
+use self::shared::SharedReservations;
 use crate::model::CallerId;
 use crate::model::Deadline;
 
 pub use self::limits::{CallerLimits, QueueSettings, Weight};
 pub use self::metrics::{AdmissionMetrics, AdmissionState};
 pub use self::queue::ArrivalKind;
-pub use self::shared::{SEEN_FOR, SharedQuota};
+pub use self::shared::SharedQuota;
 
-/// The quota of one operation, and how long a request may wait for it.
+/// The quota of one operation, and the longest wait for it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct QuotaSettings {
     /// AWS's quota, in calls a second; 0.001 to 10,000.
     pub rate_per_second: f64,
-    /// How many calls may be released at once after idleness.
+    /// The most calls at once after idle time.
     pub burst: NonZeroU32,
-    /// The share of the quota that is ours to spend: above 0, at most 1.
+    /// The share of the quota to use: above 0, at most 1.
     pub target_utilization: f64,
-    /// The longest a request waits, whatever its deadline.
+    /// The longest wait of a request, whatever its deadline.
     pub max_wait: Duration,
 }
 
 impl QuotaSettings {
-    /// The rate that is ours to spend, in calls a second.
+    /// Returns the rate to use, in calls a second.
     #[must_use]
     pub fn spendable_per_second(&self) -> f64 {
         self.rate_per_second * self.target_utilization
     }
 }
 
-/// Everything that admission to one operation goes by. All of it can change
-/// while requests wait.
+/// The settings of one operation's admission. All of them can change while requests
+/// wait.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AdmissionSettings {
     /// The quota.
     pub quota: QuotaSettings,
-    /// How callers share it.
+    /// How callers share the quota.
     pub callers: QueueSettings,
-    /// Whether the rate falls while AWS throttles us below the quota.
+    /// Whether the rate falls while AWS throttles calls below the quota.
     pub adaptive: bool,
 }
 
-/// The one door to an operation's quota. Clones are the same door.
+/// Admission to the quota of one operation. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Admission {
-    mailbox: mpsc::UnboundedSender<SchedulerEvent>,
+    events: mpsc::UnboundedSender<SchedulerEvent>,
 }
 
 impl Admission {
-    /// Opens a door whose bucket is empty, and starts the task that drives it.
-    /// The task ends when the last clone and the last permit are gone.
+    /// Starts the scheduler task, with an empty bucket. The task ends when the last
+    /// clone and the last permit are dropped.
     #[must_use]
     pub fn open(settings: AdmissionSettings) -> Self {
-        let (mailbox, events) = mpsc::unbounded_channel();
-        tokio::spawn(Scheduler::new(settings, None, Instant::now()).drive(events));
-        Self { mailbox }
+        let (events, receiver) = mpsc::unbounded_channel();
+        tokio::spawn(Scheduler::new(settings, None, Instant::now()).run(receiver));
+        Self { events }
     }
 
-    /// The same, for a quota that this replica shares with others.
+    /// Like [`open`](Self::open), for a quota that this replica shares with others.
     #[must_use]
     pub fn open_shared(settings: AdmissionSettings, quota: SharedQuota) -> Self {
-        let (mailbox, events) = mpsc::unbounded_channel();
+        let (events, receiver) = mpsc::unbounded_channel();
         let now = Instant::now();
-        let slots = SharedSlots::open(quota, mailbox.downgrade(), now);
-        tokio::spawn(Scheduler::new(settings, Some(slots), now).drive(events));
-        Self { mailbox }
+        let reservations = SharedReservations::open(quota, events.downgrade(), now);
+        tokio::spawn(Scheduler::new(settings, Some(reservations), now).run(receiver));
+        Self { events }
     }
 
-    /// Waits for a slot.
+    /// Waits for a permit.
     ///
-    /// Dropped half way, it frees its place at once and costs no slot.
+    /// Dropping the future frees the request's position at once and costs no token.
     ///
     /// # Errors
-    /// [`AdmissionRefused`], at once where the wait would not fit the deadline or the
-    /// longest wait; later where the forecast was wrong.
+    /// [`AdmissionRefused`], at once where the predicted wait exceeds the deadline or
+    /// `max_wait`; later where the prediction was too low.
     pub async fn admit(
         &self,
         caller: &CallerId,
-        entry: ArrivalKind,
+        kind: ArrivalKind,
         deadline: Deadline,
     ) -> Result<Permit, AdmissionRefused> {
         let ticket = Arc::default();
-        let (reply, answer) = oneshot::channel();
+        let (sender, reply) = oneshot::channel();
         let arrival = Arrival {
             ticket: Arc::clone(&ticket),
             caller: caller.clone(),
-            entry,
+            kind,
             deadline,
-            reply,
+            reply: sender,
         };
-        self.mailbox
+        self.events
             .send(SchedulerEvent::Arrive(arrival))
             .map_err(|_| AdmissionRefused::closed())?;
-        let mut place = Place {
-            mailbox: &self.mailbox,
+        let mut request = CancelOnDrop {
+            events: &self.events,
             ticket,
-            answer,
+            reply,
         };
-        let slot = place.answer().await?;
+        let grant = request.reply().await?;
         Ok(Permit {
-            mailbox: self.mailbox.clone(),
-            granted: Instant::now(),
-            slot,
+            events: self.events.clone(),
+            granted_at: Instant::now(),
+            grant,
         })
     }
 
-    /// Goes by other settings from now on. Nobody who waits loses the place, and
-    /// there is no second burst.
+    /// Uses `settings` from now on. Waiting requests keep their positions, and the
+    /// bucket gains no second burst.
     pub fn apply(&self, settings: AdmissionSettings) {
-        // A gate that is gone has nobody waiting.
-        let _ = self.mailbox.send(SchedulerEvent::Apply(Box::new(settings)));
+        // A scheduler that has ended has no waiting requests.
+        let _ = self.events.send(SchedulerEvent::Apply(Box::new(settings)));
     }
 
-    /// Turns away whoever waits, and whoever comes from now on, with
-    /// [`RefusalReason::Closed`]. There is no opening it again.
+    /// Refuses all waiting requests, and new ones from now on, with
+    /// [`RefusalReason::Closed`]. This cannot be undone.
     pub fn close(&self) {
-        let _ = self.mailbox.send(SchedulerEvent::Close);
+        let _ = self.events.send(SchedulerEvent::Close);
     }
 
-    /// What the door looks like now; `None` once the gate is gone.
+    /// Returns the current state, or `None` once the scheduler has ended.
     pub async fn state(&self) -> Option<AdmissionState> {
-        let (reply, answer) = oneshot::channel();
-        self.mailbox.send(SchedulerEvent::Look(reply)).ok()?;
-        answer.await.ok()
+        let (sender, state) = oneshot::channel();
+        self.events.send(SchedulerEvent::ReadState(sender)).ok()?;
+        state.await.ok()
     }
 }
 
-/// A place in the queue, freed when a call is dropped while it waits.
-struct Place<'a> {
-    mailbox: &'a mpsc::UnboundedSender<SchedulerEvent>,
-    /// Set by the gate, once the request stands in line.
+/// A request without a reply yet. Cancels the request when dropped.
+struct CancelOnDrop<'a> {
+    events: &'a mpsc::UnboundedSender<SchedulerEvent>,
+    /// Set by the scheduler when the request enters the queue.
     ticket: Arc<OnceLock<Ticket>>,
-    answer: oneshot::Receiver<Result<Slot, AdmissionRefused>>,
+    reply: oneshot::Receiver<Result<Grant, AdmissionRefused>>,
 }
 
-impl Place<'_> {
-    async fn answer(&mut self) -> Result<Slot, AdmissionRefused> {
-        (&mut self.answer)
+impl CancelOnDrop<'_> {
+    async fn reply(&mut self) -> Result<Grant, AdmissionRefused> {
+        (&mut self.reply)
             .await
             .map_err(|_| AdmissionRefused::closed())?
     }
 }
 
-impl Drop for Place<'_> {
+impl Drop for CancelOnDrop<'_> {
     fn drop(&mut self) {
-        if self.answer.is_terminated() {
+        if self.reply.is_terminated() {
             return;
         }
-        // Closed first, so that no slot comes after the look.
-        self.answer.close();
-        let given_up = match self.answer.try_recv() {
-            Ok(Ok(_)) => SchedulerEvent::PutBack,
+        // Close the channel first, so that no grant arrives after `try_recv`.
+        self.reply.close();
+        let event = match self.reply.try_recv() {
+            Ok(Ok(_)) => SchedulerEvent::ReturnToken,
             Ok(Err(_)) => return,
             Err(_) => SchedulerEvent::Cancel(Arc::clone(&self.ticket)),
         };
-        let _ = self.mailbox.send(given_up);
+        let _ = self.events.send(event);
     }
 }
 
-/// The right to one attempt. Dropped without an outcome it counts as neither a
-/// success nor a failure.
+/// The permission to make one attempt. A permit that is dropped without an outcome
+/// counts as neither a success nor a failure.
 #[derive(Debug)]
-#[must_use = "a permit is a slot of the quota, spent"]
+#[must_use = "a permit is a spent quota token"]
 pub struct Permit {
-    mailbox: mpsc::UnboundedSender<SchedulerEvent>,
-    granted: Instant,
-    slot: Slot,
+    events: mpsc::UnboundedSender<SchedulerEvent>,
+    granted_at: Instant,
+    grant: Grant,
 }
 
 impl Permit {
-    /// How long it took to come.
+    /// Returns how long the request waited.
     #[must_use]
     pub fn waited(&self) -> Duration {
-        self.slot.waited
+        self.grant.waited
     }
 
-    /// How long it was predicted to take when its request came.
+    /// Returns the wait that was predicted at arrival.
     #[must_use]
     pub fn predicted(&self) -> Duration {
-        self.slot.predicted
+        self.grant.predicted
     }
 
-    /// Says what came of the attempt, so that rate and forecast can learn.
+    /// Reports the attempt's outcome, which adapts the rate and the predictions.
     pub fn finish(self, outcome: AttemptOutcome) {
-        let took = self.granted.elapsed();
-        let _ = self.mailbox.send(SchedulerEvent::Finish { outcome, took });
+        let took = self.granted_at.elapsed();
+        let _ = self.events.send(SchedulerEvent::Finish { outcome, took });
     }
 }
 
-/// What came of an attempt, as far as admission cares.
+/// The outcome of an attempt, as far as admission distinguishes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AttemptOutcome {
-    /// It reached AWS and was not throttled.
+    /// The attempt reached AWS and was not throttled.
     Answered,
-    /// AWS says that the quota is spent.
+    /// AWS throttled the attempt.
     Throttled,
 }
 
-/// Why there was no slot, and when to come back.
+/// A refusal: its reason, and when to retry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{reason}")]
 pub struct AdmissionRefused {
-    /// What was in the way.
+    /// The limit that was reached.
     pub reason: RefusalReason,
-    /// When a slot is likely; zero where coming back does not depend on time.
+    /// The delay after which a token is likely; zero where time does not help.
     pub retry_after: Duration,
 }
 
@@ -275,19 +278,19 @@ impl AdmissionRefused {
     }
 }
 
-/// What was in the way of a slot.
+/// The reason of a refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum RefusalReason {
-    /// The quota that all callers share would not have come round in time.
-    #[error("the shared quota would not come round in time")]
+    /// The wait for the quota that all callers share would be too long.
+    #[error("shared quota exhausted: predicted wait is too long")]
     Quota,
-    /// The caller's own ceiling, or the bound on its waiting requests.
-    #[error("the caller's own limit is reached")]
+    /// The caller's own rate limit, or the bound on its waiting requests, is reached.
+    #[error("caller quota exhausted: rate limit or maximum of waiting requests reached")]
     CallerQuota,
     /// The deadline leaves no time for any attempt.
-    #[error("the deadline leaves no time for an attempt")]
+    #[error("deadline too short for an attempt")]
     DeadlineTooShort,
-    /// The door is closed: the process is leaving.
-    #[error("the service is leaving")]
+    /// Admission is closed, because the process shuts down.
+    #[error("service is shutting down")]
     Closed,
 }

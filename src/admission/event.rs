@@ -1,4 +1,4 @@
-//! What a gate is told, and what it answers.
+//! The events of a scheduler, and its replies.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -6,49 +6,49 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::queue::{ArrivalKind, Ticket};
-use super::shared::News;
+use super::shared::StoreEvent;
 use super::{AdmissionRefused, AdmissionSettings, AdmissionState, AttemptOutcome};
 use crate::model::CallerId;
 use crate::model::Deadline;
 
-/// What happens to a gate.
+/// An event that a scheduler handles.
 #[derive(Debug)]
 pub(super) enum SchedulerEvent {
-    /// A request comes.
+    /// A request arrived.
     Arrive(Arrival),
-    /// A request is given up, wherever it stands.
+    /// A request was cancelled. The ticket is unset if it never entered the queue.
     Cancel(Arc<OnceLock<Ticket>>),
-    /// A slot was given to a request that was given up at that moment.
-    PutBack,
-    /// The quota that replicas share has something to say.
-    News(News),
-    /// An attempt came to something.
+    /// A request was cancelled while its grant was on the way, so its token is unused.
+    ReturnToken,
+    /// The state of the shared quota changed.
+    Store(StoreEvent),
+    /// An attempt ended.
     Finish {
         outcome: AttemptOutcome,
         took: Duration,
     },
-    /// Other settings.
+    /// The settings changed.
     Apply(Box<AdmissionSettings>),
-    /// The process is about to be gone: nobody is let in, nobody waits on.
+    /// The process shuts down: refuse waiting and new requests.
     Close,
-    /// Somebody wants to know how things stand.
-    Look(oneshot::Sender<AdmissionState>),
+    /// Report the current state.
+    ReadState(oneshot::Sender<AdmissionState>),
 }
 
-/// A request for a slot.
+/// A request for a permit.
 #[derive(Debug)]
 pub(super) struct Arrival {
-    /// What to give it up by, once it stands in line.
+    /// Set when the request enters the queue, to cancel it.
     pub(super) ticket: Arc<OnceLock<Ticket>>,
     pub(super) caller: CallerId,
-    pub(super) entry: ArrivalKind,
+    pub(super) kind: ArrivalKind,
     pub(super) deadline: Deadline,
-    pub(super) reply: oneshot::Sender<Result<Slot, AdmissionRefused>>,
+    pub(super) reply: oneshot::Sender<Result<Grant, AdmissionRefused>>,
 }
 
-/// A slot, how long it took to come, and how long it was predicted to.
+/// A quota token that is granted to a request.
 #[derive(Debug)]
-pub(super) struct Slot {
+pub(super) struct Grant {
     pub(super) waited: Duration,
     pub(super) predicted: Duration,
 }

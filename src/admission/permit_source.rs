@@ -1,15 +1,17 @@
-//! When the next slot is there: the bucket, at the configured rate times the
-//! adaptive factor; or, where replicas share the quota, what is reserved of it,
-//! and the bucket at a share of the rate only while the store does not answer.
+//! When the next quota token is available.
 //!
-//! Timers tick in milliseconds, and a bucket of one token that is reached late
-//! would lose the time between. So a slot that was awaited when it came due is
-//! taken as of then, by at most [`TICK`]: in any window there are never more than
-//! rate x (time + a tick) + burst.
+//! A single replica takes tokens from a local bucket at the configured rate times the
+//! adaptive factor. Replicas that share the quota reserve tokens in the store, and use
+//! the local bucket, at a share of the rate, only while the store is unavailable.
 //!
-//! An example: 24.5 slots a second, one is due at 40.8 ms and awaited. The task
-//! wakes at 41 ms and takes it as of 40.8; the next one is due at 81.6 ms, not
-//! at 81.8.
+//! Timers have a resolution of milliseconds, and a bucket of one token that is read
+//! late would lose the time in between. A token that was in demand when it became
+//! available therefore counts as taken at that instant, at most [`TICK`] ago. In any
+//! window there are at most rate x (time + a tick) + burst calls.
+//!
+//! For example, at 24.5 tokens a second one is due at 40.8 ms and in demand. The task
+//! wakes at 41 ms and takes it as of 40.8 ms, so the next one is due at 81.6 ms, not at
+//! 81.8 ms.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -19,48 +21,48 @@ use tokio::time::Instant;
 use super::adaptive::AdaptiveFactor;
 use super::local::LocalBucket;
 use super::queue::Availability;
-use super::shared::{News, SharedSlots, Work};
+use super::shared::{SharedReservations, StoreEvent, WaitingCallers};
 use super::{AdmissionSettings, AdmissionState, QuotaSettings};
 
-/// How late a timer may be at no loss.
+/// How late a timer may fire without the loss of a token.
 const TICK: Duration = Duration::from_millis(2);
 
-/// It never comes by itself: a slot that nobody has reserved.
+/// The wait for a token while none is reserved.
 const NEVER: Duration = Duration::from_secs(3600);
 
-/// The pace at which slots come.
+/// The source of the quota tokens that permits are granted for.
 pub(super) struct PermitSource {
     bucket: LocalBucket,
     factor: AdaptiveFactor,
     quota: QuotaSettings,
     adaptive: bool,
-    /// Since when somebody has been ready for a slot and there was none.
-    awaited: Option<Instant>,
-    /// Where replicas share the quota: what is reserved.
-    shared: Option<SharedSlots>,
+    /// Since when a request has been ready for a token while none was available.
+    demand_since: Option<Instant>,
+    /// The reservations, where replicas share the quota.
+    shared: Option<SharedReservations>,
 }
 
 impl PermitSource {
-    /// The pace that `settings` ask for, with an empty bucket.
-    pub(super) fn starting(
+    /// Returns a source with an empty bucket.
+    pub(super) fn new(
         now: Instant,
         settings: &AdmissionSettings,
-        shared: Option<SharedSlots>,
+        shared: Option<SharedReservations>,
     ) -> Self {
         let quota = settings.quota.clone();
-        let mut pace = Self {
+        let mut source = Self {
             bucket: LocalBucket::new(now, quota.spendable_per_second(), quota.burst),
             factor: AdaptiveFactor::new(now),
             quota,
             adaptive: settings.adaptive,
-            awaited: None,
+            demand_since: None,
             shared,
         };
-        pace.empty_bucket(now);
-        pace
+        source.empty_bucket(now);
+        source
     }
 
-    /// Goes by other settings; what the bucket holds is no more than before.
+    /// Uses `settings` from now on. The bucket gains no tokens.
     pub(super) fn apply(&mut self, now: Instant, settings: &AdmissionSettings) {
         if !settings.adaptive {
             self.factor = AdaptiveFactor::new(now);
@@ -70,47 +72,49 @@ impl PermitSource {
         self.bucket.set_burst(now, self.local_burst());
     }
 
-    /// News of the quota that replicas share; says whether this one is alone only
-    /// now, or no more, or at another share.
-    pub(super) fn hear(&mut self, news: News, now: Instant) -> bool {
+    /// Handles an event of the shared quota. Returns whether the replica became
+    /// isolated or shared, or its isolated share changed.
+    pub(super) fn on_event(&mut self, event: StoreEvent, now: Instant) -> bool {
         let Some(shared) = &mut self.shared else {
             return false;
         };
-        let turned = shared.hear(news, now);
+        let mode_changed = shared.on_event(event, now);
         if let (true, Some((factor, age))) = (self.adaptive, shared.factor()) {
             self.factor.set(factor, age, now);
         }
-        if turned {
+        if mode_changed {
             self.empty_bucket(now);
         }
-        turned
+        mode_changed
     }
 
-    /// Starts the bucket of this process anew, empty, at its share of the rate.
+    /// Replaces the local bucket by an empty one at the local share of the rate.
     fn empty_bucket(&mut self, now: Instant) {
         self.bucket = LocalBucket::new(now, self.local_rate(), self.local_burst());
-        self.awaited = None;
+        self.demand_since = None;
     }
 
-    /// What is reserved, as long as the store answers.
-    fn together(&self) -> Option<&SharedSlots> {
-        self.shared.as_ref().filter(|slots| slots.alone().is_none())
+    /// Returns the reservations while the store is available.
+    fn shared(&self) -> Option<&SharedReservations> {
+        let shared = self.shared.as_ref();
+        shared.filter(|shared| shared.isolated_share().is_none())
     }
 
-    fn together_mut(&mut self) -> Option<&mut SharedSlots> {
-        self.shared.as_mut().filter(|slots| slots.alone().is_none())
+    fn shared_mut(&mut self) -> Option<&mut SharedReservations> {
+        let shared = self.shared.as_mut();
+        shared.filter(|shared| shared.isolated_share().is_none())
     }
 
-    /// The rate that all replicas have together.
+    /// Returns the rate of all replicas together.
     fn rate(&self) -> f64 {
         self.quota.spendable_per_second() * self.factor.get()
     }
 
-    /// The share of it that this process has by itself.
+    /// Returns the share of the rate that the local bucket fills at.
     fn local_share(&self) -> f64 {
         self.shared
             .as_ref()
-            .and_then(SharedSlots::alone)
+            .and_then(SharedReservations::isolated_share)
             .unwrap_or(1.0)
     }
 
@@ -123,8 +127,8 @@ impl PermitSource {
         NonZeroU32::new(burst as u32).unwrap_or(NonZeroU32::MIN)
     }
 
-    /// An attempt was throttled.
-    pub(super) fn throttled(&mut self, now: Instant) {
+    /// Records that an attempt was throttled, and cuts the rate.
+    pub(super) fn record_throttle(&mut self, now: Instant) {
         if !self.adaptive {
             return;
         }
@@ -132,112 +136,117 @@ impl PermitSource {
         let before = self.factor.get();
         self.factor.record_throttle(now);
         let after = self.factor.get();
-        if let (true, Some(shared)) = (after < before, self.together()) {
-            shared.cut(after);
+        if let (true, Some(shared)) = (after < before, self.shared()) {
+            shared.cut_factor(after);
         }
     }
 
-    /// Brings the rate up to date.
-    pub(super) fn adapt(&mut self, now: Instant) {
+    /// Applies the current settings and factor to the rate.
+    pub(super) fn update_rate(&mut self, now: Instant) {
         self.factor.increase(now);
         if let Some(shared) = &self.shared {
-            shared.go_by(self.rate(), self.quota.burst, self.quota.max_wait);
+            shared.set_rate(self.rate(), self.quota.burst, self.quota.max_wait);
         }
         let rate = self.local_rate();
         if (rate - self.bucket.rate()).abs() > f64::EPSILON {
             self.bucket.set_rate(now, rate);
-            // The bucket cannot look back beyond a change of rate.
-            self.awaited = self.awaited.map(|_| now);
+            // The bucket cannot be read as of an instant before a change of rate.
+            self.demand_since = self.demand_since.map(|_| now);
         }
     }
 
-    /// When the rate is next due to change by itself.
-    pub(super) fn next_climb(&self) -> Option<Instant> {
+    /// Returns when the factor increases next.
+    pub(super) fn next_increase(&self) -> Option<Instant> {
         self.factor.next_increase()
     }
 
-    /// When the next slot can be taken: not after `now` where one is there.
-    pub(super) fn next_slot(&self, now: Instant) -> Instant {
-        if let Some(shared) = self.together() {
+    /// Returns when the next token can be taken: not after `now` where one is available.
+    pub(super) fn next_token_at(&self, now: Instant) -> Instant {
+        if let Some(shared) = self.shared() {
             return shared.due().unwrap_or(now + NEVER);
         }
         let earliest = now.checked_sub(TICK).unwrap_or(now);
-        let from = self.awaited.map_or(now, |awaited| awaited.max(earliest));
+        let from = self.demand_since.map_or(now, |since| since.max(earliest));
         self.bucket.next_at(from).min(self.bucket.next_at(now))
     }
 
-    /// Takes a slot, where one is there.
+    /// Takes a token, and returns whether one was available.
     pub(super) fn take(&mut self, now: Instant) -> bool {
-        if let Some(shared) = self.together_mut() {
+        if let Some(shared) = self.shared_mut() {
             return shared.take(now);
         }
-        let due = self.next_slot(now);
-        let taken_as_of = |at| self.bucket.take(at).is_ok().then_some(at);
-        // Rounded to nanoseconds a slot may come due a hair after it was.
+        let due = self.next_token_at(now);
+        let take_at = |at| self.bucket.take(at).is_ok().then_some(at);
+        // Rounding to nanoseconds may make the token available slightly after `due`.
         let taken = (due <= now)
-            .then(|| taken_as_of(due).or_else(|| taken_as_of(now)))
+            .then(|| take_at(due).or_else(|| take_at(now)))
             .flatten();
-        if self.awaited.is_some() {
-            self.awaited = Some(taken.unwrap_or(now));
+        if self.demand_since.is_some() {
+            self.demand_since = Some(taken.unwrap_or(now));
         }
         taken.is_some()
     }
 
-    /// A slot that was taken was of no use to anyone.
-    pub(super) fn put_back(&mut self, now: Instant) {
-        match self.together_mut() {
-            Some(shared) => shared.put_back(now),
+    /// Returns a token that was taken and not used.
+    pub(super) fn return_token(&mut self, now: Instant) {
+        match self.shared_mut() {
+            Some(shared) => shared.return_token(now),
             None => self.bucket.return_token(),
         }
     }
 
-    /// Some of `waiting` are ready for a slot, and there is none.
-    pub(super) fn is_awaited(&mut self, now: Instant, waiting: usize, work: impl FnOnce() -> Work) {
-        match self.together_mut() {
-            Some(shared) => shared.is_awaited(waiting, work),
+    /// Notes that some of `waiting` requests are ready for a token that is unavailable.
+    pub(super) fn request_tokens(
+        &mut self,
+        now: Instant,
+        waiting: usize,
+        callers: impl FnOnce() -> WaitingCallers,
+    ) {
+        match self.shared_mut() {
+            Some(shared) => shared.request(waiting, callers),
             None => {
-                self.awaited.get_or_insert(now);
+                self.demand_since.get_or_insert(now);
             }
         }
     }
 
-    /// Nobody is ready for a slot.
-    pub(super) fn is_not_awaited(&mut self, now: Instant) {
-        self.awaited = None;
-        if let Some(shared) = self.together_mut() {
-            shared.is_not_awaited(now);
+    /// Notes that no request is ready for a token.
+    pub(super) fn release_tokens(&mut self, now: Instant) {
+        self.demand_since = None;
+        if let Some(shared) = self.shared_mut() {
+            shared.release(now);
         }
     }
 
-    /// What slots there are, and what can be expected of those to come.
+    /// Returns the tokens that are available now, and the rate to expect.
     pub(super) fn availability(&self, now: Instant) -> Availability {
-        let rate = self.own_rate() * self.factor.expected(now) / self.factor.get();
-        let level = match self.together() {
+        let rate = self.replica_rate() * self.factor.expected(now) / self.factor.get();
+        let level = match self.shared() {
             Some(shared) => shared.level(now, self.rate(), self.quota.burst),
             None => self.bucket.level(now),
         };
         Availability { level, rate }
     }
 
-    /// The rate at which this process has slots now.
-    fn own_rate(&self) -> f64 {
-        match self.together() {
+    /// Returns the current rate of this replica.
+    fn replica_rate(&self) -> f64 {
+        match self.shared() {
             Some(shared) => self.rate() * shared.own_share(),
             None => self.bucket.rate(),
         }
     }
 
-    /// What a door at this pace looks like.
+    /// Returns the state for metrics and notes.
     pub(super) fn state(&self, now: Instant, waiting: usize, callers: usize) -> AdmissionState {
         let shared = self.shared.as_ref();
         AdmissionState {
             waiting,
             callers,
-            rate_per_second: self.own_rate(),
+            rate_per_second: self.replica_rate(),
             adaptive_factor: self.factor.get(),
             level: self.availability(now).level,
-            degraded: shared.is_some_and(|slots| slots.alone().is_some()),
-            replicas: shared.map_or(1, SharedSlots::replicas),
+            degraded: shared.is_some_and(|shared| shared.isolated_share().is_some()),
+            replicas: shared.map_or(1, SharedReservations::replicas),
         }
     }
 }

@@ -1,8 +1,9 @@
-//! The task that drives one operation's queue: `select` waits, `apply` decides.
+//! The task that schedules one operation's queue: `select` waits, `apply` decides.
 //!
-//! It owns the queue, the pace and the record of attempts, and is the only one to
-//! touch them, so none of them needs a lock. Everything that happens is an
-//! [`SchedulerEvent`]; after each, every slot that is there is given to whoever is first.
+//! The task is the only owner of the queue, the permit source and the attempt
+//! latencies, so they need no lock. Every input is a [`SchedulerEvent`]. After each
+//! event, every available quota token is granted to the request that is next at that
+//! moment (late binding), so cancelled requests cost no token.
 
 mod refusal;
 
@@ -13,162 +14,165 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::time::{DelayQueue, delay_queue};
 
-use super::event::{Arrival, SchedulerEvent, Slot};
+use super::event::{Arrival, Grant, SchedulerEvent};
 use super::latency::Latencies;
 use super::permit_source::PermitSource;
 use super::queue::{FairQueue, Prediction, QueueKey, Ticket};
-use super::shared::SharedSlots;
+use super::shared::SharedReservations;
 use super::{AdmissionRefused, AdmissionSettings, AttemptOutcome, RefusalReason};
 use crate::model::Deadline;
 
-/// The share of attempts that a typical one is as quick as.
+/// The percentile of attempt durations that must fit the deadline at arrival.
 const TYPICAL: f64 = 0.99;
 
-/// The share that a hopeful one is as quick as: a slot that leaves less than
-/// this would most likely be wasted.
-const HOPEFUL: f64 = 0.5;
+/// The percentile that must fit the deadline at dispatch: a token for less time would
+/// most likely be wasted.
+const MEDIAN: f64 = 0.5;
 
-/// No attempt at AWS is quicker: its way there and back takes longer.
-const LEAST_ATTEMPT: Duration = Duration::from_millis(10);
+/// No attempt is shorter, because of the round trip to AWS.
+const MIN_ATTEMPT: Duration = Duration::from_millis(10);
 
-/// How long after a caller joins the others' lines are looked over: callers come
-/// in crowds, and one look is enough for all of them.
-const REVIEW_AFTER: Duration = Duration::from_millis(20);
+/// The delay before overtaken requests are refused after a change. Callers often join
+/// together, and one check covers all of them.
+const SHED_DELAY: Duration = Duration::from_millis(20);
 
-/// How long it sleeps where there is nothing to wake for.
-const LONG: Duration = Duration::from_secs(3600);
+/// How long the task sleeps when no timer is due.
+const IDLE_SLEEP: Duration = Duration::from_secs(3600);
 
-/// Whoever waits, and until when a slot is of use.
+/// A waiting request, and its bounds.
 #[derive(Debug)]
 struct Pending {
-    reply: oneshot::Sender<Result<Slot, AdmissionRefused>>,
+    reply: oneshot::Sender<Result<Grant, AdmissionRefused>>,
     arrived: Instant,
     predicted: Duration,
-    /// The longest wait, as it was configured when the request came.
+    /// The end of `max_wait`, as configured when the request arrived.
     waits_until: Instant,
     deadline: Deadline,
-    expiry: delay_queue::Key,
+    timeout: delay_queue::Key,
 }
 
 /// Why the task woke.
 enum Woken {
-    SchedulerEvent(SchedulerEvent),
-    Expired(Ticket),
-    Slot,
+    Event(SchedulerEvent),
+    TimedOut(Ticket),
+    Timer,
 }
 
-/// Everything there is to one operation's admission.
+/// The state of one operation's admission.
 pub(super) struct Scheduler {
     max_wait: Duration,
     queue: FairQueue<Pending>,
-    expiries: DelayQueue<Ticket>,
-    pace: PermitSource,
+    timeouts: DelayQueue<Ticket>,
+    permits: PermitSource,
     latencies: Latencies,
-    /// When to look for those who were overtaken since they were let in.
-    review_at: Option<Instant>,
-    /// Whether the process is about to be gone.
+    /// When to refuse overtaken requests.
+    shed_at: Option<Instant>,
+    /// Whether the process shuts down.
     closed: bool,
 }
 
 impl Scheduler {
     pub(super) fn new(
         settings: AdmissionSettings,
-        shared: Option<SharedSlots>,
+        shared: Option<SharedReservations>,
         now: Instant,
     ) -> Self {
         Self {
             max_wait: settings.quota.max_wait,
-            pace: PermitSource::starting(now, &settings, shared),
+            permits: PermitSource::new(now, &settings, shared),
             queue: FairQueue::new(settings.callers),
-            expiries: DelayQueue::new(),
+            timeouts: DelayQueue::new(),
             latencies: Latencies::new(now),
-            review_at: None,
+            shed_at: None,
             closed: false,
         }
     }
 
-    /// Runs until nobody is left who could send an event.
-    pub(super) async fn drive(mut self, mut events: mpsc::UnboundedReceiver<SchedulerEvent>) {
+    /// Runs until all senders of events are dropped.
+    pub(super) async fn run(mut self, mut events: mpsc::UnboundedReceiver<SchedulerEvent>) {
         while let Some(woken) = self.select(&mut events).await {
             self.apply(woken, Instant::now());
         }
     }
 
-    /// Waits for something to do; `None` once there can be nothing more.
+    /// Waits for an event or a timer. Returns `None` once no more events can come.
     async fn select(
         &mut self,
         events: &mut mpsc::UnboundedReceiver<SchedulerEvent>,
     ) -> Option<Woken> {
         let now = Instant::now();
-        let wake = self.next_wake(now).unwrap_or(now + LONG);
+        let wake = self.next_wake(now).unwrap_or(now + IDLE_SLEEP);
         tokio::select! {
             biased;
-            event = events.recv() => event.map(Woken::SchedulerEvent),
-            Some(expired) = self.expiries.next() => Some(Woken::Expired(expired.into_inner())),
-            () = sleep_until(wake) => Some(Woken::Slot),
+            event = events.recv() => event.map(Woken::Event),
+            Some(timed_out) = self.timeouts.next() => Some(Woken::TimedOut(timed_out.into_inner())),
+            () = sleep_until(wake) => Some(Woken::Timer),
         }
     }
 
-    /// When there is something to do though nothing happens.
+    /// Returns when the next timer is due while requests wait.
     fn next_wake(&mut self, now: Instant) -> Option<Instant> {
-        let slot = self.queue.ready_at(now)?.max(self.pace.next_slot(now));
-        let sooner = self.pace.next_climb().into_iter().chain(self.review_at);
-        Some(sooner.fold(slot, Instant::min))
+        let token = self
+            .queue
+            .ready_at(now)?
+            .max(self.permits.next_token_at(now));
+        let timers = self.permits.next_increase().into_iter().chain(self.shed_at);
+        Some(timers.fold(token, Instant::min))
     }
 
     fn apply(&mut self, woken: Woken, now: Instant) {
-        self.pace.adapt(now);
+        self.permits.update_rate(now);
         match woken {
-            Woken::SchedulerEvent(event) => self.happen(event, now),
-            Woken::Expired(ticket) => self.expire(ticket, now),
-            Woken::Slot => {}
+            Woken::Event(event) => self.on_event(event, now),
+            Woken::TimedOut(ticket) => self.time_out(ticket, now),
+            Woken::Timer => {}
         }
-        self.pace.adapt(now);
-        self.give_slots(now);
-        if self.review_at.is_some_and(|due| due <= now) {
-            self.review(now);
+        self.permits.update_rate(now);
+        self.grant_tokens(now);
+        if self.shed_at.is_some_and(|due| due <= now) {
+            self.shed_overtaken(now);
         }
     }
 
-    fn happen(&mut self, event: SchedulerEvent, now: Instant) {
+    fn on_event(&mut self, event: SchedulerEvent, now: Instant) {
         match event {
             SchedulerEvent::Arrive(arrival) => self.arrive(arrival, now),
             SchedulerEvent::Cancel(ticket) => {
                 if let Some(ticket) = ticket.get() {
-                    self.take_out(*ticket);
+                    self.remove(*ticket);
                 }
             }
-            SchedulerEvent::PutBack => self.pace.put_back(now),
-            SchedulerEvent::News(news) => {
-                if self.pace.hear(news, now) {
-                    self.review_soon(now);
+            SchedulerEvent::ReturnToken => self.permits.return_token(now),
+            SchedulerEvent::Store(event) => {
+                if self.permits.on_event(event, now) {
+                    self.shed_soon(now);
                 }
             }
             SchedulerEvent::Finish { outcome, took } => match outcome {
                 AttemptOutcome::Answered => self.latencies.record(now, took),
-                // A throttled attempt ends early: it says nothing of the others.
+                // A throttled attempt ends early and does not count as a duration.
                 AttemptOutcome::Throttled => {
-                    self.pace.throttled(now);
-                    self.review_soon(now);
+                    self.permits.record_throttle(now);
+                    self.shed_soon(now);
                 }
             },
             SchedulerEvent::Apply(settings) => {
                 self.max_wait = settings.quota.max_wait;
-                self.pace.apply(now, &settings);
+                self.permits.apply(now, &settings);
                 self.queue.apply(settings.callers, now);
-                self.review_soon(now);
+                self.shed_soon(now);
             }
             SchedulerEvent::Close => self.close(),
-            SchedulerEvent::Look(reply) => {
+            SchedulerEvent::ReadState(reply) => {
                 let (waiting, callers) = (self.queue.len(), self.queue.callers());
-                let _ = reply.send(self.pace.state(now, waiting, callers));
+                let _ = reply.send(self.permits.state(now, waiting, callers));
             }
         }
     }
 
     fn arrive(&mut self, arrival: Arrival, now: Instant) {
         let deadline = arrival.deadline;
-        if let Some(reason) = self.turned_away(deadline, now) {
+        if let Some(reason) = self.rejection(deadline, now) {
             let retry_after = Duration::ZERO;
             let _ = arrival.reply.send(Err(AdmissionRefused {
                 reason,
@@ -176,119 +180,117 @@ impl Scheduler {
             }));
             return;
         }
-        let line = self
+        let key = self
             .queue
-            .record_arrival(&arrival.caller, arrival.entry, now);
-        let availability = self.pace.availability(now);
-        let prediction = self.queue.predict(line, arrival.entry, availability, now);
-        let room = self.room(deadline, TYPICAL, now);
-        if prediction.wait > room && !prediction.wait.is_zero() {
-            let refused = self.refusal(line, prediction, room, now);
+            .record_arrival(&arrival.caller, arrival.kind, now);
+        let availability = self.permits.availability(now);
+        let prediction = self.queue.predict(key, arrival.kind, availability, now);
+        let time_left = self.time_left(deadline, TYPICAL, now);
+        if prediction.wait > time_left && !prediction.wait.is_zero() {
+            let refused = self.refusal(key, prediction, time_left, now);
             let _ = arrival.reply.send(Err(refused));
             return;
         }
-        self.enter(line, prediction, arrival, now);
+        self.enqueue(key, prediction, arrival, now);
     }
 
-    /// Puts a request into its line.
-    fn enter(&mut self, line: QueueKey, prediction: Prediction, arrival: Arrival, now: Instant) {
+    /// Enters a request into the queue `key`, or refuses it where a queue is full.
+    fn enqueue(&mut self, key: QueueKey, prediction: Prediction, arrival: Arrival, now: Instant) {
         let Arrival {
-            ticket: told,
-            entry,
+            ticket: entered,
+            kind,
             deadline,
             reply,
             ..
         } = arrival;
-        let useful = self.room(deadline, HOPEFUL, now);
-        let vacancy = match self.queue.vacant_position(line) {
-            Ok(vacancy) => vacancy,
+        let useful_for = self.time_left(deadline, MEDIAN, now);
+        let position = match self.queue.vacant_position(key) {
+            Ok(position) => position,
             Err(full) => {
-                let room = self.room(deadline, TYPICAL, now);
+                let time_left = self.time_left(deadline, TYPICAL, now);
                 let cause = full.cause();
-                let prediction = Prediction {
-                    cause,
-                    ..prediction
-                };
-                let refused = self.refusal(line, prediction, room, now);
+                let wait = prediction.wait;
+                let refused = self.refusal(key, Prediction { wait, cause }, time_left, now);
                 let _ = reply.send(Err(refused));
                 return;
             }
         };
-        let ticket = vacancy.push(entry, |ticket| Pending {
+        let ticket = position.push(kind, |ticket| Pending {
             reply,
             arrived: now,
             predicted: prediction.wait,
             waits_until: now + self.max_wait,
             deadline,
-            expiry: self.expiries.insert_at(ticket, now + useful),
+            timeout: self.timeouts.insert_at(ticket, now + useful_for),
         });
-        // Nobody else sets it, and this once.
-        let _ = told.set(ticket);
-        if self.queue.caller_len(line) == 1 {
-            self.review_soon(now);
+        // A request enters once, so the ticket is not set yet.
+        let _ = entered.set(ticket);
+        if self.queue.caller_len(key) == 1 {
+            self.shed_soon(now);
         }
     }
 
-    /// Why a request is not even looked at: it takes no part in any forecast.
-    fn turned_away(&self, deadline: Deadline, now: Instant) -> Option<RefusalReason> {
+    /// Returns the reason to refuse a request without a prediction.
+    fn rejection(&self, deadline: Deadline, now: Instant) -> Option<RefusalReason> {
         if self.closed {
             Some(RefusalReason::Closed)
-        } else if deadline.left(now) < LEAST_ATTEMPT {
+        } else if deadline.left(now) < MIN_ATTEMPT {
             Some(RefusalReason::DeadlineTooShort)
         } else {
             None
         }
     }
 
-    /// How long a request may wait so that an attempt still fits its deadline.
-    fn room(&mut self, deadline: Deadline, attempt: f64, now: Instant) -> Duration {
-        let attempt = self.latencies.percentile(now, attempt);
-        let fits = deadline.left(now).saturating_sub(attempt);
-        fits.min(self.max_wait)
+    /// Returns how long a request may wait so that an attempt of the `percentile`
+    /// duration still fits its deadline.
+    fn time_left(&mut self, deadline: Deadline, percentile: f64, now: Instant) -> Duration {
+        let attempt = self.latencies.percentile(now, percentile);
+        let left = deadline.left(now).saturating_sub(attempt);
+        left.min(self.max_wait)
     }
 
-    fn take_out(&mut self, ticket: Ticket) -> Option<(QueueKey, Pending)> {
-        let (line, waiter) = self.queue.remove(ticket)?;
-        self.expiries.remove(&waiter.expiry);
-        Some((line, waiter))
+    fn remove(&mut self, ticket: Ticket) -> Option<(QueueKey, Pending)> {
+        let (key, pending) = self.queue.remove(ticket)?;
+        self.timeouts.remove(&pending.timeout);
+        Some((key, pending))
     }
 
-    /// Gives every slot that is there to whoever is first and can use it.
-    fn give_slots(&mut self, now: Instant) {
-        while self.pace.next_slot(now) <= now {
-            let hopeful = self.latencies.percentile(now, HOPEFUL);
-            let Some((ticket, waiter)) = self.queue.peek(now) else {
+    /// Grants every available token to the next request that can use it.
+    fn grant_tokens(&mut self, now: Instant) {
+        while self.permits.next_token_at(now) <= now {
+            let attempt = self.latencies.percentile(now, MEDIAN);
+            let Some((ticket, pending)) = self.queue.peek(now) else {
                 break;
             };
-            let too_late = waiter.arrived < now && waiter.deadline.left(now) < hopeful;
-            if waiter.reply.is_closed() {
-                self.take_out(ticket);
+            let too_late = pending.arrived < now && pending.deadline.left(now) < attempt;
+            if pending.reply.is_closed() {
+                self.remove(ticket);
             } else if too_late {
-                if let Some((line, waiter)) = self.take_out(ticket) {
-                    self.refuse_late(line, waiter, now);
+                if let Some((key, pending)) = self.remove(ticket) {
+                    self.refuse_queued(key, pending, now);
                 }
-            } else if !self.pace.take(now) || !self.give_one(now) {
+            } else if !self.permits.take(now) || !self.grant_one(now) {
                 break;
             }
         }
         if self.queue.ready_at(now) == Some(now) {
             let waiting = self.queue.len();
-            self.pace
-                .is_awaited(now, waiting, || self.queue.waiting_callers().collect());
+            let callers = || self.queue.waiting_callers().collect();
+            self.permits.request_tokens(now, waiting, callers);
         } else {
-            self.pace.is_not_awaited(now);
+            self.permits.release_tokens(now);
         }
     }
 
-    fn give_one(&mut self, now: Instant) -> bool {
-        let Some(waiter) = self.queue.pop(now) else {
+    fn grant_one(&mut self, now: Instant) -> bool {
+        let Some(pending) = self.queue.pop(now) else {
             return false;
         };
-        self.expiries.remove(&waiter.expiry);
-        let waited = now - waiter.arrived;
-        let predicted = waiter.predicted;
-        if waiter.reply.send(Ok(Slot { waited, predicted })).is_err() {
-            self.pace.put_back(now);
+        self.timeouts.remove(&pending.timeout);
+        let waited = now - pending.arrived;
+        let predicted = pending.predicted;
+        if pending.reply.send(Ok(Grant { waited, predicted })).is_err() {
+            self.permits.return_token(now);
         }
         true
     }

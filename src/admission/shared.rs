@@ -1,43 +1,41 @@
-//! The quota that replicas share: slots are reserved in the store.
+//! The quota that replicas share: quota tokens are reserved in the store.
 //!
-//! It owns what a replica has reserved and what it believes of the others; the
-//! bucket itself is one hash in the store, and one script there decides, on the
-//! store's clock. It knows nothing of callers' requests: the gate says how many
-//! calls it could use now.
+//! This module owns a replica's reservations and its view of the other replicas. The
+//! bucket is one hash in the store, and one script there decides on the store's clock.
+//! The scheduler only reports how many tokens it could use now.
 //!
-//! # The terms
+//! # Terms
 //!
-//! - A *reservation* is a slot that will come at a known time. A replica has one
-//!   at most; whoever is first when it comes is given it, and if nobody is left
-//!   it is *refunded*.
-//! - The *weight* of a replica is that of the callers that wait there; one that
-//!   waits on `k` replicas counts `1/k` on each. Replicas take turns by weight, so
-//!   that callers get the same share wherever a balancer pins them.
-//! - *Alone*: the store does not answer. The replica goes on by itself at rate /
-//!   (replicas last seen) for [`SEEN_FOR`], then at rate / (most replicas
-//!   allowed). Never open, never closed.
+//! - A *reservation* is a number of tokens that become available at a known time. A
+//!   replica has at most one. When its time comes, the tokens go to the requests that
+//!   are next at that moment; unused tokens are *refunded*.
+//! - The *weight* of a replica is that of the callers that wait there. A caller that
+//!   waits on `k` replicas counts `1/k` on each. Replicas take turns by weight, so that
+//!   a caller gets the same share whichever replicas a load balancer assigns to it.
+//! - *Isolated*: the store is unavailable. The replica uses a local bucket at rate /
+//!   (replicas last seen) for [`REPLICA_COUNT_TTL`], then at rate / (most replicas
+//!   allowed). It never admits without limit, and never refuses everything.
 //!
-//! # An example
+//! For example, 3 replicas share 24.5 calls a second. Eight callers wait on A, one on B
+//! and one on C. A's tokens are 51 ms apart, B's and C's 408 ms. When B's caller
+//! leaves, it stops counting after 100 ms, and A's tokens are 46 ms apart. When the
+//! store fails, each replica continues within 100 ms at 8.2 calls a second, from an
+//! empty bucket. When the store is back and empty, the shared bucket is empty too, so
+//! no replica gets a second burst.
 //!
-//! 24.5 calls a second, 3 replicas; on A wait eight callers, on B and C one each.
-//! A's slots come 51 ms apart, B's and C's 408 ms apart. B's caller leaves: 100 ms
-//! later it counts no more, and A's slots come 46 ms apart. The store dies: within
-//! 100 ms each replica goes on at 8.2 calls a second, from an empty bucket. It is
-//! back and empty: so is the bucket, and nobody gets a second burst.
+//! # Bounds
 //!
-//! # The bound
-//!
-//! Together at most rate x time + depth, where the depth is the burst and 10 ms of
-//! the rate, plus one reservation for each replica, used late. A failover loses
-//! what was not replicated: at most one reservation for each replica more. Cut off
-//! from the store, `p` of `n` replicas add `p/n` of the rate for [`SEEN_FOR`], then
-//! `p` / `max_replicas`.
+//! Together the replicas make at most rate x time + depth calls, where the depth is the
+//! burst and 10 ms of the rate, plus one reservation for each replica, if used late. A
+//! failover loses unreplicated writes: at most one more reservation for each replica.
+//! When `p` of `n` replicas are cut off from the store, they add `p/n` of the rate for
+//! [`REPLICA_COUNT_TTL`], then `p` / `max_replicas`.
 
 mod reservation;
 mod reserver;
-mod standing;
 #[cfg(test)]
 mod tests;
+mod waiting_callers;
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -46,20 +44,20 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use self::reserver::Reserver;
-pub(super) use self::standing::Work;
+pub(super) use self::waiting_callers::WaitingCallers;
 use super::event::SchedulerEvent;
 use crate::store::Store;
 
-/// How long the count of replicas that were last seen is believed.
-pub const SEEN_FOR: Duration = Duration::from_secs(30);
+/// How long an isolated replica relies on the number of replicas last seen.
+const REPLICA_COUNT_TTL: Duration = Duration::from_secs(30);
 
-/// How much of a second's calls is reserved at once, where that is more than one.
-const AT_ONCE: f64 = 0.01;
+/// How many seconds' worth of tokens are reserved at once, if more than one token.
+const BATCH_SECONDS: f64 = 0.01;
 
-/// The quota of one operation, as all replicas know it.
+/// The quota of one operation that all replicas share.
 #[derive(Clone, Debug)]
 pub struct SharedQuota {
-    /// Where it is kept.
+    /// The store of the quota.
     pub store: Store,
     /// Its name there: the region and the operation, as in `us-east-1:create`.
     pub name: String,
@@ -67,196 +65,198 @@ pub struct SharedQuota {
     pub max_replicas: NonZeroU32,
 }
 
-/// What a replica wants of the quota.
+/// The demand of one replica.
 #[derive(Clone, Debug, Default)]
 struct Demand {
-    /// Counts the times that a reservation was asked for.
-    asked: u64,
-    /// How many calls could be used by one.
+    /// Counts the reservations that were requested.
+    requests: u64,
+    /// How many tokens the latest request is for.
     calls: u32,
-    /// Counts the calls that were reserved in vain.
-    in_vain: u64,
-    /// Counts the cuts of the factor, to what the last one cut it.
+    /// Counts the reserved tokens that were not used.
+    unused: u64,
+    /// Counts the cuts of the adaptive factor.
     cuts: u64,
+    /// The factor after the latest cut.
     factor: f64,
     rate: f64,
     burst: u32,
     max_wait: Duration,
-    work: Work,
+    callers: WaitingCallers,
 }
 
-/// What a gate is told of the quota.
+/// A change of the shared quota that a scheduler receives.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum News {
-    /// So many slots will come, at once.
-    Slots { calls: u32, at: Instant },
-    /// The store answers.
-    Together(Outlook),
-    /// It does not; this is the share of the rate to go on at.
-    Alone { share: f64 },
+pub(super) enum StoreEvent {
+    /// `calls` tokens are reserved, and become available together.
+    Reserved { calls: u32, at: Instant },
+    /// The store replied.
+    Available(SharedState),
+    /// The store is unavailable. `share` is the share of the rate to use.
+    Isolated { share: f64 },
 }
 
-/// What is known of the bucket and of the other replicas.
+/// The state of the shared bucket and of the other replicas.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) struct Outlook {
-    /// The weight of the callers that wait elsewhere.
-    pub(super) others: f64,
-    /// The weight of those that wait here.
-    pub(super) own: f64,
-    /// Calls that could leave at once, below zero where some are owed.
+pub(super) struct SharedState {
+    /// The weight of the callers that wait on other replicas.
+    pub(super) others_weight: f64,
+    /// The weight of the callers that wait here.
+    pub(super) own_weight: f64,
+    /// Tokens available now, below zero where some are owed.
     pub(super) level: f64,
     /// The adaptive factor, and how long ago it was cut to that.
     pub(super) factor: Option<(f64, Duration)>,
-    /// Replicas that are there, this one too.
+    /// Replicas that are present, including this one.
     pub(super) replicas: u32,
 }
 
-/// What a replica has reserved, and where it stands.
-pub(super) struct SharedSlots {
+/// The reservations of one replica.
+pub(super) struct SharedReservations {
     demand: watch::Sender<Demand>,
-    alone: Option<f64>,
-    outlook: Outlook,
-    told_at: Instant,
-    in_hand: u32,
+    isolated_share: Option<f64>,
+    state: SharedState,
+    updated_at: Instant,
+    /// Reserved tokens that were not taken yet.
+    reserved: u32,
     due: Instant,
-    asking: bool,
+    requested: bool,
 }
 
-impl SharedSlots {
-    /// Starts to reserve; the news go to `gate`. Until the first of them the
-    /// replica is alone, at its smallest share.
+impl SharedReservations {
+    /// Starts the task that reserves tokens and sends events to `scheduler`. Until the
+    /// store replies, the replica is isolated, with its smallest share.
     pub(super) fn open(
         quota: SharedQuota,
-        gate: mpsc::WeakUnboundedSender<SchedulerEvent>,
+        scheduler: mpsc::WeakUnboundedSender<SchedulerEvent>,
         now: Instant,
     ) -> Self {
         let share = 1.0 / f64::from(quota.max_replicas.get());
-        let (demand, wanted) = watch::channel(Demand::default());
-        tokio::spawn(Reserver::new(quota, wanted, gate).run());
+        let (demand, receiver) = watch::channel(Demand::default());
+        tokio::spawn(Reserver::new(quota, receiver, scheduler).run());
         Self {
             demand,
-            alone: Some(share),
-            outlook: Outlook::default(),
-            told_at: now,
-            in_hand: 0,
+            isolated_share: Some(share),
+            state: SharedState::default(),
+            updated_at: now,
+            reserved: 0,
             due: now,
-            asking: false,
+            requested: false,
         }
     }
 
-    /// The share of the rate to go on at where the store does not answer.
-    pub(super) fn alone(&self) -> Option<f64> {
-        self.alone
+    /// Returns the share of the rate to use while the store is unavailable.
+    pub(super) fn isolated_share(&self) -> Option<f64> {
+        self.isolated_share
     }
 
-    /// How many replicas there are, as far as is known.
+    /// Returns how many replicas there are, as last reported.
     pub(super) fn replicas(&self) -> u32 {
-        self.outlook.replicas
+        self.state.replicas
     }
 
-    /// Takes note, and says whether it is alone only now, or no more, or at another
-    /// share.
-    pub(super) fn hear(&mut self, news: News, now: Instant) -> bool {
-        let before = self.alone;
-        match news {
-            News::Slots { calls, at } => {
-                self.in_hand += calls;
+    /// Handles an event, and returns whether the isolated share changed.
+    pub(super) fn on_event(&mut self, event: StoreEvent, now: Instant) -> bool {
+        let before = self.isolated_share;
+        match event {
+            StoreEvent::Reserved { calls, at } => {
+                self.reserved += calls;
                 self.due = at;
-                self.asking = false;
+                self.requested = false;
             }
-            News::Together(outlook) => {
-                if self.alone.take().is_some() {
-                    self.asking = false;
+            StoreEvent::Available(state) => {
+                if self.isolated_share.take().is_some() {
+                    self.requested = false;
                 }
-                self.outlook = outlook;
-                self.told_at = now;
+                self.state = state;
+                self.updated_at = now;
             }
-            News::Alone { share } => {
-                self.alone = Some(share);
-                self.in_hand = 0;
-                self.asking = false;
+            StoreEvent::Isolated { share } => {
+                self.isolated_share = Some(share);
+                self.reserved = 0;
+                self.requested = false;
             }
         }
-        before != self.alone
+        before != self.isolated_share
     }
 
-    /// The factor that the store has, and how long ago it was cut.
+    /// Returns the factor in the store, and how long ago it was cut.
     pub(super) fn factor(&self) -> Option<(f64, Duration)> {
-        self.outlook.factor
+        self.state.factor
     }
 
-    /// When the slot comes that is reserved; `None`: none is.
+    /// Returns when the reserved tokens become available, if there are any.
     pub(super) fn due(&self) -> Option<Instant> {
-        (self.in_hand > 0).then_some(self.due)
+        (self.reserved > 0).then_some(self.due)
     }
 
-    /// Takes a slot that has come.
+    /// Takes a token, and returns whether one was available.
     pub(super) fn take(&mut self, now: Instant) -> bool {
-        let there = self.in_hand > 0 && self.due <= now;
-        self.in_hand -= u32::from(there);
-        there
+        let available = self.reserved > 0 && self.due <= now;
+        self.reserved -= u32::from(available);
+        available
     }
 
-    /// A slot that was taken was of no use.
-    pub(super) fn put_back(&mut self, now: Instant) {
-        self.in_hand += 1;
+    /// Returns a token that was taken and not used.
+    pub(super) fn return_token(&mut self, now: Instant) {
+        self.reserved += 1;
         self.due = self.due.min(now);
     }
 
-    /// Keeps the reserver up to date with the rate; it asks no more for that.
-    pub(super) fn go_by(&self, rate: f64, burst: NonZeroU32, max_wait: Duration) {
+    /// Sets the rate of future reservations, without requesting one.
+    pub(super) fn set_rate(&self, rate: f64, burst: NonZeroU32, max_wait: Duration) {
         self.demand.send_if_modified(|demand| {
             (demand.rate, demand.burst, demand.max_wait) = (rate, burst.get(), max_wait);
             false
         });
     }
 
-    /// The factor was cut to this.
-    pub(super) fn cut(&self, factor: f64) {
+    /// Reports that the factor was cut to `factor`.
+    pub(super) fn cut_factor(&self, factor: f64) {
         self.demand.send_modify(|demand| {
             demand.cuts += 1;
             demand.factor = factor;
         });
     }
 
-    /// Somebody is ready for a slot: reserves, where nothing is reserved.
-    pub(super) fn is_awaited(&mut self, waiting: usize, work: impl FnOnce() -> Work) {
-        if self.in_hand > 0 || self.asking {
+    /// Requests a reservation, unless one is held or requested already.
+    pub(super) fn request(&mut self, waiting: usize, callers: impl FnOnce() -> WaitingCallers) {
+        if self.reserved > 0 || self.requested {
             return;
         }
-        self.asking = true;
+        self.requested = true;
         let own = self.own_share();
         self.demand.send_modify(|demand| {
-            let some = (demand.rate * own * AT_ONCE).ceil() as u32;
+            let batch = (demand.rate * own * BATCH_SECONDS).ceil() as u32;
             let waiting = u32::try_from(waiting).unwrap_or(u32::MAX);
-            demand.calls = some.min(waiting).clamp(1, demand.burst.max(1));
-            demand.asked += 1;
-            demand.work = work();
+            demand.calls = batch.min(waiting).clamp(1, demand.burst.max(1));
+            demand.requests += 1;
+            demand.callers = callers();
         });
     }
 
-    /// Nobody is: what has come is refunded.
-    pub(super) fn is_not_awaited(&mut self, now: Instant) {
-        if self.in_hand > 0 && self.due <= now {
-            let in_vain = u64::from(std::mem::take(&mut self.in_hand));
-            self.demand.send_modify(|demand| demand.in_vain += in_vain);
+    /// Refunds available tokens, because no request can use them.
+    pub(super) fn release(&mut self, now: Instant) {
+        if self.reserved > 0 && self.due <= now {
+            let unused = u64::from(std::mem::take(&mut self.reserved));
+            self.demand.send_modify(|demand| demand.unused += unused);
         }
     }
 
-    /// The share of the quota that the callers here can expect.
+    /// Returns the share of the quota that the callers here can expect.
     pub(super) fn own_share(&self) -> f64 {
-        let own = self.outlook.own.max(1.0);
-        own / (own + self.outlook.others)
+        let own = self.state.own_weight.max(1.0);
+        own / (own + self.state.others_weight)
     }
 
-    /// Calls that could leave at once from here.
+    /// Returns how many tokens this replica could use at once now.
     pub(super) fn level(&self, now: Instant, rate: f64, burst: NonZeroU32) -> f64 {
-        let come = if self.due <= now { self.in_hand } else { 0 };
-        if self.asking || self.outlook.others > 0.0 {
-            return f64::from(come);
+        let available = if self.due <= now { self.reserved } else { 0 };
+        let available = f64::from(available);
+        if self.requested || self.state.others_weight > 0.0 {
+            return available;
         }
-        let refilled = rate * now.saturating_duration_since(self.told_at).as_secs_f64();
-        let level = self.outlook.level + refilled + f64::from(come);
+        let elapsed = now.saturating_duration_since(self.updated_at);
+        let level = self.state.level + rate * elapsed.as_secs_f64() + available;
         level.clamp(0.0, f64::from(burst.get()))
     }
 }

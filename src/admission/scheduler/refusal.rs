@@ -1,78 +1,78 @@
-//! How a gate turns requests away after they were let in: overtaken, expired, or
-//! because the process leaves; and what it tells them.
+//! Refusals: their reason and retry delay, and the requests that are refused after
+//! they were queued, because they are overtaken, timed out, or the process shuts down.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{HOPEFUL, Pending, REVIEW_AFTER, Scheduler};
+use super::{MEDIAN, Pending, SHED_DELAY, Scheduler};
 use crate::admission::queue::{ArrivalKind, Cause, Prediction, QueueKey, Ticket};
 use crate::admission::{AdmissionRefused, RefusalReason};
 
 impl Scheduler {
-    /// Refuses who has been overtaken, rather than when their time is over.
-    pub(super) fn review(&mut self, now: Instant) {
-        self.review_at = None;
-        let availability = self.pace.availability(now);
-        let hopeful = self.latencies.percentile(now, HOPEFUL);
-        let latest = |waiter: &Pending| {
-            let useful = waiter.deadline.left(now).saturating_sub(hopeful);
-            (now + useful).min(waiter.waits_until)
+    /// Refuses overtaken requests now instead of when they time out.
+    pub(super) fn shed_overtaken(&mut self, now: Instant) {
+        self.shed_at = None;
+        let availability = self.permits.availability(now);
+        let attempt = self.latencies.percentile(now, MEDIAN);
+        let latest = |pending: &Pending| {
+            let useful_for = pending.deadline.left(now).saturating_sub(attempt);
+            (now + useful_for).min(pending.waits_until)
         };
         for ticket in self.queue.overtaken(availability, now, latest) {
-            if let Some((line, waiter)) = self.take_out(ticket) {
-                self.refuse_late(line, waiter, now);
+            if let Some((key, pending)) = self.remove(ticket) {
+                self.refuse_queued(key, pending, now);
             }
         }
     }
 
-    pub(super) fn review_soon(&mut self, now: Instant) {
-        self.review_at.get_or_insert(now + REVIEW_AFTER);
+    pub(super) fn shed_soon(&mut self, now: Instant) {
+        self.shed_at.get_or_insert(now + SHED_DELAY);
     }
 
-    /// Turns away whoever waits, and whoever comes from now on.
+    /// Refuses all waiting requests, and new ones from now on.
     pub(super) fn close(&mut self) {
         self.closed = true;
         let waiting: Vec<Ticket> = self.queue.tickets().collect();
         for ticket in waiting {
-            if let Some((_, waiter)) = self.take_out(ticket) {
-                let _ = waiter.reply.send(Err(AdmissionRefused::closed()));
+            if let Some((_, pending)) = self.remove(ticket) {
+                let _ = pending.reply.send(Err(AdmissionRefused::closed()));
             }
         }
     }
 
-    /// The expiry of `ticket` has come, and is gone.
-    pub(super) fn expire(&mut self, ticket: Ticket, now: Instant) {
-        if let Some((line, waiter)) = self.queue.remove(ticket) {
-            self.refuse_late(line, waiter, now);
+    /// Refuses a request whose timeout has fired.
+    pub(super) fn time_out(&mut self, ticket: Ticket, now: Instant) {
+        // The timeout is no longer in the delay queue, so it is not removed there.
+        if let Some((key, pending)) = self.queue.remove(ticket) {
+            self.refuse_queued(key, pending, now);
         }
     }
 
-    pub(super) fn refuse_late(&mut self, line: QueueKey, waiter: Pending, now: Instant) {
-        let availability = self.pace.availability(now);
-        let prediction = self
-            .queue
-            .predict(line, ArrivalKind::New, availability, now);
-        let refused = self.refusal(line, prediction, self.max_wait, now);
-        let _ = waiter.reply.send(Err(refused));
+    /// Refuses a request that was already removed from the queue `key`.
+    pub(super) fn refuse_queued(&mut self, key: QueueKey, pending: Pending, now: Instant) {
+        let availability = self.permits.availability(now);
+        let prediction = self.queue.predict(key, ArrivalKind::New, availability, now);
+        let refused = self.refusal(key, prediction, self.max_wait, now);
+        let _ = pending.reply.send(Err(refused));
     }
 
     pub(super) fn refusal(
         &mut self,
-        line: QueueKey,
+        key: QueueKey,
         prediction: Prediction,
-        room: Duration,
+        time_left: Duration,
         now: Instant,
     ) -> AdmissionRefused {
         let reason = match prediction.cause {
             Cause::Quota => RefusalReason::Quota,
             Cause::CallerLimit => RefusalReason::CallerQuota,
         };
-        let earliest = prediction.wait.saturating_sub(room);
-        let availability = self.pace.availability(now);
+        let earliest = prediction.wait.saturating_sub(time_left);
+        let availability = self.permits.availability(now);
         AdmissionRefused {
             reason,
-            retry_after: self.queue.retry_after(line, availability, now, earliest),
+            retry_after: self.queue.retry_after(key, availability, now, earliest),
         }
     }
 }

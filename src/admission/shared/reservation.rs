@@ -1,107 +1,109 @@
-//! The two scripts, as functions: what goes in, what comes out.
+//! The two scripts of the store as functions, with their argument and reply formats.
 //!
-//! Calls are told in millionths and times in microseconds, as whole numbers in
-//! text without exponent: the numbers of the script are doubles, exact up to 2^53.
+//! Calls are encoded in millionths and times in microseconds, as integers in text
+//! without exponent, because the script's numbers are doubles, exact up to 2^53.
 //!
-//! An example: rate 24.5 and burst 5 are `24500000` and a depth of `5245000`, ten
-//! milliseconds' worth above the burst, so that an answer that is late by a tick
-//! loses nothing.
+//! For example, rate 24.5 and burst 5 are `24500000` and a depth of `5245000`: the
+//! burst and ten milliseconds' worth of calls, so that a reply that is late by a timer
+//! tick loses no token.
 
 use std::sync::LazyLock;
 use std::time::Duration;
 
 use redis::Script;
 
-use super::{Outlook, SharedQuota};
+use super::{SharedQuota, SharedState};
 use crate::store::StoreError;
 
-/// What a late tick may cost.
+/// How late a reply may be without the loss of a token.
 const SLACK_SECONDS: f64 = 0.01;
-const MILLION: f64 = 1e6;
-/// Weights are told in thousandths.
-const THOUSAND: f64 = 1e3;
+/// Calls are encoded in millionths.
+const CALL_SCALE: f64 = 1e6;
+/// Weights are encoded in thousandths.
+const WEIGHT_SCALE: f64 = 1e3;
 const EPOCH: Duration = Duration::from_millis(500);
 
 static RESERVE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("reserve.lua")));
 static CUT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("cut.lua")));
 
-/// What is asked of the bucket.
+/// A request of one replica to the shared bucket.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct ReservationRequest<'o> {
-    pub(super) replica: &'o str,
+pub(super) struct ReservationRequest<'r> {
+    pub(super) replica: &'r str,
     pub(super) rate: f64,
     pub(super) burst: u32,
     pub(super) max_wait: Duration,
-    /// 0: nothing, a report; below 0: a refund.
+    /// Above 0: calls to reserve; 0: only report; below 0: calls to refund.
     pub(super) calls: i64,
     pub(super) weight: f64,
-    pub(super) report: &'o str,
-    /// Empty the bucket: calls have left that it was not told of.
+    pub(super) report: &'r str,
+    /// Empty the bucket, because it does not know of the calls while isolated.
     pub(super) drain: bool,
 }
 
-/// What the bucket says.
+/// The reply of the shared bucket.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct ReservationReply {
-    pub(super) granted: Granted,
-    pub(super) outlook: Outlook,
-    /// What the other replicas with work report.
+    pub(super) outcome: ReservationOutcome,
+    pub(super) state: SharedState,
+    /// The reports of the other replicas with waiting callers.
     pub(super) reports: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Granted {
-    /// The slot comes after this.
-    After(Duration),
-    /// Nothing was spent; ask again after this.
-    Not(Duration),
-    /// It was only a report or a refund.
-    Noted,
+pub(super) enum ReservationOutcome {
+    /// The tokens are reserved, and become available after this time.
+    GrantedAfter(Duration),
+    /// No token was spent. Request again after this time.
+    RetryAfter(Duration),
+    /// A report or a refund was recorded.
+    Recorded,
 }
 
+/// Reserves or refunds tokens, or only reports that the replica is present.
 pub(super) async fn reserve(
     quota: &SharedQuota,
-    order: ReservationRequest<'_>,
+    request: ReservationRequest<'_>,
 ) -> Result<ReservationReply, StoreError> {
-    let depth = f64::from(order.burst) + order.rate * SLACK_SECONDS;
-    let spare = f64::from(order.burst.min(2));
+    let depth = f64::from(request.burst) + request.rate * SLACK_SECONDS;
+    let no_contention = f64::from(request.burst.min(2));
     let mut script = RESERVE.key(quota.store.key("quota", &quota.name));
     let script = script
-        .arg(order.replica)
-        .arg(whole(order.rate * MILLION))
-        .arg(whole(depth * MILLION))
-        .arg(order.max_wait.as_micros().to_string())
-        .arg(order.calls.to_string())
-        .arg(whole((order.weight * THOUSAND).max(1.0)))
-        .arg(order.report)
-        .arg(u8::from(order.drain))
-        .arg(whole(spare * MILLION));
-    type Told = (String, i64, i64, i64, u32, String, u64, String);
-    let told: Told = quota.store.run("reserve", script).await?;
-    let (state, wait, level, others, replicas, factor, age, reports) = told;
+        .arg(request.replica)
+        .arg(integer(request.rate * CALL_SCALE))
+        .arg(integer(depth * CALL_SCALE))
+        .arg(request.max_wait.as_micros().to_string())
+        .arg(request.calls.to_string())
+        .arg(integer((request.weight * WEIGHT_SCALE).max(1.0)))
+        .arg(request.report)
+        .arg(u8::from(request.drain))
+        .arg(integer(no_contention * CALL_SCALE));
+    type Reply = (String, i64, i64, i64, u32, String, u64, String);
+    let reply: Reply = quota.store.run("reserve", script).await?;
+    let (outcome, wait, level, others_weight, replicas, factor, age, reports) = reply;
     let wait = Duration::from_micros(u64::try_from(wait).unwrap_or(0));
-    let granted = match state.as_str() {
-        "slot" => Granted::After(wait),
-        "later" => Granted::Not(wait),
-        _ => Granted::Noted,
+    let outcome = match outcome.as_str() {
+        "slot" => ReservationOutcome::GrantedAfter(wait),
+        "later" => ReservationOutcome::RetryAfter(wait),
+        _ => ReservationOutcome::Recorded,
     };
     let factor = factor.parse().ok();
-    let outlook = Outlook {
-        others: others as f64 / THOUSAND,
-        own: order.weight,
-        level: level as f64 / MILLION,
+    let state = SharedState {
+        others_weight: others_weight as f64 / WEIGHT_SCALE,
+        own_weight: request.weight,
+        level: level as f64 / CALL_SCALE,
         factor: factor.map(|factor| (factor, Duration::from_millis(age))),
         replicas,
     };
     Ok(ReservationReply {
-        granted,
-        outlook,
+        outcome,
+        state,
         reports,
     })
 }
 
-/// Offers a cut of the factor; another replica's in the same epoch counts for all.
-pub(super) async fn cut(quota: &SharedQuota, factor: f64) -> Result<(), StoreError> {
+/// Cuts the adaptive factor, unless a replica already did in the same epoch.
+pub(super) async fn cut_factor(quota: &SharedQuota, factor: f64) -> Result<(), StoreError> {
     let mut script = CUT.key(quota.store.key("quota", &quota.name));
     let script = script
         .arg(format!("{factor:.6}"))
@@ -109,6 +111,6 @@ pub(super) async fn cut(quota: &SharedQuota, factor: f64) -> Result<(), StoreErr
     quota.store.run("cut", script).await
 }
 
-fn whole(number: f64) -> String {
+fn integer(number: f64) -> String {
     format!("{:.0}", number.floor())
 }

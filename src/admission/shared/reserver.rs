@@ -1,15 +1,17 @@
-//! The task that talks to the store for one gate: asks, reports, refunds, cuts,
-//! and says when the store is gone and when it is back.
+//! The task that calls the store for one scheduler: it reserves and refunds tokens,
+//! reports that the replica is present, cuts the factor, and detects when the store
+//! becomes unavailable and available.
 //!
-//! One call at a time, none of them repeated. Once in 500 ms it says that the
-//! replica is there. Where a call fails, or a second one in a row is slow, the gate
-//! is alone from that moment; what was slow counts as spent. The task then waits for a connection, and for a report to be taken, which empties
-//! the bucket: it was not told what left meanwhile.
+//! It makes one call at a time and repeats none. Every 500 ms it reports that the
+//! replica is present. When a call fails, or two in a row are slow, the scheduler is
+//! isolated at once, and a slow call counts as spent. The task then waits for a
+//! connection, and for a successful report, which empties the bucket because the bucket
+//! does not know of the calls in the meantime.
 //!
 //! ```text
-//! asked -> [reserve] --slot--> News::Slots        (the gate asks again once it is used)
-//!             |  \--later--> again, after at most 50 ms
-//!             \--failed--> News::Alone -> up? -> report, drain -> News::Together
+//! requested -> [reserve] --slot---> Reserved  (the scheduler requests again after use)
+//!                  |      \-later-> retry after at most 50 ms
+//!                  \-failed-> Isolated -> connected -> report, drain -> Available
 //! ```
 
 use std::time::Duration;
@@ -18,85 +20,87 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{info, warn};
 
-use super::reservation::{self, Granted, ReservationReply, ReservationRequest};
-use super::{Demand, News, SEEN_FOR, SharedQuota};
+use super::reservation::{self, ReservationOutcome, ReservationReply, ReservationRequest};
+use super::{Demand, REPLICA_COUNT_TTL, SharedQuota, StoreEvent};
 use crate::admission::event::SchedulerEvent;
 use crate::model::ClientRequestToken;
 use crate::store::StoreError;
 
-const BEAT: Duration = Duration::from_millis(500);
-const AGAIN: Duration = Duration::from_millis(100);
+const HEARTBEAT: Duration = Duration::from_millis(500);
+const RETRY_DELAY: Duration = Duration::from_millis(100);
 
 pub(super) struct Reserver {
     quota: SharedQuota,
     demand: watch::Receiver<Demand>,
-    gate: mpsc::WeakUnboundedSender<SchedulerEvent>,
+    scheduler: mpsc::WeakUnboundedSender<SchedulerEvent>,
     replica: String,
+    /// The other replicas' reports, as of the last reply.
     reports: String,
-    /// Of the demand's counts those that are done with.
-    asked: u64,
-    in_vain: u64,
+    /// The requests, unused tokens and cuts of the demand that are handled already.
+    requests: u64,
+    unused: u64,
     cuts: u64,
-    again_at: Instant,
-    beat_at: Instant,
+    retry_at: Instant,
+    heartbeat_at: Instant,
     replicas: u32,
-    /// The last call was.
+    /// Whether the last call was slow.
     slow: bool,
 }
 
-/// The gate is gone.
-struct Over;
+/// The scheduler has ended.
+struct SchedulerEnded;
 
 impl Reserver {
     pub(super) fn new(
         quota: SharedQuota,
         demand: watch::Receiver<Demand>,
-        gate: mpsc::WeakUnboundedSender<SchedulerEvent>,
+        scheduler: mpsc::WeakUnboundedSender<SchedulerEvent>,
     ) -> Self {
         let now = Instant::now();
         let replica = ClientRequestToken::random().expose()[..11].to_owned();
         Self {
             quota,
             demand,
-            gate,
+            scheduler,
             replica,
             reports: String::new(),
-            asked: 0,
-            in_vain: 0,
+            requests: 0,
+            unused: 0,
             cuts: 0,
-            again_at: now,
-            beat_at: now,
+            retry_at: now,
+            heartbeat_at: now,
             replicas: 0,
             slow: false,
         }
     }
 
-    /// Runs until the gate is gone.
+    /// Runs until the scheduler ends.
     pub(super) async fn run(mut self) {
-        // Nobody has heard of the store yet.
-        let mut gone = self.come_back(Instant::now()).await;
-        while gone.is_ok() {
-            gone = match self.together().await {
-                Ok(Over) => return,
+        // The replica is isolated until the store replies for the first time.
+        let mut recovered = self.run_isolated(Instant::now()).await;
+        while recovered.is_ok() {
+            recovered = match self.run_shared().await {
+                Ok(SchedulerEnded) => return,
                 Err(error) => {
-                    warn!(quota = self.quota.name, %error, "the shared quota is gone: alone");
-                    self.come_back(Instant::now()).await
+                    let quota = &self.quota.name;
+                    warn!(quota, %error, "shared quota unavailable, using local share");
+                    self.run_isolated(Instant::now()).await
                 }
             };
         }
     }
 
-    /// Serves the gate while the store answers.
-    async fn together(&mut self) -> Result<Over, StoreError> {
+    /// Serves the scheduler until the store becomes unavailable.
+    async fn run_shared(&mut self) -> Result<SchedulerEnded, StoreError> {
         loop {
-            let asked = self.demand.borrow().asked > self.asked;
-            let wake = if asked {
-                self.beat_at.min(self.again_at)
+            let requested = self.demand.borrow().requests > self.requests;
+            let wake = if requested {
+                self.heartbeat_at.min(self.retry_at)
             } else {
-                self.beat_at
+                self.heartbeat_at
             };
             tokio::select! {
-                changed = self.demand.changed() => if changed.is_err() { return Ok(Over) },
+                changed = self.demand.changed() => if changed.is_err() { return Ok(SchedulerEnded) },
                 () = sleep_until(wake) => {}
             }
             let demand = self.demand.borrow_and_update().clone();
@@ -110,37 +114,37 @@ impl Reserver {
     async fn serve(&mut self, demand: &Demand) -> Result<(), StoreError> {
         if demand.cuts > self.cuts {
             self.cuts = demand.cuts;
-            reservation::cut(&self.quota, demand.factor).await?;
+            reservation::cut_factor(&self.quota, demand.factor).await?;
         }
-        if demand.in_vain > self.in_vain {
-            let calls = demand.in_vain - self.in_vain;
-            self.in_vain = demand.in_vain;
+        if demand.unused > self.unused {
+            let calls = demand.unused - self.unused;
+            self.unused = demand.unused;
             self.call(demand, -i64::try_from(calls).unwrap_or(0), false)
                 .await?;
         }
         let now = Instant::now();
-        if demand.asked > self.asked && now >= self.again_at {
-            let answer = self.call(demand, i64::from(demand.calls), false).await?;
-            self.settle(demand, answer.granted);
-        } else if now >= self.beat_at {
+        if demand.requests > self.requests && now >= self.retry_at {
+            let reply = self.call(demand, i64::from(demand.calls), false).await?;
+            self.on_outcome(demand, reply.outcome);
+        } else if now >= self.heartbeat_at {
             self.call(demand, 0, false).await?;
         }
         Ok(())
     }
 
-    fn settle(&mut self, demand: &Demand, granted: Granted) {
+    fn on_outcome(&mut self, demand: &Demand, outcome: ReservationOutcome) {
         let now = Instant::now();
-        match granted {
-            Granted::After(wait) => {
-                self.asked = demand.asked;
-                self.again_at = now;
-                self.tell(News::Slots {
+        match outcome {
+            ReservationOutcome::GrantedAfter(wait) => {
+                self.requests = demand.requests;
+                self.retry_at = now;
+                self.send(StoreEvent::Reserved {
                     calls: demand.calls,
                     at: now + wait,
                 });
             }
-            Granted::Not(wait) => self.again_at = now + wait,
-            Granted::Noted => self.asked = demand.asked,
+            ReservationOutcome::RetryAfter(wait) => self.retry_at = now + wait,
+            ReservationOutcome::Recorded => self.requests = demand.requests,
         }
     }
 
@@ -150,63 +154,64 @@ impl Reserver {
         calls: i64,
         drain: bool,
     ) -> Result<ReservationReply, StoreError> {
-        let order = ReservationRequest {
+        let request = ReservationRequest {
             replica: &self.replica,
-            // A gate that has said nothing yet has not been asked for anything.
+            // The demand has no rate and burst until the scheduler sets them.
             rate: demand.rate.max(0.001),
             burst: demand.burst.max(1),
             max_wait: demand.max_wait,
             calls,
-            weight: demand.work.weight(&self.reports),
-            report: &demand.work.report(),
+            weight: demand.callers.weight(&self.reports),
+            report: &demand.callers.report(),
             drain,
         };
-        let answer = reservation::reserve(&self.quota, order).await?;
+        let reply = reservation::reserve(&self.quota, request).await?;
         self.slow = false;
-        self.beat_at = Instant::now() + BEAT;
-        self.reports.clone_from(&answer.reports);
-        self.replicas = answer.outlook.replicas;
-        self.tell(News::Together(answer.outlook));
-        Ok(answer)
+        self.heartbeat_at = Instant::now() + HEARTBEAT;
+        self.reports.clone_from(&reply.reports);
+        self.replicas = reply.state.replicas;
+        self.send(StoreEvent::Available(reply.state));
+        Ok(reply)
     }
 
-    /// Goes on alone until the store takes a report again. An error: the gate is
-    /// gone.
-    async fn come_back(&mut self, since: Instant) -> Result<(), Over> {
+    /// Keeps the scheduler isolated until the store accepts a report again, or the
+    /// scheduler ends.
+    async fn run_isolated(&mut self, since: Instant) -> Result<(), SchedulerEnded> {
         loop {
-            let share = self.share(since, Instant::now());
-            self.tell(News::Alone { share });
+            let share = self.isolated_share(since, Instant::now());
+            self.send(StoreEvent::Isolated { share });
             tokio::select! {
                 () = self.quota.store.up() => {}
                 () = sleep(Duration::from_secs(1)) => {}
             }
             if self.demand.has_changed().is_err() {
-                return Err(Over);
+                return Err(SchedulerEnded);
             }
             let demand = self.demand.borrow_and_update().clone();
-            // What was asked for, or was in vain, is not any more.
-            (self.asked, self.in_vain, self.cuts) = (demand.asked, demand.in_vain, demand.cuts);
+            // Requests and refunds from before or during the isolation are void.
+            (self.requests, self.unused, self.cuts) = (demand.requests, demand.unused, demand.cuts);
             if self.quota.store.is_up() && demand.rate > 0.0 {
-                match self.call(&demand, 0, true).await {
+                let drained = self.call(&demand, 0, true).await;
+                let quota = &self.quota.name;
+                match drained {
                     Ok(_) => {
-                        info!(
-                            quota = self.quota.name,
-                            "the shared quota is there: together"
-                        );
+                        info!(quota, "shared quota available, using shared rate");
                         return Ok(());
                     }
-                    Err(error) => warn!(quota = self.quota.name, %error, "still alone"),
+                    Err(error) => {
+                        warn!(quota, %error, "shared quota still unavailable, using local share");
+                    }
                 }
             }
-            sleep(AGAIN).await;
+            sleep(RETRY_DELAY).await;
         }
     }
 
-    /// The share of the rate to go on at, alone since then.
-    fn share(&self, since: Instant, now: Instant) -> f64 {
+    /// Returns the share of the rate to use at `now`, isolated since `since`.
+    fn isolated_share(&self, since: Instant, now: Instant) -> f64 {
         let most = self.quota.max_replicas.get();
-        let believed = now.saturating_duration_since(since) < SEEN_FOR && self.replicas > 0;
-        let replicas = if believed {
+        let recent = now.saturating_duration_since(since) < REPLICA_COUNT_TTL;
+        let replicas = if recent && self.replicas > 0 {
             self.replicas
         } else {
             most.max(self.replicas)
@@ -214,10 +219,10 @@ impl Reserver {
         1.0 / f64::from(replicas)
     }
 
-    fn tell(&self, news: News) {
-        // A gate that is gone drops its demand too, which ends this task.
-        if let Some(gate) = self.gate.upgrade() {
-            let _ = gate.send(SchedulerEvent::News(news));
+    fn send(&self, event: StoreEvent) {
+        // A scheduler that has ended drops its demand too, which ends this task.
+        if let Some(scheduler) = self.scheduler.upgrade() {
+            let _ = scheduler.send(SchedulerEvent::Store(event));
         }
     }
 }

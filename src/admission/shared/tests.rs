@@ -1,6 +1,6 @@
 //! The reservation and its reserver, against a real redis-server.
 
-mod gone;
+mod isolation;
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
 use super::SharedQuota;
-use super::reservation::{self, Granted, ReservationRequest};
+use super::reservation::{self, ReservationOutcome, ReservationRequest};
 use crate::store::test_server::RedisServer;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -35,15 +35,17 @@ fn order(replica: &str, rate: f64, calls: i64) -> ReservationRequest<'_> {
     }
 }
 
-async fn ask(quota: &SharedQuota, order: ReservationRequest<'_>) -> Granted {
+async fn ask(quota: &SharedQuota, order: ReservationRequest<'_>) -> ReservationOutcome {
     let answer = reservation::reserve(quota, order).await;
-    answer.expect("the store answers").granted
+    answer.expect("the store answers").outcome
 }
 
-fn close_to(granted: Granted, millis: u64) -> bool {
-    match granted {
-        Granted::After(wait) => wait.abs_diff(Duration::from_millis(millis)) < SECOND / 40,
-        Granted::Not(_) | Granted::Noted => false,
+fn close_to(outcome: ReservationOutcome, millis: u64) -> bool {
+    match outcome {
+        ReservationOutcome::GrantedAfter(wait) => {
+            wait.abs_diff(Duration::from_millis(millis)) < SECOND / 40
+        }
+        ReservationOutcome::RetryAfter(_) | ReservationOutcome::Recorded => false,
     }
 }
 
@@ -53,14 +55,16 @@ async fn spend(quota: SharedQuota, name: String, rate: f64, weight: f64, end: In
     loop {
         let mut asked = order(&name, rate, 1);
         asked.weight = weight;
-        let granted = ask(&quota, asked).await;
-        let (Granted::After(wait) | Granted::Not(wait)) = granted else {
+        let outcome = ask(&quota, asked).await;
+        let (ReservationOutcome::GrantedAfter(wait) | ReservationOutcome::RetryAfter(wait)) =
+            outcome
+        else {
             panic!("a call was asked for");
         };
         if Instant::now() + wait > end {
             return admitted;
         }
-        admitted += u32::from(matches!(granted, Granted::After(_)));
+        admitted += u32::from(matches!(outcome, ReservationOutcome::GrantedAfter(_)));
         sleep(wait).await;
     }
 }
@@ -122,12 +126,18 @@ async fn a_missing_key_is_an_empty_bucket_and_a_refusal_spends_nothing() {
     }
     let mut impatient = order("a", 10.0, 3);
     impatient.max_wait = Duration::from_millis(150);
-    assert!(matches!(ask(&quota, impatient).await, Granted::Not(_)));
+    assert!(matches!(
+        ask(&quota, impatient).await,
+        ReservationOutcome::RetryAfter(_)
+    ));
     assert!(
         close_to(ask(&quota, order("a", 10.0, 3)).await, 300),
         "nothing was spent"
     );
-    assert_eq!(ask(&quota, order("a", 10.0, -3)).await, Granted::Noted);
+    assert_eq!(
+        ask(&quota, order("a", 10.0, -3)).await,
+        ReservationOutcome::Recorded
+    );
     assert!(
         close_to(ask(&quota, order("a", 10.0, 1)).await, 100),
         "it was refunded"
@@ -160,21 +170,25 @@ async fn the_factor_is_cut_once_in_an_epoch_whoever_cuts() {
     let server = RedisServer::start().await;
     let quota = quota(&server).await;
     for factor in [0.95, 0.9025] {
-        reservation::cut(&quota, factor).await.expect("it answers");
+        reservation::cut_factor(&quota, factor)
+            .await
+            .expect("it answers");
     }
     let answer = reservation::reserve(&quota, order("a", 10.0, 0)).await;
-    let factor = answer.expect("it answers").outlook.factor;
+    let factor = answer.expect("it answers").state.factor;
     assert!(factor.is_some_and(|(factor, age)| (factor - 0.95).abs() < 1e-9 && age < SECOND));
     sleep(SECOND / 2).await;
-    reservation::cut(&quota, 0.9).await.expect("it answers");
+    reservation::cut_factor(&quota, 0.9)
+        .await
+        .expect("it answers");
     let answer = reservation::reserve(&quota, order("b", 10.0, 0)).await;
-    let outlook = answer.expect("it answers").outlook;
+    let state = answer.expect("it answers").state;
     assert!(
-        outlook
+        state
             .factor
             .is_some_and(|(factor, _)| (factor - 0.9).abs() < 1e-9)
     );
-    assert_eq!(outlook.replicas, 2);
+    assert_eq!(state.replicas, 2);
 }
 
 #[tokio::test]
@@ -190,7 +204,7 @@ async fn a_failover_loses_what_was_not_replicated_and_is_no_burst() {
     primary.kill();
     copy.command(&["REPLICAOF", "NO", "ONE"]).await;
     let at_copy = quota(&copy).await;
-    let Granted::After(wait) = ask(&at_copy, order("b", 10.0, 1)).await else {
+    let ReservationOutcome::GrantedAfter(wait) = ask(&at_copy, order("b", 10.0, 1)).await else {
         panic!("a slot");
     };
     println!("the next slot comes after {} ms, of 400", wait.as_millis());
