@@ -1,4 +1,4 @@
-//! The reservation and its reserver, against a real redis-server.
+//! Reservations of the shared quota, against a real redis-server.
 
 mod isolation;
 
@@ -22,7 +22,7 @@ async fn quota(server: &RedisServer) -> SharedQuota {
     }
 }
 
-fn order(replica: &str, rate: f64, calls: i64) -> ReservationRequest<'_> {
+fn request(replica: &str, rate: f64, calls: i64) -> ReservationRequest<'_> {
     ReservationRequest {
         replica,
         rate,
@@ -35,12 +35,12 @@ fn order(replica: &str, rate: f64, calls: i64) -> ReservationRequest<'_> {
     }
 }
 
-async fn ask(quota: &SharedQuota, order: ReservationRequest<'_>) -> ReservationOutcome {
-    let answer = reservation::reserve(quota, order).await;
-    answer.expect("the store answers").outcome
+async fn reserve(quota: &SharedQuota, request: ReservationRequest<'_>) -> ReservationOutcome {
+    let reply = reservation::reserve(quota, request).await;
+    reply.expect("the store replies").outcome
 }
 
-fn close_to(outcome: ReservationOutcome, millis: u64) -> bool {
+fn is_granted_after(outcome: ReservationOutcome, millis: u64) -> bool {
     match outcome {
         ReservationOutcome::GrantedAfter(wait) => {
             wait.abs_diff(Duration::from_millis(millis)) < SECOND / 40
@@ -49,17 +49,23 @@ fn close_to(outcome: ReservationOutcome, millis: u64) -> bool {
     }
 }
 
-/// Takes slots as quickly as it can; how many came until `end`.
-async fn spend(quota: SharedQuota, name: String, rate: f64, weight: f64, end: Instant) -> u32 {
+/// Reserves tokens one after another until `end`, and returns how many.
+async fn reserve_until(
+    quota: SharedQuota,
+    name: String,
+    rate: f64,
+    weight: f64,
+    end: Instant,
+) -> u32 {
     let mut admitted = 0;
     loop {
-        let mut asked = order(&name, rate, 1);
-        asked.weight = weight;
-        let outcome = ask(&quota, asked).await;
+        let mut single = request(&name, rate, 1);
+        single.weight = weight;
+        let outcome = reserve(&quota, single).await;
         let (ReservationOutcome::GrantedAfter(wait) | ReservationOutcome::RetryAfter(wait)) =
             outcome
         else {
-            panic!("a call was asked for");
+            panic!("a call was requested");
         };
         if Instant::now() + wait > end {
             return admitted;
@@ -75,7 +81,7 @@ async fn admitted_by(weights: &[f64], rate: f64, span: Duration) -> Vec<u32> {
     let mut clients = JoinSet::new();
     for (number, weight) in weights.iter().enumerate() {
         let quota = quota(&server).await;
-        let client = spend(quota, format!("client-{number}"), rate, *weight, end);
+        let client = reserve_until(quota, format!("client-{number}"), rate, *weight, end);
         clients.spawn(async move { (number, client.await) });
     }
     let mut admitted = clients.join_all().await;
@@ -85,7 +91,7 @@ async fn admitted_by(weights: &[f64], rate: f64, span: Duration) -> Vec<u32> {
 
 #[tokio::test]
 #[ignore = "needs redis-server: tests/run"]
-async fn one_hot_key_admits_what_is_allowed_whoever_many_ask() {
+async fn one_hot_key_admits_the_allowed_rate_with_any_number_of_clients() {
     for clients in [3, 16, 64] {
         let (rate, span) = (200.0, 3 * SECOND);
         let admitted: u32 = admitted_by(&vec![1.0; clients], rate, span)
@@ -94,14 +100,14 @@ async fn one_hot_key_admits_what_is_allowed_whoever_many_ask() {
             .sum();
         let ratio = f64::from(admitted) / (rate * span.as_secs_f64());
         println!("{clients} clients: admitted / allowed = {ratio:.3}");
-        // The store's clock starts with the first call, the last slots end with it.
+        // The bucket starts to fill with the first call, slightly after the span starts.
         assert!(ratio <= 1.01 && ratio > 0.95, "{clients} clients: {ratio}");
     }
 }
 
 #[tokio::test]
 #[ignore = "needs redis-server: tests/run"]
-async fn replicas_take_turns_by_weight_and_none_is_lost() {
+async fn replicas_take_turns_by_weight_and_no_token_is_lost() {
     let admitted = admitted_by(&[8.0, 1.0, 1.0], 50.0, 6 * SECOND).await;
     let sum: u32 = admitted.iter().sum();
     println!("8 : 1 : 1 -> {admitted:?} of 300");
@@ -117,46 +123,50 @@ async fn a_missing_key_is_an_empty_bucket_and_a_refusal_spends_nothing() {
     let quota = quota(&server).await;
     for round in 0..2 {
         assert!(
-            close_to(ask(&quota, order("a", 10.0, 1)).await, 100),
+            is_granted_after(reserve(&quota, request("a", 10.0, 1)).await, 100),
             "round {round}"
         );
         server
             .command(&["DEL", "test:quota:{us-east-1:create}"])
             .await;
     }
-    let mut impatient = order("a", 10.0, 3);
-    impatient.max_wait = Duration::from_millis(150);
+    let mut large = request("a", 10.0, 3);
+    large.max_wait = Duration::from_millis(150);
     assert!(matches!(
-        ask(&quota, impatient).await,
+        reserve(&quota, large).await,
         ReservationOutcome::RetryAfter(_)
     ));
     assert!(
-        close_to(ask(&quota, order("a", 10.0, 3)).await, 300),
-        "nothing was spent"
+        is_granted_after(reserve(&quota, request("a", 10.0, 3)).await, 300),
+        "the refusal spent nothing"
     );
     assert_eq!(
-        ask(&quota, order("a", 10.0, -3)).await,
+        reserve(&quota, request("a", 10.0, -3)).await,
         ReservationOutcome::Recorded
     );
     assert!(
-        close_to(ask(&quota, order("a", 10.0, 1)).await, 100),
-        "it was refunded"
+        is_granted_after(reserve(&quota, request("a", 10.0, 1)).await, 100),
+        "the tokens were refunded"
     );
 }
 
 #[tokio::test]
 #[ignore = "needs redis-server: tests/run"]
-async fn a_clock_set_back_neither_stops_the_slots_nor_makes_a_burst() {
+async fn a_clock_set_back_neither_stops_reservations_nor_causes_a_burst() {
     let server = RedisServer::start().await;
     let quota = quota(&server).await;
-    assert!(close_to(ask(&quota, order("a", 10.0, 1)).await, 100));
+    assert!(is_granted_after(
+        reserve(&quota, request("a", 10.0, 1)).await,
+        100
+    ));
     let key = "test:quota:{us-east-1:create}";
     let ahead = "99999999999999999";
     let replica = format!("{ahead}:{ahead}:{ahead}:1000");
     let set = ["HSET", key, "t", ahead, "r:a", &replica, "r:b", &replica];
     server.command(&set).await;
     let end = Instant::now() + 2 * SECOND;
-    let [a, b] = ["a", "b"].map(|name| spend(quota.clone(), name.to_owned(), 10.0, 1.0, end));
+    let [a, b] =
+        ["a", "b"].map(|name| reserve_until(quota.clone(), name.to_owned(), 10.0, 1.0, end));
     let (a, b) = tokio::join!(a, b);
     assert!(
         (15..=20).contains(&(a + b)) && a.abs_diff(b) < 4,
@@ -166,23 +176,23 @@ async fn a_clock_set_back_neither_stops_the_slots_nor_makes_a_burst() {
 
 #[tokio::test]
 #[ignore = "needs redis-server: tests/run"]
-async fn the_factor_is_cut_once_in_an_epoch_whoever_cuts() {
+async fn the_replicas_cut_the_factor_once_in_an_epoch() {
     let server = RedisServer::start().await;
     let quota = quota(&server).await;
     for factor in [0.95, 0.9025] {
         reservation::cut_factor(&quota, factor)
             .await
-            .expect("it answers");
+            .expect("the store replies");
     }
-    let answer = reservation::reserve(&quota, order("a", 10.0, 0)).await;
-    let factor = answer.expect("it answers").state.factor;
+    let reply = reservation::reserve(&quota, request("a", 10.0, 0)).await;
+    let factor = reply.expect("the store replies").state.factor;
     assert!(factor.is_some_and(|(factor, age)| (factor - 0.95).abs() < 1e-9 && age < SECOND));
     sleep(SECOND / 2).await;
     reservation::cut_factor(&quota, 0.9)
         .await
-        .expect("it answers");
-    let answer = reservation::reserve(&quota, order("b", 10.0, 0)).await;
-    let state = answer.expect("it answers").state;
+        .expect("the store replies");
+    let reply = reservation::reserve(&quota, request("b", 10.0, 0)).await;
+    let state = reply.expect("the store replies").state;
     assert!(
         state
             .factor
@@ -193,20 +203,24 @@ async fn the_factor_is_cut_once_in_an_epoch_whoever_cuts() {
 
 #[tokio::test]
 #[ignore = "needs redis-server: tests/run"]
-async fn a_failover_loses_what_was_not_replicated_and_is_no_burst() {
+async fn a_failover_loses_unreplicated_reservations_and_causes_no_burst() {
     let mut primary = RedisServer::start().await;
-    let copy = primary.replica().await;
+    let replica = primary.replica().await;
     let at_primary = quota(&primary).await;
     for _ in 0..3 {
-        ask(&at_primary, order("a", 10.0, 1)).await;
+        reserve(&at_primary, request("a", 10.0, 1)).await;
     }
-    // Replication is asynchronous: some of the three may be lost.
+    // Replication is asynchronous, so some of the three reservations may be lost.
     primary.kill();
-    copy.command(&["REPLICAOF", "NO", "ONE"]).await;
-    let at_copy = quota(&copy).await;
-    let ReservationOutcome::GrantedAfter(wait) = ask(&at_copy, order("b", 10.0, 1)).await else {
-        panic!("a slot");
+    replica.command(&["REPLICAOF", "NO", "ONE"]).await;
+    let at_replica = quota(&replica).await;
+    let ReservationOutcome::GrantedAfter(wait) = reserve(&at_replica, request("b", 10.0, 1)).await
+    else {
+        panic!("no token was reserved");
     };
-    println!("the next slot comes after {} ms, of 400", wait.as_millis());
-    assert!(wait > Duration::from_millis(95), "never a burst");
+    println!(
+        "the next token is available after {} ms, of 400",
+        wait.as_millis()
+    );
+    assert!(wait > Duration::from_millis(95), "no burst");
 }
