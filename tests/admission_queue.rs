@@ -1,11 +1,11 @@
-//! The waiting line as a value: order, shares, bounds and forecast.
+//! The fair queue as a value: order, shares, bounds and prediction.
 
 #[path = "admission_queue"]
-mod scenes {
+mod admission_queue {
     mod bounds;
-    mod ceilings;
-    mod forecast;
-    mod scene;
-    mod turns;
-    mod whatever_comes;
+    mod fixture;
+    mod prediction;
+    mod properties;
+    mod rate_limits;
+    mod round_robin;
 }
