@@ -1,32 +1,33 @@
-//! Does admission hold its bar? A simulation on paused time, seeded.
+//! Admission meets its targets: a seeded simulation on paused time.
 //!
-//! This prints the table:
+//! To print the table:
 //!
 //! ```text
 //! cargo test --test admission_simulation -- --nocapture
 //! ```
 //!
-//! Each cell runs ten callers, one of which sends 70 % of the load, against one
-//! quota; see `admission/cell.rs` for the clients and `admission/upstream.rs` for
-//! the upstream. A row is the sum of several runs, each from a seed of its own: more
-//! of them where a figure is of few requests in a thousand.
+//! In each scenario ten callers, one of which sends 70 % of the load, share one quota;
+//! see `admission_simulation/scenario.rs` for the clients and
+//! `admission_simulation/upstream.rs` for the upstream. A row is the sum of several
+//! runs, each from another seed, with more runs where a figure counts few requests in a
+//! thousand.
 
-#[path = "admission/bar.rs"]
-mod bar;
-#[path = "admission/cell.rs"]
-mod cell;
-#[path = "admission/figures.rs"]
+#[path = "admission_simulation/figures.rs"]
 mod figures;
-#[path = "admission/upstream.rs"]
+#[path = "admission_simulation/scenario.rs"]
+mod scenario;
+#[path = "admission_simulation/targets.rs"]
+mod targets;
+#[path = "admission_simulation/upstream.rs"]
 mod upstream;
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use bar::missed_in;
-use cell::{Cell, Tenancy};
 use figures::Figures;
+use scenario::{Scenario, Tenancy};
+use targets::missed;
 
 const HEAD: &str = "\
 | quota  |  Q | load | goodput | throttles | Jain  |  served | refused |  slow  |  ref99 |  w50  |  w99  |
@@ -34,61 +35,65 @@ const HEAD: &str = "\
 | ------ | -- | ---- | ------- | --------- | ----- | ------- | ------- | ------ | ------ | ----- | ----- |";
 
 #[test]
-fn the_bar_is_held_in_every_cell() {
-    let cells = cells();
-    let results = run_all(&cells);
-    let mut described: Vec<String> = cells.iter().map(Cell::described).collect();
-    described.dedup();
-    println!("{}\n{HEAD}", described.join("\n"));
-    let mut missed = Vec::new();
-    for (cell, figures) in cells.iter().zip(&results) {
+fn every_scenario_meets_its_targets() {
+    let scenarios = scenarios();
+    let results = run_all(&scenarios);
+    let mut descriptions: Vec<String> = scenarios.iter().map(Scenario::description).collect();
+    descriptions.dedup();
+    println!("{}\n{HEAD}", descriptions.join("\n"));
+    let mut failures = Vec::new();
+    for (scenario, figures) in scenarios.iter().zip(&results) {
         let name = format!(
             "{:6} | {:2} | {:4}",
-            format!("{:?}", cell.tenancy).to_lowercase(),
-            cell.quota,
-            cell.load
+            format!("{:?}", scenario.tenancy).to_lowercase(),
+            scenario.quota,
+            scenario.load
         );
         println!("| {name} | {figures} |");
-        missed.extend(
-            missed_in(cell, figures)
+        failures.extend(
+            missed(scenario, figures)
                 .into_iter()
-                .map(|what| format!("{name}: {what}")),
+                .map(|target| format!("{name}: {target}")),
         );
     }
-    assert!(missed.is_empty(), "below the bar:\n{}", missed.join("\n"));
+    assert!(
+        failures.is_empty(),
+        "missed targets:\n{}",
+        failures.join("\n")
+    );
 }
 
 #[test]
 fn the_same_seed_gives_the_same_figures() {
-    let cell = cell(Tenancy::Shared, 25.0, 2.0);
-    let short = Cell {
+    let scenario = scenario(Tenancy::Shared, 25.0, 2.0);
+    let short = Scenario {
         counted: Duration::from_secs(20),
         runs: 1,
-        ..cell
+        ..scenario
     };
     assert_eq!(short.run().to_string(), short.run().to_string());
 }
 
-fn cells() -> Vec<Cell> {
-    let mut cells = Vec::new();
+fn scenarios() -> Vec<Scenario> {
+    let mut scenarios = Vec::new();
     for tenancy in [Tenancy::Alone, Tenancy::Shared] {
         for quota in [5.0, 25.0, 50.0] {
             for load in [0.8, 2.0, 10.0] {
-                cells.push(cell(tenancy, quota, load));
+                scenarios.push(scenario(tenancy, quota, load));
             }
         }
     }
-    cells
+    scenarios
 }
 
-fn cell(tenancy: Tenancy, quota: f64, load: f64) -> Cell {
-    // Enough requests for a figure of one in a thousand, also at a small quota.
+fn scenario(tenancy: Tenancy, quota: f64, load: f64) -> Scenario {
+    // Enough requests to measure one in a thousand, also at a small quota.
     let (runs, calls) = match load {
-        light if light < 1.0 => (5, 6000.0),
-        twice if twice < 10.0 => (3, 6000.0),
+        ..1.0 => (5, 6000.0),
+        1.0..10.0 => (3, 6000.0),
         _ => (1, 4000.0),
     };
-    Cell {
+    Scenario {
         quota,
         load,
         tenancy,
@@ -98,27 +103,27 @@ fn cell(tenancy: Tenancy, quota: f64, load: f64) -> Cell {
     }
 }
 
-/// Runs the cells on as many threads as there are processors.
-fn run_all(cells: &[Cell]) -> Vec<Figures> {
+/// Runs the scenarios on as many threads as there are processors.
+fn run_all(scenarios: &[Scenario]) -> Vec<Figures> {
     let next = AtomicUsize::new(0);
-    let done: Mutex<Vec<Option<Figures>>> = Mutex::new(cells.iter().map(|_| None).collect());
+    let done: Mutex<Vec<Option<Figures>>> = Mutex::new(scenarios.iter().map(|_| None).collect());
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     std::thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {
-                while let Some((index, cell)) = take(&next, cells) {
-                    let figures = cell.run();
-                    done.lock().expect("no cell panics")[index] = Some(figures);
+                while let Some((index, scenario)) = take(&next, scenarios) {
+                    let figures = scenario.run();
+                    done.lock().expect("no scenario panics")[index] = Some(figures);
                 }
             });
         }
     });
-    let done = done.into_inner().expect("no cell panics");
+    let done = done.into_inner().expect("no scenario panics");
     let all = done.into_iter().map(|figures| figures.expect("all ran"));
     all.collect()
 }
 
-fn take<'a>(next: &AtomicUsize, cells: &'a [Cell]) -> Option<(usize, &'a Cell)> {
+fn take<'a>(next: &AtomicUsize, scenarios: &'a [Scenario]) -> Option<(usize, &'a Scenario)> {
     let index = next.fetch_add(1, Ordering::Relaxed);
-    Some((index, cells.get(index)?))
+    Some((index, scenarios.get(index)?))
 }

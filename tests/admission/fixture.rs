@@ -1,4 +1,4 @@
-//! A door, and how a scene stands in front of it.
+//! Settings and calls that the admission tests share.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use tokio::time::Instant;
 pub(crate) const MS: Duration = Duration::from_millis(1);
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 
-/// Ten calls a second, one at once.
+/// Ten calls a second, with a burst of one.
 pub(crate) fn settings() -> AdmissionSettings {
     AdmissionSettings {
         quota: QuotaSettings {
@@ -39,14 +39,17 @@ pub(crate) fn caller(name: &str) -> CallerId {
 }
 
 pub(crate) async fn admit(
-    door: &Admission,
+    admission: &Admission,
     name: &str,
-    patience: Duration,
+    timeout: Duration,
 ) -> Result<Permit, AdmissionRefused> {
-    let deadline = Deadline::after(Instant::now(), patience);
-    door.admit(&caller(name), ArrivalKind::New, deadline).await
+    let deadline = Deadline::after(Instant::now(), timeout);
+    admission
+        .admit(&caller(name), ArrivalKind::New, deadline)
+        .await
 }
 
-pub(crate) async fn waiting(door: &Admission) -> usize {
-    door.state().await.expect("the gate runs").waiting
+pub(crate) async fn waiting(admission: &Admission) -> usize {
+    let state = admission.state().await;
+    state.expect("the scheduler runs").waiting
 }

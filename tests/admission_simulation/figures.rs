@@ -1,4 +1,4 @@
-//! What a cell of the simulation comes to.
+//! The figures of a scenario.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -6,35 +6,35 @@ use std::time::Duration;
 
 use livegate::model::SessionId;
 
-use super::cell::CALLERS;
+use super::scenario::CALLERS;
 use super::upstream::Counts;
 
-/// A failure that took longer than this is a slow one.
+/// A failure that takes longer is slow.
 const SLOW: Duration = Duration::from_millis(50);
 
-/// How one request ended.
+/// A request that has completed.
 #[derive(Debug)]
-pub(crate) struct AttemptError {
+pub(crate) struct CompletedRequest {
     pub(crate) caller: usize,
-    pub(crate) outcome: AttemptOutcome,
-    /// Since it arrived.
-    pub(crate) after: Duration,
+    pub(crate) outcome: RequestOutcome,
+    /// The time since it arrived.
+    pub(crate) took: Duration,
 }
 
-/// What a client got.
+/// The outcome of a request.
 #[derive(Debug)]
-pub(crate) enum AttemptOutcome {
+pub(crate) enum RequestOutcome {
     Served {
         session: SessionId,
         waited: Duration,
     },
-    /// Admission refused it, early or late.
-    AdmissionRefused,
-    /// Anything else: throttled to the end, or out of time.
+    /// Refused by admission, at arrival or later.
+    Refused,
+    /// Failed otherwise: throttled until retries ended, or past its deadline.
     Failed,
 }
 
-/// What all the requests of a cell came to.
+/// The figures of all requests of a scenario.
 pub(crate) struct Figures {
     left: f64,
     counted: Duration,
@@ -43,7 +43,7 @@ pub(crate) struct Figures {
     arrived: [u64; CALLERS],
     served: [u64; CALLERS],
     sessions: HashSet<SessionId>,
-    named_twice: u64,
+    returned_twice: u64,
     waits: Vec<Duration>,
     refusals: Vec<Duration>,
     refused_at_once: u64,
@@ -60,7 +60,7 @@ impl Figures {
             arrived: [0; CALLERS],
             served: [0; CALLERS],
             sessions: HashSet::new(),
-            named_twice: 0,
+            returned_twice: 0,
             waits: Vec::new(),
             refusals: Vec::new(),
             refused_at_once: 0,
@@ -68,7 +68,7 @@ impl Figures {
         }
     }
 
-    /// Those of two runs together.
+    /// Returns the figures of two runs together.
     pub(crate) fn with(mut self, other: Self) -> Self {
         self.counted += other.counted;
         self.before = self.before + other.before;
@@ -77,7 +77,7 @@ impl Figures {
             self.arrived[caller] += other.arrived[caller];
             self.served[caller] += other.served[caller];
         }
-        self.named_twice += other.named_twice;
+        self.returned_twice += other.returned_twice;
         self.waits.extend(other.waits);
         self.refusals.extend(other.refusals);
         self.refused_at_once += other.refused_at_once;
@@ -85,40 +85,41 @@ impl Figures {
         self
     }
 
-    pub(crate) fn add(&mut self, ended: &AttemptError) {
-        self.arrived[ended.caller] += 1;
-        match &ended.outcome {
-            AttemptOutcome::Served { session, waited } => {
-                self.served[ended.caller] += 1;
-                self.named_twice += u64::from(!self.sessions.insert(*session));
+    pub(crate) fn add(&mut self, request: &CompletedRequest) {
+        self.arrived[request.caller] += 1;
+        match &request.outcome {
+            RequestOutcome::Served { session, waited } => {
+                self.served[request.caller] += 1;
+                self.returned_twice += u64::from(!self.sessions.insert(*session));
                 self.waits.push(*waited);
                 return;
             }
-            AttemptOutcome::AdmissionRefused => self.refusals.push(ended.after),
-            AttemptOutcome::Failed => {}
+            RequestOutcome::Refused => self.refusals.push(request.took),
+            RequestOutcome::Failed => {}
         }
-        if ended.after > SLOW {
+        if request.took > SLOW {
             self.failed_slowly += 1;
         } else {
             self.refused_at_once += 1;
         }
     }
 
-    /// Callers served a second, against what there was for us of the quota. A
-    /// session whose caller had left before it was answered is not among them.
+    /// Returns the served requests a second, relative to our part of the quota. A session
+    /// whose client was gone before the response does not count.
     pub(crate) fn goodput(&self) -> f64 {
-        self.served_in_all() / (self.left * self.counted.as_secs_f64())
+        self.total_served() / (self.left * self.counted.as_secs_f64())
     }
 
     pub(crate) fn throttles_for_each_success(&self) -> f64 {
-        (self.after.throttled - self.before.throttled) as f64 / self.served_in_all()
+        (self.after.throttled - self.before.throttled) as f64 / self.total_served()
     }
 
-    fn served_in_all(&self) -> f64 {
+    fn total_served(&self) -> f64 {
         self.served.iter().sum::<u64>() as f64
     }
 
-    /// Jain's index of what each caller was served over its max-min fair share.
+    /// Returns [Jain's index](https://en.wikipedia.org/wiki/Fairness_measure) of the served
+    /// requests of each caller over its max-min fair share.
     pub(crate) fn fairness(&self) -> f64 {
         let fair = max_min_fair(&self.arrived, self.served.iter().sum::<u64>() as f64);
         let shares = self
@@ -146,10 +147,10 @@ impl Figures {
         percentile(&self.refusals, share)
     }
 
-    /// Calls that AWS let through for a request that had its session already, and
-    /// answers that named a session that another answer had named.
+    /// Returns the calls that AWS allowed for a request that already had a session, and
+    /// the responses with a session that another response had.
     pub(crate) fn duplicates(&self) -> u64 {
-        self.after.repeated - self.before.repeated + self.named_twice
+        self.after.repeated - self.before.repeated + self.returned_twice
     }
 
     fn of_arrivals(&self, count: u64) -> f64 {
@@ -158,7 +159,7 @@ impl Figures {
 }
 
 impl fmt::Display for Figures {
-    /// The figures as cells of a row.
+    /// Formats the figures as a row of the table.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
@@ -176,21 +177,21 @@ impl fmt::Display for Figures {
     }
 }
 
-/// What each would get of `capacity` if nobody's want were met at the cost of
-/// one who has less.
-fn max_min_fair(wants: &[u64; CALLERS], capacity: f64) -> [f64; CALLERS] {
+/// Returns each caller's
+/// [max-min fair](https://en.wikipedia.org/wiki/Max-min_fairness) share of `capacity`.
+fn max_min_fair(demands: &[u64; CALLERS], capacity: f64) -> [f64; CALLERS] {
     let mut order: Vec<usize> = (0..CALLERS).collect();
-    order.sort_by_key(|caller| wants[*caller]);
+    order.sort_by_key(|caller| demands[*caller]);
     let mut fair = [0.0; CALLERS];
     let mut left = capacity;
     for (served, caller) in order.into_iter().enumerate() {
-        fair[caller] = (wants[caller] as f64).min(left / (CALLERS - served) as f64);
+        fair[caller] = (demands[caller] as f64).min(left / (CALLERS - served) as f64);
         left -= fair[caller];
     }
     fair
 }
 
-/// The duration that `share` of them do not exceed; zero where there are none.
+/// Returns the duration that `share` of them do not exceed; zero where there are none.
 fn percentile(durations: &[Duration], share: f64) -> Duration {
     let mut sorted = durations.to_vec();
     sorted.sort_unstable();

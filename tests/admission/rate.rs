@@ -1,4 +1,4 @@
-//! How many slots there are: the quota, what throttles make of it, and reloads.
+//! The rate of permits: the quota, throttling, and reloads.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -8,36 +8,36 @@ use livegate::admission::{Admission, AdmissionSettings, AttemptOutcome};
 use proptest::prelude::*;
 use tokio::time::{Instant, sleep};
 
-use super::door::{MS, SECOND, admit, settings_with};
+use super::fixture::{MS, SECOND, admit, settings_with};
 
 #[tokio::test(start_paused = true)]
-async fn a_reload_under_load_loses_nobody_and_brings_no_second_burst() {
-    let door = Admission::open(settings_with(|s| {
+async fn a_reload_under_load_drops_no_request_and_causes_no_second_burst() {
+    let admission = Admission::open(settings_with(|s| {
         s.quota.burst = NonZeroU32::new(5).expect("not zero");
     }));
     sleep(10 * SECOND).await;
     let start = Instant::now();
-    let crowd = join_all((0..60).map(|n| {
-        let door = door.clone();
-        async move { admit(&door, &format!("caller-{}", n % 6), 60 * SECOND).await }
+    let requests = join_all((0..60).map(|n| {
+        let admission = admission.clone();
+        async move { admit(&admission, &format!("caller-{}", n % 6), 60 * SECOND).await }
     }));
     let reloads = async {
         for burst in 5..25 {
             sleep(77 * MS).await;
-            door.apply(settings_with(|s| {
+            admission.apply(settings_with(|s| {
                 s.quota.burst = NonZeroU32::new(burst).expect("not zero");
                 s.quota.rate_per_second = if burst % 2 == 0 { 20.0 } else { 10.0 };
                 s.callers.limits.default.max_waiting = NonZeroU32::new(burst).expect("not zero");
             }));
         }
     };
-    let (outcomes, ()) = tokio::join!(crowd, reloads);
+    let (outcomes, ()) = tokio::join!(requests, reloads);
     let mut waits = Vec::new();
     for outcome in outcomes {
-        waits.push(outcome.expect("nobody is lost").waited());
+        waits.push(outcome.expect("no request is dropped").waited());
     }
     waits.sort_unstable();
-    assert_eq!(waits[4], Duration::ZERO, "the burst that was saved");
+    assert_eq!(waits[4], Duration::ZERO, "the saved burst");
     for (number, wait) in waits.iter().enumerate().skip(5) {
         let allowed = 5.0 + 20.0 * (wait.as_secs_f64() + 0.002);
         assert!((number + 1) as f64 <= allowed, "{number} after {wait:?}");
@@ -46,56 +46,63 @@ async fn a_reload_under_load_loses_nobody_and_brings_no_second_burst() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn throttles_cut_the_rate_once_in_each_epoch_and_it_climbs_back() {
+async fn throttles_cut_the_rate_once_in_each_epoch_and_it_recovers() {
     let fast = || settings_with(|s| s.quota.rate_per_second = 1000.0);
-    let door = Admission::open(fast());
-    let factor = async || door.state().await.expect("the gate runs").adaptive_factor;
+    let admission = Admission::open(fast());
+    let factor = async || {
+        admission
+            .state()
+            .await
+            .expect("the scheduler runs")
+            .adaptive_factor
+    };
     for _ in 0..100 {
-        let permit = admit(&door, "a", SECOND).await.expect("there is enough");
+        let permit = admit(&admission, "a", SECOND).await.expect("quota is left");
         permit.finish(AttemptOutcome::Throttled);
     }
     assert!((factor().await - 0.95).abs() < 1e-9);
     sleep(500 * MS).await;
-    drop(admit(&door, "a", SECOND).await.expect("there is enough"));
+    drop(admit(&admission, "a", SECOND).await.expect("quota is left"));
     assert!(
         factor().await > 0.95,
         "an attempt without an outcome is no failure"
     );
     sleep(13 * SECOND).await;
-    admit(&door, "a", SECOND)
+    admit(&admission, "a", SECOND)
         .await
-        .expect("there is enough")
+        .expect("quota is left")
         .finish(AttemptOutcome::Answered);
     assert!((factor().await - 1.0).abs() < 1e-9);
-    door.apply(AdmissionSettings {
+    admission.apply(AdmissionSettings {
         adaptive: false,
         ..fast()
     });
-    let permit = admit(&door, "a", SECOND).await.expect("there is enough");
+    let permit = admit(&admission, "a", SECOND).await.expect("quota is left");
     permit.finish(AttemptOutcome::Throttled);
-    assert!((factor().await - 1.0).abs() < 1e-9, "it is switched off");
+    assert!((factor().await - 1.0).abs() < 1e-9, "adaptation is off");
 }
 
-/// Grants of a door at `rate` and `burst`, to requests that come as `pauses` say.
-fn grants(rate: f64, burst: u32, pauses: &[(u64, usize, u64)]) -> Vec<Instant> {
+/// Returns the instants of grants at `rate` and `burst`. `batches` are requests as
+/// (pause before them, count, timeout), in milliseconds.
+fn grants(rate: f64, burst: u32, batches: &[(u64, usize, u64)]) -> Vec<Instant> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
         .build()
         .expect("a runtime");
     runtime.block_on(async {
-        let door = Admission::open(settings_with(|s| {
+        let admission = Admission::open(settings_with(|s| {
             s.quota.rate_per_second = rate;
             s.quota.burst = NonZeroU32::new(burst).expect("not zero");
         }));
         let mut requests = tokio::task::JoinSet::new();
-        for (pause, count, patience) in pauses {
+        for (pause, count, timeout) in batches {
             sleep(Duration::from_millis(*pause)).await;
             for number in 0..*count {
-                let (door, patience) = (door.clone(), Duration::from_millis(*patience));
+                let (admission, timeout) = (admission.clone(), Duration::from_millis(*timeout));
                 requests.spawn(async move {
                     let name = format!("caller-{}", number % 3);
-                    let permit = admit(&door, &name, patience).await.ok()?;
+                    let permit = admit(&admission, &name, timeout).await.ok()?;
                     let at = Instant::now();
                     let throttled = number % 7 == 0;
                     permit.finish(if throttled {
@@ -116,15 +123,15 @@ fn grants(rate: f64, burst: u32, pauses: &[(u64, usize, u64)]) -> Vec<Instant> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Whatever comes when, and whatever is throttled: no window sees more than
-    /// rate x (time + a tick of 2 ms) + burst.
+    /// No window has more than rate x (time + a tick of 2 ms) + burst grants, whenever
+    /// requests arrive and attempts are throttled.
     #[test]
-    fn no_window_sees_more_than_the_quota(
+    fn no_window_exceeds_the_quota(
         rate in 1.0_f64..200.0,
         burst in 1_u32..10,
-        pauses in prop::collection::vec((0_u64..2000, 0_usize..20, 1_u64..6000), 1..20),
+        batches in prop::collection::vec((0_u64..2000, 0_usize..20, 1_u64..6000), 1..20),
     ) {
-        let granted = grants(rate, burst, &pauses);
+        let granted = grants(rate, burst, &batches);
         for (i, from) in granted.iter().enumerate() {
             for (j, to) in granted.iter().enumerate().skip(i) {
                 let time = (*to - *from).as_secs_f64() + 0.002;

@@ -1,10 +1,10 @@
-//! An upstream with a token bucket, as AWS's is taken to be, and the rest of the
-//! world that draws on it.
+//! An upstream with a token bucket, as AWS is assumed to have, and another tenant that
+//! uses it.
 //!
-//! A call takes its token as it arrives: one that finds none is throttled 10 ms
-//! later, one that finds one is answered after 50-300 ms, evenly spread. The
-//! session is made as the call arrives, whether or not the answer is awaited, and
-//! the same token of ours always gets the same one.
+//! A call takes its quota token at arrival. Without a token the call is throttled after
+//! 10 ms; with one the response takes 50-300 ms, uniformly distributed. The session is
+//! created at arrival, whether or not the client waits for the response. The same
+//! client request token always gets the same session.
 
 use std::collections::HashMap;
 use std::ops::Add;
@@ -18,12 +18,12 @@ use tokio::time::{Instant, sleep, sleep_until};
 const THROTTLED_AFTER: Duration = Duration::from_millis(10);
 const SERVICE_MS: std::ops::Range<u64> = 50..300;
 
-/// What the simulated AWS counts.
+/// The counters of the simulated AWS.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Counts {
-    /// Our calls that got a session.
+    /// Our calls that returned a session.
     pub(crate) sessions: u64,
-    /// Those of them whose token had a session already: slots spent for nothing.
+    /// Those whose client request token had a session already.
     pub(crate) repeated: u64,
     /// Our calls that were throttled.
     pub(crate) throttled: u64,
@@ -68,13 +68,13 @@ impl Upstream {
         }))
     }
 
-    /// What was counted so far.
+    /// Returns the counters.
     pub(crate) fn counts(&self) -> Counts {
         self.state().counts
     }
 
-    /// Another tenant of the account: `rate` calls a second, one by one at random
-    /// intervals, none of them repeated. Never ends.
+    /// Runs another tenant of the account: `rate` calls a second at random intervals,
+    /// without retries. Never returns.
     pub(crate) async fn other_tenant(&self, rate: f64, seed: u64) {
         let mut random = fastrand::Rng::with_seed(seed);
         let mut at = Instant::now();
@@ -105,9 +105,9 @@ impl State {
 
     fn session_of(&mut self, token: &ClientRequestToken) -> SessionId {
         let number = self.sessions.len();
-        let made = || SessionId::parse(&format!("00000000-0000-4000-8000-{number:012x}"));
-        let kept = self.sessions.entry(token.clone());
-        *kept.or_insert_with(|| made().expect("a UUID"))
+        let create = || SessionId::parse(&format!("00000000-0000-4000-8000-{number:012x}"));
+        let entry = self.sessions.entry(token.clone());
+        *entry.or_insert_with(|| create().expect("a UUID"))
     }
 }
 
@@ -145,7 +145,7 @@ impl LivenessApi for Upstream {
     }
 }
 
-/// The time to the next of independent events, of which `rate` happen a second.
+/// Returns the time to the next event of a Poisson process with `rate` events a second.
 pub(crate) fn interval(random: &mut fastrand::Rng, rate: f64) -> Duration {
     Duration::from_secs_f64(-(1.0 - random.f64()).ln() / rate)
 }

@@ -1,8 +1,8 @@
-//! One cell of the simulation's table: ten callers in front of one quota.
+//! One scenario of the simulation: ten callers share one quota.
 //!
-//! The first caller sends 70 % of the load, the nine others share the rest.
-//! Requests arrive at random (Poisson), each with a deadline of 5 s, through the
-//! real creator, admission and retry; a client that fails does not come back.
+//! The first caller sends 70 % of the load, and the nine others share the rest.
+//! Requests are a Poisson process, each with a deadline of 5 s. They pass through the
+//! real creator, admission and retry. A client that fails does not retry.
 
 use std::num::NonZeroU32;
 use std::ops::Range;
@@ -20,7 +20,7 @@ use livegate::session::{Attempts, CreateRequest, Creator, Ownership, Progress, S
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
-use super::figures::{AttemptError, AttemptOutcome, Figures};
+use super::figures::{CompletedRequest, Figures, RequestOutcome};
 use super::upstream::{Upstream, interval};
 
 pub(crate) const CALLERS: usize = 10;
@@ -28,34 +28,34 @@ const BUSY_SHARE: f64 = 0.7;
 const DEADLINE: Duration = Duration::from_secs(5);
 const FIRST_SEED: u64 = 42;
 
-/// Who else spends the quota.
+/// The other tenants of the quota.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Tenancy {
-    /// Nobody.
+    /// None.
     Alone,
-    /// A tenant that asks for 40 % of it, at random, and never waits.
+    /// One that calls at random at 40 % of the quota, and never waits.
     Shared,
 }
 
-/// What is simulated.
+/// The parameters of a scenario.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Cell {
+pub(crate) struct Scenario {
     pub(crate) quota: f64,
     /// Arrivals, in multiples of what the other tenant leaves of the quota.
     pub(crate) load: f64,
     pub(crate) tenancy: Tenancy,
-    /// What happens before is not counted.
+    /// The time before the figures are counted.
     pub(crate) warm_up: Duration,
     pub(crate) counted: Duration,
-    /// As often as that it is run, each time from another seed.
+    /// The number of runs, each from another seed.
     pub(crate) runs: u64,
 }
 
-impl Cell {
-    /// Runs the cell on paused time, alone in its thread.
+impl Scenario {
+    /// Runs the scenario on paused time, alone in its thread.
     pub(crate) fn run(&self) -> Figures {
         let mut runs = self.seeds().map(|seed| self.run_from(seed));
-        let first = runs.next().expect("it runs at least once");
+        let first = runs.next().expect("there is at least one run");
         runs.fold(first, Figures::with)
     }
 
@@ -77,13 +77,13 @@ impl Cell {
     async fn simulate(&self, seed: u64) -> Figures {
         let upstream = Arc::new(Upstream::new(self.quota, self.depth(), seed));
         if self.tenancy == Tenancy::Shared {
-            let others = self.quota - self.left();
+            let rate = self.quota - self.left();
             let (upstream, seed) = (upstream.clone(), seed + 1000);
-            tokio::spawn(async move { upstream.other_tenant(others, seed).await });
+            tokio::spawn(async move { upstream.other_tenant(rate, seed).await });
         }
         let start = Instant::now();
-        let (ended, mut outcomes) = mpsc::unbounded_channel();
-        let arrivals = self.send_requests(self.creator(&upstream), ended, seed + 2000);
+        let (completed, mut requests) = mpsc::unbounded_channel();
+        let arrivals = self.send_requests(self.creator(&upstream), completed, seed + 2000);
         let counting = async {
             sleep_until(start + self.warm_up).await;
             let before = upstream.counts();
@@ -92,13 +92,13 @@ impl Cell {
         };
         let ((), counts) = tokio::join!(arrivals, counting);
         let mut figures = Figures::new(self.left(), self.counted, counts);
-        while let Some(outcome) = outcomes.recv().await {
-            figures.add(&outcome);
+        while let Some(request) = requests.recv().await {
+            figures.add(&request);
         }
         figures
     }
 
-    /// What the other tenant leaves of the quota, in calls a second.
+    /// Returns the calls a second that the other tenant leaves of the quota.
     fn left(&self) -> f64 {
         match self.tenancy {
             Tenancy::Alone => self.quota,
@@ -106,10 +106,11 @@ impl Cell {
         }
     }
 
-    /// How many calls the upstream's bucket holds. How deep AWS's is, is unknown.
-    /// Alone it is taken to be shallow, a fifth of a second's quota: what a burst
-    /// of ours must not overrun. With another tenant it holds a second's quota:
-    /// calls at random into one much shallower are throttled at any rate of ours.
+    /// Returns how many calls the upstream's bucket holds. The depth of AWS's bucket is
+    /// unknown. Without another tenant it is assumed to be shallow, a fifth of a
+    /// second's quota, which our bursts must not exceed. With another tenant it holds a
+    /// second's quota, because a tenant that calls at random would be throttled by a
+    /// much shallower one at any rate of ours.
     fn depth(&self) -> f64 {
         match self.tenancy {
             Tenancy::Alone => (self.quota / 5.0).max(1.0),
@@ -117,8 +118,8 @@ impl Cell {
         }
     }
 
-    /// As an operator would set it who knows the quota and not the bucket: no
-    /// more leaves at once than a tenth of a second's quota.
+    /// Returns the settings of an operator that knows the quota and not the depth of the
+    /// bucket: a burst of a tenth of a second's quota.
     fn settings(&self) -> AdmissionSettings {
         AdmissionSettings {
             quota: QuotaSettings {
@@ -132,8 +133,8 @@ impl Cell {
         }
     }
 
-    /// What it runs with, to be printed beside its figures.
-    pub(crate) fn described(&self) -> String {
+    /// Describes the settings, to be printed beside the figures.
+    pub(crate) fn description(&self) -> String {
         let (quota, depth) = (self.settings().quota, self.depth());
         format!(
             "{:?}, Q {}: AWS's bucket holds {depth}; burst {}, target_utilization {}, max_wait {:?}, \
@@ -174,7 +175,7 @@ impl Cell {
     async fn send_requests(
         &self,
         creator: Arc<Creator<Upstream>>,
-        ended: mpsc::UnboundedSender<AttemptError>,
+        completed: mpsc::UnboundedSender<CompletedRequest>,
         seed: u64,
     ) {
         let callers: Vec<CallerId> = (0..CALLERS)
@@ -193,10 +194,10 @@ impl Cell {
             sleep_until(at).await;
             let caller = draw_caller(&mut random);
             let request = request(creator.clone(), callers[caller].clone(), caller);
-            let ended = (at >= counted_from).then(|| ended.clone());
+            let completed = (at >= counted_from).then(|| completed.clone());
             tokio::spawn(async move {
-                let outcome = request.await;
-                ended.map(|ended| ended.send(outcome))
+                let request = request.await;
+                completed.map(|completed| completed.send(request))
             });
         }
     }
@@ -210,9 +211,9 @@ fn draw_caller(random: &mut fastrand::Rng) -> usize {
     }
 }
 
-async fn request(creator: Arc<Creator<Upstream>>, id: CallerId, caller: usize) -> AttemptError {
+async fn request(creator: Arc<Creator<Upstream>>, id: CallerId, caller: usize) -> CompletedRequest {
     let start = Instant::now();
-    let order = CreateRequest {
+    let request = CreateRequest {
         caller: id,
         request_id: None,
         subject: None,
@@ -220,17 +221,17 @@ async fn request(creator: Arc<Creator<Upstream>>, id: CallerId, caller: usize) -
         deadline: Deadline::after(start, DEADLINE),
         witness: Progress::default(),
     };
-    let outcome = match creator.create(&order).await {
-        Ok(session) => AttemptOutcome::Served {
+    let outcome = match creator.create(&request).await {
+        Ok(session) => RequestOutcome::Served {
             session: session.id,
             waited: session.effort.waited,
         },
-        Err(SessionError::Refused(_)) => AttemptOutcome::AdmissionRefused,
-        Err(_) => AttemptOutcome::Failed,
+        Err(SessionError::Refused(_)) => RequestOutcome::Refused,
+        Err(_) => RequestOutcome::Failed,
     };
-    AttemptError {
+    CompletedRequest {
         caller,
         outcome,
-        after: start.elapsed(),
+        took: start.elapsed(),
     }
 }
