@@ -1,21 +1,21 @@
-//! What the waiting line costs, by how many wait and by how many callers.
+//! The cost of admission by the number of waiting requests and of callers.
 //!
 //! `cargo bench --bench admission` prints nanoseconds for each operation, and for
-//! `memory_of_all` the bytes that so many take. `queue` is the line alone; `door` is
-//! what a caller of [`Admission`] pays, with the task behind it.
+//! `queue::memory` the bytes of all waiting requests. `queue` measures the fair queue
+//! alone, and `scheduler` a call to [`Admission`], including its task.
 //!
-//! All of it is flat from 100 to 100,000 waiting requests; a forecast, and with it a
-//! refusal, goes by how many *callers* there are, here ten. Medians on two cores of an
-//! AMD EPYC, each row of one run; from run to run they differ by a fifth:
+//! The cost is the same for 100 to 100,000 waiting requests. A prediction, and with it a
+//! refusal, is linear in the number of *callers*, here ten. Medians on two cores of an
+//! AMD EPYC, each row from one run; runs differ by a fifth:
 //!
-//! | operation                 |     100 |  10,000 | 100,000 |
-//! | ------------------------- | ------- | ------- | ------- |
-//! | `queue::push_then_pop`    | 39.3 ns | 40.2 ns | 40.3 ns |
-//! | `queue::push_then_cancel` | 28.0 ns | 28.0 ns | 28.2 ns |
-//! | `queue::predict`          |  652 ns |  579 ns |  619 ns |
-//! | `queue::refuse`           |  704 ns |  642 ns |  639 ns |
-//! | `door::admit_then_cancel` | 5.05 us | 5.02 us | 5.04 us |
-//! | `door::refuse`            | 1.33 us | 1.36 us | 1.35 us |
+//! | operation                      |     100 |  10,000 | 100,000 |
+//! | ------------------------------ | ------- | ------- | ------- |
+//! | `queue::push_then_pop`         | 39.3 ns | 40.2 ns | 40.3 ns |
+//! | `queue::push_then_cancel`      | 28.0 ns | 28.0 ns | 28.2 ns |
+//! | `queue::predict`               |  652 ns |  579 ns |  619 ns |
+//! | `queue::refuse`                |  704 ns |  642 ns |  639 ns |
+//! | `scheduler::admit_then_cancel` | 5.05 us | 5.02 us | 5.04 us |
+//! | `scheduler::refuse`            | 1.33 us | 1.36 us | 1.35 us |
 
 use std::hint::black_box;
 use std::num::NonZeroU32;
@@ -50,7 +50,7 @@ fn caller(number: usize) -> CallerId {
     CallerId::new(&format!("caller-{number}")).expect("a plain name")
 }
 
-fn policies() -> QueueSettings {
+fn queue_settings() -> QueueSettings {
     QueueSettings {
         limits: PerCaller::from(CallerLimits {
             max_waiting: MANY,
@@ -61,127 +61,128 @@ fn policies() -> QueueSettings {
     }
 }
 
-/// A queue in which `waiting` requests of `callers` callers stand.
-struct Crowd {
-    queue: FairQueue<u64>,
+/// A queue with `waiting` requests of `callers` callers.
+struct TestQueue {
+    inner: FairQueue<u64>,
     now: Instant,
     next: u64,
 }
 
-impl Crowd {
+impl TestQueue {
     fn of(waiting: usize, callers: usize) -> Self {
-        let mut crowd = Self {
-            queue: FairQueue::new(policies()),
+        let mut queue = Self {
+            inner: FairQueue::new(queue_settings()),
             now: Instant::now(),
             next: 0,
         };
         for number in 0..waiting {
-            let line = crowd.line(number % callers);
-            crowd.push(line);
+            let key = queue.key(number % callers);
+            queue.push(key);
         }
-        crowd
+        queue
     }
 
-    fn line(&mut self, number: usize) -> QueueKey {
+    fn key(&mut self, number: usize) -> QueueKey {
         let caller = caller(number);
-        self.queue
+        self.inner
             .record_arrival(&caller, ArrivalKind::New, self.now)
     }
 
-    fn push(&mut self, line: QueueKey) -> Ticket {
+    fn push(&mut self, key: QueueKey) -> Ticket {
         self.next += 1;
-        let vacancy = self.queue.vacant_position(line).expect("there is room");
-        vacancy.push(ArrivalKind::New, |_| self.next)
+        let position = self.inner.vacant_position(key);
+        let position = position.expect("the queue is not full");
+        position.push(ArrivalKind::New, |_| self.next)
     }
 }
 
 mod queue {
     use super::*;
 
-    /// A request comes and one is given a slot.
+    /// A request enters the queue and one gets a token.
     #[divan::bench(args = WAITING)]
     fn push_then_pop(bencher: Bencher<'_, '_>, waiting: usize) {
-        let mut crowd = Crowd::of(waiting, 10);
-        let line = crowd.line(0);
+        let mut queue = TestQueue::of(waiting, 10);
+        let key = queue.key(0);
         bencher.bench_local(|| {
-            crowd.push(line);
-            black_box(crowd.queue.pop(crowd.now))
+            queue.push(key);
+            black_box(queue.inner.pop(queue.now))
         });
     }
 
-    /// A request comes and is given up again.
+    /// A request enters the queue and is cancelled.
     #[divan::bench(args = WAITING)]
     fn push_then_cancel(bencher: Bencher<'_, '_>, waiting: usize) {
-        let mut crowd = Crowd::of(waiting, 10);
-        let line = crowd.line(0);
+        let mut queue = TestQueue::of(waiting, 10);
+        let key = queue.key(0);
         bencher.bench_local(|| {
-            let ticket = crowd.push(line);
-            black_box(crowd.queue.remove(ticket))
+            let ticket = queue.push(key);
+            black_box(queue.inner.remove(ticket))
         });
     }
 
-    /// A request comes and is turned away: forecast and hint.
+    /// A request is refused: its prediction and its retry delay.
     #[divan::bench(args = WAITING)]
     fn refuse(bencher: Bencher<'_, '_>, waiting: usize) {
-        let mut crowd = Crowd::of(waiting, 10);
-        let line = crowd.line(0);
+        let mut queue = TestQueue::of(waiting, 10);
+        let key = queue.key(0);
         bencher.bench_local(|| {
-            let foreseen = crowd
-                .queue
-                .predict(line, ArrivalKind::New, AVAILABILITY, crowd.now);
-            crowd
-                .queue
-                .retry_after(line, AVAILABILITY, crowd.now, foreseen.wait)
+            let prediction = queue
+                .inner
+                .predict(key, ArrivalKind::New, AVAILABILITY, queue.now);
+            queue
+                .inner
+                .retry_after(key, AVAILABILITY, queue.now, prediction.wait)
         });
     }
 
-    /// The forecast alone.
+    /// The prediction alone.
     #[divan::bench(args = WAITING)]
     fn predict(bencher: Bencher<'_, '_>, waiting: usize) {
-        let mut crowd = Crowd::of(waiting, 10);
-        let line = crowd.line(0);
-        let now = crowd.now;
+        let mut queue = TestQueue::of(waiting, 10);
+        let key = queue.key(0);
+        let now = queue.now;
         bencher.bench_local(|| {
-            crowd
-                .queue
-                .predict(line, ArrivalKind::New, AVAILABILITY, now)
+            queue
+                .inner
+                .predict(key, ArrivalKind::New, AVAILABILITY, now)
         });
     }
 
-    /// The forecast, where each of so many callers waits with ten requests.
+    /// The prediction, with ten waiting requests of each caller.
     #[divan::bench(args = CALLERS)]
     fn predict_by_callers(bencher: Bencher<'_, '_>, callers: usize) {
-        let mut crowd = Crowd::of(10 * callers, callers);
-        let line = crowd.line(0);
-        let now = crowd.now;
+        let mut queue = TestQueue::of(10 * callers, callers);
+        let key = queue.key(0);
+        let now = queue.now;
         bencher.bench_local(|| {
-            crowd
-                .queue
-                .predict(line, ArrivalKind::New, AVAILABILITY, now)
+            queue
+                .inner
+                .predict(key, ArrivalKind::New, AVAILABILITY, now)
         });
     }
 
-    /// The look for those who were overtaken, where each of so many callers waits
-    /// with ten requests: nobody is too late, or half of each line.
+    /// The check for overtaken requests, with ten waiting requests of each caller: none
+    /// is overtaken, or half of each queue.
     #[divan::bench(args = CALLERS, consts = [0, 5])]
     fn overtaken_by_callers<const LATE: usize>(bencher: Bencher<'_, '_>, callers: usize) {
-        let crowd = Crowd::of(10 * callers, callers);
+        let queue = TestQueue::of(10 * callers, callers);
         let in_time = (10 - LATE) * callers;
-        let latest = crowd.now + Duration::from_secs_f64(in_time as f64 / AVAILABILITY.rate);
-        bencher.bench_local(|| crowd.queue.overtaken(AVAILABILITY, crowd.now, |_| latest));
+        let latest = queue.now + Duration::from_secs_f64(in_time as f64 / AVAILABILITY.rate);
+        bencher.bench_local(|| queue.inner.overtaken(AVAILABILITY, queue.now, |_| latest));
     }
 
-    /// So many requests come to an empty queue: its memory is `alloc` + `grow`.
+    /// The requests enter an empty queue: their memory is `alloc` + `grow`.
     #[divan::bench(args = [100, 10_000, 100_000], sample_count = 5, sample_size = 1)]
-    fn memory_of_all(waiting: usize) -> Crowd {
-        Crowd::of(waiting, 10)
+    fn memory(waiting: usize) -> TestQueue {
+        TestQueue::of(waiting, 10)
     }
 }
 
-mod door {
+mod scheduler {
     use super::*;
 
-    /// 10,000 calls a second on a clock that stands still: all fit, none is served.
+    /// 10,000 calls a second on a paused clock: all requests fit, none is served.
     fn settings() -> AdmissionSettings {
         AdmissionSettings {
             quota: QuotaSettings {
@@ -190,88 +191,87 @@ mod door {
                 target_utilization: 1.0,
                 max_wait: Duration::from_secs(60),
             },
-            callers: policies(),
+            callers: queue_settings(),
             adaptive: true,
         }
     }
 
-    struct Scene {
+    struct TestAdmission {
         runtime: tokio::runtime::Runtime,
-        door: Admission,
+        admission: Admission,
         waiting: Vec<tokio::task::JoinHandle<()>>,
     }
 
-    impl Scene {
+    impl TestAdmission {
         fn with(waiting: usize) -> Self {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_time()
                 .start_paused(true)
                 .build()
                 .expect("a runtime");
-            let door = runtime.block_on(async { Admission::open(settings()) });
-            let mut scene = Self {
+            let admission = runtime.block_on(async { Admission::open(settings()) });
+            let mut test = Self {
                 runtime,
-                door,
+                admission,
                 waiting: Vec::new(),
             };
             for number in 0..waiting {
-                let door = scene.door.clone();
+                let admission = test.admission.clone();
                 let caller = caller(number % 10);
                 let wait = async move {
-                    let patience = Deadline::after(Instant::now(), Duration::from_secs(60));
-                    let _ = door.admit(&caller, ArrivalKind::New, patience).await;
+                    let deadline = Deadline::after(Instant::now(), Duration::from_secs(60));
+                    let _ = admission.admit(&caller, ArrivalKind::New, deadline).await;
                 };
-                scene.waiting.push(scene.runtime.spawn(wait));
+                test.waiting.push(test.runtime.spawn(wait));
             }
-            while scene.settle() < waiting {}
-            scene
+            while test.process_events() < waiting {}
+            test
         }
 
-        /// Lets the gate come to the end of its mailbox, at no time on its clock.
-        fn settle(&self) -> usize {
-            let state = self.runtime.block_on(self.door.state());
+        /// Lets the scheduler process all events, without advancing the clock. Returns
+        /// how many requests wait.
+        fn process_events(&self) -> usize {
+            let state = self.runtime.block_on(self.admission.state());
             state.map_or(0, |state| state.waiting)
         }
     }
 
-    /// A request is turned away: to the gate and back.
+    /// A request is refused, including the round trip to the scheduler.
     #[divan::bench(args = WAITING)]
     fn refuse(bencher: Bencher<'_, '_>, waiting: usize) {
-        let scene = Scene::with(waiting);
+        let test = TestAdmission::with(waiting);
         let caller = caller(0);
         bencher.bench_local(|| {
-            scene.runtime.block_on(async {
-                let hurry = Deadline::after(Instant::now(), Duration::ZERO);
-                scene
-                    .door
-                    .admit(&caller, ArrivalKind::New, hurry)
+            test.runtime.block_on(async {
+                let deadline = Deadline::after(Instant::now(), Duration::ZERO);
+                test.admission
+                    .admit(&caller, ArrivalKind::New, deadline)
                     .await
                     .err()
             })
         });
-        assert_eq!(scene.waiting.len(), waiting);
+        assert_eq!(test.waiting.len(), waiting);
     }
 
-    /// A request waits, and is given up again: what its two looks at the gate
-    /// cost is in it.
+    /// A request waits and is cancelled. This includes two calls of `read_state`.
     #[divan::bench(args = WAITING)]
     fn admit_then_cancel(bencher: Bencher<'_, '_>, waiting: usize) {
-        let scene = Scene::with(waiting);
+        let test = TestAdmission::with(waiting);
         let caller = caller(0);
-        let patience = Deadline::after(Instant::now(), Duration::from_secs(60));
+        let deadline = Deadline::after(Instant::now(), Duration::from_secs(60));
         bencher.bench_local(|| {
-            let mut request = Box::pin(scene.door.admit(&caller, ArrivalKind::New, patience));
+            let mut request = Box::pin(test.admission.admit(&caller, ArrivalKind::New, deadline));
             assert!(request.as_mut().now_or_never().is_none());
-            scene.settle();
+            test.process_events();
             drop(request);
-            scene.settle()
+            test.process_events()
         });
     }
 
-    /// A look at the gate and back: what the task itself costs.
+    /// A round trip to the scheduler without other work.
     #[divan::bench(args = WAITING)]
-    fn look(bencher: Bencher<'_, '_>, waiting: usize) {
-        let scene = Scene::with(waiting);
-        bencher.bench_local(|| scene.settle());
+    fn read_state(bencher: Bencher<'_, '_>, waiting: usize) {
+        let test = TestAdmission::with(waiting);
+        bencher.bench_local(|| test.process_events());
     }
 }
