@@ -1,5 +1,5 @@
-//! One caller sends a hundred times what each of nine others sends, over real
-//! sockets, in real time: each of the nine gets its full share.
+//! One caller sends a hundred times as many requests as each of nine others, over real
+//! sockets and in real time. Each of the nine gets its full share.
 //!
 //! `cargo test --release --test fair_share -- --nocapture` prints the table.
 
@@ -19,11 +19,11 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 const QUOTA: f64 = 25.0;
 const SECONDS: u64 = 12;
 const DEADLINE: Duration = Duration::from_secs(5);
-/// Each of the nine sends this; the hundredfold is eight times the quota.
+/// The rate of each of the nine. A hundred times this rate is eight times the quota.
 const EACH_PER_SECOND: f64 = 2.0;
 const HOG_PER_SECOND: f64 = 200.0;
 
-/// What became of one caller's requests.
+/// The outcomes of one caller's requests.
 #[derive(Clone, Debug, Default)]
 struct Tally {
     caller: String,
@@ -33,8 +33,8 @@ struct Tally {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_caller_that_sends_a_hundredfold_takes_nothing_from_nine_others() {
-    let (endpoint, simulator, _stop) = livegate_before_a_simulator().await;
+async fn a_caller_that_sends_a_hundredfold_does_not_reduce_the_share_of_nine_others() {
+    let (endpoint, simulator, _stop) = livegate_with_a_simulator().await;
     let mut callers = JoinSet::new();
     for number in 1..=9 {
         callers.spawn(load(
@@ -51,7 +51,7 @@ async fn a_caller_that_sends_a_hundredfold_takes_nothing_from_nine_others() {
         let share = tally.served as f64 / tally.sent as f64;
         assert!(
             share >= 0.99,
-            "{tally:?} sent less than its share, and did not get it all"
+            "{tally:?} sent less than its share, but was not fully served"
         );
     }
     let sent: usize = tallies.iter().map(|tally| tally.sent).sum();
@@ -60,18 +60,19 @@ async fn a_caller_that_sends_a_hundredfold_takes_nothing_from_nine_others() {
     let late = stats.sessions_made as usize - served;
     assert!(
         late * 200 <= sent,
-        "{late} of {sent} sessions came after their deadline"
+        "{late} of {sent} sessions were created after their deadline"
     );
-    // On a busy machine a pause can make two of our calls meet at AWS.
+    // On a busy machine, a pause can let two calls reach AWS at once.
     let throttled = stats.create.throttled;
     assert!(
         throttled * 100 <= stats.create.calls,
-        "{throttled} calls were over the quota"
+        "{throttled} calls exceeded the quota"
     );
 }
 
-/// A Livegate whose callers name themselves, and what ends it.
-async fn livegate_before_a_simulator() -> (String, SimulatorHandle, DropGuard) {
+/// Starts a Livegate with authentication by trusted header. It runs until the guard is
+/// dropped.
+async fn livegate_with_a_simulator() -> (String, SimulatorHandle, DropGuard) {
     let stop = CancellationToken::new();
     let limit = Limit::new(QUOTA, 5).expect("a limit");
     let settings = Settings {
@@ -86,7 +87,7 @@ async fn livegate_before_a_simulator() -> (String, SimulatorHandle, DropGuard) {
     let Loaded { mut config, .. } = Config::from_text(
         "grpc.listen = \"127.0.0.1:0\"\nadmin.listen = \"127.0.0.1:0\"\nquota.create.burst = 4",
     )
-    .expect("a right configuration");
+    .expect("a valid configuration");
     config.auth = AuthMode::TrustedHeader.into();
     config.upstream.endpoint_url = Some(format!("http://{}", handle.local_addr()));
     let service = Livegate::bind(config, Credentials::Simulator)
@@ -97,22 +98,22 @@ async fn livegate_before_a_simulator() -> (String, SimulatorHandle, DropGuard) {
     (format!("http://{address}"), handle, stop.drop_guard())
 }
 
-/// Sends at a steady rate, whatever comes back.
+/// Sends requests at a steady rate, whatever their outcomes.
 async fn load(endpoint: String, caller: String, per_second: f64) -> Tally {
     let client = Client::new(&endpoint, DEADLINE)
         .expect("a URL")
         .as_caller(&caller);
     let mut ticks = interval(Duration::from_secs_f64(1.0 / per_second));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
-    let begun = Instant::now();
+    let start = Instant::now();
     let mut calls = JoinSet::new();
-    while begun.elapsed() < Duration::from_secs(SECONDS) {
+    while start.elapsed() < Duration::from_secs(SECONDS) {
         ticks.tick().await;
         let client = client.clone();
         calls.spawn(async move {
             let sent = Instant::now();
-            let answer = client.create(CreateSessionRequest::default()).await;
-            (answer.is_ok(), sent.elapsed())
+            let response = client.create(CreateSessionRequest::default()).await;
+            (response.is_ok(), sent.elapsed())
         });
     }
     let mut tally = Tally {

@@ -1,7 +1,8 @@
-//! Five `livegate serve` processes, one store, one simulated AWS: what the issue of
-//! many replicas and one quota promises, over sockets and in real time.
+//! Five `livegate serve` processes share one quota through one store, over sockets and
+//! in real time, in front of a simulated AWS.
 //!
-//! `cargo test --test fleet -- --ignored --nocapture` prints the figures. `FLEET_REQUESTS=1000` makes the last scene shorter.
+//! `cargo test --test fleet -- --ignored --nocapture` prints the figures.
+//! `FLEET_REQUESTS=1000` shortens the last test.
 
 #[path = "fleet/load.rs"]
 mod load;
@@ -20,16 +21,16 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use self::load::{Load, Tally};
 use self::processes::{Replica, Store};
 
-/// A scene measures: it has the machine to itself.
-static ALONE: Mutex<()> = Mutex::const_new(());
+/// Runs one test at a time, because the tests measure.
+static EXCLUSIVE: Mutex<()> = Mutex::const_new(());
 
 const QUOTA: f64 = 25.0;
 const REPLICAS: usize = 5;
-/// The hog's share of ten times the quota, and what each of the others sends.
-const HOG_PER_SECOND: f64 = 175.0;
+/// The rates of the busiest caller and of each other caller: ten times the quota together.
+const BUSIEST_PER_SECOND: f64 = 175.0;
 const EACH_PER_SECOND: f64 = 75.0 / 9.0;
 
-/// A simulator that keeps to `rate`, and what ends it.
+/// Starts a simulator with a quota of `rate`. It runs until the guard is dropped.
 async fn simulator(rate: f64, burst: u32) -> (SimulatorHandle, DropGuard) {
     let settings = Settings {
         create: Limit::new(rate, burst).expect("a limit"),
@@ -44,28 +45,28 @@ async fn simulator(rate: f64, burst: u32) -> (SimulatorHandle, DropGuard) {
     (handle, stop.drop_guard())
 }
 
-async fn fleet(store: &Store, simulator: &SimulatorHandle, more: &[&str]) -> Vec<Replica> {
+async fn fleet(store: &Store, simulator: &SimulatorHandle, settings: &[&str]) -> Vec<Replica> {
     let mut replicas = Vec::new();
     for _ in 0..REPLICAS {
-        replicas.push(Replica::serve(store, simulator, more).await);
+        replicas.push(Replica::serve(store, simulator, settings).await);
     }
     replicas
 }
 
-/// Ten callers, pinned to replicas: six on the first, two on the second, one each
-/// on the third and the fourth, and the hog is one of the six; none on the fifth.
+/// Returns ten callers, pinned to replicas: six on the first, the busiest among them,
+/// two on the second, one each on the third and the fourth, and none on the fifth.
 fn pinned(replicas: &[Replica]) -> Vec<Load> {
-    let places = [0, 0, 0, 0, 0, 0, 1, 1, 2, 3];
-    let load = |(number, place): (usize, &usize)| Load {
-        endpoint: replicas[*place].endpoint(),
+    let pins = [0, 0, 0, 0, 0, 0, 1, 1, 2, 3];
+    let load = |(number, replica): (usize, &usize)| Load {
+        endpoint: replicas[*replica].endpoint(),
         caller: format!("caller-{number}"),
         per_second: if number == 0 {
-            HOG_PER_SECOND
+            BUSIEST_PER_SECOND
         } else {
             EACH_PER_SECOND
         },
     };
-    places.iter().enumerate().map(load).collect()
+    pins.iter().enumerate().map(load).collect()
 }
 
 struct Figures {
@@ -77,25 +78,25 @@ struct Figures {
     failed_slowly: f64,
 }
 
-/// Sends all of `loads` for `warm` and `span`, and counts in the latter.
+/// Sends all `loads` for `warm_up` and `span`, and counts during `span`.
 async fn measure(
     loads: Vec<Load>,
     simulator: &SimulatorHandle,
-    warm: Duration,
+    warm_up: Duration,
     span: Duration,
 ) -> Figures {
-    let from = Instant::now() + warm;
+    let from = Instant::now() + warm_up;
     let running = load::send(loads, from, from + span);
-    let watched = async {
-        sleep(warm).await;
+    let counted = async {
+        sleep(warm_up).await;
         simulator.reset_stats();
         sleep(span).await;
         simulator.stats()
     };
-    let (tallies, stats) = tokio::join!(running, watched);
+    let (tallies, stats) = tokio::join!(running, counted);
     let served: Vec<f64> = tallies.iter().map(|tally| tally.served as f64).collect();
     let sum: f64 = served.iter().sum();
-    let squares: f64 = served.iter().map(|one| one * one).sum();
+    let squares: f64 = served.iter().map(|count| count * count).sum();
     for tally in &tallies {
         println!("  {tally}");
     }
@@ -130,13 +131,13 @@ impl Figures {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs redis-server: tests/run"]
 async fn five_replicas_spend_one_quota_and_share_it_by_caller() {
-    let _alone = ALONE.lock().await;
+    let _exclusive = EXCLUSIVE.lock().await;
     let (simulator, _stop) = simulator(QUOTA, 25).await;
     let store = Store::start().await;
     let replicas = fleet(&store, &simulator, &[]).await;
-    let (warm, span) = (Duration::from_secs(6), Duration::from_secs(30));
-    let figures = measure(pinned(&replicas), &simulator, warm, span).await;
-    figures.print("10 times overload, the store up");
+    let (warm_up, span) = (Duration::from_secs(6), Duration::from_secs(30));
+    let figures = measure(pinned(&replicas), &simulator, warm_up, span).await;
+    figures.print("10 times overload, store available");
     assert!(figures.goodput >= 0.96);
     assert!(figures.throttles <= 0.01);
     assert!(figures.jain >= 0.98);
@@ -144,12 +145,12 @@ async fn five_replicas_spend_one_quota_and_share_it_by_caller() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs redis-server: tests/run"]
-async fn five_replicas_go_on_while_the_store_is_killed_each_ten_seconds() {
-    let _alone = ALONE.lock().await;
+async fn five_replicas_keep_serving_while_the_store_is_killed_every_ten_seconds() {
+    let _exclusive = EXCLUSIVE.lock().await;
     let (simulator, _stop) = simulator(QUOTA, 25).await;
     let mut store = Store::start().await;
     let replicas = fleet(&store, &simulator, &[]).await;
-    let (warm, span) = (Duration::from_secs(6), Duration::from_secs(40));
+    let (warm_up, span) = (Duration::from_secs(6), Duration::from_secs(40));
     let killing = async {
         loop {
             sleep(Duration::from_secs(9)).await;
@@ -159,10 +160,10 @@ async fn five_replicas_go_on_while_the_store_is_killed_each_ten_seconds() {
         }
     };
     let figures = tokio::select! {
-        figures = measure(pinned(&replicas), &simulator, warm, span) => figures,
-        () = killing => unreachable!("it never ends"),
+        figures = measure(pinned(&replicas), &simulator, warm_up, span) => figures,
+        () = killing => unreachable!("killing never ends"),
     };
-    figures.print("10 times overload, the store killed each 10 s, back empty after 1 s");
+    figures.print("10 times overload, store killed every 10 s, restarted empty after 1 s");
     assert!(figures.longest_gap < Duration::from_secs(2), "no stall");
     assert!(figures.admitted <= 1.05, "over-admission is bounded");
     assert!(figures.goodput >= 0.85);
@@ -171,36 +172,43 @@ async fn five_replicas_go_on_while_the_store_is_killed_each_ten_seconds() {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs redis-server: tests/run"]
 async fn each_request_gets_one_session_while_processes_are_killed() {
-    let _alone = ALONE.lock().await;
+    let _exclusive = EXCLUSIVE.lock().await;
     let requests = std::env::var("FLEET_REQUESTS").ok();
     let requests = requests
         .and_then(|text| text.parse().ok())
         .unwrap_or(10_000);
     let (simulator, _stop) = simulator(2000.0, 2000).await;
     let store = Store::start().await;
-    let more = [
+    let settings = [
         "quota.create.rate_per_second=2000",
         "quota.create.burst=200",
     ];
-    let mut replicas = fleet(&store, &simulator, &more).await;
+    let mut replicas = fleet(&store, &simulator, &settings).await;
     let endpoints: Vec<String> = replicas.iter().map(Replica::endpoint).collect();
     let killed = AtomicUsize::new(0);
-    let begun = Instant::now();
-    let answers = tokio::select! {
-        answers = load::thrice(&endpoints, requests) => answers,
-        () = kill_now_and_then(&mut replicas, &killed) => unreachable!("it never ends"),
+    let start = Instant::now();
+    let responses = tokio::select! {
+        responses = load::send_each_thrice(&endpoints, requests) => responses,
+        () = kill_repeatedly(&mut replicas, &killed) => unreachable!("killing never ends"),
     };
     let killed = killed.into_inner();
     let stats = simulator.stats();
-    let one_session = answers.iter().filter(|answers| answers.sessions.len() == 1);
+    let one_session = responses
+        .iter()
+        .filter(|request| request.sessions.len() == 1);
     let one_session = one_session.count();
-    let one_expiry = answers.iter().filter(|answers| answers.expiries.len() == 1);
-    let sessions: HashSet<&String> = answers.iter().flat_map(|a| &a.sessions).collect();
+    let one_expiry = responses
+        .iter()
+        .filter(|request| request.expiries.len() == 1);
+    let sessions: HashSet<&String> = responses
+        .iter()
+        .flat_map(|request| &request.sessions)
+        .collect();
     println!(
         "{requests} requests, each sent three times to random replicas, {killed} processes \
          killed, in {} s: {one_session} with exactly one session, {} with one expiry, {} \
-         sessions made by {} calls",
-        begun.elapsed().as_secs(),
+         sessions created by {} calls",
+        start.elapsed().as_secs(),
         one_expiry.count(),
         stats.sessions_made,
         stats.create.calls,
@@ -210,7 +218,7 @@ async fn each_request_gets_one_session_while_processes_are_killed() {
     assert_eq!(stats.sessions_made as usize, requests);
 }
 
-async fn kill_now_and_then(replicas: &mut [Replica], killed: &AtomicUsize) {
+async fn kill_repeatedly(replicas: &mut [Replica], killed: &AtomicUsize) {
     loop {
         sleep(Duration::from_secs(2)).await;
         let victim = &mut replicas[fastrand::usize(..REPLICAS)];

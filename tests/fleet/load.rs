@@ -1,4 +1,4 @@
-//! What callers send, and what becomes of it.
+//! The requests that callers send, and their outcomes.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -12,18 +12,18 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
 const DEADLINE: Duration = Duration::from_secs(5);
-/// A refusal that takes longer is a slow failure.
+/// A failure that takes longer is slow.
 const SLOW: Duration = Duration::from_secs(1);
-const AT_ONCE: usize = 192;
+const MAX_IN_FLIGHT: usize = 192;
 
-/// One caller, on one replica, at a steady rate, whatever comes back.
+/// The load of one caller on one replica: a steady rate, whatever the outcomes.
 pub(crate) struct Load {
     pub(crate) endpoint: String,
     pub(crate) caller: String,
     pub(crate) per_second: f64,
 }
 
-/// What became of one caller's requests.
+/// The outcomes of one caller's requests.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     caller: String,
@@ -50,7 +50,7 @@ impl fmt::Display for Tally {
 }
 
 impl Tally {
-    /// The longest time in which nobody was served.
+    /// Returns the longest time without a served request.
     pub(crate) fn longest_gap(tallies: &[Self], from: Instant, to: Instant) -> Duration {
         let served = tallies.iter().flat_map(|tally| &tally.served_at);
         let mut served: Vec<Instant> = served.copied().chain([from, to]).collect();
@@ -60,7 +60,7 @@ impl Tally {
     }
 }
 
-/// Sends all `loads` until `to`; what is served between `from` and `to` counts.
+/// Sends all `loads` until `to`, and counts from `from` to `to`.
 pub(crate) async fn send(loads: Vec<Load>, from: Instant, to: Instant) -> Vec<Tally> {
     let mut callers = JoinSet::new();
     for (number, load) in loads.into_iter().enumerate() {
@@ -82,61 +82,63 @@ async fn send_one(load: Load, from: Instant, to: Instant) -> Tally {
         let client = client.clone();
         calls.spawn(async move {
             let sent = Instant::now();
-            let answer = client.create(CreateSessionRequest::default()).await;
-            (sent, answer.is_ok(), Instant::now())
+            let response = client.create(CreateSessionRequest::default()).await;
+            (sent, response.is_ok(), Instant::now())
         });
     }
     let mut tally = Tally {
         caller: load.caller,
         ..Tally::default()
     };
-    for (sent, served, ended) in calls.join_all().await {
+    for (sent, served, completed) in calls.join_all().await {
         tally.sent += usize::from(sent >= from);
-        if served && ended >= from && ended <= to {
+        if served && completed >= from && completed <= to {
             tally.served += 1;
-            tally.served_at.push(ended);
-        } else if !served && sent >= from && ended - sent > SLOW {
+            tally.served_at.push(completed);
+        } else if !served && sent >= from && completed - sent > SLOW {
             tally.failed_slowly += 1;
         }
     }
     tally
 }
 
-/// What one request was answered with.
+/// The distinct responses to one request.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Answers {
+pub(crate) struct Responses {
     pub(crate) sessions: HashSet<String>,
     pub(crate) expiries: HashSet<String>,
 }
 
-/// Sends each of so many requests three times to random endpoints, each until it
-/// is answered.
-pub(crate) async fn thrice(endpoints: &[String], requests: usize) -> Vec<Answers> {
-    let clients = endpoints.iter().map(|one| Client::new(one, DEADLINE));
+/// Sends each of `requests` requests three times to random endpoints, each until it
+/// succeeds.
+pub(crate) async fn send_each_thrice(endpoints: &[String], requests: usize) -> Vec<Responses> {
+    let clients = endpoints
+        .iter()
+        .map(|endpoint| Client::new(endpoint, DEADLINE));
     let clients: Arc<[Client]> = clients.map(|client| client.expect("a URL")).collect();
-    let room = Arc::new(Semaphore::new(AT_ONCE));
+    let in_flight = Arc::new(Semaphore::new(MAX_IN_FLIGHT));
     let mut calls = JoinSet::new();
     for number in 0..requests {
         let request_id = uuid::Uuid::new_v4().to_string();
         for _ in 0..3 {
-            let permit = room.clone().acquire_owned().await.expect("it is open");
+            let permit = in_flight.clone().acquire_owned().await.expect("it is open");
             let (clients, request_id) = (clients.clone(), request_id.clone());
             calls.spawn(async move {
-                let session = until_answered(&clients, request_id).await;
+                let session = send_until_success(&clients, request_id).await;
                 drop(permit);
                 (number, session)
             });
         }
     }
-    let mut answers = vec![Answers::default(); requests];
+    let mut responses = vec![Responses::default(); requests];
     for (number, (session, expiry)) in calls.join_all().await {
-        answers[number].sessions.insert(session);
-        answers[number].expiries.insert(expiry);
+        responses[number].sessions.insert(session);
+        responses[number].expiries.insert(expiry);
     }
-    answers
+    responses
 }
 
-async fn until_answered(clients: &[Client], request_id: String) -> (String, String) {
+async fn send_until_success(clients: &[Client], request_id: String) -> (String, String) {
     let message = CreateSessionRequest {
         request_id,
         ..CreateSessionRequest::default()
@@ -144,9 +146,9 @@ async fn until_answered(clients: &[Client], request_id: String) -> (String, Stri
     loop {
         let client = clients[fastrand::usize(..clients.len())].as_caller("shop");
         match client.create(message.clone()).await {
-            Ok(answer) => {
-                let session = answer.message.session.expect("an answer has a session");
-                let expiry = session.expire_time.expect("it ends");
+            Ok(response) => {
+                let session = response.message.session.expect("a response has a session");
+                let expiry = session.expire_time.expect("a session has an expiry");
                 return (session.session_id, format!("{expiry:?}"));
             }
             Err(failure) if matches!(failure.code, "ALREADY_EXISTS" | "INVALID_ARGUMENT") => {

@@ -1,5 +1,5 @@
-//! The processes of a fleet: a redis-server, and replicas of Livegate. Each is
-//! ended by its own id, and comes back on its own port.
+//! The processes of a fleet: a redis-server and replicas of Livegate. Each is killed by
+//! its process id, and restarts on its own port.
 
 use std::net::TcpListener;
 use std::process::Stdio;
@@ -12,14 +12,14 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 use tokio::time::{sleep, timeout};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const START_TIMEOUT: Duration = Duration::from_secs(60);
 
 fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     listener.local_addr().expect("it is bound").port()
 }
 
-/// A redis-server that keeps nothing.
+/// A redis-server without persistence.
 pub(crate) struct Store {
     child: Child,
     port: u16,
@@ -32,7 +32,7 @@ impl Store {
             child: Self::spawn(port),
             port,
         };
-        store.answers().await;
+        store.wait_until_ready().await;
         store
     }
 
@@ -46,7 +46,7 @@ impl Store {
             .expect("redis-server is on the PATH")
     }
 
-    async fn answers(&mut self) {
+    async fn wait_until_ready(&mut self) {
         let settings = StoreSettings {
             url: Some(self.url()),
             user: None,
@@ -56,12 +56,12 @@ impl Store {
             prefix: "test".to_owned(),
             max_replicas: std::num::NonZeroU32::MIN,
         };
-        let answers = async {
+        let ready = async {
             while livegate::store::Store::try_once(&settings).await.is_err() {
                 sleep(Duration::from_millis(20)).await;
             }
         };
-        timeout(PATIENCE, answers)
+        timeout(START_TIMEOUT, ready)
             .await
             .expect("redis-server answers");
     }
@@ -70,20 +70,20 @@ impl Store {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
-    /// SIGKILL.
+    /// Sends SIGKILL.
     pub(crate) fn kill(&mut self) {
         self.child.start_kill().expect("it runs");
     }
 
-    /// Comes back, empty.
+    /// Restarts empty.
     pub(crate) async fn restart(&mut self) {
         let _ = self.child.wait().await;
         self.child = Self::spawn(self.port);
-        self.answers().await;
+        self.wait_until_ready().await;
     }
 }
 
-/// A `livegate serve`.
+/// A `livegate serve` process.
 pub(crate) struct Replica {
     child: Child,
     port: u16,
@@ -91,8 +91,12 @@ pub(crate) struct Replica {
 }
 
 impl Replica {
-    /// Starts one and waits until it is ready.
-    pub(crate) async fn serve(store: &Store, simulator: &SimulatorHandle, more: &[&str]) -> Self {
+    /// Starts a replica and waits until it is ready.
+    pub(crate) async fn serve(
+        store: &Store,
+        simulator: &SimulatorHandle,
+        more_settings: &[&str],
+    ) -> Self {
         let port = free_port();
         let mut settings = vec![
             format!("grpc.listen=127.0.0.1:{port}"),
@@ -101,7 +105,7 @@ impl Replica {
             format!("store.url={}", store.url()),
             format!("upstream.endpoint_url=http://{}", simulator.local_addr()),
         ];
-        settings.extend(more.iter().map(ToString::to_string));
+        settings.extend(more_settings.iter().map(ToString::to_string));
         let child = Self::spawn(&settings).await;
         Self {
             child,
@@ -113,11 +117,11 @@ impl Replica {
     async fn spawn(settings: &[String]) -> Child {
         let mut child = Command::new(env!("CARGO_BIN_EXE_livegate"))
             .args(["serve", "--log-format", "json"])
-            .args(settings.iter().flat_map(|one| ["--set", one]))
+            .args(settings.iter().flat_map(|setting| ["--set", setting]))
             .env("AWS_ACCESS_KEY_ID", "test")
             .env("AWS_SECRET_ACCESS_KEY", "test")
             .env("LIVEGATE_LOG", "info,livegate::grpc=warn")
-            .stdout(Stdio::null()) // the audit
+            .stdout(Stdio::null()) // audit records
             .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
@@ -131,10 +135,12 @@ impl Replica {
                     return;
                 }
             }
-            panic!("a replica ended before it was ready");
+            panic!("the replica exited before it was ready");
         };
-        timeout(PATIENCE, ready).await.expect("it gets ready");
-        // Somebody has to read on, or the replica would stop at a full pipe.
+        timeout(START_TIMEOUT, ready)
+            .await
+            .expect("the replica is ready in time");
+        // Keep reading, because a full pipe would block the replica.
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
         child
     }
@@ -143,12 +149,12 @@ impl Replica {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// SIGKILL.
+    /// Sends SIGKILL.
     pub(crate) async fn kill(&mut self) {
         self.child.kill().await.expect("it runs");
     }
 
-    /// Comes back on its port.
+    /// Restarts on its port.
     pub(crate) async fn restart(&mut self) {
         self.child = Self::spawn(&self.settings).await;
     }
