@@ -13,8 +13,8 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use livegate::grpc::v1::session_service_client::SessionServiceClient;
-use livegate::grpc::v1::{CreateSessionRequest, Session, SessionSettings};
+use livegate_client::v1::session_service_client::SessionServiceClient;
+use livegate_client::v1::{CreateSessionRequest, Session, SessionSettings};
 use tokio::time::Instant;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Status};

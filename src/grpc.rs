@@ -12,7 +12,6 @@ mod accept;
 mod audited;
 mod body;
 mod call;
-pub mod client;
 mod connection;
 mod connection_metrics;
 mod deadline;

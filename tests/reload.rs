@@ -8,8 +8,8 @@ mod process;
 
 use std::time::Duration;
 
-use livegate::grpc::client::{Client, ClientError, ClientResponse};
-use livegate::grpc::v1::{CreateSessionRequest, CreateSessionResponse};
+use livegate_client::v1::{CreateSessionRequest, CreateSessionResponse};
+use livegate_client::{Client, ClientError, ClientResponse};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 

@@ -3,12 +3,11 @@
 
 use std::process::ExitCode;
 
+use livegate_client::{ClientError, ClientResponse, v1};
 use serde_json::{Value, json};
 
 use super::out::{complain, say};
 use super::target::Target;
-use crate::grpc::client::{ClientError, ClientResponse};
-use crate::grpc::v1;
 
 /// Ask a Livegate for a session.
 #[derive(Clone, Debug, clap::Args)]

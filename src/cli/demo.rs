@@ -13,6 +13,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use livegate_client::Client;
 use livegate_simulator::{Limit, Settings, Simulator};
 use tokio_util::sync::CancellationToken;
 
@@ -24,7 +25,6 @@ use crate::app::Livegate;
 use crate::audit::Output;
 use crate::auth::AuthMode;
 use crate::config::Config;
-use crate::grpc::client::Client;
 use crate::shutdown::ShutdownSignals;
 use crate::upstream::aws::Credentials;
 

@@ -8,8 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
-
-use crate::grpc::client::{Client, ClientTls};
+use livegate_client::{Client, ClientTls};
 
 /// How to reach a Livegate.
 #[derive(Clone, Debug, clap::Args)]

@@ -5,8 +5,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use livegate::grpc::client::Client;
-use livegate::grpc::v1::CreateSessionRequest;
+use livegate_client::Client;
+use livegate_client::v1::CreateSessionRequest;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};

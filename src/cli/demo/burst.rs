@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
+use livegate_client::{Client, ClientError, ClientResponse, v1};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
 use crate::cli::out::say;
-use crate::grpc::client::{Client, ClientError, ClientResponse};
-use crate::grpc::v1;
 
 const CALLERS: [(&str, usize); 3] = [("onboarding", 18), ("payments", 7), ("recovery", 5)];
 

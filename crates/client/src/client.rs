@@ -7,10 +7,13 @@ use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity
 use tonic::{Code, Request, Status};
 use tonic_types::StatusExt as _;
 
-use super::session_service::{ATTEMPTS_KEY, QUEUE_WAIT_KEY};
-use super::v1;
-use super::v1::session_service_client::SessionServiceClient;
-use crate::auth::{AUTHORIZATION_KEY, CALLER_KEY};
+use crate::v1;
+use crate::v1::session_service_client::SessionServiceClient;
+
+const CALLER_KEY: &str = "livegate-caller";
+const AUTHORIZATION_KEY: &str = "authorization";
+const ATTEMPTS_KEY: &str = "livegate-attempts";
+const QUEUE_WAIT_KEY: &str = "livegate-queue-wait-ms";
 
 /// A connection to a Livegate. Clones share it.
 #[derive(Clone)]
@@ -190,7 +193,7 @@ impl From<Status> for ClientError {
         let violation = |v: &tonic_types::FieldViolation| (v.field.clone(), v.description.clone());
         Self {
             number: u8::try_from(status.code() as i32).unwrap_or(Code::Unknown as u8),
-            code: super::metrics::name(status.code()),
+            code: name(status.code()),
             reason: details
                 .error_info()
                 .map(|info| info.reason.clone())
@@ -213,5 +216,28 @@ fn as_deadline(status: Status) -> Status {
         Status::deadline_exceeded("the deadline was over before an answer came")
     } else {
         status
+    }
+}
+
+/// A code's name as the specification writes it.
+fn name(code: Code) -> &'static str {
+    match code {
+        Code::Ok => "OK",
+        Code::Cancelled => "CANCELLED",
+        Code::Unknown => "UNKNOWN",
+        Code::InvalidArgument => "INVALID_ARGUMENT",
+        Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
+        Code::NotFound => "NOT_FOUND",
+        Code::AlreadyExists => "ALREADY_EXISTS",
+        Code::PermissionDenied => "PERMISSION_DENIED",
+        Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
+        Code::FailedPrecondition => "FAILED_PRECONDITION",
+        Code::Aborted => "ABORTED",
+        Code::OutOfRange => "OUT_OF_RANGE",
+        Code::Unimplemented => "UNIMPLEMENTED",
+        Code::Internal => "INTERNAL",
+        Code::Unavailable => "UNAVAILABLE",
+        Code::DataLoss => "DATA_LOSS",
+        Code::Unauthenticated => "UNAUTHENTICATED",
     }
 }
