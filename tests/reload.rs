@@ -9,7 +9,7 @@ mod process;
 use std::time::Duration;
 
 use livegate_client::v1::{CreateSessionRequest, CreateSessionResponse};
-use livegate_client::{Client, ClientError, ClientResponse};
+use livegate_client::{Client, ClientError, ClientResponse, Code};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
@@ -86,7 +86,7 @@ async fn other_rules_count_from_the_next_call_on_and_lose_nobody_who_waits() {
     let told = told.expect_err("nobody may send settings any more");
     assert_eq!(
         (told.code, &*told.reason),
-        ("PERMISSION_DENIED", "CALLER_NOT_ALLOWED")
+        (Code::PermissionDenied, "CALLER_NOT_ALLOWED")
     );
     let request = CreateSessionRequest {
         profile: "kyc".to_owned(),
@@ -173,7 +173,7 @@ async fn whoever_still_waits_as_the_process_leaves_is_told_so() {
         if let Err(failure) = call.expect("no panic") {
             assert_eq!(
                 (failure.code, &*failure.reason),
-                ("UNAVAILABLE", "SHUTTING_DOWN")
+                (Code::Unavailable, "SHUTTING_DOWN")
             );
             told += 1;
         }

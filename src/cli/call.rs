@@ -3,7 +3,7 @@
 
 use std::process::ExitCode;
 
-use livegate_client::{ClientError, ClientResponse, v1};
+use livegate_client::{ClientError, ClientResponse, FieldViolation, v1};
 use serde_json::{Value, json};
 
 use super::out::{complain, say};
@@ -148,7 +148,7 @@ fn print(target: &Target, outcome: Result<Value, ClientError>) -> anyhow::Result
             } else {
                 print_failure(&failure);
             }
-            return Ok(ExitCode::from(failure.number));
+            return Ok(ExitCode::from(failure.code as u8));
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -166,9 +166,10 @@ fn print_lines(answer: &Value) -> anyhow::Result<()> {
 }
 
 fn describe_failure(failure: &ClientError) -> Value {
-    let violation = |(field, description): &(String, String)| json!({"field": field, "description": description});
+    let violation =
+        |one: &FieldViolation| json!({"field": one.field, "description": one.description});
     json!({
-        "code": failure.code,
+        "code": failure.code_name(),
         "reason": failure.reason,
         "message": failure.message,
         "violations": failure.violations.iter().map(violation).collect::<Vec<_>>(),
@@ -177,11 +178,11 @@ fn describe_failure(failure: &ClientError) -> Value {
 }
 
 fn print_failure(failure: &ClientError) {
-    complain(format_args!("{} {}", failure.code, failure.reason));
+    complain(format_args!("{} {}", failure.code_name(), failure.reason));
     match failure.violations.as_slice() {
         [] => complain(format_args!("  {}", failure.message)),
         violations => {
-            for (field, description) in violations {
+            for FieldViolation { field, description } in violations {
                 complain(format_args!("  {field}: {description}"));
             }
         }

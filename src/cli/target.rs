@@ -52,40 +52,39 @@ fn endpoint(text: &str) -> Result<String, String> {
 impl Target {
     /// A client of it.
     pub(super) fn client(&self) -> anyhow::Result<Client> {
-        let mut client = self.connection()?;
+        let mut client = Client::builder(&self.endpoint).timeout(self.timeout);
+        if let Some(tls) = self.tls()? {
+            client = client.tls(tls);
+        }
         if let Some(caller) = &self.caller {
-            client = client.as_caller(caller);
+            client = client.caller(caller);
         }
         if let Some(path) = &self.token_file {
             let token = String::from_utf8(read("--token-file", path)?);
             let token = token.with_context(|| format!("--token-file {path:?} holds no token"))?;
-            client = client.with_token(token.trim());
+            client = client.token(token);
         }
-        Ok(client)
+        let client = client.build();
+        client.with_context(|| format!("--endpoint {:?} cannot be called so", self.endpoint))
     }
 
-    fn connection(&self) -> anyhow::Result<Client> {
-        let unfit = || format!("--endpoint {:?} cannot be called so", self.endpoint);
-        let is_tls = self.endpoint.starts_with("https:");
-        let of_tls = [&self.tls_ca, &self.tls_cert, &self.tls_key];
-        if !is_tls {
-            let unused = of_tls.iter().any(|file| file.is_some());
-            anyhow::ensure!(
-                !unused,
-                "--tls-ca, --tls-cert and --tls-key need an https endpoint"
-            );
-            return Client::new(&self.endpoint, self.timeout).with_context(unfit);
+    fn tls(&self) -> anyhow::Result<Option<ClientTls>> {
+        let files = [&self.tls_ca, &self.tls_cert, &self.tls_key];
+        if files.iter().all(|file| file.is_none()) {
+            return Ok(None);
         }
-        let roots = self.tls_ca.as_deref();
-        let roots = roots.map(|path| read("--tls-ca", path)).transpose()?;
-        let identity = match (&self.tls_cert, &self.tls_key) {
-            (Some(certificate), Some(key)) => {
-                Some((read("--tls-cert", certificate)?, read("--tls-key", key)?))
-            }
-            _ => None,
-        };
-        let tls = ClientTls { roots, identity };
-        Client::over_tls(&self.endpoint, tls, self.timeout).with_context(unfit)
+        anyhow::ensure!(
+            self.endpoint.starts_with("https:"),
+            "--tls-ca, --tls-cert and --tls-key need an https endpoint"
+        );
+        let mut tls = ClientTls::default();
+        if let Some(path) = &self.tls_ca {
+            tls = tls.roots(read("--tls-ca", path)?);
+        }
+        if let (Some(certificate), Some(key)) = (&self.tls_cert, &self.tls_key) {
+            tls = tls.identity(read("--tls-cert", certificate)?, read("--tls-key", key)?);
+        }
+        Ok(Some(tls))
     }
 }
 

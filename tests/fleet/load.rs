@@ -5,8 +5,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use livegate_client::Client;
 use livegate_client::v1::CreateSessionRequest;
+use livegate_client::{Client, Code};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
@@ -151,7 +151,7 @@ async fn send_until_success(clients: &[Client], request_id: String) -> (String, 
                 let expiry = session.expire_time.expect("a session has an expiry");
                 return (session.session_id, format!("{expiry:?}"));
             }
-            Err(failure) if matches!(failure.code, "ALREADY_EXISTS" | "INVALID_ARGUMENT") => {
+            Err(failure) if matches!(failure.code, Code::AlreadyExists | Code::InvalidArgument) => {
                 panic!("{failure}");
             }
             Err(_) => sleep(Duration::from_millis(50)).await,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use livegate_client::{Client, ClientError, ClientResponse, v1};
+use livegate_client::{Client, ClientError, ClientResponse, Code, v1};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
@@ -71,7 +71,7 @@ async fn await_service(client: &Client) -> anyhow::Result<()> {
     let start = Instant::now();
     loop {
         match client.create(invalid_request()).await {
-            Err(failure) if failure.code == "INVALID_ARGUMENT" => return Ok(()),
+            Err(failure) if failure.code == Code::InvalidArgument => return Ok(()),
             Err(failure) if start.elapsed() > START_TIMEOUT => return Err(failure.into()),
             _ => sleep(Duration::from_millis(20)).await,
         }
