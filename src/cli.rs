@@ -1,9 +1,9 @@
-//! The commands: arguments in, words and an exit code out.
+//! The commands: arguments in, text and an exit code out.
 
 #![deny(
     clippy::print_stdout,
     clippy::print_stderr,
-    reason = "they panic where nobody reads: use `out`"
+    reason = "they panic if the stream is closed: use `out`"
 )]
 
 pub mod call;
@@ -26,12 +26,12 @@ use self::call::{CreateArgs, ResultArgs};
 use self::check_config::CheckConfigArgs;
 #[cfg(feature = "simulator")]
 use self::demo::DemoArgs;
-use self::out::ReaderLeft;
+use self::out::StdoutClosed;
 use self::serve::ServeArgs;
 #[cfg(feature = "simulator")]
 use self::simulate::SimulateArgs;
 
-pub use self::out::complain;
+pub use self::out::print_err;
 
 /// Issues Amazon Rekognition Face Liveness sessions within one AWS quota
 #[derive(Debug, Parser)]
@@ -45,30 +45,30 @@ pub struct Cli {
 enum Command {
     /// Run the service
     Serve(ServeArgs),
-    /// Show the service at work, in front of the embedded simulator: no AWS
-    /// account and no configuration needed
+    /// Run the service in front of the embedded simulator and send it calls; needs
+    /// no AWS account and no configuration
     #[cfg(feature = "simulator")]
     Demo(DemoArgs),
-    /// Run the embedded Rekognition alone, for tests
+    /// Run the embedded Rekognition simulator alone, for tests
     #[cfg(feature = "simulator")]
     Simulate(SimulateArgs),
-    /// Say every mistake of a configuration at once, or print all of it with
-    /// the source of each value
+    /// Report every error of a configuration at once, or print every setting with
+    /// its source
     CheckConfig(CheckConfigArgs),
-    /// Ask a Livegate for a session
+    /// Create a session
     Create(CreateArgs),
-    /// Ask a Livegate what came of a session
+    /// Read the result of a session
     Result(ResultArgs),
 }
 
 impl Cli {
-    /// Runs the command that was named, and says with what code to exit. A reader
-    /// of its output who leaves has seen enough: that is no failure.
+    /// Runs the command and returns the exit code. If the reader of standard output
+    /// closes it, the command ends with success.
     ///
     /// # Errors
-    /// Where the command cannot do its work.
+    /// If the command cannot do its work.
     pub async fn run(self) -> anyhow::Result<ExitCode> {
-        let ended = match self.command {
+        let result = match self.command {
             Command::Serve(args) => serve::run(&args).await,
             #[cfg(feature = "simulator")]
             Command::Demo(args) => demo::run(&args).await,
@@ -78,9 +78,9 @@ impl Cli {
             Command::Create(args) => call::create(args).await,
             Command::Result(args) => call::result(args).await,
         };
-        match ended {
-            Err(error) if error.is::<ReaderLeft>() => Ok(ExitCode::SUCCESS),
-            ended => ended,
+        match result {
+            Err(error) if error.is::<StdoutClosed>() => Ok(ExitCode::SUCCESS),
+            result => result,
         }
     }
 }

@@ -4,22 +4,22 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser as _;
-use livegate::cli::{Cli, complain};
+use livegate::cli::{Cli, print_err};
 
-/// How long what still runs may hold up the end: a read of a file can hang.
-const LINGER: Duration = Duration::from_millis(100);
+/// How long blocking tasks may delay the exit: reading a file can hang.
+const BLOCKING_TASKS_TIMEOUT: Duration = Duration::from_millis(100);
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let ended = tokio::runtime::Runtime::new()
+    let result = tokio::runtime::Runtime::new()
         .map_err(anyhow::Error::from)
         .and_then(|runtime| {
-            let ended = runtime.block_on(cli.run());
-            runtime.shutdown_timeout(LINGER);
-            ended
+            let result = runtime.block_on(cli.run());
+            runtime.shutdown_timeout(BLOCKING_TASKS_TIMEOUT);
+            result
         });
-    ended.unwrap_or_else(|error| {
-        complain(format_args!("livegate: {error:#}"));
+    result.unwrap_or_else(|error| {
+        print_err(format_args!("livegate: {error:#}"));
         ExitCode::FAILURE
     })
 }

@@ -1,35 +1,35 @@
-//! `livegate create` and `livegate result`: a client for people. The exit code is
-//! the number of the gRPC code, so 8 is `RESOURCE_EXHAUSTED`.
+//! `livegate create` and `livegate result`: a client for people. The exit code is the
+//! number of the gRPC code: 8 is `RESOURCE_EXHAUSTED`.
 
 use std::process::ExitCode;
 
 use livegate_client::{ClientError, ClientResponse, FieldViolation, v1};
 use serde_json::{Value, json};
 
-use super::out::{complain, say};
+use super::out::{print_err, print_out};
 use super::target::Target;
 
-/// Ask a Livegate for a session.
+/// Create a session.
 #[derive(Clone, Debug, clap::Args)]
 pub struct CreateArgs {
     #[command(flatten)]
     target: Target,
-    /// A UUID that makes a repeat of this call safe; best a version 7
+    /// UUID that makes repeating this call safe, preferably version 7
     #[arg(long, value_name = "UUID", default_value = "")]
     request_id: String,
-    /// The end user whom the session is for: up to 128 characters
+    /// End user of the session: up to 128 characters
     #[arg(long, value_name = "NAME", default_value = "")]
     subject: String,
-    /// Settings of the operators', in the place of those below
+    /// Settings that the operators named, instead of the options below
     #[arg(long, value_name = "NAME", default_value = "")]
     profile: String,
-    /// The KMS key that encrypts the images in S3
+    /// KMS key that encrypts the images in S3
     #[arg(long, value_name = "KEY", default_value = "")]
     kms_key_id: String,
-    /// The bucket for the images; unset: they come back as bytes
+    /// Bucket for the images; without it, the result has them as bytes
     #[arg(long, value_name = "BUCKET")]
     s3_bucket: Option<String>,
-    /// What the keys in the bucket begin with
+    /// Prefix of the keys in the bucket
     #[arg(
         long,
         value_name = "PREFIX",
@@ -37,7 +37,7 @@ pub struct CreateArgs {
         default_value = ""
     )]
     s3_key_prefix: String,
-    /// How many audit images to keep, 0 to 4
+    /// Number of audit images to keep, 0 to 4
     #[arg(
         long,
         value_name = "COUNT",
@@ -47,10 +47,10 @@ pub struct CreateArgs {
     audit_images_limit: i32,
 }
 
-/// Asks for a session and prints it.
+/// Creates a session and prints it.
 ///
 /// # Errors
-/// Where the endpoint is no URL, or a file is not what it should be.
+/// If the endpoint is not a URL, or a file cannot be read or is not valid.
 pub async fn create(args: CreateArgs) -> anyhow::Result<ExitCode> {
     let output_config = args.s3_bucket.map(|s3_bucket| v1::OutputConfig {
         s3_bucket,
@@ -61,55 +61,56 @@ pub async fn create(args: CreateArgs) -> anyhow::Result<ExitCode> {
         audit_images_limit: args.audit_images_limit,
         challenge_preferences: Vec::new(),
     };
-    // Settings that say nothing would still stand beside a profile.
-    let is_said = settings != v1::SessionSettings::default();
+    // A request with a profile must have no settings, not even empty ones.
+    let has_settings = settings != v1::SessionSettings::default();
     let request = v1::CreateSessionRequest {
         request_id: args.request_id,
         subject: args.subject,
         profile: args.profile,
         kms_key_id: args.kms_key_id,
-        settings: is_said.then_some(settings),
+        settings: has_settings.then_some(settings),
     };
-    let answer = args.target.client()?.create(request).await;
-    print(&args.target, answer.map(|answer| describe_session(&answer)))
+    let response = args.target.client()?.create(request).await;
+    let session = response.map(|response| describe_session(&response));
+    print(&args.target, session)
 }
 
-fn describe_session(answer: &ClientResponse<v1::CreateSessionResponse>) -> Value {
-    let session = answer.message.session.clone().unwrap_or_default();
-    let left = session.time_to_live.unwrap_or_default();
+fn describe_session(response: &ClientResponse<v1::CreateSessionResponse>) -> Value {
+    let session = response.message.session.clone().unwrap_or_default();
+    let time_to_live = session.time_to_live.unwrap_or_default();
     json!({
         "session_id": session.session_id,
         "region": session.region,
         "result_token": session.result_token,
         "create_time": session.create_time.map(|time| time.to_string()),
         "expire_time": session.expire_time.map(|time| time.to_string()),
-        "time_to_live_seconds": left.seconds as f64 + f64::from(left.nanos) / 1e9,
+        "time_to_live_seconds": time_to_live.seconds as f64 + f64::from(time_to_live.nanos) / 1e9,
         "replayed": session.replayed,
-        "attempts": answer.attempts,
-        "queue_wait_ms": answer.waited.as_millis() as u64,
+        "attempts": response.attempts,
+        "queue_wait_ms": response.waited.as_millis() as u64,
     })
 }
 
-/// Ask a Livegate what came of a session.
+/// Read the result of a session.
 #[derive(Clone, Debug, clap::Args)]
 pub struct ResultArgs {
     #[command(flatten)]
     target: Target,
-    /// The session: a lower-case UUID
+    /// Id of the session: a lower-case UUID
     #[arg(long, value_name = "UUID")]
     session_id: String,
-    /// What CreateSession gave with the session
+    /// Token that CreateSession returned with the session
     #[arg(long, value_name = "TOKEN", default_value = "")]
     result_token: String,
-    /// The end user whom the session is for, as CreateSession was told
+    /// End user of the session, as in the call of CreateSession
     #[arg(long, value_name = "NAME", default_value = "")]
     subject: String,
 }
 
-/// Asks for a result and prints it, without the images.
+/// Reads a result and prints it, without the images.
 ///
 /// # Errors
-/// Where the endpoint is no URL, or a file is not what it should be.
+/// If the endpoint is not a URL, or a file cannot be read or is not valid.
 pub async fn result(args: ResultArgs) -> anyhow::Result<ExitCode> {
     let request = v1::GetSessionResultRequest {
         session_id: args.session_id,
@@ -117,11 +118,9 @@ pub async fn result(args: ResultArgs) -> anyhow::Result<ExitCode> {
         subject: args.subject,
         result_token: args.result_token,
     };
-    let answer = args.target.client()?.result(request).await;
-    print(
-        &args.target,
-        answer.map(|answer| describe_result(&answer.message)),
-    )
+    let response = args.target.client()?.result(request).await;
+    let result = response.map(|response| describe_result(&response.message));
+    print(&args.target, result)
 }
 
 fn describe_result(result: &v1::GetSessionResultResponse) -> Value {
@@ -136,60 +135,60 @@ fn describe_result(result: &v1::GetSessionResultResponse) -> Value {
     })
 }
 
-/// Prints an answer or a failure; the exit code is the number of its gRPC code.
-fn print(target: &Target, outcome: Result<Value, ClientError>) -> anyhow::Result<ExitCode> {
-    match (outcome, target.json) {
-        (Ok(answer), true) => say(format_args!("{answer}"))?,
-        (Ok(answer), false) => print_lines(&answer)?,
-        (Err(failure), json) => {
+/// Prints the result of a call. Returns the number of its gRPC code as the exit code.
+fn print(target: &Target, result: Result<Value, ClientError>) -> anyhow::Result<ExitCode> {
+    match (result, target.json) {
+        (Ok(response), true) => print_out(format_args!("{response}"))?,
+        (Ok(response), false) => print_lines(&response)?,
+        (Err(error), json) => {
             if json {
-                // The code tells of the failure, whether or not that is read.
-                let _ = say(format_args!("{}", describe_failure(&failure)));
+                // The exit code reports the error, even if standard output is closed.
+                let _ = print_out(format_args!("{}", describe_error(&error)));
             } else {
-                print_failure(&failure);
+                print_error(&error);
             }
-            return Ok(ExitCode::from(failure.code as u8));
+            return Ok(ExitCode::from(error.code as u8));
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn print_lines(answer: &Value) -> anyhow::Result<()> {
-    for (key, value) in answer.as_object().into_iter().flatten() {
+fn print_lines(response: &Value) -> anyhow::Result<()> {
+    for (key, value) in response.as_object().into_iter().flatten() {
         match value.as_str() {
-            Some(text) => say(format_args!("{key:<22}{text}"))?,
+            Some(text) => print_out(format_args!("{key:<22}{text}"))?,
             None if value.is_null() => {}
-            None => say(format_args!("{key:<22}{value}"))?,
+            None => print_out(format_args!("{key:<22}{value}"))?,
         }
     }
     Ok(())
 }
 
-fn describe_failure(failure: &ClientError) -> Value {
+fn describe_error(error: &ClientError) -> Value {
     let violation =
         |one: &FieldViolation| json!({"field": one.field, "description": one.description});
     json!({
-        "code": failure.code_name(),
-        "reason": failure.reason,
-        "message": failure.message,
-        "violations": failure.violations.iter().map(violation).collect::<Vec<_>>(),
-        "retry_after_ms": failure.retry_after.map(|wait| wait.as_millis() as u64),
+        "code": error.code_name(),
+        "reason": error.reason,
+        "message": error.message,
+        "violations": error.violations.iter().map(violation).collect::<Vec<_>>(),
+        "retry_after_ms": error.retry_after.map(|wait| wait.as_millis() as u64),
     })
 }
 
-fn print_failure(failure: &ClientError) {
-    complain(format_args!("{} {}", failure.code_name(), failure.reason));
-    match failure.violations.as_slice() {
-        [] => complain(format_args!("  {}", failure.message)),
+fn print_error(error: &ClientError) {
+    print_err(format_args!("{} {}", error.code_name(), error.reason));
+    match error.violations.as_slice() {
+        [] => print_err(format_args!("  {}", error.message)),
         violations => {
             for FieldViolation { field, description } in violations {
-                complain(format_args!("  {field}: {description}"));
+                print_err(format_args!("  {field}: {description}"));
             }
         }
     }
-    if let Some(wait) = failure.retry_after {
-        complain(format_args!(
-            "  come back in {}",
+    if let Some(wait) = error.retry_after {
+        print_err(format_args!(
+            "  retry after {}",
             humantime::format_duration(wait)
         ));
     }

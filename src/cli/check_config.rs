@@ -1,56 +1,59 @@
-//! `livegate check-config`: every mistake at once, or the configuration as it
-//! came out.
+//! `livegate check-config`: reports every error of a configuration at once, or prints
+//! the effective configuration.
 //!
-//! An example: with a right file, the output is a file of all settings, each
-//! with its source, and the exit code is 0. With two mistakes, standard error
-//! has two lines and how many they are, standard output nothing, and the exit
-//! code is 1.
+//! For example, with a valid file, standard output has every setting with its source,
+//! and the exit code is 0. With two errors, standard error has a line for each and
+//! their number, standard output is empty, and the exit code is 1.
 
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use super::out::say;
+use super::out::print_out;
 use super::sources::SourceArgs;
 use crate::config::{Config, ConfigErrors};
 use crate::store::{Store, StoreSettings};
 
-/// Say every mistake of a configuration, or print all of it with the source of
-/// each value.
+/// Report every error of a configuration at once, or print every setting with its
+/// source.
 #[derive(Clone, Debug, clap::Args)]
 pub struct CheckConfigArgs {
     #[command(flatten)]
     sources: SourceArgs,
-    /// Try to connect to the store, too, and to write there
+    /// Also connect to the store and check that it accepts writes
     #[arg(long)]
     connect: bool,
 }
 
-/// Prints the configuration, or its mistakes; the exit code is 0 or 1.
+/// Prints the configuration, or reports its errors. Returns the exit code, 0 or 1.
 ///
 /// # Errors
-/// Where what it has to say cannot be written.
+/// If standard output or standard error cannot be written.
 pub async fn run(args: &CheckConfigArgs) -> anyhow::Result<ExitCode> {
     match Config::load(&args.sources.sources()) {
         Ok(loaded) => {
-            say(format_args!("{}", loaded.to_toml().trim_end()))?;
+            print_out(format_args!("{}", loaded.to_toml().trim_end()))?;
             if args.connect {
                 return connect(&loaded.config.store).await;
             }
             Ok(ExitCode::SUCCESS)
         }
-        Err(mistakes) => tell(&mistakes),
+        Err(errors) => report(&errors),
     }
 }
 
-/// Says on standard error whether the store is there; the exit code is 0 or 1.
+/// Reports on standard error whether the store is available. Returns the exit code,
+/// 0 or 1.
 async fn connect(settings: &StoreSettings) -> anyhow::Result<ExitCode> {
     let mut out = std::io::stderr().lock();
     let Some(url) = &settings.url else {
-        writeln!(out, "store.url is not set: there is no store to connect to")?;
+        writeln!(
+            out,
+            "store.url is not set, so there is no store to connect to"
+        )?;
         return Ok(ExitCode::SUCCESS);
     };
     match Store::try_once(settings).await {
-        Ok(()) => writeln!(out, "store.url = \"{url}\": connected, and it takes writes")?,
+        Ok(()) => writeln!(out, "store.url = \"{url}\": connected, accepts writes")?,
         Err(error) => {
             writeln!(out, "store.url = \"{url}\": {error}")?;
             return Ok(ExitCode::FAILURE);
@@ -59,15 +62,15 @@ async fn connect(settings: &StoreSettings) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Says every mistake on standard error; the exit code is 1.
+/// Reports every error on standard error. Returns the exit code, 1.
 ///
 /// # Errors
-/// Where standard error cannot be written.
-pub(super) fn tell(mistakes: &ConfigErrors) -> anyhow::Result<ExitCode> {
-    let count = mistakes.iter().count();
-    let noun = if count == 1 { "mistake" } else { "mistakes" };
+/// If standard error cannot be written.
+pub(super) fn report(errors: &ConfigErrors) -> anyhow::Result<ExitCode> {
+    let count = errors.iter().count();
+    let noun = if count == 1 { "error" } else { "errors" };
     let mut out = std::io::stderr().lock();
-    writeln!(out, "{mistakes}\n{count} {noun} in the configuration")?;
+    writeln!(out, "{errors}\n{count} {noun} in the configuration")?;
     Ok(ExitCode::FAILURE)
 }
 
@@ -88,7 +91,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_exit_code_says_whether_the_configuration_is_right() {
+    async fn the_exit_code_is_0_for_a_valid_configuration_and_1_otherwise() {
         assert_eq!(exit_code(&[]).await, ExitCode::SUCCESS);
         assert_eq!(
             exit_code(&["--set", "retry.max_attempts=2"]).await,
@@ -99,8 +102,8 @@ mod tests {
             ExitCode::FAILURE
         );
         assert_eq!(exit_code(&["--connect"]).await, ExitCode::SUCCESS);
-        let nobody = ["--connect", "--set", "store.url=redis://127.0.0.1:1"];
-        assert_eq!(exit_code(&nobody).await, ExitCode::FAILURE);
+        let no_server = ["--connect", "--set", "store.url=redis://127.0.0.1:1"];
+        assert_eq!(exit_code(&no_server).await, ExitCode::FAILURE);
         assert_eq!(
             exit_code(&["--config", "/no/such/file"]).await,
             ExitCode::FAILURE

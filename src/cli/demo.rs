@@ -18,8 +18,8 @@ use livegate_simulator::{Limit, Settings, Simulator};
 use tokio_util::sync::CancellationToken;
 
 use self::burst::CallOutcome;
-use super::check_config::tell;
-use super::out::say;
+use super::check_config::report;
+use super::out::print_out;
 use super::sources::SourceArgs;
 use crate::app::Livegate;
 use crate::audit::Output;
@@ -50,7 +50,7 @@ pub struct DemoArgs {
 pub async fn run(args: &DemoArgs) -> anyhow::Result<ExitCode> {
     let config = match Config::load(&args.sources.sources()) {
         Ok(loaded) => loaded.config,
-        Err(mistakes) => return tell(&mistakes),
+        Err(mistakes) => return report(&mistakes),
     };
     let stop = CancellationToken::new();
     let simulator = simulator(&config).await?;
@@ -60,7 +60,7 @@ pub async fn run(args: &DemoArgs) -> anyhow::Result<ExitCode> {
 
     let service = bind(demonstration(config, upstream)).await?;
     let address = service.grpc_address()?;
-    say(format_args!(
+    print_out(format_args!(
         "simulated AWS on {upstream}, Livegate on {address}, quota {QUOTA} calls per second\n"
     ))?;
     let serving = tokio::spawn(service.run(stop.clone().cancelled_owned()));
@@ -70,7 +70,7 @@ pub async fn run(args: &DemoArgs) -> anyhow::Result<ExitCode> {
     table::print(&outcomes, &handle.stats())?;
     print_next(address, &outcomes)?;
     if !args.once {
-        say(format_args!(
+        print_out(format_args!(
             "\nLivegate is running; press Ctrl-C to stop it."
         ))?;
         ShutdownSignals::listen()?.next().await;
@@ -130,7 +130,7 @@ fn any_port(address: SocketAddr) -> SocketAddr {
 }
 
 fn print_next(address: SocketAddr, outcomes: &[CallOutcome]) -> anyhow::Result<()> {
-    say(format_args!(
+    print_out(format_args!(
         "\nFrom another terminal:\n  cargo run -q -- create --endpoint http://{address}\n  \
          buf curl --protocol grpc --http2-prior-knowledge -d '{{}}' \
          http://{address}/livegate.v1.SessionService/CreateSession"
@@ -143,7 +143,7 @@ fn print_next(address: SocketAddr, outcomes: &[CallOutcome]) -> anyhow::Result<(
     else {
         return Ok(());
     };
-    say(format_args!(
+    print_out(format_args!(
         "To read its result before the session expires in 3 minutes:\n  \
          cargo run -q -- result --endpoint http://{address} --caller {caller} \
          --session-id {} --result-token {}",

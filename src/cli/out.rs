@@ -1,31 +1,32 @@
-//! What a command says, to somebody who may have left.
+//! Output of the commands, to streams that may be closed.
 //!
-//! The macros of the standard library panic where their stream is closed. Here, a
-//! command whose standard output nobody reads any more ends, and says nothing of
-//! it. An example: `livegate demo | head -1` ends at the second line, with 0.
+//! The macros of the standard library panic if their stream is closed. Here, a command
+//! whose standard output is closed ends with success. For example, `livegate demo |
+//! head -1` ends at its second line, with exit code 0.
 
 use std::fmt;
 use std::io::{ErrorKind, Write as _, stderr, stdout};
 
 use anyhow::Context as _;
 
-/// Nobody reads standard output any more.
+/// The reader of standard output has closed it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("nobody reads standard output any more")]
-pub(super) struct ReaderLeft;
+#[error("standard output is closed")]
+pub(super) struct StdoutClosed;
 
-/// Says a line on standard output.
+/// Prints a line on standard output.
 ///
 /// # Errors
-/// [`ReaderLeft`], or where standard output cannot be written.
-pub(super) fn say(line: fmt::Arguments<'_>) -> anyhow::Result<()> {
+/// [`StdoutClosed`], or another failure to write to standard output.
+pub(super) fn print_out(line: fmt::Arguments<'_>) -> anyhow::Result<()> {
     match writeln!(stdout().lock(), "{line}") {
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Err(ReaderLeft.into()),
-        said => said.context("cannot write to standard output"),
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Err(StdoutClosed.into()),
+        written => written.context("cannot write to standard output"),
     }
 }
 
-/// Says a line on standard error. Where that fails, there is nowhere to say so.
-pub fn complain(line: fmt::Arguments<'_>) {
+/// Prints a line on standard error. A failure to write is ignored: there is no other
+/// stream to report it on.
+pub fn print_err(line: fmt::Arguments<'_>) {
     let _ = writeln!(stderr().lock(), "{line}");
 }

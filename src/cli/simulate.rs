@@ -13,7 +13,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::duration::duration;
-use super::out::say;
+use super::out::print_out;
 
 /// Serves a local Amazon Rekognition
 ///
@@ -94,7 +94,7 @@ pub async fn run(args: SimulateArgs) -> anyhow::Result<()> {
     let simulator = Simulator::bind(listen, settings)
         .await
         .with_context(|| format!("cannot listen on {listen} (--listen)"))?;
-    say(format_args!(
+    print_out(format_args!(
         "{}",
         startup_line(simulator.local_addr(), &simulator.handle().stats())
     ))?;

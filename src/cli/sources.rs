@@ -1,40 +1,40 @@
-//! The arguments that say where the configuration is read from, the same for
-//! every command that has one.
+//! The arguments that name the sources of the configuration. They are the same for
+//! every command that reads one.
 //!
-//! An example: `--config livegate.toml --set quota.create.burst=9`, run with
-//! `LIVEGATE_GRPC__LISTEN=[::]:50051`, reads the file, then the variable, then
-//! the setting.
+//! For example, `--config livegate.toml --set quota.create.burst=9` with
+//! `LIVEGATE_GRPC__LISTEN=[::]:50051` in the environment reads the file, then the
+//! variable, then `--set`. The last one wins.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 use crate::config::Sources;
 
-/// Where the configuration is read from.
+/// The sources of the configuration.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct SourceArgs {
-    /// The configuration file, in TOML; without it, the defaults
+    /// Configuration file in TOML; without it, the defaults apply
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// A setting that overrides the file and the environment, as in
+    /// Setting that overrides the file and the environment, as in
     /// quota.create.burst=9; may be repeated
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<String>,
 }
 
 impl SourceArgs {
-    /// The sources that the arguments and the environment name.
+    /// Returns the sources that the arguments and the environment name.
     ///
-    /// A variable that is not UTF-8 has U+FFFD in the place of the bytes that
-    /// cannot be read, which no setting accepts: it is refused with its name.
+    /// In a variable that is not UTF-8, U+FFFD replaces the invalid bytes. No setting
+    /// accepts U+FFFD, so the variable is rejected by name.
     #[must_use]
     pub fn sources(&self) -> Sources {
-        let readable = |text: OsString| text.to_string_lossy().into_owned();
+        let lossy = |text: OsString| text.to_string_lossy().into_owned();
         let variables = std::env::vars_os();
         Sources {
             file: self.config.clone(),
             environment: variables
-                .map(|(name, value)| (readable(name), readable(value)))
+                .map(|(name, value)| (lossy(name), lossy(value)))
                 .collect(),
             set: self.set.clone(),
         }

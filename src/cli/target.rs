@@ -1,8 +1,8 @@
-//! Which Livegate a command calls, and what it shows there.
+//! The arguments that name the endpoint to call and the credentials for it.
 //!
-//! An example: `--endpoint https://livegate.shop:50051 --tls-ca ca.crt --token-file
-//! /var/run/secrets/tokens/livegate` trusts the roots of one file, and presents the
-//! token of the other; without `--tls-ca` it trusts those of the system.
+//! For example, `--endpoint https://livegate.shop:50051 --tls-ca ca.crt --token-file
+//! /var/run/secrets/tokens/livegate` trusts the roots in `ca.crt` and sends the token.
+//! Without `--tls-ca` it trusts the system's roots.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -10,28 +10,28 @@ use std::time::Duration;
 use anyhow::Context as _;
 use livegate_client::{Client, ClientTls};
 
-/// How to reach a Livegate.
+/// An endpoint and the credentials for it.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct Target {
-    /// Where Livegate serves gRPC
+    /// URL of the gRPC endpoint
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:50051", value_parser = endpoint)]
     endpoint: String,
-    /// Who calls, where the service trusts the metadata key livegate-caller
+    /// Name of the caller, for a service that trusts the metadata key livegate-caller
     #[arg(long, value_name = "NAME")]
     caller: Option<String>,
-    /// A file with the bearer token that says who calls
+    /// File with the bearer token of the caller
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
-    /// The roots of the service's certificate, in PEM; unset: the system's
+    /// Roots of the service's certificate in PEM; without it, the system's
     #[arg(long, value_name = "FILE")]
     tls_ca: Option<PathBuf>,
-    /// A client certificate, in PEM
+    /// Client certificate in PEM
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     tls_cert: Option<PathBuf>,
-    /// The key of the client certificate, in PEM
+    /// Key of the client certificate in PEM
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
-    /// The deadline of the call
+    /// Deadline of the call
     #[arg(long, value_name = "DURATION", default_value = "15s", value_parser = super::duration::duration)]
     timeout: Duration,
     /// Print one JSON object instead of lines
@@ -39,18 +39,20 @@ pub(super) struct Target {
     pub(super) json: bool,
 }
 
-/// A URL with a host and nothing more, for nothing more is used.
+/// Accepts a URL with a scheme, a host and a port: nothing else is used.
 fn endpoint(text: &str) -> Result<String, String> {
     let url: http::Uri = text.parse().map_err(|error| format!("{error}"))?;
-    let bare = url.path() == "/" && url.query().is_none();
+    let is_bare = url.path() == "/" && url.query().is_none();
     match (url.scheme_str(), url.host()) {
-        (Some("http" | "https"), Some(_)) if bare => Ok(text.to_owned()),
-        _ => Err("must be a URL as in http://127.0.0.1:50051 or https://livegate:50051".to_owned()),
+        (Some("http" | "https"), Some(_)) if is_bare => Ok(text.to_owned()),
+        _ => {
+            Err("must be a URL such as http://127.0.0.1:50051 or https://livegate:50051".to_owned())
+        }
     }
 }
 
 impl Target {
-    /// A client of it.
+    /// Returns a client of the endpoint.
     pub(super) fn client(&self) -> anyhow::Result<Client> {
         let mut client = Client::builder(&self.endpoint).timeout(self.timeout);
         if let Some(tls) = self.tls()? {
@@ -61,11 +63,11 @@ impl Target {
         }
         if let Some(path) = &self.token_file {
             let token = String::from_utf8(read("--token-file", path)?);
-            let token = token.with_context(|| format!("--token-file {path:?} holds no token"))?;
+            let token = token.with_context(|| format!("--token-file {path:?} is not text"))?;
             client = client.token(token);
         }
         let client = client.build();
-        client.with_context(|| format!("--endpoint {:?} cannot be called so", self.endpoint))
+        client.with_context(|| format!("--endpoint {:?} cannot be used", self.endpoint))
     }
 
     fn tls(&self) -> anyhow::Result<Option<ClientTls>> {
@@ -75,7 +77,7 @@ impl Target {
         }
         anyhow::ensure!(
             self.endpoint.starts_with("https:"),
-            "--tls-ca, --tls-cert and --tls-key need an https endpoint"
+            "--tls-ca, --tls-cert and --tls-key need an https:// endpoint"
         );
         let mut tls = ClientTls::default();
         if let Some(path) = &self.tls_ca {

@@ -6,7 +6,7 @@ use livegate_client::{Client, ClientError, ClientResponse, Code, v1};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
-use crate::cli::out::say;
+use crate::cli::out::print_out;
 
 const CALLERS: [(&str, usize); 3] = [("onboarding", 18), ("payments", 7), ("recovery", 5)];
 
@@ -42,7 +42,7 @@ pub(super) async fn send(client: &Client) -> anyhow::Result<Vec<CallOutcome>> {
     let mut outcomes = Vec::new();
     while let Some(outcome) = calls.join_next().await {
         let outcome = outcome?;
-        say(format_args!(
+        print_out(format_args!(
             "{:5.2} s  {}",
             start.elapsed().as_secs_f64(),
             line(&outcome)

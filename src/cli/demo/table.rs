@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use livegate_simulator::Stats;
 
 use super::burst::CallOutcome;
-use crate::cli::out::say;
+use crate::cli::out::print_out;
 
 /// Prints the outcomes by caller, the refusals by reason, and the counters of AWS.
 pub(super) fn print(outcomes: &[CallOutcome], stats: &Stats) -> anyhow::Result<()> {
     let callers: BTreeSet<&str> = outcomes.iter().map(|outcome| outcome.caller).collect();
-    say(format_args!(
+    print_out(format_args!(
         "\n{:<12}{:>6}{:>8}{:>9}{:>9}  {:<14}",
         "caller", "calls", "issued", "retried", "refused", "longest wait"
     ))?;
@@ -32,7 +32,7 @@ pub(super) fn print(outcomes: &[CallOutcome], stats: &Stats) -> anyhow::Result<(
             .max()
             .unwrap_or_default();
         let count = issued.count();
-        say(format_args!(
+        print_out(format_args!(
             "{caller:<12}{:>6}{count:>8}{retried:>9}{:>9}  {:.2} s",
             own.len(),
             own.len() - count,
@@ -40,7 +40,7 @@ pub(super) fn print(outcomes: &[CallOutcome], stats: &Stats) -> anyhow::Result<(
         ))?;
     }
     print_refusals(outcomes)?;
-    say(format_args!(
+    print_out(format_args!(
         "\nAWS received {} calls, throttled {}, and created {} sessions.",
         stats.create.calls,
         throttled(stats),
@@ -72,13 +72,13 @@ fn print_refusals(outcomes: &[CallOutcome]) -> anyhow::Result<()> {
             refusals.entry(&failure.reason).or_default().push(outcome);
         }
     }
-    say(format_args!("\nrefusals by reason"))?;
+    print_out(format_args!("\nrefusals by reason"))?;
     for (reason, refused) in refusals {
         let slowest = refused.iter().map(|outcome| outcome.elapsed).max();
         let milliseconds = slowest.unwrap_or_default().as_millis();
         let example = refused[0].response.as_ref().err();
         let message = example.map(|failure| failure.message.as_str());
-        say(format_args!(
+        print_out(format_args!(
             "{:>3} x {reason}, within {milliseconds} ms, for example: {}",
             refused.len(),
             message.unwrap_or_default()
