@@ -1,4 +1,4 @@
-//! The commands, in front of somebody who does not read what they say.
+//! The commands, with output streams that are closed or cannot be written.
 
 #[path = "harness/admin.rs"]
 mod admin;
@@ -12,10 +12,10 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 use tokio::time::{sleep, timeout};
 
-const PATIENCE: Duration = Duration::from_secs(30);
-const NOBODY: &str = "http://127.0.0.1:1";
+const TIMEOUT: Duration = Duration::from_secs(30);
+const CLOSED_PORT: &str = "http://127.0.0.1:1";
 
-/// `livegate` with these arguments, on ports of its own.
+/// Returns `livegate` with these arguments, on free ports.
 fn livegate(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_livegate"));
     command
@@ -30,42 +30,43 @@ fn livegate(arguments: &[&str]) -> Command {
     command
 }
 
-/// A pipe whose reader has left.
-fn unread() -> PipeWriter {
+/// Returns a pipe whose reader is closed.
+fn closed_pipe() -> PipeWriter {
     pipe().expect("a pipe").1
 }
 
-async fn ended(mut child: Child) -> (ExitStatus, String) {
-    let mut complaints = String::new();
+/// Waits until `child` exits. Returns its status and its standard error, if that is piped.
+async fn wait(mut child: Child) -> (ExitStatus, String) {
+    let mut output = String::new();
     let status = async {
         if let Some(mut stderr) = child.stderr.take() {
-            let read = stderr.read_to_string(&mut complaints).await;
-            read.expect("it is text");
+            let read = stderr.read_to_string(&mut output).await;
+            read.expect("text");
         }
         child.wait().await.expect("a child")
     };
-    let status = timeout(PATIENCE, status).await.expect("it ends");
-    (status, complaints)
+    let status = timeout(TIMEOUT, status).await.expect("it exits");
+    (status, output)
 }
 
 #[tokio::test]
-async fn a_reader_who_has_seen_enough_ends_the_demonstration_quietly() {
+async fn demo_exits_with_0_when_its_reader_closes_standard_output() {
     let mut demo = livegate(&["demo"]);
     let demo = demo.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
     let mut demo = demo.expect("the binary starts");
     let stdout = demo.stdout.take().expect("it is piped");
     let mut lines = BufReader::new(stdout).lines();
-    let first = timeout(PATIENCE, lines.next_line()).await;
+    let first = timeout(TIMEOUT, lines.next_line()).await;
     let first = first.expect("in time").expect("text");
     assert!(first.is_some_and(|line| line.starts_with("simulated AWS")));
     drop(lines);
-    let (status, complaints) = ended(demo).await;
-    assert_eq!((status.code(), complaints.as_str()), (Some(0), ""));
+    let (status, stderr) = wait(demo).await;
+    assert_eq!((status.code(), stderr.as_str()), (Some(0), ""));
 }
 
 #[tokio::test]
-async fn a_command_that_nobody_reads_ends_with_the_code_it_would_have_had() {
-    let create = ["create", "--endpoint", NOBODY];
+async fn a_command_with_closed_streams_exits_with_its_usual_code() {
+    let create = ["create", "--endpoint", CLOSED_PORT];
     for (arguments, code) in [
         (&["check-config"] as &[&str], 0),
         (&["check-config", "--set", "x"], 1),
@@ -75,67 +76,70 @@ async fn a_command_that_nobody_reads_ends_with_the_code_it_would_have_had() {
         (&[&create[..], &["--json"]].concat(), 14),
     ] {
         let mut command = livegate(arguments);
-        let child = command.stdout(unread()).stderr(unread()).spawn();
-        let (status, _) = ended(child.expect("the binary starts")).await;
+        let child = command.stdout(closed_pipe()).stderr(closed_pipe()).spawn();
+        let (status, _) = wait(child.expect("the binary starts")).await;
         assert_eq!(status.code(), Some(code), "{arguments:?}");
     }
 }
 
 #[tokio::test]
-async fn output_that_cannot_be_written_is_a_failure_that_is_named() {
+async fn a_standard_output_that_cannot_be_written_is_reported_as_an_error() {
     let full = std::fs::File::options().write(true).open("/dev/full");
     let mut command = livegate(&["check-config"]);
     let child = command.stdout(full.expect("Linux has it"));
     let child = child.stderr(Stdio::piped()).spawn();
-    let (status, complaints) = ended(child.expect("the binary starts")).await;
+    let (status, stderr) = wait(child.expect("the binary starts")).await;
     assert_eq!(status.code(), Some(1));
     let expected = "livegate: cannot write to standard output: No space left";
-    assert!(complaints.starts_with(expected), "{complaints}");
+    assert!(stderr.starts_with(expected), "{stderr}");
 }
 
 #[tokio::test]
-async fn a_service_whose_audit_is_a_pipe_that_nobody_reads_does_not_start_and_says_why() {
+async fn serve_rejects_a_named_pipe_as_its_audit_file() {
     let folder = tempfile::tempdir().expect("a folder");
     let pipe = folder.path().join("audit.log");
-    let made = Command::new("mkfifo").arg(&pipe).status().await;
-    assert!(made.expect("mkfifo is there").success());
+    let created = Command::new("mkfifo").arg(&pipe).status().await;
+    assert!(created.expect("mkfifo is installed").success());
     let mut serve = livegate(&["serve", "--set", &format!("audit.path={}", pipe.display())]);
     let child = serve.stderr(Stdio::piped()).spawn();
-    let (status, complaints) = ended(child.expect("the binary starts")).await;
+    let (status, stderr) = wait(child.expect("the binary starts")).await;
     assert_eq!(status.code(), Some(1));
-    let told = format!(
+    let message = format!(
         "audit.path = \"{}\": must be a regular file, not a named pipe",
         pipe.display()
     );
-    assert!(complaints.contains(&told), "{complaints}");
+    assert!(stderr.contains(&message), "{stderr}");
 }
 
 #[tokio::test]
-async fn a_service_whose_log_nobody_takes_serves_on() {
+async fn serve_keeps_running_when_its_standard_error_is_closed() {
     let admin = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
     let admin = admin.expect("a free port");
     let mut serve = livegate(&["serve", "--set", "shutdown.lameduck=0s"]);
-    serve.args(["--set", &format!("upstream.endpoint_url={NOBODY}")]);
+    serve.args(["--set", &format!("upstream.endpoint_url={CLOSED_PORT}")]);
     serve.args(["--set", &format!("admin.listen={admin}")]);
-    let mut child = serve.stderr(unread()).spawn().expect("the binary starts");
+    let mut child = serve
+        .stderr(closed_pipe())
+        .spawn()
+        .expect("the binary starts");
     let healthy = async {
         while !is_healthy(admin).await {
-            let ended = child.try_wait().expect("a child");
-            assert_eq!(ended, None, "it ended for its log");
+            let status = child.try_wait().expect("a child");
+            assert_eq!(status, None, "it exited because of its log");
             sleep(Duration::from_millis(20)).await;
         }
     };
-    timeout(PATIENCE, healthy).await.expect("in time");
+    timeout(TIMEOUT, healthy).await.expect("in time");
     let id = child.id().expect("it runs").to_string();
     let sent = Command::new("kill")
         .args(["-s", "TERM", &id])
         .status()
         .await;
-    assert!(sent.expect("kill is there").success());
-    assert_eq!(ended(child).await.0.code(), Some(0));
+    assert!(sent.expect("kill is installed").success());
+    assert_eq!(wait(child).await.0.code(), Some(0));
 }
 
 async fn is_healthy(admin: SocketAddr) -> bool {
-    let answer = admin::get(admin, "/livez").await;
-    answer.is_ok_and(|answer| answer.starts_with("HTTP/1.1 200"))
+    let response = admin::get(admin, "/livez").await;
+    response.is_ok_and(|response| response.starts_with("HTTP/1.1 200"))
 }

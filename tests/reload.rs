@@ -1,5 +1,5 @@
-//! Reload under load: `livegate serve` as a process, its file swapped as Kubernetes
-//! swaps a `ConfigMap`, in front of the simulator.
+//! Reload under load: `livegate serve` as a process in front of the simulator. The
+//! configuration file is replaced as Kubernetes replaces a `ConfigMap`.
 
 #[path = "harness/admin.rs"]
 mod admin;
@@ -15,39 +15,42 @@ use tokio::time::{Instant, timeout};
 
 use process::{ConfigMap, Process};
 
-/// What came of one call.
+/// The result of one call.
 type Call = Result<ClientResponse<CreateSessionResponse>, ClientError>;
 
 const SLOW: &str = "[quota.create]\nrate_per_second = 1.0\nburst = 1\nmax_wait = \"60s\"\n";
 const FAST: &str = "[quota.create]\nrate_per_second = 40.0\nburst = 1\nmax_wait = \"60s\"\n";
 
 #[tokio::test]
-async fn a_reload_under_load_loses_nobody_and_brings_no_second_burst() {
+async fn a_reload_under_load_loses_no_request_and_adds_no_burst() {
     let map = ConfigMap::holding(SLOW);
     let service = Process::serve(&map).await;
-    let mut calls = crowd(&service, 40).await;
+    let mut calls = concurrent_calls(&service, 40).await;
     map.swap(FAST);
     service.logs("configuration loaded again").await;
     let begun = Instant::now();
     let mut issued = 1;
     while let Some(call) = calls.join_next().await {
         call.expect("no panic")
-            .expect("a session for everyone who waited");
+            .expect("a session for each request that waited");
         issued += 1;
     }
     let took = begun.elapsed();
     assert_eq!(issued, 40);
     assert!(
         took < Duration::from_secs(15),
-        "39 calls at 40 a second, not at one: {took:?}"
+        "39 calls at 40 per second, not at 1: {took:?}"
     );
-    assert!(took > Duration::from_millis(700), "and no burst: {took:?}");
+    assert!(
+        took > Duration::from_millis(700),
+        "no second burst: {took:?}"
+    );
     let stats = service.simulator.stats();
     assert_eq!((stats.sessions_made, stats.create.throttled), (40, 0));
 }
 
 #[tokio::test]
-async fn a_broken_file_is_refused_with_every_mistake_and_the_old_one_stays() {
+async fn an_invalid_file_is_rejected_with_every_error_and_the_old_one_stays_in_use() {
     let map = ConfigMap::holding(FAST);
     let service = Process::serve(&map).await;
     map.swap("[quota.create]\nrate_per_second = -1.0\nbrust = 3\n");
@@ -62,14 +65,14 @@ async fn a_broken_file_is_refused_with_every_mistake_and_the_old_one_stays() {
     client
         .create(CreateSessionRequest::default())
         .await
-        .expect("it serves on");
+        .expect("it still serves");
 }
 
 #[tokio::test]
-async fn other_rules_count_from_the_next_call_on_and_lose_nobody_who_waits() {
+async fn a_new_policy_applies_to_new_calls_and_loses_no_request_that_waits() {
     let map = ConfigMap::holding(SLOW);
     let service = Process::serve(&map).await;
-    let mut calls = crowd(&service, 20).await;
+    let mut calls = concurrent_calls(&service, 20).await;
     let rules = "[callers.default]\nrequire_profile = true\n\
         [profiles.kyc]\ns3_bucket = \"kyc-images\"\n";
     map.swap(&format!("{FAST}{rules}"));
@@ -79,13 +82,13 @@ async fn other_rules_count_from_the_next_call_on_and_lose_nobody_who_waits() {
     }
     while let Some(call) = calls.join_next().await {
         call.expect("no panic")
-            .expect("a session for everyone who came before");
+            .expect("a session for each earlier request");
     }
     let client = Client::new(&service.endpoint(), Duration::from_secs(5)).expect("a URL");
-    let told = client.create(CreateSessionRequest::default()).await;
-    let told = told.expect_err("nobody may send settings any more");
+    let error = client.create(CreateSessionRequest::default()).await;
+    let error = error.expect_err("a profile is required");
     assert_eq!(
-        (told.code, &*told.reason),
+        (error.code, &*error.reason),
         (Code::PermissionDenied, "CALLER_NOT_ALLOWED")
     );
     let request = CreateSessionRequest {
@@ -95,12 +98,12 @@ async fn other_rules_count_from_the_next_call_on_and_lose_nobody_who_waits() {
     client
         .create(request)
         .await
-        .expect("a session of a profile");
+        .expect("a session with the profile");
     assert_eq!(service.simulator.stats().sessions_made, 21);
 }
 
 #[tokio::test]
-async fn a_caller_that_a_reload_names_is_counted_by_its_name_from_then_on() {
+async fn a_caller_that_a_reload_adds_is_counted_by_its_name() {
     let base = "[auth]\nmode = \"trusted-header\"\n[quota.create]\nrate_per_second = 1000.0\n";
     let map = ConfigMap::holding(base);
     let service = Process::serve(&map).await;
@@ -115,7 +118,10 @@ async fn a_caller_that_a_reload_names_is_counted_by_its_name_from_then_on() {
     }
     create("payments").await;
     let payments = "livegate_caller_attempts_total{operation=\"create\",caller=\"payments\"} ";
-    assert!(!service.metrics().await.contains(payments), "no room");
+    assert!(
+        !service.metrics().await.contains(payments),
+        "32 other callers have the series"
+    );
     map.swap(&format!("{base}[callers.payments]\nweight = 2\n"));
     service.logs("configuration loaded again").await;
     create("payments").await;
@@ -123,11 +129,14 @@ async fn a_caller_that_a_reload_names_is_counted_by_its_name_from_then_on() {
     assert!(metrics.contains(&format!("{payments}1\n")), "{metrics}");
     map.swap(base);
     service.logs("configuration loaded again").await;
-    assert!(!service.metrics().await.contains(payments), "it is gone");
+    assert!(
+        !service.metrics().await.contains(payments),
+        "the series is removed"
+    );
 }
 
 #[tokio::test]
-async fn sighup_loads_again_and_names_what_needs_a_restart() {
+async fn sighup_reloads_and_logs_the_keys_that_need_a_restart() {
     let map = ConfigMap::holding(SLOW);
     let service = Process::serve(&map).await;
     map.swap("[grpc]\ndefault_deadline = \"1s\"\n[quota.create]\nburst = 3\n");
@@ -140,19 +149,19 @@ async fn sighup_loads_again_and_names_what_needs_a_restart() {
 }
 
 #[tokio::test]
-async fn sigterm_ends_the_process_within_its_time_whatever_its_clients_do() {
+async fn sigterm_ends_the_process_in_time_although_a_peer_stays_connected() {
     let map = ConfigMap::holding("[shutdown]\nlameduck = \"200ms\"\ngrace = \"1s\"\n");
     let mut service = Process::serve(&map).await;
-    // A peer that opens a connection and never says a word.
+    // A peer that opens a connection and sends nothing.
     let idle = tokio::net::TcpStream::connect(service.address())
         .await
         .expect("a connection");
     let begun = Instant::now();
     service.terminate();
-    let ended = timeout(Duration::from_secs(10), service.ended())
+    let status = timeout(Duration::from_secs(10), service.ended())
         .await
-        .expect("it ends");
-    assert!(ended.success(), "{ended}");
+        .expect("it exits");
+    assert!(status.success(), "{status}");
     assert!(
         begun.elapsed() < Duration::from_secs(5),
         "{:?}",
@@ -162,30 +171,31 @@ async fn sigterm_ends_the_process_within_its_time_whatever_its_clients_do() {
 }
 
 #[tokio::test]
-async fn whoever_still_waits_as_the_process_leaves_is_told_so() {
+async fn requests_that_still_wait_at_shutdown_fail_with_shutting_down() {
     let shutdown = "[shutdown]\nlameduck = \"100ms\"\ngrace = \"1s\"\n";
     let map = ConfigMap::holding(&format!("{shutdown}{SLOW}"));
     let mut service = Process::serve(&map).await;
-    let mut calls = crowd(&service, 20).await;
+    let mut calls = concurrent_calls(&service, 20).await;
     service.terminate();
-    let mut told = 0;
+    let mut refused = 0;
     while let Some(call) = calls.join_next().await {
-        if let Err(failure) = call.expect("no panic") {
+        if let Err(error) = call.expect("no panic") {
             assert_eq!(
-                (failure.code, &*failure.reason),
+                (error.code, &*error.reason),
                 (Code::Unavailable, "SHUTTING_DOWN")
             );
-            told += 1;
+            refused += 1;
         }
     }
-    assert!(told >= 15, "{told} were told");
+    assert!(refused >= 15, "{refused} were refused");
     timeout(Duration::from_secs(10), service.ended())
         .await
-        .expect("it ends");
+        .expect("it exits");
 }
 
-/// Calls at once, of which one has been served: so all others stand in the line.
-async fn crowd(service: &Process, count: usize) -> JoinSet<Call> {
+/// Starts `count` calls at once and waits for the first session, so that all other
+/// calls wait in the queue.
+async fn concurrent_calls(service: &Process, count: usize) -> JoinSet<Call> {
     let client = Client::new(&service.endpoint(), Duration::from_secs(60)).expect("a URL");
     let mut calls = JoinSet::new();
     for _ in 0..count {

@@ -1,8 +1,8 @@
 // A caller in Java. It needs grpc-netty-shaded, grpc-protobuf and grpc-stub of io.grpc,
-// com.google.code.gson:gson, and com.fasterxml.uuid:java-uuid-generator for version 7;
-// protoc and protoc-gen-grpc-java make the rest from proto/livegate/v1/session.proto.
+// com.google.code.gson:gson, and com.fasterxml.uuid:java-uuid-generator for version 7.
+// protoc and protoc-gen-grpc-java generate the rest from proto/livegate/v1/session.proto.
 // grpc-java takes a service config as a map in which every number is a Double, as
-// Gson makes it. Run it from the root of the repository.
+// Gson parses it. Run it from the root of the repository.
 import com.fasterxml.uuid.Generators;
 import com.google.gson.Gson;
 import com.google.rpc.ErrorInfo;
@@ -32,7 +32,7 @@ public class Create {
     Metadata caller = new Metadata();
     caller.put(Metadata.Key.of("livegate-caller", Metadata.ASCII_STRING_MARSHALLER), "payments");
     CreateSessionRequest request = CreateSessionRequest.newBuilder()
-        .setRequestId(Generators.timeBasedEpochGenerator().generate().toString()) // once, outside of any retry
+        .setRequestId(Generators.timeBasedEpochGenerator().generate().toString()) // one id for all retries
         .setSettings(SessionSettings.newBuilder().setAuditImagesLimit(1))
         .build();
     try {
@@ -40,11 +40,13 @@ public class Create {
           .withInterceptors(MetadataUtils.newAttachHeadersInterceptor(caller))
           .withDeadlineAfter(10, TimeUnit.SECONDS);
       System.out.println(service.createSession(request).getSession());
-    } catch (StatusRuntimeException refusal) {
-      System.out.println(refusal.getStatus());
-      for (var detail : StatusProto.fromThrowable(refusal).getDetailsList()) {
+    } catch (StatusRuntimeException failure) {
+      System.out.println(failure.getStatus());
+      for (var detail : StatusProto.fromThrowable(failure).getDetailsList()) {
         if (detail.is(ErrorInfo.class)) System.out.println(detail.unpack(ErrorInfo.class));
-        if (detail.is(RetryInfo.class)) System.out.println(detail.unpack(RetryInfo.class).getRetryDelay());
+        if (detail.is(RetryInfo.class)) {
+          System.out.println("retry after " + detail.unpack(RetryInfo.class).getRetryDelay());
+        }
       }
     } finally {
       channel.shutdownNow();

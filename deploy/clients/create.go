@@ -1,9 +1,9 @@
-// A caller in Go, run from the root of the repository. protoc-gen-go and
-// protoc-gen-go-grpc make livegatev1 from proto/livegate/v1/session.proto, with
+// A caller in Go. Run it from the root of the repository. protoc-gen-go and
+// protoc-gen-go-grpc generate livegatev1 from proto/livegate/v1/session.proto, with
 //
 //	--go_opt=Mlivegate/v1/session.proto=example.com/caller/livegatev1
 //
-// and the same --go-grpc_opt. The rest is google.golang.org/grpc,
+// and the same --go-grpc_opt. The other modules are google.golang.org/grpc,
 // google.golang.org/genproto/googleapis/rpc and github.com/google/uuid.
 package main
 
@@ -40,22 +40,22 @@ func main() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	ctx = metadata.AppendToOutgoingContext(ctx, "livegate-caller", "payments")
-	answer, err := livegatev1.NewSessionServiceClient(connection).CreateSession(ctx, &livegatev1.CreateSessionRequest{
-		RequestId: uuid.Must(uuid.NewV7()).String(), // once, outside of any retry
+	response, err := livegatev1.NewSessionServiceClient(connection).CreateSession(ctx, &livegatev1.CreateSessionRequest{
+		RequestId: uuid.Must(uuid.NewV7()).String(), // one id for all retries
 		Settings:  &livegatev1.SessionSettings{AuditImagesLimit: 1},
 	})
 	if err == nil {
-		fmt.Println(answer.GetSession())
+		fmt.Println(response.GetSession())
 		return
 	}
-	refusal := status.Convert(err)
-	fmt.Println(refusal.Code(), refusal.Message())
-	for _, detail := range refusal.Details() {
+	failure := status.Convert(err)
+	fmt.Println(failure.Code(), failure.Message())
+	for _, detail := range failure.Details() {
 		switch detail := detail.(type) {
 		case *errdetails.ErrorInfo:
 			fmt.Println(detail.GetReason(), detail.GetMetadata())
 		case *errdetails.RetryInfo:
-			fmt.Println("come back in", detail.GetRetryDelay().AsDuration())
+			fmt.Println("retry after", detail.GetRetryDelay().AsDuration())
 		}
 	}
 }

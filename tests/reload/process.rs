@@ -1,4 +1,4 @@
-//! `livegate serve` as a process, in front of a simulator of this one.
+//! `livegate serve` as a process, in front of a simulator in the test process.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -15,9 +15,9 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::admin;
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// A file behind a symlink that is swapped, as Kubernetes does it.
+/// A file behind a symbolic link that is replaced, as in a `ConfigMap` of Kubernetes.
 pub(crate) struct ConfigMap {
     folder: tempfile::TempDir,
 }
@@ -35,7 +35,7 @@ impl ConfigMap {
         self.folder.path().join("livegate.toml")
     }
 
-    /// Another file under the same name, at once.
+    /// Replaces the file atomically.
     pub(crate) fn swap(&self, text: &str) {
         let version = uuid::Uuid::new_v4().to_string();
         let (file, link) = (
@@ -64,7 +64,7 @@ impl Process {
         Self::serve_with(map, &[]).await
     }
 
-    /// The same, with variables of the environment.
+    /// Starts the service with these environment variables.
     pub(crate) async fn serve_with(map: &ConfigMap, variables: &[(&str, &str)]) -> Self {
         let (simulator, end_simulator) = simulator().await;
         let mut child = Command::new(env!("CARGO_BIN_EXE_livegate"))
@@ -113,35 +113,35 @@ impl Process {
         format!("http://{}", self.address)
     }
 
-    /// The metrics.
+    /// Returns the metrics page.
     pub(crate) async fn metrics(&self) -> String {
         let page = admin::get(self.admin, "/metrics").await;
         page.expect("its metrics")
     }
 
-    /// The next log line with `words` in it.
+    /// Waits for the next log line that contains `words`.
     pub(crate) async fn logs(&self, words: &str) -> String {
         self.logs_until(words).await.pop().expect("the line itself")
     }
 
-    /// The next log lines, up to one with `words` in it.
+    /// Returns the next log lines, up to the first that contains `words`.
     pub(crate) async fn logs_until(&self, words: &str) -> Vec<String> {
         let mut lines = self.lines.lock().await;
-        let mut said = Vec::new();
+        let mut read = Vec::new();
         let found = async {
             while let Some(line) = lines.next_line().await.expect("text") {
                 let last = line.contains(words);
-                said.push(line);
+                read.push(line);
                 if last {
                     return;
                 }
             }
-            panic!("the service ended without saying {words:?}");
+            panic!("the service exited without a log line that contains {words:?}");
         };
-        timeout(PATIENCE, found)
+        timeout(TIMEOUT, found)
             .await
-            .unwrap_or_else(|_| panic!("nobody said {words:?}"));
-        said
+            .unwrap_or_else(|_| panic!("no log line contains {words:?}"));
+        read
     }
 
     pub(crate) fn hang_up(&self) {
@@ -161,11 +161,11 @@ impl Process {
         let sent = std::process::Command::new("kill")
             .args(["-s", name, &id])
             .status();
-        assert!(sent.expect("kill is there").success());
+        assert!(sent.expect("kill is installed").success());
     }
 }
 
-/// A simulator with room for everything.
+/// Starts a simulator whose rate limit is never reached.
 async fn simulator() -> (SimulatorHandle, DropGuard) {
     let limit = Limit::new(1000.0, 1000).expect("a limit");
     let latency = Some(Duration::ZERO..=Duration::from_millis(5));
@@ -185,6 +185,6 @@ async fn simulator() -> (SimulatorHandle, DropGuard) {
 
 fn listening(line: &str, key: &str) -> SocketAddr {
     let line: Value = serde_json::from_str(line).expect("a JSON line");
-    let address = line[key].as_str().expect("it says where it listens");
+    let address = line[key].as_str().expect("the address");
     address.parse().expect("an address")
 }
