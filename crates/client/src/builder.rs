@@ -96,7 +96,7 @@ impl ClientBuilder {
         self
     }
 
-    /// Sets how often a call may be retried: 0 by default.
+    /// Sets how often a call may be retried after `RetryInfo`: 0 by default.
     pub fn max_retries(mut self, max_retries: u32) -> Self {
         self.max_retries = max_retries;
         self

@@ -66,8 +66,8 @@ impl Client {
         }
     }
 
-    /// Creates a session (`CreateSession`). If `message` has no `request_id`, the
-    /// client adds a UUID version 7.
+    /// Creates a session (`CreateSession`). If the call may be retried and `message` has
+    /// no `request_id`, the client adds a UUID version 7.
     ///
     /// If the future is dropped, or the deadline expires, a session may have been
     /// created. Only a call with the same `request_id` returns it: set one to be able
@@ -79,7 +79,7 @@ impl Client {
         &self,
         mut message: v1::CreateSessionRequest,
     ) -> Result<ClientResponse<v1::CreateSessionResponse>, ClientError> {
-        if message.request_id.is_empty() {
+        if self.max_retries > 0 && message.request_id.is_empty() {
             message.request_id = Uuid::now_v7().to_string();
         }
         self.call(message, async |mut service, request| {

@@ -3,8 +3,9 @@
 //!
 //! For each call, [`Client`] does what the contract asks of a caller:
 //!
-//! - It sends a `request_id` with each `CreateSession`, and repeats it in every
-//!   retry, so that no retry creates a second session.
+//! - It sends one `request_id` with all attempts of a `CreateSession`, so that no retry
+//!   creates a second session. It makes one, a UUID version 7, if the caller sets none
+//!   and retries are on.
 //! - It sends a deadline, and returns by then.
 //! - It retries only a status with `RetryInfo`, after that delay, and only if the
 //!   delay ends before the deadline. Retries are off until
