@@ -42,8 +42,11 @@ def test_it_is_about_the_program() -> None:
 def test_each_crate_is_the_locked_one_by_its_digest() -> None:
     locked = {(one["name"], one["version"]): one.get("checksum") for one in LOCKED}
     for crate in crates():
-        [digest] = crate["hashes"]
-        assert digest == {"alg": "SHA-256", "content": locked[crate["name"], crate["version"]]}
+        checksum = locked[crate["name"], crate["version"]]
+        if crate["name"] == "livegate-client":
+            assert checksum is None, "a crate of this repository has no digest"
+            continue
+        assert crate["hashes"] == [{"alg": "SHA-256", "content": checksum}]
         assert crate["purl"].startswith(f"pkg:cargo/{crate['name']}@{crate['version'].split('+')[0]}")
 
 
