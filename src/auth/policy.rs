@@ -1,24 +1,24 @@
-//! Who may do what: which caller may use which method, and what it may ask of a
-//! session.
+//! Authorization: which caller may use which method, and which session settings it
+//! may send.
 //!
-//! This room owns the policy and judges by them. It knows no wire, no file and no
-//! clock, and not how a caller was made known. A caller goes by its own section, or
-//! by the most specific form of its name, or by the default.
+//! The [`Authorizer`] evaluates the [`Policy`]. It knows no wire format, file or
+//! clock, and not how the caller was authenticated. A caller's own section applies,
+//! else the most specific glob pattern that matches its name, else the default.
 //!
-//! # The terms
+//! # Terms
 //!
-//! - What a caller is *granted* bounds what it says itself. What it leaves default
-//!   has AWS's own default, and is bounded by nothing.
-//! - A *profile* is settings that the operators have named. Whoever may pick one may
-//!   have all that is in it, whatever it is granted besides.
+//! - *Permissions* bound the values that a caller sends. A field that the caller
+//!   leaves unset gets AWS's default and is not checked.
+//! - A *profile* is a named set of settings that operators define. A caller that may
+//!   select a profile gets all of its settings, whatever its other permissions are.
 //!
-//! # An example
+//! # Example
 //!
-//! `spiffe://a.org/ns/kyc/**` may create, in the bucket `kyc-images` under `live/`,
-//! with at most 2 audit images. Its call for 3 of them in `other-images` is refused
-//! once, naming both fields; one with `live/7` and 2 in `kyc-images` is let through;
-//! and it may read no result. A profile `archive` with the bucket `archive` it may
-//! pick, unless its section says which profiles it may.
+//! `spiffe://a.org/ns/kyc/**` may create sessions that store at most 2 audit images
+//! in the bucket `kyc-images` under `live/`. A call with 3 images in `other-images` is
+//! refused with one error that names both fields; one with 2 images in `kyc-images`
+//! under `live/7` is allowed. The caller cannot read results. It may select a profile
+//! `archive` with the bucket `archive`, unless its section lists other profiles.
 
 mod permissions;
 mod refusal;
@@ -34,26 +34,26 @@ use crate::model::{
     CallerId, Operation, PerCaller, ProfileName, RequestedSettings, SessionSettings,
 };
 
-/// What each caller is granted, and what the profiles hold.
+/// The permissions of each caller, and the profiles.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Policy {
-    /// What each caller is granted.
+    /// The permissions of each caller.
     pub permissions: PerCaller<Permissions>,
-    /// The settings that have names.
+    /// The settings of each profile.
     pub profiles: HashMap<ProfileName, SessionSettings>,
 }
 
-/// What a caller may use whose policy do not say.
+/// Which methods a caller may use if its permissions do not list any.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DefaultPermission {
-    /// Every method: nobody is proved to be who it says, so the policy would keep out
-    /// none but the honest.
+    /// Every method. For modes without authentication, where a caller could evade a
+    /// denial by claiming another name.
     Allow,
-    /// None.
+    /// No method.
     Deny,
 }
 
-/// The policy that are in force. Clones share them.
+/// Evaluates the policy in force. Clones share the policy.
 #[derive(Clone, Debug)]
 pub struct Authorizer {
     policy: Arc<ArcSwap<Policy>>,
@@ -61,7 +61,7 @@ pub struct Authorizer {
 }
 
 impl Authorizer {
-    /// Judges by `policy`.
+    /// Returns an authorizer that evaluates `policy`.
     #[must_use]
     pub fn new(policy: Policy, default: DefaultPermission) -> Self {
         Self {
@@ -70,68 +70,70 @@ impl Authorizer {
         }
     }
 
-    /// Judges by `policy` from now on; what was let through stays so.
+    /// Replaces the policy. Requests that were already allowed are not checked again.
     pub fn apply(&self, policy: Policy) {
         self.policy.store(Arc::new(policy));
     }
 
-    /// What the session that `caller` wants shall be like.
+    /// Returns the settings of the session that `caller` may create for `requested`.
     ///
     /// # Errors
-    /// Where it may not have it: each field that it may not send so.
+    /// Names each field that is not allowed for the caller, or the method if the caller
+    /// has no permission to create sessions.
     pub fn create(
         &self,
         caller: &CallerId,
-        wanted: &RequestedSettings,
+        requested: &RequestedSettings,
     ) -> Result<SessionSettings, NotAllowed> {
         let policy = self.policy.load();
-        let grant = self.grant(&policy, caller, Operation::Create)?;
-        match wanted {
+        let permissions = self.permissions(&policy, caller, Operation::Create)?;
+        match requested {
             RequestedSettings::Settings(settings) => {
-                grant.own_words(settings).map(|()| settings.clone())
+                permissions.check(settings).map(|()| settings.clone())
             }
-            RequestedSettings::Profile(name) => profile(&policy, grant, name),
+            RequestedSettings::Profile(name) => profile(&policy, permissions, name),
         }
     }
 
-    /// Lets `caller` use the method of `operation`, whatever it asks of it.
+    /// Checks that `caller` may use the method of `operation`, whatever fields it sends.
     ///
     /// # Errors
-    /// Where it may not.
+    /// If the method is not allowed for the caller.
     pub fn check(&self, caller: &CallerId, operation: Operation) -> Result<(), NotAllowed> {
-        self.grant(&self.policy.load(), caller, operation).map(drop)
+        self.permissions(&self.policy.load(), caller, operation)
+            .map(drop)
     }
 
-    fn grant<'r>(
+    fn permissions<'p>(
         &self,
-        policy: &'r Policy,
+        policy: &'p Policy,
         caller: &CallerId,
         operation: Operation,
-    ) -> Result<&'r Permissions, NotAllowed> {
-        let grant = policy.permissions.of(caller);
-        let may = match (&grant.allow, self.default) {
+    ) -> Result<&'p Permissions, NotAllowed> {
+        let permissions = policy.permissions.of(caller);
+        let is_allowed = match (&permissions.allow, self.default) {
             (Some(allowed), _) => allowed.contains(&operation),
             (None, DefaultPermission::Allow) => true,
             (None, DefaultPermission::Deny) => false,
         };
         let refused = || NotAllowed::one(Field::Operation(operation), FieldRefused::Operation);
-        may.then_some(grant).ok_or_else(refused)
+        is_allowed.then_some(permissions).ok_or_else(refused)
     }
 }
 
-/// One that does not exist is refused as one that the caller may not pick: it does
-/// not learn the names of others' profiles.
+/// Returns the settings of the profile `name`. A missing profile and a forbidden one
+/// give the same error, so that a caller cannot probe for the profiles of others.
 fn profile(
     policy: &Policy,
     permissions: &Permissions,
     name: &ProfileName,
 ) -> Result<SessionSettings, NotAllowed> {
-    let picked = policy
+    let selected = policy
         .profiles
         .get(name)
-        .filter(|_| permissions.may_pick(name));
+        .filter(|_| permissions.allows_profile(name));
     let refused = || NotAllowed::one(Field::Profile, FieldRefused::Profile(name.clone()));
-    picked.cloned().ok_or_else(refused)
+    selected.cloned().ok_or_else(refused)
 }
 
 #[cfg(test)]

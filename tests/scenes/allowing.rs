@@ -152,8 +152,8 @@ async fn all_that_is_not_granted_is_told_at_once() {
     assert_eq!(told.metadata["field"], "kms_key_id");
     assert_eq!(
         told.message,
-        "not allowed: kms_key_id: this caller may not use that value; \
-         settings.output_config.s3_bucket: this caller may not use the bucket \"their-images\""
+        "not allowed: kms_key_id: value is not allowed for this caller; \
+         settings.output_config.s3_bucket: \"their-images\" is not allowed for this caller"
     );
 }
 

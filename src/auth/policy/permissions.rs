@@ -1,8 +1,8 @@
-//! What one caller is granted.
+//! The permissions of one caller.
 //!
-//! `None` bounds nothing, and a list of none lets nothing be sent. An example: with
-//! `prefixes = ["kyc/"]` a bucket needs a prefix such as `kyc/7`, and goes with
-//! neither `kyc` nor none; with `prefixes = []` it goes with none alone.
+//! `None` allows every value, and an empty list allows none. For example, with
+//! `prefixes = ["kyc/"]` a bucket needs a key prefix such as `kyc/7`; `kyc` and a
+//! missing prefix are refused. With `prefixes = []` only a missing prefix is allowed.
 
 use super::refusal::{Field, FieldRefused, NotAllowed};
 use crate::model::{
@@ -10,115 +10,114 @@ use crate::model::{
     ProfileName, S3Bucket, S3KeyPrefix, SessionSettings,
 };
 
-/// What one caller may use and send.
+/// The methods that one caller may use, and the values that it may send.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Permissions {
-    /// The methods that it may use; `None`: as the service has it for all.
+    /// The allowed methods; `None` applies [`super::DefaultPermission`].
     pub allow: Option<Vec<Operation>>,
-    /// The buckets that it may name.
+    /// The allowed buckets.
     pub buckets: Option<Vec<S3Bucket>>,
-    /// With what the prefix of a bucket's keys must begin.
+    /// The allowed beginnings of the S3 key prefix.
     pub prefixes: Option<Vec<S3KeyPrefix>>,
-    /// The KMS keys that it may name.
+    /// The allowed KMS keys.
     pub kms_keys: Option<Vec<KmsKeyId>>,
-    /// The most audit images that it may have kept.
+    /// The highest allowed limit of audit images.
     pub max_audit_images: Option<AuditImagesLimit>,
-    /// The challenges that it may name.
+    /// The allowed challenges.
     pub challenge_types: Option<Vec<ChallengeType>>,
-    /// The profiles that it may pick.
+    /// The allowed profiles.
     pub profiles: Option<Vec<ProfileName>>,
-    /// Whether it may say itself what a session shall be like.
+    /// Whether the caller must name a profile and must not send settings of its own.
     pub require_profile: bool,
 }
 
 impl Permissions {
-    pub(super) fn may_pick(&self, profile: &ProfileName) -> bool {
+    pub(super) fn allows_profile(&self, profile: &ProfileName) -> bool {
         let listed = self.profiles.as_ref();
         listed.is_none_or(|profiles| profiles.contains(profile))
     }
 
-    /// Lets `settings` through, which the caller sends itself.
-    pub(super) fn own_words(&self, settings: &SessionSettings) -> Result<(), NotAllowed> {
-        let refused = if self.require_profile {
-            without_profile(settings)
+    /// Checks `settings` that the caller sent without a profile.
+    pub(super) fn check(&self, settings: &SessionSettings) -> Result<(), NotAllowed> {
+        let violations = if self.require_profile {
+            profile_required(settings)
         } else {
-            self.beyond(settings)
+            self.violations(settings)
         };
-        NotAllowed::of(refused)
+        NotAllowed::from_violations(violations)
     }
 
-    /// What of `settings` is beyond the grant.
-    fn beyond(&self, settings: &SessionSettings) -> Vec<(Field, FieldRefused)> {
-        let mut refused = Vec::new();
+    fn violations(&self, settings: &SessionSettings) -> Vec<(Field, FieldRefused)> {
+        let mut violations = Vec::new();
         if let (Some(key), Some(keys)) = (&settings.kms_key_id, &self.kms_keys)
             && !keys.contains(key)
         {
-            refused.push((Field::KmsKey, FieldRefused::Hidden));
+            violations.push((Field::KmsKey, FieldRefused::Hidden));
         }
         if let Some(output) = &settings.output {
-            refused.extend(self.beyond_output(output));
+            violations.extend(self.output_violations(output));
         }
         if let Some(most) = self.max_audit_images
             && settings.audit_images_limit > most
         {
-            refused.push((Field::AuditImages, FieldRefused::TooMany(most)));
+            violations.push((Field::AuditImages, FieldRefused::TooMany(most)));
         }
-        refused.extend(self.beyond_challenges(&settings.challenges));
-        refused
+        violations.extend(self.challenge_violations(&settings.challenges));
+        violations
     }
 
-    fn beyond_output(&self, output: &OutputConfig) -> Vec<(Field, FieldRefused)> {
-        let mut refused = Vec::new();
+    fn output_violations(&self, output: &OutputConfig) -> Vec<(Field, FieldRefused)> {
+        let mut violations = Vec::new();
         let OutputConfig { bucket, key_prefix } = output;
         let buckets = self.buckets.as_ref();
         if buckets.is_some_and(|buckets| !buckets.contains(bucket)) {
-            refused.push((Field::Bucket, FieldRefused::Bucket(bucket.clone())));
+            violations.push((Field::Bucket, FieldRefused::Bucket(bucket.clone())));
         }
         let sent = key_prefix.as_ref().map(S3KeyPrefix::as_str);
-        // S3 takes `..` as it stands; who copies its keys to files might not.
-        let climbs = |sent: &str| sent.split('/').any(|part| matches!(part, "." | ".."));
-        let begins = |listed: &S3KeyPrefix| {
-            sent.is_some_and(|sent| sent.starts_with(listed.as_str()) && !climbs(sent))
+        // S3 takes `..` literally, but a tool that copies keys to a file system might not.
+        let has_dots = |sent: &str| sent.split('/').any(|part| matches!(part, "." | ".."));
+        let matches = |listed: &S3KeyPrefix| {
+            sent.is_some_and(|sent| sent.starts_with(listed.as_str()) && !has_dots(sent))
         };
         match self.prefixes.as_deref() {
             None => {}
             Some([]) if sent.is_none() => {}
-            Some(prefixes) if prefixes.iter().any(begins) => {}
-            Some(_) => refused.push((Field::Prefix, FieldRefused::Hidden)),
+            Some(prefixes) if prefixes.iter().any(matches) => {}
+            Some(_) => violations.push((Field::Prefix, FieldRefused::Hidden)),
         }
-        refused
+        violations
     }
 
-    /// Each challenge once, where it was named first.
-    fn beyond_challenges(&self, named: &[ChallengePreference]) -> Vec<(Field, FieldRefused)> {
+    /// Reports each forbidden challenge once, at its first position in the list.
+    fn challenge_violations(&self, sent: &[ChallengePreference]) -> Vec<(Field, FieldRefused)> {
         let Some(allowed) = &self.challenge_types else {
             return Vec::new();
         };
-        let mut told: Vec<ChallengeType> = Vec::new();
-        let mut refused = Vec::new();
-        for (at, ChallengePreference { challenge, .. }) in named.iter().enumerate() {
-            if !allowed.contains(challenge) && !told.contains(challenge) {
-                told.push(*challenge);
-                refused.push((Field::Challenge(at), FieldRefused::Challenge(*challenge)));
+        let mut reported: Vec<ChallengeType> = Vec::new();
+        let mut violations = Vec::new();
+        for (index, ChallengePreference { challenge, .. }) in sent.iter().enumerate() {
+            if !allowed.contains(challenge) && !reported.contains(challenge) {
+                reported.push(*challenge);
+                violations.push((Field::Challenge(index), FieldRefused::Challenge(*challenge)));
             }
         }
-        refused
+        violations
     }
 }
 
-/// What was sent in the place of a profile.
-fn without_profile(settings: &SessionSettings) -> Vec<(Field, FieldRefused)> {
-    let mut refused = Vec::new();
+/// Returns the violations of a caller that must name a profile and sent `settings`.
+fn profile_required(settings: &SessionSettings) -> Vec<(Field, FieldRefused)> {
+    let mut violations = Vec::new();
     if settings.kms_key_id.is_some() {
-        refused.push((Field::KmsKey, FieldRefused::LeftToProfile));
+        violations.push((Field::KmsKey, FieldRefused::OnlyInProfile));
     }
     let rest = SessionSettings {
         kms_key_id: None,
         ..settings.clone()
     };
     if rest != SessionSettings::default() {
-        refused.push((Field::Settings, FieldRefused::LeftToProfile));
+        violations.push((Field::Settings, FieldRefused::OnlyInProfile));
     }
-    refused.push((Field::Profile, FieldRefused::Missing));
-    refused
+    violations.push((Field::Profile, FieldRefused::Missing));
+    violations
 }

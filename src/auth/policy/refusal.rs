@@ -1,63 +1,63 @@
-//! What a caller is told that may not have what it wants.
+//! The error for a caller that sends a field outside its permissions.
 //!
-//! It is told which fields, and of its own values those that nobody need hide; never
-//! what it might have sent instead. An example: `not allowed: settings.output_config
-//! .s3_bucket: this caller may not use the bucket "other-images"; kms_key_id: this
-//! caller may not use that value`.
+//! The message names each refused field, and the caller's own value unless it is
+//! sensitive. It never lists the values that would be allowed. For example,
+//! `not allowed: settings.output_config.s3_bucket: "other-images" is not allowed for this
+//! caller; kms_key_id: value is not allowed for this caller`.
 
 use std::fmt;
 
 use super::Operation;
 use crate::model::{AuditImagesLimit, ChallengeType, ProfileName, S3Bucket};
 
-/// What a caller may not, field by field.
+/// The fields that are not allowed for a caller, each with the reason.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not allowed: {}", self.told())]
+#[error("not allowed: {}", self.message())]
 pub struct NotAllowed {
     first: (Field, FieldRefused),
     more: Vec<(Field, FieldRefused)>,
 }
 
-/// What the contract calls what was refused.
+/// What was refused, by its name in the API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Field {
     /// The method itself.
     Operation(Operation),
-    /// The name of a profile.
+    /// The profile.
     Profile,
-    /// The key.
+    /// The KMS key.
     KmsKey,
-    /// All that is not the key.
+    /// All settings except the KMS key.
     Settings,
-    /// The bucket.
+    /// The S3 bucket.
     Bucket,
-    /// What its keys begin with.
+    /// The S3 key prefix.
     Prefix,
-    /// How many audit images.
+    /// The limit of audit images.
     AuditImages,
-    /// The challenge at this place of the list.
+    /// The challenge at this index of the list.
     Challenge(usize),
 }
 
-/// Why.
+/// Why a field was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FieldRefused {
-    /// The method is not granted.
+    /// The method is not allowed for the caller.
     Operation,
-    /// The profile is not, or does not exist.
+    /// The profile is not allowed for the caller, or does not exist.
     Profile(ProfileName),
-    /// The bucket is not.
+    /// The bucket is not allowed for the caller.
     Bucket(S3Bucket),
-    /// More images than this.
+    /// The limit of audit images exceeds this one.
     TooMany(AuditImagesLimit),
-    /// The challenge is not granted.
+    /// The challenge is not allowed for the caller.
     Challenge(ChallengeType),
-    /// A value that is not shown is not.
+    /// The value, which is not shown, is not allowed for the caller.
     Hidden,
-    /// It has to name a profile, and does not.
+    /// The caller must set the field.
     Missing,
-    /// Only a profile may say it.
-    LeftToProfile,
+    /// Only a profile may set the field.
+    OnlyInProfile,
 }
 
 impl NotAllowed {
@@ -68,28 +68,28 @@ impl NotAllowed {
         }
     }
 
-    /// All of `refused`, unless there is nothing.
-    pub(super) fn of(refused: Vec<(Field, FieldRefused)>) -> Result<(), Self> {
-        let mut refused = refused.into_iter();
-        match refused.next() {
+    /// Returns an error with all `violations`, if there are any.
+    pub(super) fn from_violations(violations: Vec<(Field, FieldRefused)>) -> Result<(), Self> {
+        let mut violations = violations.into_iter();
+        match violations.next() {
             None => Ok(()),
             Some(first) => Err(Self {
                 first,
-                more: refused.collect(),
+                more: violations.collect(),
             }),
         }
     }
 
-    /// The first field that was refused.
+    /// Returns the first refused field.
     #[must_use]
     pub fn field(&self) -> Field {
         self.first.0
     }
 
-    fn told(&self) -> String {
+    fn message(&self) -> String {
         let all = std::iter::once(&self.first).chain(&self.more);
-        let told: Vec<String> = all.map(|(field, why)| format!("{field}: {why}")).collect();
-        told.join("; ")
+        let parts: Vec<String> = all.map(|(field, why)| format!("{field}: {why}")).collect();
+        parts.join("; ")
     }
 }
 
@@ -104,8 +104,8 @@ impl fmt::Display for Field {
             Self::Bucket => "settings.output_config.s3_bucket",
             Self::Prefix => "settings.output_config.s3_key_prefix",
             Self::AuditImages => "settings.audit_images_limit",
-            Self::Challenge(at) => {
-                return write!(f, "settings.challenge_preferences[{at}].type");
+            Self::Challenge(index) => {
+                return write!(f, "settings.challenge_preferences[{index}].type");
             }
         })
     }
@@ -114,24 +114,22 @@ impl fmt::Display for Field {
 impl fmt::Display for FieldRefused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Operation => f.write_str("this caller may not use the method"),
+            Self::Operation => f.write_str("method is not allowed for this caller"),
             Self::Profile(name) => {
-                write!(f, "this caller may not pick \"{}\"", name.as_str())
+                write!(f, "\"{}\" is not allowed for this caller", name.as_str())
             }
             Self::Bucket(bucket) => {
-                write!(
-                    f,
-                    "this caller may not use the bucket \"{}\"",
-                    bucket.as_str()
-                )
+                write!(f, "\"{}\" is not allowed for this caller", bucket.as_str())
             }
             Self::TooMany(most) => write!(f, "must be at most {} for this caller", most.get()),
             Self::Challenge(challenge) => {
-                write!(f, "this caller may not ask for {}", challenge.as_str())
+                write!(f, "{} is not allowed for this caller", challenge.as_str())
             }
-            Self::Hidden => f.write_str("this caller may not use that value"),
+            Self::Hidden => f.write_str("value is not allowed for this caller"),
             Self::Missing => f.write_str("must be set by this caller"),
-            Self::LeftToProfile => f.write_str("must be left to a profile by this caller"),
+            Self::OnlyInProfile => {
+                f.write_str("must be unset: only a profile may set it for this caller")
+            }
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Who may what, field by field.
+//! Authorization, field by field.
 
 use std::collections::HashMap;
 
@@ -22,22 +22,21 @@ fn name(text: &str) -> ProfileName {
     ProfileName::parse(text).expect("a name")
 }
 
-/// A policy whose default grant is `grant`.
-fn granting(grant: Permissions) -> Authorizer {
-    let default = grant;
-    let rules = Policy {
+/// An authorizer whose default permissions are `default`.
+fn authorizer(default: Permissions) -> Authorizer {
+    let policy = Policy {
         permissions: default.into(),
         profiles: HashMap::from([
             (name("plain"), SessionSettings::default()),
-            (name("full"), everything()),
+            (name("full"), all_fields_set()),
         ]),
         ..Policy::default()
     };
-    Authorizer::new(rules, DefaultPermission::Allow)
+    Authorizer::new(policy, DefaultPermission::Allow)
 }
 
 /// Settings with every field set.
-fn everything() -> SessionSettings {
+fn all_fields_set() -> SessionSettings {
     SessionSettings {
         output: Some(output("bucket", Some("kyc/7"))),
         audit_images_limit: images(3),
@@ -63,22 +62,22 @@ fn storing(prefix: Option<&str>) -> SessionSettings {
     }
 }
 
-/// The fields of `settings` that `grant` does not let through.
-fn refused(grant: &Permissions, settings: SessionSettings) -> String {
-    let wanted = RequestedSettings::Settings(settings);
-    match granting(grant.clone()).create(&caller("a"), &wanted) {
-        Ok(let_through) => {
-            let let_through = RequestedSettings::Settings(let_through);
-            assert_eq!(let_through, wanted, "what is let through stays as it is");
+/// The error for `settings` under `permissions`; empty if they are allowed.
+fn refused(permissions: &Permissions, settings: SessionSettings) -> String {
+    let requested = RequestedSettings::Settings(settings);
+    match authorizer(permissions.clone()).create(&caller("a"), &requested) {
+        Ok(allowed) => {
+            let allowed = RequestedSettings::Settings(allowed);
+            assert_eq!(allowed, requested, "allowed settings are unchanged");
             String::new()
         }
-        Err(refused) => refused.to_string(),
+        Err(error) => error.to_string(),
     }
 }
 
 #[test]
-fn a_grant_that_says_nothing_bounds_nothing() {
-    assert_eq!(refused(&Permissions::default(), everything()), "");
+fn empty_permissions_allow_every_setting() {
+    assert_eq!(refused(&Permissions::default(), all_fields_set()), "");
     assert_eq!(
         refused(&Permissions::default(), SessionSettings::default()),
         ""
@@ -86,8 +85,8 @@ fn a_grant_that_says_nothing_bounds_nothing() {
 }
 
 #[test]
-fn lists_of_none_let_through_what_is_not_sent_and_nothing_else() {
-    let grant = Permissions {
+fn empty_lists_allow_only_unset_fields() {
+    let permissions = Permissions {
         buckets: Some(Vec::new()),
         prefixes: Some(Vec::new()),
         kms_keys: Some(Vec::new()),
@@ -95,39 +94,39 @@ fn lists_of_none_let_through_what_is_not_sent_and_nothing_else() {
         challenge_types: Some(Vec::new()),
         ..Permissions::default()
     };
-    assert_eq!(refused(&grant, SessionSettings::default()), "");
-    let told = refused(&grant, everything());
+    assert_eq!(refused(&permissions, SessionSettings::default()), "");
+    let error = refused(&permissions, all_fields_set());
     let expected = "not allowed: \
-        kms_key_id: this caller may not use that value; \
-        settings.output_config.s3_bucket: this caller may not use the bucket \"bucket\"; \
-        settings.output_config.s3_key_prefix: this caller may not use that value; \
+        kms_key_id: value is not allowed for this caller; \
+        settings.output_config.s3_bucket: \"bucket\" is not allowed for this caller; \
+        settings.output_config.s3_key_prefix: value is not allowed for this caller; \
         settings.audit_images_limit: must be at most 0 for this caller; \
         settings.challenge_preferences[0].type: \
-        this caller may not ask for FaceMovementChallenge; \
+        FaceMovementChallenge is not allowed for this caller; \
         settings.challenge_preferences[1].type: \
-        this caller may not ask for FaceMovementAndLightChallenge";
-    assert_eq!(told, expected);
+        FaceMovementAndLightChallenge is not allowed for this caller";
+    assert_eq!(error, expected);
 }
 
 #[test]
-fn what_is_listed_goes_through_and_what_is_not_is_named() {
-    let grant = Permissions {
+fn listed_values_are_allowed_and_unlisted_values_are_named() {
+    let permissions = Permissions {
         buckets: S3Bucket::parse("bucket").ok().map(|one| vec![one]),
         kms_keys: KmsKeyId::parse("alias/a").ok().map(|one| vec![one]),
         max_audit_images: Some(images(3)),
         challenge_types: Some(vec![ChallengeType::FaceMovement]),
         ..Permissions::default()
     };
-    let told = refused(&grant, everything());
+    let error = refused(&permissions, all_fields_set());
     let expected = "not allowed: settings.challenge_preferences[1].type: \
-        this caller may not ask for FaceMovementAndLightChallenge";
-    assert_eq!(told, expected);
-    let mut settings = everything();
+        FaceMovementAndLightChallenge is not allowed for this caller";
+    assert_eq!(error, expected);
+    let mut settings = all_fields_set();
     settings.challenges = [1, 1, 0, 1, 0]
         .map(|at| settings.challenges[at].clone())
         .into();
     assert_eq!(
-        refused(&grant, settings.clone())
+        refused(&permissions, settings.clone())
             .matches("challenge_preferences")
             .count(),
         1
@@ -135,7 +134,7 @@ fn what_is_listed_goes_through_and_what_is_not_is_named() {
     settings
         .challenges
         .retain(|one| one.challenge == ChallengeType::FaceMovement);
-    assert_eq!(refused(&grant, settings), "");
+    assert_eq!(refused(&permissions, settings), "");
 }
 
 #[test]
@@ -149,7 +148,7 @@ fn a_bucket_needs_a_prefix_where_prefixes_are_listed() {
         ),
         ..Permissions::default()
     };
-    for (prefixes, sent, is_right) in [
+    for (prefixes, sent, is_allowed) in [
         (&["kyc/", "b"][..], Some("kyc/7"), true),
         (&["kyc/", "b"], Some("kyc/"), true),
         (&["kyc/", "b"], Some("bc"), true),
@@ -160,64 +159,64 @@ fn a_bucket_needs_a_prefix_where_prefixes_are_listed() {
         (&[], None, true),
         (&[], Some("kyc/7"), false),
     ] {
-        let told = refused(&listed(prefixes), storing(sent));
+        let error = refused(&listed(prefixes), storing(sent));
         assert_eq!(
-            told.is_empty(),
-            is_right,
-            "{prefixes:?} and {sent:?}: {told}"
+            error.is_empty(),
+            is_allowed,
+            "{prefixes:?} and {sent:?}: {error}"
         );
     }
     assert_eq!(
         refused(&listed(&["kyc/"]), SessionSettings::default()),
         "",
-        "no bucket, no keys"
+        "no bucket, so no prefix is needed"
     );
 }
 
 #[test]
-fn a_profile_gives_all_that_is_in_it_whatever_else_is_granted() {
-    let grant = Permissions {
+fn a_profile_gives_all_of_its_settings_whatever_other_permissions_say() {
+    let permissions = Permissions {
         buckets: Some(Vec::new()),
         max_audit_images: Some(images(0)),
         profiles: Some(vec![name("full")]),
         ..Permissions::default()
     };
-    let policy = granting(grant);
-    let pick = |text| policy.create(&caller("a"), &RequestedSettings::Profile(name(text)));
-    assert_eq!(pick("full"), Ok(everything()));
-    let not_mine = pick("plain").expect_err("it is not listed").to_string();
-    let unknown = pick("other").expect_err("it does not exist").to_string();
+    let authorizer = authorizer(permissions);
+    let select = |text| authorizer.create(&caller("a"), &RequestedSettings::Profile(name(text)));
+    assert_eq!(select("full"), Ok(all_fields_set()));
+    let forbidden = select("plain").expect_err("not listed").to_string();
+    let unknown = select("other").expect_err("does not exist").to_string();
     assert_eq!(
-        not_mine.replace("plain", "other"),
+        forbidden.replace("plain", "other"),
         unknown,
-        "the two are told alike"
+        "both give the same error"
     );
 }
 
 #[test]
-fn one_held_to_profiles_says_nothing_itself() {
-    let grant = Permissions {
+fn a_caller_that_requires_a_profile_may_send_no_settings() {
+    let permissions = Permissions {
         require_profile: true,
         ..Permissions::default()
     };
     assert_eq!(
-        refused(&grant, everything()),
-        "not allowed: kms_key_id: must be left to a profile by this caller; \
-         settings: must be left to a profile by this caller; \
+        refused(&permissions, all_fields_set()),
+        "not allowed: kms_key_id: must be unset: only a profile may set it for this caller; \
+         settings: must be unset: only a profile may set it for this caller; \
          profile: must be set by this caller"
     );
-    let told = refused(&grant, SessionSettings::default());
-    assert_eq!(told, "not allowed: profile: must be set by this caller");
-    let policy = granting(grant);
-    let picked = policy.create(&caller("a"), &RequestedSettings::Profile(name("plain")));
-    assert_eq!(picked, Ok(SessionSettings::default()));
+    let error = refused(&permissions, SessionSettings::default());
+    assert_eq!(error, "not allowed: profile: must be set by this caller");
+    let authorizer = authorizer(permissions);
+    let selected = authorizer.create(&caller("a"), &RequestedSettings::Profile(name("plain")));
+    assert_eq!(selected, Ok(SessionSettings::default()));
 }
 
 #[test]
-fn a_method_is_used_by_those_who_are_granted_it() {
+fn only_callers_with_the_permission_may_use_a_method() {
     use DefaultPermission::{Allow, Deny};
     use Operation::{Create, Results};
-    for (allow, unsaid, creates, reads) in [
+    for (allow, default_permission, creates, reads) in [
         (None, Allow, true, true),
         (None, Deny, false, false),
         (Some(vec![]), Allow, false, false),
@@ -229,17 +228,21 @@ fn a_method_is_used_by_those_who_are_granted_it() {
             allow: allow.clone(),
             ..Permissions::default()
         };
-        let rules = Policy {
+        let policy = Policy {
             permissions: default.into(),
             ..Policy::default()
         };
-        let policy = Authorizer::new(rules, unsaid);
-        let created = policy.create(&caller("a"), &RequestedSettings::default());
-        assert_eq!(created.is_ok(), creates, "{allow:?}, {unsaid:?}");
-        let read = policy.check(&caller("a"), Results);
-        assert_eq!(read.is_ok(), reads, "{allow:?}, {unsaid:?}");
+        let authorizer = Authorizer::new(policy, default_permission);
+        let created = authorizer.create(&caller("a"), &RequestedSettings::default());
+        assert_eq!(
+            created.is_ok(),
+            creates,
+            "{allow:?}, {default_permission:?}"
+        );
+        let read = authorizer.check(&caller("a"), Results);
+        assert_eq!(read.is_ok(), reads, "{allow:?}, {default_permission:?}");
         let fields =
-            [created.err(), read.err()].map(|told| told.map(|one| one.field().to_string()));
+            [created.err(), read.err()].map(|error| error.map(|one| one.field().to_string()));
         assert!(
             fields[0]
                 .as_deref()
@@ -254,14 +257,14 @@ fn a_method_is_used_by_those_who_are_granted_it() {
 }
 
 #[test]
-fn a_caller_goes_by_its_name_then_by_a_form_of_it_then_by_the_default() {
+fn the_exact_name_wins_then_the_glob_pattern_then_the_default() {
     let at_most = |count| Permissions {
         max_audit_images: Some(images(count)),
         ..Permissions::default()
     };
-    let glob = |text| CallerGlob::parse(text).expect("a form");
+    let glob = |text| CallerGlob::parse(text).expect("a glob pattern");
     let globs = [(glob("a/**"), at_most(1)), (glob("a/b/*"), at_most(2))];
-    let rules = Policy {
+    let policy = Policy {
         permissions: PerCaller {
             default: at_most(0),
             named: HashMap::from([(caller("a/b/c"), at_most(3))]),
@@ -271,7 +274,7 @@ fn a_caller_goes_by_its_name_then_by_a_form_of_it_then_by_the_default() {
     };
     for (name, most) in [("a/b/c", 3), ("a/b/d", 2), ("a/d", 1), ("d", 0)] {
         assert_eq!(
-            rules.permissions.of(&caller(name)),
+            policy.permissions.of(&caller(name)),
             &at_most(most),
             "{name}"
         );
@@ -279,31 +282,31 @@ fn a_caller_goes_by_its_name_then_by_a_form_of_it_then_by_the_default() {
 }
 
 #[test]
-fn other_rules_count_from_the_next_call_on_and_the_unsaid_stays() {
-    let policy = Authorizer::new(Policy::default(), DefaultPermission::Deny);
-    let kept = policy.clone();
-    assert!(kept.check(&caller("a"), Operation::Results).is_err());
+fn a_new_policy_applies_from_the_next_call_on_and_the_default_permission_stays() {
+    let authorizer = Authorizer::new(Policy::default(), DefaultPermission::Deny);
+    let clone = authorizer.clone();
+    assert!(clone.check(&caller("a"), Operation::Results).is_err());
     let default = Permissions {
         allow: Some(vec![Operation::Results]),
         ..Permissions::default()
     };
-    policy.apply(Policy {
+    authorizer.apply(Policy {
         permissions: default.into(),
         ..Policy::default()
     });
-    assert!(kept.check(&caller("a"), Operation::Results).is_ok());
-    policy.apply(Policy::default());
-    assert!(kept.check(&caller("a"), Operation::Results).is_err());
+    assert!(clone.check(&caller("a"), Operation::Results).is_ok());
+    authorizer.apply(Policy::default());
+    assert!(clone.check(&caller("a"), Operation::Results).is_err());
 }
 
 proptest! {
     #[test]
-    fn a_prefix_goes_through_where_it_begins_as_one_of_the_list(
+    fn a_prefix_is_allowed_if_it_begins_with_a_listed_one(
         listed in proptest::collection::vec("[ab/]{1,3}", 1..4), sent in "[ab/]{1,6}",
     ) {
         let prefixes = listed.iter().map(|one| S3KeyPrefix::parse(one).expect("a prefix"));
-        let grant = Permissions { prefixes: Some(prefixes.collect()), ..Permissions::default() };
+        let permissions = Permissions { prefixes: Some(prefixes.collect()), ..Permissions::default() };
         let expected = listed.iter().any(|one| sent.starts_with(one.as_str()));
-        prop_assert_eq!(refused(&grant, storing(Some(&sent))).is_empty(), expected);
+        prop_assert_eq!(refused(&permissions, storing(Some(&sent))).is_empty(), expected);
     }
 }
