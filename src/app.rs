@@ -152,7 +152,7 @@ impl Livegate {
             () = Reload::watch(self.reload, &doors) => Ok(()),
             () = doors.watch(&metrics.admission, &notes) => Err(AppError::AdmissionGone),
             () = Tls::watch(self.tls.as_ref(), &metrics.grpc) => Ok(()),
-            () = auth.watch() => Ok(()),
+            () = auth.refresh_jwks() => Ok(()),
         };
         // After the last handler, where there was time: each may leave a line as it ends.
         audit.flush().await;

@@ -1,32 +1,36 @@
-//! How a peer becomes a caller, and how sure of it we are. It decides from bytes,
-//! certificates and addresses, and knows no transport.
+//! Authentication: who calls, and by which proof. It works on bytes, certificates and
+//! addresses, and knows no transport.
 //!
-//! The mode says what counts. A `livegate-caller` is a claim, believed of peers on
-//! loopback and of those that are listed; a certificate and a token are proofs. Keys
-//! that sign tokens come and go, so the ring of them is read again and again, and
-//! once more for a token whose key nobody knows. What failed is told in fixed words:
-//! nothing of a token, a certificate or a claim is repeated.
+//! [`AuthMode`] selects the credentials that count. The metadata key `livegate-caller`
+//! is a claim, trusted from loopback and from listed proxies; client certificates
+//! (mutual TLS) and signed tokens ([JWT, RFC 7519]) are proofs. The keys that verify
+//! tokens ([JWKS, RFC 7517]) rotate, so they are refreshed periodically, and once more
+//! when a token names an unknown key. Errors are fixed texts that repeat no part of a
+//! token, a certificate or a claim.
 //!
-//! An example, in the mode `jwt` with a leeway of 30 s: at 12:00:20 a call presents a
-//! token that expired at 12:00:00, signed with the key `b`. The ring holds `a`. It
-//! is read again, has `b` after 40 ms, the signature fits, and the caller is
-//! `system:serviceaccount:shop:payments`. At 12:00:30 the same token is refused with
-//! `the token has expired`, and counted under `token_expired`.
+//! For example, in the mode `jwt` with a leeway of 30 s: at 12:00:20 a call presents a
+//! token that expired at 12:00:00, signed with the key `b`. The JWKS cache holds only
+//! `a`. It is refreshed, which takes 40 ms and brings `b`; the signature is valid, and
+//! the caller is `system:serviceaccount:shop:payments`. At 12:00:30 the same token is
+//! refused with `the token has expired`, and counted as `token_expired`.
+//!
+//! [JWT, RFC 7519]: https://www.rfc-editor.org/rfc/rfc7519
+//! [JWKS, RFC 7517]: https://www.rfc-editor.org/rfc/rfc7517
 
 mod algorithm;
 mod certificate;
-mod evidence;
-mod failure;
-mod fetch;
+mod error;
 mod header;
 mod identity;
-mod keys;
+mod jwks;
+mod jwks_fetch;
+mod jwks_source;
+mod key_set;
 mod metrics;
 mod mode;
+mod peer_credentials;
 pub mod policy;
-mod ring;
 mod settings;
-mod source;
 mod token;
 
 use std::time::SystemTime;
@@ -35,14 +39,14 @@ use ipnet::IpNet;
 use tracing::debug;
 
 pub use self::algorithm::TokenAlgorithm;
-pub use self::evidence::{MetadataField, Origin, PeerCredentials};
-pub use self::failure::NotAuthenticated;
+pub use self::error::NotAuthenticated;
 pub use self::identity::{AuthMethod, Identity};
 pub use self::metrics::AuthMetrics;
 pub use self::mode::AuthMode;
+pub use self::peer_credentials::{MetadataField, Origin, PeerCredentials};
 pub use self::settings::{AuthSettings, JwksSource, JwtSettings};
 
-use self::ring::KeyRing;
+use self::jwks::JwksCache;
 use self::token::TokenRules;
 use crate::model::CallerId;
 
@@ -52,122 +56,128 @@ pub const CALLER_KEY: &str = "livegate-caller";
 /// The metadata key that holds the token in the modes with `jwt`.
 pub const AUTHORIZATION_KEY: &str = "authorization";
 
-/// Knows callers by what they present.
+/// Identifies callers by their credentials.
 #[derive(Debug)]
 pub struct Authenticator {
     mode: AuthMode,
     trusted_proxies: Vec<IpNet>,
-    tokens: Option<Tokens>,
+    tokens: Option<TokenVerifier>,
     metrics: AuthMetrics,
 }
 
-/// What tokens are judged by.
 #[derive(Debug)]
-struct Tokens {
+struct TokenVerifier {
     rules: TokenRules,
-    ring: KeyRing,
+    jwks: JwksCache,
 }
 
 impl Authenticator {
-    /// As `settings` have it. Keys of tokens are read by [`Authenticator::watch`].
+    /// Returns an authenticator for `settings`. It has no keys for tokens until
+    /// [`Authenticator::refresh_jwks`] runs.
     #[must_use]
     pub fn new(settings: &AuthSettings, metrics: AuthMetrics) -> Self {
-        let tokens = |jwt: &JwtSettings| Tokens {
+        let verifier = |jwt: &JwtSettings| TokenVerifier {
             rules: TokenRules::new(jwt),
-            ring: KeyRing::new(jwt, metrics.clone()),
+            jwks: JwksCache::new(jwt, metrics.clone()),
         };
         let jwt = settings.jwt.as_ref();
         Self {
             mode: settings.mode,
             trusted_proxies: settings.trusted_proxies.clone(),
-            tokens: jwt.filter(|_| settings.mode.takes_tokens()).map(tokens),
+            tokens: jwt.filter(|_| settings.mode.requires_token()).map(verifier),
             metrics,
         }
     }
 
-    /// Whether every caller has proved who it is.
+    /// Whether every caller has proved its identity.
     #[must_use]
     pub fn is_authenticated(&self) -> bool {
         self.mode.is_authenticated()
     }
 
-    /// Keeps the keys of tokens fresh for as long as it is polled; it never returns.
-    pub async fn watch(&self) {
+    /// Loads and refreshes the JWKS for as long as it is polled; it never returns.
+    pub async fn refresh_jwks(&self) {
         match &self.tokens {
-            Some(tokens) => tokens.ring.follow().await,
+            Some(tokens) => tokens.jwks.refresh().await,
             None => std::future::pending().await,
         }
     }
 
-    /// Who calls, by what the call presents at `now`. It waits two seconds at most,
-    /// for a key that is not known yet. Dropped half way, it leaves nothing behind but, where
-    /// there are no keys, its count.
+    /// Returns the identity that `credentials` prove at `now`. It waits up to two
+    /// seconds for an unknown key. If it is dropped while it waits for the first keys,
+    /// the call is still counted as a failure; nothing else is left behind.
     ///
     /// # Errors
-    /// Where the mode asks for more than was presented, or for something else.
-    pub async fn identify(
+    /// If the credentials are missing, invalid, or not those that the mode requires.
+    pub async fn authenticate(
         &self,
-        evidence: PeerCredentials<'_>,
+        credentials: PeerCredentials<'_>,
         now: SystemTime,
     ) -> Result<Identity, NotAuthenticated> {
-        let identity = self.judge(evidence, now).await;
-        if let Err(failure) = identity {
-            self.metrics.failed(failure);
-            debug!(auth.failure = failure.label(), "caller not authenticated");
+        let identity = self.verify(credentials, now).await;
+        if let Err(error) = identity {
+            self.metrics.failed(error);
+            debug!(auth.failure = error.label(), "caller not authenticated");
         }
         identity
     }
 
-    async fn judge(
+    async fn verify(
         &self,
-        evidence: PeerCredentials<'_>,
+        credentials: PeerCredentials<'_>,
         now: SystemTime,
     ) -> Result<Identity, NotAuthenticated> {
         match self.mode {
             AuthMode::None => Ok(Identity::anonymous()),
-            AuthMode::OptionalHeader => header::claimed_or_anonymous(evidence.named),
-            AuthMode::TrustedHeader => {
-                header::claimed(evidence.named, evidence.origin, &self.trusted_proxies)
-            }
+            AuthMode::OptionalHeader => header::caller_or_anonymous(credentials.caller),
+            AuthMode::TrustedHeader => header::trusted_caller(
+                credentials.caller,
+                credentials.origin,
+                &self.trusted_proxies,
+            ),
             AuthMode::Mtls => {
-                let caller = certificate::caller(evidence.certificate, now)?;
+                let caller = certificate::caller(credentials.certificate, now)?;
                 Ok(Identity::new(caller, AuthMethod::Certificate))
             }
             AuthMode::Jwt => {
-                let caller = self.by_token(evidence.authorization, now).await?;
+                let caller = self.verify_token(credentials.authorization, now).await?;
                 Ok(Identity::new(caller, AuthMethod::Token))
             }
             AuthMode::MtlsJwt => {
-                // Whoever has no certificate makes nobody read keys.
-                certificate::caller(evidence.certificate, now)?;
-                let caller = self.by_token(evidence.authorization, now).await?;
+                // Certificate first: a peer without one must not cause a JWKS refresh.
+                certificate::caller(credentials.certificate, now)?;
+                let caller = self.verify_token(credentials.authorization, now).await?;
                 Ok(Identity::new(caller, AuthMethod::CertificateAndToken))
             }
         }
     }
 
-    async fn by_token(
+    async fn verify_token(
         &self,
         authorization: MetadataField<'_>,
         now: SystemTime,
     ) -> Result<CallerId, NotAuthenticated> {
-        let token = token::presented(authorization)?;
-        // Without rules nobody is let in.
-        let tokens = self.tokens.as_ref().ok_or(NotAuthenticated::KeysMissing)?;
-        let keys = tokens.ring.keys();
-        let judged = tokens.rules.judge(token, keys.as_deref(), now);
-        if !judged.as_ref().is_err_and(|failure| failure.may_pass()) {
-            return judged;
+        let token = token::bearer(authorization)?;
+        // Without JWT settings every token is refused.
+        let tokens = self
+            .tokens
+            .as_ref()
+            .ok_or(NotAuthenticated::JwksUnavailable)?;
+        let keys = tokens.jwks.keys();
+        let verified = tokens.rules.verify(token, keys.as_deref(), now);
+        if !verified.as_ref().is_err_and(|error| error.needs_new_keys()) {
+            return verified;
         }
-        // Its deadline may end first, or its caller hang up: for want of keys all the same.
-        let wait = keys.is_none().then(|| self.metrics.waits_for_keys());
-        let newer = tokens.ring.newer_than(keys.as_ref()).await;
+        // If the deadline passes or the caller cancels while there are no keys at all, the
+        // guard still counts the call as a failure.
+        let wait = keys.is_none().then(|| self.metrics.start_key_wait());
+        let newer = tokens.jwks.newer_than(keys.as_ref()).await;
         if let Some(wait) = wait {
-            wait.over();
+            wait.finish();
         }
         match newer {
-            Some(newer) => tokens.rules.judge(token, Some(&newer), now),
-            None => judged,
+            Some(newer) => tokens.rules.verify(token, Some(&newer), now),
+            None => verified,
         }
     }
 }

@@ -15,7 +15,7 @@ libfuzzer_sys::fuzz_target!(|certificate: &[u8]| {
         ..PeerCredentials::default()
     };
     let runtime = Builder::new_current_thread().build().expect("a runtime");
-    if let Ok(identity) = runtime.block_on(auth.identify(evidence, now)) {
+    if let Ok(identity) = runtime.block_on(auth.authenticate(evidence, now)) {
         let caller = identity.caller.as_str();
         let is_spiffe_id = caller.strip_prefix("spiffe://").is_some_and(|id| {
             let (domain, path) = id.split_once('/').unwrap_or_default();

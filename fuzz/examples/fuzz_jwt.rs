@@ -62,7 +62,7 @@ impl Stage {
             .expect("a runtime");
         let auth = Authenticator::new(&settings, AuthMetrics::default());
         let reading =
-            async { tokio::time::timeout(Duration::from_millis(500), auth.watch()).await };
+            async { tokio::time::timeout(Duration::from_millis(500), auth.refresh_jwks()).await };
         assert!(runtime.block_on(reading).is_err(), "it watches for ever");
         let stage = Self { runtime, auth, key };
         assert!(stage.lets_in(&stage.signed(HEADER.as_bytes(), CLAIMS.as_bytes())));
@@ -86,12 +86,12 @@ impl Stage {
 
     fn lets_in(&self, authorization: &[u8]) -> bool {
         let evidence = PeerCredentials {
-            authorization: MetadataField::Once(authorization),
+            authorization: MetadataField::Single(authorization),
             ..PeerCredentials::default()
         };
         let now = SystemTime::UNIX_EPOCH + NOW;
         self.runtime
-            .block_on(self.auth.identify(evidence, now))
+            .block_on(self.auth.authenticate(evidence, now))
             .is_ok()
     }
 

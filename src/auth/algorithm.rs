@@ -1,13 +1,15 @@
-//! How a token may be signed: with a private key, never with a secret that whoever
-//! verifies would hold too.
+//! The signature algorithms for tokens ([RFC 7518], 3.1). All use a private key; a
+//! symmetric algorithm would need its secret here too.
 //!
-//! An example: `RS256` fits an RSA key and no other, `ES256` a key on P-256; a key
-//! that says `"alg": "RS512"` fits `RS512` alone.
+//! For example, `RS256` fits RSA keys and `ES256` keys on P-256; a key with
+//! `"alg": "RS512"` fits only `RS512`.
+//!
+//! [RFC 7518]: https://www.rfc-editor.org/rfc/rfc7518
 
 use jsonwebtoken::Algorithm;
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyAlgorithm};
 
-/// A way to sign tokens.
+/// A signature algorithm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenAlgorithm {
     /// RSASSA-PKCS1-v1_5 with SHA-256.
@@ -31,7 +33,7 @@ pub enum TokenAlgorithm {
 }
 
 impl TokenAlgorithm {
-    /// Each with its name in tokens.
+    /// Every algorithm with its name in the header `alg`.
     pub const ALL: [(&'static str, Self); 9] = [
         ("RS256", Self::Rs256),
         ("RS384", Self::Rs384),
@@ -44,21 +46,21 @@ impl TokenAlgorithm {
         ("EdDSA", Self::EdDsa),
     ];
 
-    /// The one called `name`.
+    /// Returns the algorithm with this `name`.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         let found = Self::ALL.iter().find(|(one, _)| *one == name);
         found.map(|(_, algorithm)| *algorithm)
     }
 
-    /// Its name in tokens.
+    /// Returns the name in the header `alg`.
     #[must_use]
     pub fn name(self) -> &'static str {
         let found = Self::ALL.iter().find(|(_, one)| *one == self);
         found.map_or("", |(name, _)| name)
     }
 
-    pub(super) fn of_library(self) -> Algorithm {
+    pub(super) fn to_library(self) -> Algorithm {
         match self {
             Self::Rs256 => Algorithm::RS256,
             Self::Rs384 => Algorithm::RS384,
@@ -72,10 +74,10 @@ impl TokenAlgorithm {
         }
     }
 
-    /// Whether `key` can have signed so.
+    /// Whether `key` can have made a signature by this algorithm.
     pub(super) fn fits(self, key: &Jwk) -> bool {
-        let meant = KeyAlgorithm::from(self.of_library());
-        if key.common.key_algorithm.is_some_and(|one| one != meant) {
+        let expected = KeyAlgorithm::from(self.to_library());
+        if key.common.key_algorithm.is_some_and(|one| one != expected) {
             return false;
         }
         match &key.algorithm {

@@ -1,10 +1,12 @@
-//! The caller as its certificate names it. Whether the certificate is genuine was
-//! found out when hands were shaken; here it is read.
+//! Authentication by client certificate. The TLS handshake has verified the chain; this
+//! module derives the caller from the subject alternative names.
 //!
-//! A SPIFFE ID goes before a DNS name, and each must be the only one of its kind: a
-//! certificate with two names is no proof of either. An example: the URI
-//! `spiffe://shop.example/ns/shop/sa/payments` beside two DNS names is the caller of
-//! that URI; two DNS names without a URI are nobody.
+//! A [SPIFFE ID] takes precedence over a DNS name, and there must be exactly one of the
+//! kind that counts. For example, a certificate with the URI
+//! `spiffe://shop.example/ns/shop/sa/payments` and two DNS names is the caller of that
+//! URI; one with two DNS names and no URI is refused.
+//!
+//! [SPIFFE ID]: https://github.com/spiffe/spiffe/blob/main/standards/X509-SVID.md
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -14,10 +16,10 @@ use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::FromDer as _;
 use x509_parser::time::ASN1Time;
 
-use super::failure::NotAuthenticated;
+use super::error::NotAuthenticated;
 use crate::model::CallerId;
 
-/// Who `certificate` (DER) says that it is, at `now`.
+/// Returns the caller that `certificate` (DER) names, if it is valid at `now`.
 pub(super) fn caller(
     certificate: Option<&[u8]>,
     now: SystemTime,
@@ -25,14 +27,14 @@ pub(super) fn caller(
     let der = certificate.ok_or(NotAuthenticated::CertificateMissing)?;
     let unreadable = NotAuthenticated::CertificateUnreadable;
     let (_, certificate) = X509Certificate::from_der(der).map_err(|_| unreadable)?;
-    // A connection outlives the handshake in which this was looked at.
+    // The handshake checked this, but the connection may have outlived the certificate.
     if !is_valid(&certificate, now) {
         return Err(NotAuthenticated::CertificateOutsideValidity);
     }
     let names = certificate.subject_alternative_name();
     let names = names.map_err(|_| unreadable)?;
     let names = names.ok_or(NotAuthenticated::CertificateUnnamed)?;
-    by_names(&names.value.general_names)
+    caller_of_names(&names.value.general_names)
 }
 
 fn is_valid(certificate: &X509Certificate<'_>, now: SystemTime) -> bool {
@@ -42,7 +44,7 @@ fn is_valid(certificate: &X509Certificate<'_>, now: SystemTime) -> bool {
     now.is_some_and(|now| certificate.validity().is_valid_at(now))
 }
 
-fn by_names(names: &[GeneralName<'_>]) -> Result<CallerId, NotAuthenticated> {
+fn caller_of_names(names: &[GeneralName<'_>]) -> Result<CallerId, NotAuthenticated> {
     let (mut uris, mut hosts) = (Vec::new(), Vec::new());
     for name in names {
         match name {
@@ -53,34 +55,34 @@ fn by_names(names: &[GeneralName<'_>]) -> Result<CallerId, NotAuthenticated> {
         }
     }
     if uris.iter().any(|uri| is_spiffe(uri)) {
-        // The standard (X509-SVID, 2): exactly one URI, of whatever scheme.
+        // X509-SVID, 2: exactly one URI, of any scheme.
         return match uris.as_slice() {
-            [uri] => by_spiffe_id(uri),
+            [uri] => caller_of_spiffe_id(uri),
             _ => Err(NotAuthenticated::CertificateAmbiguous),
         };
     }
     match hosts.as_slice() {
         [] => Err(NotAuthenticated::CertificateUnnamed),
-        [host] => by_host(host),
+        [host] => caller_of_host(host),
         _ => Err(NotAuthenticated::CertificateAmbiguous),
     }
 }
 
-/// Also one that is no SPIFFE ID by the rest of it.
+/// Whether the scheme is `spiffe`, even if the rest is invalid.
 fn is_spiffe(uri: &str) -> bool {
     let scheme = uri.split(':').next();
     scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case("spiffe"))
 }
 
-/// A trust domain without a path is an authority's name, and no caller's.
-fn by_spiffe_id(uri: &str) -> Result<CallerId, NotAuthenticated> {
+/// A trust domain without a path names an authority, not a workload.
+fn caller_of_spiffe_id(uri: &str) -> Result<CallerId, NotAuthenticated> {
     let id = SpiffeId::new(uri).ok();
     let id = id.filter(|id| !id.path().is_empty());
     let id = id.ok_or(NotAuthenticated::CertificateSpiffeId)?;
     CallerId::new(&id.to_string()).ok_or(NotAuthenticated::CertificateName)
 }
 
-fn by_host(host: &str) -> Result<CallerId, NotAuthenticated> {
+fn caller_of_host(host: &str) -> Result<CallerId, NotAuthenticated> {
     let is_label = |label: &str| {
         let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
         (1..=63).contains(&label.len()) && label.bytes().all(fits)
@@ -94,12 +96,12 @@ fn by_host(host: &str) -> Result<CallerId, NotAuthenticated> {
 mod tests {
     use super::*;
 
-    fn told(names: &[GeneralName<'_>]) -> Result<String, NotAuthenticated> {
-        by_names(names).map(|caller| caller.to_string())
+    fn caller_name(names: &[GeneralName<'_>]) -> Result<String, NotAuthenticated> {
+        caller_of_names(names).map(|caller| caller.to_string())
     }
 
     #[test]
-    fn a_spiffe_id_is_a_trust_domain_and_a_path() {
+    fn a_spiffe_id_needs_a_trust_domain_and_a_path() {
         use NotAuthenticated::{CertificateName, CertificateSpiffeId};
         let long = format!("spiffe://a.b/{}", "x".repeat(116));
         for (uri, expected) in [
@@ -122,17 +124,17 @@ mod tests {
             (&long, Err(CertificateName)),
         ] {
             let expected = expected.map(str::to_owned);
-            assert_eq!(told(&[GeneralName::URI(uri)]), expected, "{uri}");
+            assert_eq!(caller_name(&[GeneralName::URI(uri)]), expected, "{uri}");
         }
     }
 
     #[test]
-    fn a_host_is_no_wildcard_and_nothing_but_a_host() {
+    fn a_dns_name_must_be_a_host_name_without_a_wildcard() {
         let names = [GeneralName::DNSName("Payments.Shop.svc")];
-        assert_eq!(told(&names), Ok("payments.shop.svc".to_owned()));
-        for wrong in ["*.shop", "", "a..b", "a b", "a:b", "spiffe://a.b/c"] {
-            let names = [GeneralName::DNSName(wrong)];
-            assert_eq!(told(&names), Err(NotAuthenticated::CertificateName));
+        assert_eq!(caller_name(&names), Ok("payments.shop.svc".to_owned()));
+        for invalid in ["*.shop", "", "a..b", "a b", "a:b", "spiffe://a.b/c"] {
+            let names = [GeneralName::DNSName(invalid)];
+            assert_eq!(caller_name(&names), Err(NotAuthenticated::CertificateName));
         }
     }
 }

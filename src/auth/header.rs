@@ -1,38 +1,38 @@
-//! The caller as a metadata key names it.
+//! Authentication by the metadata key `livegate-caller`.
 //!
-//! An example: `livegate-caller: payments` from 10.0.0.7 is `payments` where
-//! `trusted_proxies` has `10.0.0.0/8`, and nobody where it has nothing. From a peer
-//! whose address nobody knows it is nobody whatever is trusted.
+//! For example, `livegate-caller: payments` from 10.0.0.7 is the caller `payments` if
+//! `trusted_proxies` contains `10.0.0.0/8`, and is refused if the list is empty. A peer
+//! whose address is unknown is never trusted.
 
 use ipnet::IpNet;
 
-use super::evidence::{MetadataField, Origin};
-use super::failure::NotAuthenticated;
+use super::error::NotAuthenticated;
 use super::identity::{AuthMethod, Identity};
+use super::peer_credentials::{MetadataField, Origin};
 use crate::model::CallerId;
 
-/// Who calls, by the word of a peer that is believed.
-pub(super) fn claimed(
-    named: MetadataField<'_>,
+/// Returns the claimed caller if the peer is trusted.
+pub(super) fn trusted_caller(
+    caller: MetadataField<'_>,
     origin: Origin,
-    trusted: &[IpNet],
+    trusted_proxies: &[IpNet],
 ) -> Result<Identity, NotAuthenticated> {
-    if !is_believed(origin, trusted) {
+    if !is_trusted(origin, trusted_proxies) {
         return Err(NotAuthenticated::PeerNotTrusted);
     }
-    match named {
-        MetadataField::Nothing => Err(NotAuthenticated::CallerMissing),
-        MetadataField::Repeatedly => Err(NotAuthenticated::CallerMalformed),
-        MetadataField::Once(name) => identity(name),
+    match caller {
+        MetadataField::Absent => Err(NotAuthenticated::CallerMissing),
+        MetadataField::Repeated => Err(NotAuthenticated::CallerMalformed),
+        MetadataField::Single(name) => identity(name),
     }
 }
 
-/// Who calls, if it says so.
-pub(super) fn claimed_or_anonymous(named: MetadataField<'_>) -> Result<Identity, NotAuthenticated> {
-    match named {
-        MetadataField::Nothing => Ok(Identity::anonymous()),
-        MetadataField::Repeatedly => Err(NotAuthenticated::CallerMalformed),
-        MetadataField::Once(name) => identity(name),
+/// Returns the claimed caller of any peer, or the anonymous one without a claim.
+pub(super) fn caller_or_anonymous(caller: MetadataField<'_>) -> Result<Identity, NotAuthenticated> {
+    match caller {
+        MetadataField::Absent => Ok(Identity::anonymous()),
+        MetadataField::Repeated => Err(NotAuthenticated::CallerMalformed),
+        MetadataField::Single(name) => identity(name),
     }
 }
 
@@ -43,14 +43,17 @@ fn identity(name: &[u8]) -> Result<Identity, NotAuthenticated> {
     Ok(Identity::new(caller, AuthMethod::Header))
 }
 
-/// A pipe inside the process is nearer than loopback.
-fn is_believed(origin: Origin, trusted: &[IpNet]) -> bool {
+/// Whether the peer is on loopback, in a listed network, or inside this process.
+fn is_trusted(origin: Origin, trusted_proxies: &[IpNet]) -> bool {
     let peer = match origin {
         Origin::Unknown => return false,
         Origin::Pipe => return true,
         Origin::Address(peer) => peer.ip().to_canonical(),
     };
-    peer.is_loopback() || trusted.iter().any(|network| network.contains(&peer))
+    peer.is_loopback()
+        || trusted_proxies
+            .iter()
+            .any(|network| network.contains(&peer))
 }
 
 #[cfg(test)]
@@ -59,61 +62,61 @@ mod tests {
 
     use super::*;
 
-    fn told(peer: &str, trusted: &str) -> Result<String, NotAuthenticated> {
+    fn caller_at(peer: &str, trusted: &str) -> Result<String, NotAuthenticated> {
         let peer: IpAddr = peer.parse().unwrap();
-        told_from(Origin::Address((peer, 40_000).into()), trusted)
+        caller_from(Origin::Address((peer, 40_000).into()), trusted)
     }
 
-    fn told_from(origin: Origin, trusted: &str) -> Result<String, NotAuthenticated> {
+    fn caller_from(origin: Origin, trusted: &str) -> Result<String, NotAuthenticated> {
         let trusted: Vec<IpNet> = trusted
             .split_whitespace()
             .map(|one| one.parse().unwrap())
             .collect();
-        let known = claimed(MetadataField::Once(b"payments"), origin, &trusted);
-        known.map(|identity| identity.caller.to_string())
+        let identity = trusted_caller(MetadataField::Single(b"payments"), origin, &trusted);
+        identity.map(|identity| identity.caller.to_string())
     }
 
     #[test]
-    fn only_loopback_and_listed_peers_are_believed() {
-        let believed = Ok("payments".to_owned());
+    fn only_loopback_and_listed_proxies_are_trusted() {
+        let accepted = Ok("payments".to_owned());
         let refused = Err(NotAuthenticated::PeerNotTrusted);
-        assert_eq!(told("127.0.0.1", ""), believed);
-        assert_eq!(told("::1", ""), believed);
-        assert_eq!(told("::ffff:127.0.0.9", ""), believed);
-        assert_eq!(told("10.1.2.3", ""), refused);
-        assert_eq!(told("10.1.2.3", "10.0.0.0/8"), believed);
-        assert_eq!(told("::ffff:10.1.2.3", "10.1.2.3/32"), believed);
-        assert_eq!(told("11.1.2.3", "10.0.0.0/8 fd00::/8"), refused);
-        assert_eq!(told("fd00::1", "10.0.0.0/8 fd00::/8"), believed);
+        assert_eq!(caller_at("127.0.0.1", ""), accepted);
+        assert_eq!(caller_at("::1", ""), accepted);
+        assert_eq!(caller_at("::ffff:127.0.0.9", ""), accepted);
+        assert_eq!(caller_at("10.1.2.3", ""), refused);
+        assert_eq!(caller_at("10.1.2.3", "10.0.0.0/8"), accepted);
+        assert_eq!(caller_at("::ffff:10.1.2.3", "10.1.2.3/32"), accepted);
+        assert_eq!(caller_at("11.1.2.3", "10.0.0.0/8 fd00::/8"), refused);
+        assert_eq!(caller_at("fd00::1", "10.0.0.0/8 fd00::/8"), accepted);
     }
 
     #[test]
-    fn a_peer_whose_address_nobody_knows_is_not_believed_and_our_own_pipe_is() {
+    fn a_peer_with_an_unknown_address_is_not_trusted_and_an_in_memory_pipe_is() {
         let refused = Err(NotAuthenticated::PeerNotTrusted);
-        assert_eq!(told_from(Origin::Unknown, ""), refused);
-        assert_eq!(told_from(Origin::default(), "0.0.0.0/0 ::/0"), refused);
-        assert_eq!(told_from(Origin::Pipe, ""), Ok("payments".to_owned()));
+        assert_eq!(caller_from(Origin::Unknown, ""), refused);
+        assert_eq!(caller_from(Origin::default(), "0.0.0.0/0 ::/0"), refused);
+        assert_eq!(caller_from(Origin::Pipe, ""), Ok("payments".to_owned()));
     }
 
     #[test]
-    fn a_name_must_be_there_once_and_fit() {
-        let claimed = |named| claimed(named, Origin::Pipe, &[]);
+    fn the_metadata_key_must_hold_one_valid_name() {
+        let trusted = |caller| trusted_caller(caller, Origin::Pipe, &[]);
         assert_eq!(
-            claimed(MetadataField::Nothing),
+            trusted(MetadataField::Absent),
             Err(NotAuthenticated::CallerMissing)
         );
-        for wrong in [
-            MetadataField::Once(b""),
-            MetadataField::Once(b"a b"),
-            MetadataField::Once(b"\xff"),
-            MetadataField::Repeatedly,
+        for invalid in [
+            MetadataField::Single(b""),
+            MetadataField::Single(b"a b"),
+            MetadataField::Single(b"\xff"),
+            MetadataField::Repeated,
         ] {
-            assert_eq!(claimed(wrong), Err(NotAuthenticated::CallerMalformed));
-            let optional = claimed_or_anonymous(wrong);
+            assert_eq!(trusted(invalid), Err(NotAuthenticated::CallerMalformed));
+            let optional = caller_or_anonymous(invalid);
             assert_eq!(optional, Err(NotAuthenticated::CallerMalformed));
         }
         assert_eq!(
-            claimed_or_anonymous(MetadataField::Nothing),
+            caller_or_anonymous(MetadataField::Absent),
             Ok(Identity::anonymous())
         );
     }

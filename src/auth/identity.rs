@@ -1,31 +1,30 @@
-//! Who calls, and what says so.
+//! The identity of an authenticated caller.
 //!
-//! An example: `system:serviceaccount:shop:payments`, by a token. An anonymous
-//! caller is known by nothing.
+//! For example, `system:serviceaccount:shop:payments` by [`AuthMethod::Token`].
 
 use crate::model::CallerId;
 
-/// A caller that is known.
+/// A caller, and how it was authenticated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
-    /// Its name.
+    /// The caller's name.
     pub caller: CallerId,
-    /// What says so.
+    /// How the caller was authenticated.
     pub auth_method: AuthMethod,
 }
 
-/// What says who calls.
+/// How a caller was authenticated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AuthMethod {
-    /// Nothing: it was not asked.
+    /// Not at all.
     None,
-    /// A metadata key, which was believed.
+    /// By a trusted metadata key.
     Header,
-    /// A client certificate.
+    /// By a client certificate.
     Certificate,
-    /// A signed token.
+    /// By a signed token.
     Token,
-    /// A signed token; a client certificate besides.
+    /// By a signed token and a client certificate.
     CertificateAndToken,
 }
 
@@ -37,7 +36,7 @@ impl Identity {
         }
     }
 
-    /// The one caller of a Livegate that does not ask who calls.
+    /// Returns the one caller of a service without authentication.
     #[must_use]
     pub fn anonymous() -> Self {
         Self::new(CallerId::anonymous(), AuthMethod::None)
@@ -45,7 +44,7 @@ impl Identity {
 }
 
 impl AuthMethod {
-    /// Its name in logs.
+    /// Returns the name in logs, traces and audit records.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {

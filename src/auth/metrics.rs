@@ -1,52 +1,97 @@
-//! What is counted of callers that are not known, and of the keys of tokens.
+//! The metrics of authentication: failures by reason, and the freshness of the JWKS.
 //!
-//! An example: an alarm on `time() - livegate_auth_jwks_read_timestamp_seconds`
-//! above an hour tells that the keys grow old, before the issuer changes them.
+//! For example, an alert on `time() - livegate_auth_jwks_read_timestamp_seconds > 3600`
+//! fires when the JWKS has been stale for an hour, before the issuer rotates its keys.
 
 use std::sync::atomic::AtomicI64;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::UNIX_EPOCH;
 
-use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
-use super::failure::NotAuthenticated;
+use super::error::NotAuthenticated;
 use super::settings::JwksSource;
+use crate::model::wall_clock;
 
-/// The metrics of identity. Clones are the same ones.
+/// The metrics of authentication. Clones share the same counters.
 #[derive(Clone, Debug, Default)]
 pub struct AuthMetrics {
-    failures: Family<Reason, Counter>,
-    /// Nothing is there before the first reading: a 0 would alarm everyone.
-    read: Family<Source, Gauge<i64, AtomicI64>>,
-    fetches: Family<Outcome, Counter>,
+    failures: Family<FailureLabels, Counter>,
+    /// Has no series before the first successful read: an age since 1970 would alert.
+    read_at: Family<SourceLabels, Gauge<i64, AtomicI64>>,
+    fetches: Family<FetchLabels, Counter>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Source {
-    source: &'static str,
+struct FailureLabels {
+    reason: NotAuthenticated,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Reason {
-    reason: &'static str,
+struct SourceLabels {
+    source: SourceKind,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Outcome {
-    outcome: &'static str,
+struct FetchLabels {
+    outcome: FetchOutcome,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum SourceKind {
+    File,
+    Url,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum FetchOutcome {
+    Changed,
+    Unchanged,
+    Failed,
+}
+
+impl EncodeLabelValue for SourceKind {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let name = match self {
+            Self::File => "file",
+            Self::Url => "url",
+        };
+        name.encode(encoder)
+    }
+}
+
+impl EncodeLabelValue for FetchOutcome {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let name = match self {
+            Self::Changed => "changed",
+            Self::Unchanged => "unchanged",
+            Self::Failed => "failed",
+        };
+        name.encode(encoder)
+    }
+}
+
+impl From<&JwksSource> for SourceKind {
+    fn from(source: &JwksSource) -> Self {
+        match source {
+            JwksSource::File(_) => Self::File,
+            JwksSource::Url { .. } => Self::Url,
+        }
+    }
 }
 
 impl AuthMetrics {
     /// Registers the metrics.
     pub fn register(registry: &mut Registry) -> Self {
         let metrics = Self::default();
-        // A rate is made of two readings: the one failure that is our own fault must not
-        // go unseen as it begins.
-        let reason = NotAuthenticated::KeysMissing.label();
-        metrics.failures.get_or_create(&Reason { reason }).inc_by(0);
+        // A rate needs two samples: starting at 0 makes the first failure visible. It is
+        // the one reason that is the service's own fault.
+        let reason = NotAuthenticated::JwksUnavailable;
+        let labels = FailureLabels { reason };
+        metrics.failures.get_or_create(&labels).inc_by(0);
         registry.register(
             "livegate_auth_failures",
             "Calls whose caller was not authenticated, by reason",
@@ -54,83 +99,72 @@ impl AuthMetrics {
         );
         registry.register(
             "livegate_auth_jwks_read_timestamp_seconds",
-            "When the keys of tokens were last read from their source, in seconds since 1970",
-            metrics.read.clone(),
+            "When the JWKS was last read successfully from its source, in seconds since 1970",
+            metrics.read_at.clone(),
         );
         registry.register(
             "livegate_auth_jwks_fetches",
-            "Readings of the keys of tokens, by whether they brought changed keys, the same, \
-             or failed",
+            "Reads of the JWKS by outcome: changed keys, unchanged keys, or failed",
             metrics.fetches.clone(),
         );
         metrics
     }
 
-    pub(super) fn failed(&self, failure: NotAuthenticated) {
-        let reason = failure.label();
-        self.failures.get_or_create(&Reason { reason }).inc();
+    pub(super) fn failed(&self, reason: NotAuthenticated) {
+        self.failures.get_or_create(&FailureLabels { reason }).inc();
     }
 
-    /// A call waits for the first keys: until it has been told something, it counts as
-    /// one without them when it is dropped.
-    pub(super) fn waits_for_keys(&self) -> WaitGuard<'_> {
-        WaitGuard(Some(self))
+    /// Starts the wait of a call for the first keys. If the guard is dropped before
+    /// [`KeyWaitGuard::finish`], the call counts as `jwks_unavailable`.
+    pub(super) fn start_key_wait(&self) -> KeyWaitGuard<'_> {
+        KeyWaitGuard(Some(self))
     }
 
-    pub(super) fn keys_changed(&self, source: &JwksSource) {
-        self.fetched("changed");
-        self.keys_are_fresh(source);
+    pub(super) fn jwks_changed(&self, source: &JwksSource) {
+        self.fetched(FetchOutcome::Changed);
+        self.set_read_at(source);
     }
 
-    pub(super) fn keys_stayed(&self, source: &JwksSource) {
-        self.fetched("unchanged");
-        self.keys_are_fresh(source);
+    pub(super) fn jwks_unchanged(&self, source: &JwksSource) {
+        self.fetched(FetchOutcome::Unchanged);
+        self.set_read_at(source);
     }
 
-    pub(super) fn keys_failed(&self) {
-        self.fetched("failed");
+    pub(super) fn jwks_failed(&self) {
+        self.fetched(FetchOutcome::Failed);
     }
 
-    fn fetched(&self, outcome: &'static str) {
-        self.fetches.get_or_create(&Outcome { outcome }).inc();
+    fn fetched(&self, outcome: FetchOutcome) {
+        self.fetches.get_or_create(&FetchLabels { outcome }).inc();
     }
 
-    fn keys_are_fresh(&self, source: &JwksSource) {
+    fn set_read_at(&self, source: &JwksSource) {
         let since_epoch = wall_clock().duration_since(UNIX_EPOCH);
         let seconds = since_epoch.unwrap_or_default().as_secs();
         let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
-        let source = match source {
-            JwksSource::File(_) => "file",
-            JwksSource::Url { .. } => "url",
-        };
-        self.read.get_or_create(&Source { source }).set(seconds);
+        let source = source.into();
+        self.read_at
+            .get_or_create(&SourceLabels { source })
+            .set(seconds);
     }
 }
 
-/// Counts its call when dropped, unless the wait was over.
-pub(super) struct WaitGuard<'a>(Option<&'a AuthMetrics>);
+/// Counts its call as a failure when dropped, unless the wait has finished.
+pub(super) struct KeyWaitGuard<'a>(Option<&'a AuthMetrics>);
 
-impl WaitGuard<'_> {
-    /// What is known now is judged, and counted, like that of any other call.
-    pub(super) fn over(mut self) {
+impl KeyWaitGuard<'_> {
+    /// Ends the wait. The result of the verification is counted as for any other call.
+    pub(super) fn finish(mut self) {
         self.0 = None;
     }
 }
 
-impl Drop for WaitGuard<'_> {
+impl Drop for KeyWaitGuard<'_> {
     fn drop(&mut self) {
         if let Some(metrics) = self.0 {
-            metrics.failed(NotAuthenticated::KeysMissing);
+            metrics.failed(NotAuthenticated::JwksUnavailable);
         }
     }
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "it leaves the process as a timestamp"
-)]
-fn wall_clock() -> SystemTime {
-    SystemTime::now()
 }
 
 #[cfg(test)]
@@ -140,7 +174,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn that_there_are_no_keys_is_counted_from_zero_on() {
+    fn a_missing_jwks_is_counted_from_zero_on() {
         let mut registry = Registry::default();
         let metrics = AuthMetrics::register(&mut registry);
         let page = |registry: &Registry| {
@@ -150,7 +184,7 @@ mod tests {
         };
         let line = "\nlivegate_auth_failures_total{reason=\"jwks_unavailable\"} ";
         assert!(page(&registry).contains(&format!("{line}0\n")));
-        metrics.failed(NotAuthenticated::KeysMissing);
+        metrics.failed(NotAuthenticated::JwksUnavailable);
         assert!(page(&registry).contains(&format!("{line}1\n")));
     }
 }

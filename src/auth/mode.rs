@@ -1,44 +1,44 @@
-//! What counts as knowing who calls.
+//! The authentication modes.
 //!
-//! An example: with `mode = "mtls+jwt"` a call needs a client certificate and a
-//! token, and [`AuthMode::is_authenticated`] is true; with `trusted-header` it is false.
+//! For example, with `mode = "mtls+jwt"` a call needs a client certificate and a token,
+//! and [`AuthMode::is_authenticated`] is true; with `trusted-header` it is false.
 
-/// How Livegate knows who calls.
+/// How callers are authenticated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum AuthMode {
-    /// It does not ask: everyone is one anonymous caller.
+    /// Not at all: every caller is the same anonymous one.
     #[default]
     None,
-    /// The metadata key `livegate-caller` says so, and is believed of peers on
-    /// loopback and of those that are listed.
+    /// By the metadata key `livegate-caller`, trusted from loopback and from listed
+    /// proxies.
     TrustedHeader,
-    /// The metadata key says so, of whatever peer; whoever does not say so is
-    /// anonymous: for a demonstration. No configuration can name it.
+    /// By the metadata key `livegate-caller` from any peer; a call without it is
+    /// anonymous. For the demo: no configuration can select this mode.
     OptionalHeader,
-    /// The client certificate says so.
+    /// By client certificate.
     Mtls,
-    /// A signed token says so.
+    /// By signed token.
     Jwt,
-    /// A signed token says so, over a connection with a client certificate.
+    /// By signed token, on a connection with a client certificate.
     MtlsJwt,
 }
 
 impl AuthMode {
-    /// Whether every caller has proved who it is.
+    /// Whether every caller has proved its identity.
     #[must_use]
     pub fn is_authenticated(self) -> bool {
-        self.takes_certificates() || self.takes_tokens()
+        self.requires_certificate() || self.requires_token()
     }
 
     /// Whether a call needs a client certificate.
     #[must_use]
-    pub fn takes_certificates(self) -> bool {
+    pub fn requires_certificate(self) -> bool {
         matches!(self, Self::Mtls | Self::MtlsJwt)
     }
 
     /// Whether a call needs a token.
     #[must_use]
-    pub fn takes_tokens(self) -> bool {
+    pub fn requires_token(self) -> bool {
         matches!(self, Self::Jwt | Self::MtlsJwt)
     }
 }

@@ -1,7 +1,4 @@
-//! What identity goes by.
-//!
-//! An example: the mode `trusted-header` and one trusted network, `10.0.0.0/8`; no
-//! tokens, so `jwt` is `None`.
+//! The settings of authentication.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,46 +9,46 @@ use ipnet::IpNet;
 use super::algorithm::TokenAlgorithm;
 use super::mode::AuthMode;
 
-/// How callers are known.
+/// How callers are authenticated.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AuthSettings {
-    /// What counts.
+    /// The credentials that count.
     pub mode: AuthMode,
-    /// Who, besides loopback, is believed in the mode `trusted-header`.
+    /// The networks that are trusted besides loopback in the mode `trusted-header`.
     pub trusted_proxies: Vec<IpNet>,
-    /// Which tokens count. The modes with tokens let nobody in without it.
+    /// The tokens that are accepted. If unset, modes with tokens refuse every call.
     pub jwt: Option<JwtSettings>,
 }
 
-/// Which tokens count.
+/// Which tokens are accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JwtSettings {
-    /// Who must have issued them: their `iss`.
+    /// The required `iss`.
     pub issuer: String,
-    /// For whom they must be: one of their `aud`.
+    /// The audience that `aud` must contain.
     pub audience: String,
-    /// Where the keys are.
+    /// The source of the JWKS.
     pub source: JwksSource,
-    /// How they may be signed.
+    /// The accepted signature algorithms.
     pub algorithms: Vec<TokenAlgorithm>,
-    /// How far the issuer's clock and ours may be apart, 0 s to 5 min.
+    /// The tolerated clock skew between the issuer and this host, 0 s to 5 min.
     pub leeway: Duration,
-    /// How often a URL is fetched, 10 s to 1 day.
+    /// The interval between fetches of a URL, 10 s to 1 day.
     pub refresh_interval: Duration,
 }
 
-/// Where the keys of tokens are: a JSON Web Key Set.
+/// The source of the keys that verify tokens: a JSON Web Key Set (JWKS).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum JwksSource {
-    /// In a file, which is read each second.
+    /// A file, read every second.
     File(PathBuf),
-    /// At a URL.
+    /// A URL.
     Url {
         /// `https`, or `http` on loopback.
         url: Uri,
-        /// The roots of its certificate; unset: the system's.
+        /// The trusted root certificates; unset: the system's.
         ca_file: Option<PathBuf>,
-        /// What is sent as a bearer token with each fetch.
+        /// A file with the bearer token to send with each fetch.
         token_file: Option<PathBuf>,
     },
 }

@@ -1,4 +1,4 @@
-//! Who is let in by each mode, without a connection.
+//! The modes, without a connection.
 
 use std::time::Duration;
 
@@ -8,34 +8,38 @@ use tokio::time::timeout;
 
 use super::*;
 
-fn auth(mode: AuthMode) -> Authenticator {
-    Authenticator::new(&mode.into(), AuthMetrics::default())
-}
-
-async fn told(mode: AuthMode, evidence: PeerCredentials<'_>) -> Result<Identity, NotAuthenticated> {
-    auth(mode).identify(evidence, SystemTime::UNIX_EPOCH).await
+async fn authenticate(
+    mode: AuthMode,
+    credentials: PeerCredentials<'_>,
+) -> Result<Identity, NotAuthenticated> {
+    let authenticator = Authenticator::new(&mode.into(), AuthMetrics::default());
+    authenticator
+        .authenticate(credentials, SystemTime::UNIX_EPOCH)
+        .await
 }
 
 #[tokio::test]
-async fn nobody_is_asked_unless_the_mode_says_so() {
-    let evidence = PeerCredentials {
+async fn the_header_counts_only_in_the_modes_that_use_it() {
+    let credentials = PeerCredentials {
         origin: Origin::Pipe,
-        named: MetadataField::Once(b"payments"),
+        caller: MetadataField::Single(b"payments"),
         ..PeerCredentials::default()
     };
-    let identity = told(AuthMode::None, evidence).await;
+    let identity = authenticate(AuthMode::None, credentials).await;
     assert_eq!(identity, Ok(Identity::anonymous()));
     for mode in [AuthMode::TrustedHeader, AuthMode::OptionalHeader] {
-        let identity = told(mode, evidence).await.expect("it is named");
+        let identity = authenticate(mode, credentials)
+            .await
+            .expect("a caller is claimed");
         assert_eq!(identity.caller.as_str(), "payments");
         assert_eq!(identity.auth_method, AuthMethod::Header);
     }
 }
 
 #[tokio::test]
-async fn a_name_that_is_claimed_proves_nothing() {
-    let evidence = PeerCredentials {
-        named: MetadataField::Once(b"payments"),
+async fn a_claimed_name_is_no_proof_in_the_other_modes() {
+    let credentials = PeerCredentials {
+        caller: MetadataField::Single(b"payments"),
         ..PeerCredentials::default()
     };
     for (mode, expected) in [
@@ -44,25 +48,25 @@ async fn a_name_that_is_claimed_proves_nothing() {
         (AuthMode::MtlsJwt, NotAuthenticated::CertificateMissing),
     ] {
         assert!(mode.is_authenticated());
-        assert_eq!(told(mode, evidence).await, Err(expected));
+        assert_eq!(authenticate(mode, credentials).await, Err(expected));
     }
 }
 
 #[tokio::test]
-async fn without_rules_for_tokens_nobody_is_let_in() {
-    let evidence = PeerCredentials {
-        authorization: MetadataField::Once(b"Bearer a.b.c"),
+async fn without_jwt_settings_every_token_is_refused() {
+    let credentials = PeerCredentials {
+        authorization: MetadataField::Single(b"Bearer a.b.c"),
         ..PeerCredentials::default()
     };
-    let refused = told(AuthMode::Jwt, evidence).await;
-    assert_eq!(refused, Err(NotAuthenticated::KeysMissing));
+    let refused = authenticate(AuthMode::Jwt, credentials).await;
+    assert_eq!(refused, Err(NotAuthenticated::JwksUnavailable));
 }
 
-/// Has the algorithm that is pinned below; who signed it does not matter here.
-const SIGNED: MetadataField<'_> =
-    MetadataField::Once(b"Bearer eyJhbGciOiJSUzI1NiIsImtpZCI6ImEifQ.e30.AA");
+/// A token with the accepted algorithm; its signature does not matter here.
+const TOKEN: MetadataField<'_> =
+    MetadataField::Single(b"Bearer eyJhbGciOiJSUzI1NiIsImtpZCI6ImEifQ.e30.AA");
 
-/// One whose keys nobody reads, with its metrics.
+/// An authenticator that never loads its JWKS, with its metrics.
 fn without_keys() -> (Authenticator, Registry) {
     let mut registry = Registry::default();
     let metrics = AuthMetrics::register(&mut registry);
@@ -83,17 +87,17 @@ fn without_keys() -> (Authenticator, Registry) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_that_has_no_time_to_wait_for_the_first_keys_is_counted_as_one_without() {
-    let (auth, registry) = without_keys();
-    let evidence = PeerCredentials {
-        authorization: SIGNED,
+async fn a_call_whose_deadline_ends_the_wait_for_the_first_keys_counts_as_jwks_unavailable() {
+    let (authenticator, registry) = without_keys();
+    let credentials = PeerCredentials {
+        authorization: TOKEN,
         ..PeerCredentials::default()
     };
     for (within, counted) in [(1, 1), (3, 2)] {
-        let identity = auth.identify(evidence, SystemTime::UNIX_EPOCH);
-        let told = timeout(Duration::from_secs(within), identity).await;
-        let is_told = told == Ok(Err(NotAuthenticated::KeysMissing));
-        assert_eq!(is_told, within > 2, "{told:?}");
+        let identity = authenticator.authenticate(credentials, SystemTime::UNIX_EPOCH);
+        let result = timeout(Duration::from_secs(within), identity).await;
+        let is_refused = result == Ok(Err(NotAuthenticated::JwksUnavailable));
+        assert_eq!(is_refused, within > 2, "{result:?}");
         let mut page = String::new();
         encode(&mut page, &registry).unwrap();
         let line = format!("{{reason=\"jwks_unavailable\"}} {counted}\n");

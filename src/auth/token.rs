@@ -1,9 +1,11 @@
-//! A token, and whether it counts: a signed JSON Web Token with an issuer, an
-//! audience, a subject and its times.
+//! Verifies signed JSON Web Tokens ([RFC 7519]).
 //!
-//! First the way it is signed, then the signature, then the claims: whoever cannot
-//! sign learns nothing of the claims that we want. An example, with a leeway of 30 s:
-//! `exp` is 12:00:00. At 12:00:29 the token counts, at 12:00:30 it has expired.
+//! The algorithm is checked first, then the signature, then the claims, so that a token
+//! without a valid signature reveals nothing about the accepted claims. For example,
+//! with `exp` at 12:00:00 and a leeway of 30 s, a token is valid at 12:00:29 and has
+//! expired at 12:00:30.
+//!
+//! [RFC 7519]: https://www.rfc-editor.org/rfc/rfc7519
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -15,25 +17,27 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::algorithm::TokenAlgorithm;
-use super::evidence::MetadataField;
-use super::failure::NotAuthenticated;
-use super::keys::KeySet;
+use super::error::NotAuthenticated;
+use super::key_set::KeySet;
+use super::peer_credentials::MetadataField;
 use super::settings::JwtSettings;
 use crate::model::CallerId;
 
-/// The longest token, in bytes.
-const MOST_BYTES: usize = 8 * 1024;
+/// The size limit of a token, in bytes.
+const MAX_TOKEN_BYTES: usize = 8 * 1024;
 
 const SCHEME: &str = "bearer ";
 
-/// The token in a metadata key.
-pub(super) fn presented(authorization: MetadataField<'_>) -> Result<&str, NotAuthenticated> {
+/// Returns the bearer token in the metadata key `authorization` ([RFC 6750], 2.1).
+///
+/// [RFC 6750]: https://www.rfc-editor.org/rfc/rfc6750
+pub(super) fn bearer(authorization: MetadataField<'_>) -> Result<&str, NotAuthenticated> {
     let value = match authorization {
-        MetadataField::Nothing => return Err(NotAuthenticated::TokenMissing),
-        MetadataField::Repeatedly => return Err(NotAuthenticated::TokenRepeated),
-        MetadataField::Once(value) => value,
+        MetadataField::Absent => return Err(NotAuthenticated::TokenMissing),
+        MetadataField::Repeated => return Err(NotAuthenticated::TokenRepeated),
+        MetadataField::Single(value) => value,
     };
-    if value.len() > SCHEME.len() + MOST_BYTES {
+    if value.len() > SCHEME.len() + MAX_TOKEN_BYTES {
         return Err(NotAuthenticated::TokenTooLong);
     }
     let token = std::str::from_utf8(value).ok().and_then(after_scheme);
@@ -47,25 +51,25 @@ fn after_scheme(value: &str) -> Option<&str> {
     fits.then_some(token)
 }
 
-/// Which tokens count.
+/// Which tokens are accepted.
 #[derive(Debug)]
 pub(super) struct TokenRules {
-    pinned: Vec<(TokenAlgorithm, Validation)>,
+    algorithms: Vec<(TokenAlgorithm, Validation)>,
     leeway: Duration,
 }
 
-/// Of a token's header what decides. Whatever it says of keys is not looked at.
+/// The header fields that are used. Keys in the header (`jwk`, `x5c`, `jku`) are ignored.
 #[derive(Deserialize)]
-struct Head {
+struct TokenHeader {
     alg: String,
     kid: Option<String>,
-    /// Extensions that must be understood; we understand none.
+    /// Critical extensions; none is supported.
     crit: Option<IgnoredAny>,
 }
 
-/// Of a token's claims what the library does not judge.
+/// The claims that the library does not validate.
 #[derive(Deserialize)]
-struct Claims {
+struct TokenClaims {
     exp: Option<f64>,
     nbf: Option<f64>,
     sub: Option<String>,
@@ -74,48 +78,49 @@ struct Claims {
 impl TokenRules {
     pub(super) fn new(settings: &JwtSettings) -> Self {
         let rule = |algorithm: &TokenAlgorithm| {
-            let mut rule = Validation::new(algorithm.of_library());
+            let mut rule = Validation::new(algorithm.to_library());
             rule.set_issuer(&[&settings.issuer]);
             rule.set_audience(&[&settings.audience]);
             rule.set_required_spec_claims(&["exp", "nbf", "iss", "aud", "sub"]);
-            // The library reads a clock of its own: times are ours to judge.
+            // The library would read the clock itself; `verify_times` takes `now`.
             rule.validate_exp = false;
             rule.validate_nbf = false;
             (*algorithm, rule)
         };
         Self {
-            pinned: settings.algorithms.iter().map(rule).collect(),
+            algorithms: settings.algorithms.iter().map(rule).collect(),
             leeway: settings.leeway,
         }
     }
 
-    /// Whom `token` names, by `keys` and at `now`.
-    pub(super) fn judge(
+    /// Returns the caller that `token` names, if it is signed by one of `keys` and valid
+    /// at `now`.
+    pub(super) fn verify(
         &self,
         token: &str,
         keys: Option<&KeySet>,
         now: SystemTime,
     ) -> Result<CallerId, NotAuthenticated> {
-        let head = head(token).ok_or(NotAuthenticated::TokenMalformed)?;
-        let named = TokenAlgorithm::named(&head.alg);
-        let pinned = self.pinned.iter().find(|(one, _)| Some(*one) == named);
-        let (algorithm, rule) = pinned.ok_or(NotAuthenticated::TokenAlgorithm)?;
-        let keys = keys.ok_or(NotAuthenticated::KeysMissing)?;
-        // A name that is missing is not worth a reading of the keys.
-        let kid = head.kid.ok_or(NotAuthenticated::TokenSignature)?;
-        if !keys.has(&kid) {
+        let header = header(token).ok_or(NotAuthenticated::TokenMalformed)?;
+        let named = TokenAlgorithm::named(&header.alg);
+        let accepted = self.algorithms.iter().find(|(one, _)| Some(*one) == named);
+        let (algorithm, rule) = accepted.ok_or(NotAuthenticated::TokenAlgorithm)?;
+        let keys = keys.ok_or(NotAuthenticated::JwksUnavailable)?;
+        // Not `TokenKeyUnknown`: a refresh of the JWKS cannot help without a `kid`.
+        let kid = header.kid.ok_or(NotAuthenticated::TokenSignature)?;
+        if !keys.contains(&kid) {
             return Err(NotAuthenticated::TokenKeyUnknown);
         }
         let key = keys.find(&kid, *algorithm);
         let key = key.ok_or(NotAuthenticated::TokenAlgorithm)?;
-        let decoded = jsonwebtoken::decode::<Claims>(token, &key.verifying, rule);
-        let claims = decoded.map_err(|error| failure(&error))?.claims;
-        self.judge_times(&claims, now)?;
+        let decoded = jsonwebtoken::decode::<TokenClaims>(token, &key.decoding_key, rule);
+        let claims = decoded.map_err(|error| not_authenticated(&error))?.claims;
+        self.verify_times(&claims, now)?;
         let subject = claims.sub.ok_or(NotAuthenticated::TokenIncomplete)?;
         CallerId::new(&subject).ok_or(NotAuthenticated::TokenSubject)
     }
 
-    fn judge_times(&self, claims: &Claims, now: SystemTime) -> Result<(), NotAuthenticated> {
+    fn verify_times(&self, claims: &TokenClaims, now: SystemTime) -> Result<(), NotAuthenticated> {
         let (Some(exp), Some(nbf)) = (claims.exp, claims.nbf) else {
             return Err(NotAuthenticated::TokenIncomplete);
         };
@@ -131,22 +136,22 @@ impl TokenRules {
     }
 }
 
-fn head(token: &str) -> Option<Head> {
+fn header(token: &str) -> Option<TokenHeader> {
     let mut parts = token.split('.');
-    let (head, _, _) = (parts.next()?, parts.next()?, parts.next()?);
-    let head = BASE64_URL_SAFE_NO_PAD.decode(head).ok()?;
-    let head: Head = serde_json::from_slice(&head).ok()?;
-    (parts.next().is_none() && head.crit.is_none()).then_some(head)
+    let (header, _, _) = (parts.next()?, parts.next()?, parts.next()?);
+    let header = BASE64_URL_SAFE_NO_PAD.decode(header).ok()?;
+    let header: TokenHeader = serde_json::from_slice(&header).ok()?;
+    (parts.next().is_none() && header.crit.is_none()).then_some(header)
 }
 
-fn failure(error: &Error) -> NotAuthenticated {
+fn not_authenticated(error: &Error) -> NotAuthenticated {
     match error.kind() {
         ErrorKind::InvalidIssuer => NotAuthenticated::TokenIssuer,
         ErrorKind::InvalidAudience => NotAuthenticated::TokenAudience,
         ErrorKind::MissingRequiredClaim(_) | ErrorKind::InvalidClaimFormat(_) => {
             NotAuthenticated::TokenIncomplete
         }
-        // Only what is signed is read as JSON.
+        // The claims are parsed only after the signature is verified.
         ErrorKind::Json(_) | ErrorKind::Utf8(_) => NotAuthenticated::TokenIncomplete,
         ErrorKind::InvalidToken | ErrorKind::Base64(_) => NotAuthenticated::TokenMalformed,
         _ => NotAuthenticated::TokenSignature,

@@ -101,7 +101,7 @@ fn jwt(reader: &mut Reader, mode: AuthMode) -> Option<JwtSettings> {
         reader.clash(&keys, "jwks_ca_file and jwks_token_file are for jwks_url");
     }
     let whole = settings(given);
-    if whole.is_none() && mode.takes_tokens() {
+    if whole.is_none() && mode.requires_token() {
         let keys = [
             "auth.mode",
             "auth.jwt.issuer",

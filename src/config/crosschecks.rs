@@ -80,7 +80,7 @@ fn is_authenticated(auth: &AuthSettings) -> bool {
 fn client_certificates(config: &Config, reader: &mut Reader) {
     let tls = config.grpc.tls.as_ref();
     let asked_for = tls.is_some_and(|tls| tls.client_ca.is_some());
-    if config.auth.mode.takes_certificates() && !asked_for {
+    if config.auth.mode.requires_certificate() && !asked_for {
         let problem = "nobody is asked for a certificate: set client_ca, certificate and key in \
             [grpc.tls]";
         reader.clash(&["auth.mode", "grpc.tls.client_ca"], problem);

@@ -1,7 +1,7 @@
 //! What a call presents of its caller: metadata, a certificate, an address.
 //!
 //! An example: `authorization` twice, from 10.0.0.7 over mTLS, is a peer, a
-//! certificate, and `MetadataField::Repeatedly`, which no mode believes.
+//! certificate, and `MetadataField::Repeated`, which no mode believes.
 
 use std::time::SystemTime;
 
@@ -24,10 +24,10 @@ pub(super) async fn identify(
     let evidence = PeerCredentials {
         origin: peer.origin,
         certificate: peer.certificates.first().map(AsRef::as_ref),
-        named: given(request.headers(), CALLER_KEY),
+        caller: given(request.headers(), CALLER_KEY),
         authorization: given(request.headers(), AUTHORIZATION_KEY),
     };
-    auth.identify(evidence, wall_clock()).await
+    auth.authenticate(evidence, wall_clock()).await
 }
 
 fn given<'a>(headers: &'a HeaderMap, key: &str) -> MetadataField<'a> {

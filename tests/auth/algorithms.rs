@@ -11,8 +11,8 @@ use super::pair::{Kind, encode};
 use super::stack::{Stack, print, whoami};
 use super::tokens::{file, settings};
 
-const ALGORITHM: &str = "the token is signed by an algorithm that is not accepted here";
-const UNKNOWN: &str = "the token is not signed by a key that is known";
+const ALGORITHM: &str = "the token's signature algorithm is not accepted";
+const UNKNOWN: &str = "the token is not signed by a known key";
 const MALFORMED: &str =
     "the metadata key authorization must hold \"Bearer \" and a signed JSON Web Token";
 

@@ -13,11 +13,11 @@ use super::stack::{NAME, Stack, health, print, whoami};
 
 const ID: &str = "spiffe://shop.example/ns/shop/sa/payments";
 const SEVERAL: &str =
-    "the client certificate has several names: it needs one SPIFFE ID, or one DNS name";
-const NOBODY: &str = "the client certificate names nobody: it needs a SPIFFE ID, or a DNS name";
-const NO_ID: &str =
-    "the client certificate's SPIFFE ID must be a trust domain and a path, by the standard";
-const NO_NAME: &str = "the client certificate's name must be 1 to 128 characters, and no wildcard";
+    "the client certificate has several names: it must have one SPIFFE ID or one DNS name";
+const NOBODY: &str = "the client certificate has no SPIFFE ID and no DNS name";
+const NO_ID: &str = "the client certificate's SPIFFE ID must have a trust domain and a path";
+const NO_NAME: &str =
+    "the client certificate's name must be 1 to 128 characters and not a wildcard";
 
 /// What it is, its names, and who that is.
 const CASES: [(&str, &str, Result<&str, &str>); 17] = [
@@ -168,7 +168,7 @@ async fn a_certificate_that_expires_under_a_connection_counts_no_more() {
     let told = timeout(Duration::from_secs(15), refused).await;
     let told = Err(told.expect("it expires"));
     print("a certificate that expired since", &told);
-    let expected = "the client certificate is not valid at this time".to_owned();
+    let expected = "the client certificate has expired or is not valid yet".to_owned();
     assert_eq!(told, Err((Code::Unauthenticated, expected)));
     assert!(health(channel).await, "health is told to anyone");
 }

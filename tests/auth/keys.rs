@@ -68,7 +68,7 @@ async fn a_key_that_is_rotated_in_is_fetched_when_a_token_names_it() {
     let stack = Stack::up(settings(AuthMode::Jwt, url(&server)), None).await;
     assert_eq!(present(&stack, &old).await, Ok(SUBJECT.to_owned()));
     server.says(ok(set(&[&new])));
-    let unknown = refused("the token is not signed by a key that is known");
+    let unknown = refused("the token is not signed by a known key");
     let asked = Instant::now();
     assert_eq!(present(&stack, &new).await, unknown);
     assert!(
@@ -103,7 +103,10 @@ async fn keys_that_are_late_are_asked_for_until_they_come_and_then_stay() {
     let server = KeyServer::up(broken(), None).await;
     let stack = Stack::up(settings(AuthMode::Jwt, url(&server)), None).await;
     let told = present(&stack, &key).await;
-    assert_eq!(told, refused("the keys that sign tokens are not known yet"));
+    assert_eq!(
+        told,
+        refused("the keys that verify tokens (JWKS) are not available yet")
+    );
     let metrics = stack.metrics().await;
     assert_eq!(counted(&stack, "failed").await, 1);
     let age = "livegate_auth_jwks_read_timestamp_seconds{source=\"url\"} ";
@@ -179,7 +182,10 @@ async fn keys_are_fetched_over_tls_with_our_own_token_as_it_is_now() {
     };
     let stack = Stack::up(settings(AuthMode::Jwt, source), None).await;
     let told = present(&stack, &key).await;
-    assert_eq!(told, refused("the keys that sign tokens are not known yet"));
+    assert_eq!(
+        told,
+        refused("the keys that verify tokens (JWKS) are not available yet")
+    );
     assert!(
         server.asked().is_empty(),
         "another's roots: nothing is sent"

@@ -21,7 +21,7 @@ async fn mtls_and_jwt_need_both_and_the_token_says_who_it_is() {
         whoami(known.clone(), &[&token]).await,
         Ok(SUBJECT.to_owned())
     );
-    let missing = "the metadata key authorization is missing: it must hold a bearer token";
+    let missing = "the metadata key authorization is missing: a bearer token is required";
     let missing = (Code::Unauthenticated, missing.to_owned());
     assert_eq!(whoami(known.clone(), &[]).await, Err(missing));
     let without = whoami(stack.tls(&authority, None), &[&token]).await;

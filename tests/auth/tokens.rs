@@ -14,10 +14,10 @@ use super::stack::{Stack, health, print, whoami};
 
 const MALFORMED: &str =
     "the metadata key authorization must hold \"Bearer \" and a signed JSON Web Token";
-const ALGORITHM: &str = "the token is signed by an algorithm that is not accepted here";
-const UNKNOWN: &str = "the token is not signed by a key that is known";
+const ALGORITHM: &str = "the token's signature algorithm is not accepted";
+const UNKNOWN: &str = "the token is not signed by a known key";
 const INCOMPLETE: &str = "the token must have the claims exp, nbf, iss, aud and sub";
-const SUBJECT_UNFIT: &str = "the token's subject must be 1 to 128 printable ASCII characters";
+const SUBJECT_UNFIT: &str = "the token's subject (sub) must be 1 to 128 printable ASCII characters";
 
 /// Tokens of the issuer, with its keys from `source`.
 pub(crate) fn settings(mode: AuthMode, source: JwksSource) -> AuthSettings {
@@ -88,13 +88,13 @@ const CLAIMS: [(&str, &str, &str, Result<&str, &str>); 19] = [
         "wrong issuer",
         "iss",
         "\"https://x\"",
-        Err("the token is not of this issuer"),
+        Err("the token's issuer (iss) is not accepted"),
     ),
     (
         "wrong audience",
         "aud",
         "[\"x\"]",
-        Err("the token is not for this audience"),
+        Err("the token's audience (aud) does not include this service"),
     ),
     ("no exp", "exp", "", Err(INCOMPLETE)),
     ("no nbf", "nbf", "", Err(INCOMPLETE)),
@@ -191,19 +191,19 @@ fn of_forgeries(key: &Key) -> Vec<Case> {
 
 fn of_metadata(key: &Key) -> Vec<Case> {
     let good = key.token(|_| {});
-    let missing = "the metadata key authorization is missing: it must hold a bearer token";
+    let missing = "the metadata key authorization is missing: a bearer token is required";
     let long = key.token(|claims| claims["padding"] = json!("x".repeat(7000)));
     vec![
         ("no authorization", vec![], Err(missing)),
         (
             "two of them",
             vec![format!("Bearer {good}"); 2],
-            Err("the metadata key authorization must be there once"),
+            Err("the metadata key authorization must not be repeated"),
         ),
         bearer(
             "more than 8192 bytes",
             &long,
-            Err("the token is too long: at most 8192 bytes"),
+            Err("the token must be at most 8192 bytes"),
         ),
         (
             "a small bearer",

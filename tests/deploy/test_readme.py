@@ -20,7 +20,7 @@ def named(pattern: str) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("line", named(r'`"([a-z][^"`]* [^"`]*)"`'))
+@pytest.mark.parametrize("line", named(r'`"([A-Za-z][^"`]* [^"`]*)"`'))
 def test_each_log_line_is_one_that_livegate_writes(line: str) -> None:
     assert f'"{line}"' in SOURCE
 

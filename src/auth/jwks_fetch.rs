@@ -1,9 +1,9 @@
-//! The keys of tokens over HTTP: one GET on a connection of its own, without
-//! redirects. The roots and our own token are read at each fetch, for both are
-//! changed under us.
+//! Fetches a JWKS over HTTP: one GET on a new connection, without redirects. The root
+//! certificates and the bearer token are read at each fetch, because both rotate.
 //!
-//! An example: in a pod, `https://kubernetes.default.svc/openid/v1/jwks` with the
-//! cluster's `ca.crt` and the pod's own token answers some 600 bytes.
+//! For example, in a Kubernetes pod, `https://kubernetes.default.svc/openid/v1/jwks`
+//! with the cluster's `ca.crt` and the pod's service account token returns about 600
+//! bytes.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -21,19 +21,19 @@ use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
-use super::source::{MOST_BYTES, ReadError, read_file};
+use super::jwks_source::{JwksError, MAX_JWKS_BYTES, read_file};
 
-/// The longest token of ours, in bytes.
-const MOST_TOKEN_BYTES: usize = 8 * 1024;
+/// The size limit of the bearer token that is sent, in bytes.
+const MAX_BEARER_BYTES: usize = 8 * 1024;
 
-/// What is at `url`, whose certificate leads to a root in `ca_file` (the system's
-/// where that is unset), for the bearer of what is in `token_file`. Dropped half
-/// way, it closes its connection.
+/// Returns the body at `url`. The server's certificate must chain to a root in `ca_file`
+/// (if unset, to one of the system's); the content of `token_file` is sent as a bearer
+/// token. Dropping it closes the connection.
 pub(super) async fn fetch(
     url: &Uri,
     ca_file: Option<&Path>,
     token_file: Option<&Path>,
-) -> Result<Vec<u8>, ReadError> {
+) -> Result<Vec<u8>, JwksError> {
     let connector = HttpsConnectorBuilder::new()
         .with_tls_config(tls(ca_file).await?)
         .https_or_http()
@@ -53,68 +53,69 @@ pub(super) async fn fetch(
     let response = client
         .request(request)
         .await
-        .map_err(|error| call(&error))?;
+        .map_err(|error| request_failed(&error))?;
     if response.status() != StatusCode::OK {
-        return Err(ReadError::Status(response.status().as_u16()));
+        return Err(JwksError::Status(response.status().as_u16()));
     }
-    let body = Limited::new(response.into_body(), MOST_BYTES)
+    let body = Limited::new(response.into_body(), MAX_JWKS_BYTES)
         .collect()
         .await;
     match body {
         Ok(body) => Ok(body.to_bytes().into()),
-        Err(error) if error.is::<LengthLimitError>() => Err(ReadError::TooLarge),
-        Err(error) => Err(call(error.as_ref())),
+        Err(error) if error.is::<LengthLimitError>() => Err(JwksError::TooLarge),
+        Err(error) => Err(request_failed(error.as_ref())),
     }
 }
 
-async fn tls(ca_file: Option<&Path>) -> Result<ClientConfig, ReadError> {
+async fn tls(ca_file: Option<&Path>) -> Result<ClientConfig, JwksError> {
     let builder = ClientConfig::builder_with_provider(Arc::new(default_provider()))
         .with_safe_default_protocol_versions()
-        .map_err(|error| call(&error))?;
+        .map_err(|error| request_failed(&error))?;
     let Some(path) = ca_file else {
-        // The system's roots are many files.
+        // Blocking: the system's roots are many files.
         let native = tokio::task::spawn_blocking(move || builder.with_native_roots());
-        let native = native.await.map_err(|error| call(&error))?;
-        return Ok(native.map_err(|error| call(&error))?.with_no_client_auth());
+        let native = native.await.map_err(|error| request_failed(&error))?;
+        let native = native.map_err(|error| request_failed(&error))?;
+        return Ok(native.with_no_client_auth());
     };
-    let pem = read_file(path, MOST_BYTES).await?;
+    let pem = read_file(path, MAX_JWKS_BYTES).await?;
     let mut roots = RootCertStore::empty();
     for root in CertificateDer::pem_slice_iter(&pem) {
         let added = root.ok().map(|root| roots.add(root));
         if !matches!(added, Some(Ok(()))) {
-            return Err(unfit(path, "it holds something else than certificates"));
+            return Err(invalid(path, "must hold only PEM certificates"));
         }
     }
     if roots.is_empty() {
-        return Err(unfit(path, "there is no certificate in it"));
+        return Err(invalid(path, "must hold at least one PEM certificate"));
     }
     Ok(builder.with_root_certificates(roots).with_no_client_auth())
 }
 
-async fn bearer(path: &Path) -> Result<HeaderValue, ReadError> {
-    let token = read_file(path, MOST_TOKEN_BYTES).await?;
+async fn bearer(path: &Path) -> Result<HeaderValue, JwksError> {
+    let token = read_file(path, MAX_BEARER_BYTES).await?;
     let token = token.trim_ascii();
     let value = HeaderValue::from_bytes(&[b"Bearer ", token].concat()).ok();
     let value = value.filter(|_| !token.is_empty());
-    let mut value = value.ok_or_else(|| unfit(path, "there is no token in it"))?;
+    let mut value = value.ok_or_else(|| invalid(path, "must hold a bearer token"))?;
     value.set_sensitive(true);
     Ok(value)
 }
 
-fn unfit(path: &Path, problem: &'static str) -> ReadError {
-    ReadError::Unfit {
+fn invalid(path: &Path, problem: &'static str) -> JwksError {
+    JwksError::InvalidFile {
         path: PathBuf::from(path),
         problem,
     }
 }
 
-/// What failed, down to what the system says.
-fn call(error: &dyn Error) -> ReadError {
+/// Joins the texts of the error and all of its causes.
+fn request_failed(error: &dyn Error) -> JwksError {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
         text.push_str(&format!(": {error}"));
         cause = error.source();
     }
-    ReadError::Call(text)
+    JwksError::Request(text)
 }

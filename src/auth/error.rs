@@ -1,0 +1,129 @@
+//! Why a caller is not authenticated: one fixed text and one metric label for each
+//! reason.
+//!
+//! The text is meant to help a legitimate caller with a wrong configuration. It repeats
+//! nothing that was presented, and an invalid signature gives the same text as an
+//! unknown key.
+
+use prometheus_client::encoding::{EncodeLabelValue, LabelValueEncoder};
+
+/// Why a caller is not authenticated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum NotAuthenticated {
+    /// The metadata key that names the caller is missing.
+    #[error("the metadata key livegate-caller is missing")]
+    CallerMissing,
+    /// The metadata key does not hold one valid caller name.
+    #[error("the metadata key livegate-caller must be 1 to 128 printable ASCII characters")]
+    CallerMalformed,
+    /// The peer is neither on loopback nor a listed proxy, or its address is unknown.
+    #[error("the metadata key livegate-caller is not trusted from this address")]
+    PeerNotTrusted,
+    /// The connection has no client certificate.
+    #[error("a client certificate is required")]
+    CertificateMissing,
+    /// The certificate or its names cannot be parsed as X.509.
+    #[error("the client certificate cannot be parsed")]
+    CertificateUnreadable,
+    /// The certificate is not valid yet, or expired while the connection was open.
+    #[error("the client certificate has expired or is not valid yet")]
+    CertificateOutsideValidity,
+    /// The certificate has neither a SPIFFE ID nor a DNS name.
+    #[error("the client certificate has no SPIFFE ID and no DNS name")]
+    CertificateUnnamed,
+    /// The certificate has several names of the kind that counts.
+    #[error("the client certificate has several names: it must have one SPIFFE ID or one DNS name")]
+    CertificateAmbiguous,
+    /// The SPIFFE ID of the certificate is invalid.
+    #[error("the client certificate's SPIFFE ID must have a trust domain and a path")]
+    CertificateSpiffeId,
+    /// The name in the certificate is not a valid caller name.
+    #[error("the client certificate's name must be 1 to 128 characters and not a wildcard")]
+    CertificateName,
+    /// There is no token.
+    #[error("the metadata key authorization is missing: a bearer token is required")]
+    TokenMissing,
+    /// There are several tokens.
+    #[error("the metadata key authorization must not be repeated")]
+    TokenRepeated,
+    /// The token exceeds the length limit.
+    #[error("the token must be at most 8192 bytes")]
+    TokenTooLong,
+    /// The value is not a signed JSON Web Token.
+    #[error("the metadata key authorization must hold \"Bearer \" and a signed JSON Web Token")]
+    TokenMalformed,
+    /// The token's algorithm is not configured, or does not fit its key.
+    #[error("the token's signature algorithm is not accepted")]
+    TokenAlgorithm,
+    /// No keys have been loaded yet.
+    #[error("the keys that verify tokens (JWKS) are not available yet")]
+    JwksUnavailable,
+    /// No key has the ID that the token names.
+    #[error("the token is not signed by a known key")]
+    TokenKeyUnknown,
+    /// The signature is invalid.
+    #[error("the token is not signed by a known key")]
+    TokenSignature,
+    /// A claim is missing or has the wrong type.
+    #[error("the token must have the claims exp, nbf, iss, aud and sub")]
+    TokenIncomplete,
+    /// The claim `iss` names another issuer.
+    #[error("the token's issuer (iss) is not accepted")]
+    TokenIssuer,
+    /// The claim `aud` does not contain our audience.
+    #[error("the token's audience (aud) does not include this service")]
+    TokenAudience,
+    /// The claim `exp` is in the past.
+    #[error("the token has expired")]
+    TokenExpired,
+    /// The claim `nbf` is in the future.
+    #[error("the token is not valid yet")]
+    TokenNotYetValid,
+    /// The claim `sub` is not a valid caller name.
+    #[error("the token's subject (sub) must be 1 to 128 printable ASCII characters")]
+    TokenSubject,
+}
+
+impl NotAuthenticated {
+    /// Returns the name in logs and metrics.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::CallerMissing => "caller_missing",
+            Self::CallerMalformed => "caller_malformed",
+            Self::PeerNotTrusted => "peer_not_trusted",
+            Self::CertificateMissing => "certificate_missing",
+            Self::CertificateUnreadable => "certificate_unreadable",
+            Self::CertificateOutsideValidity => "certificate_outside_validity",
+            Self::CertificateUnnamed => "certificate_unnamed",
+            Self::CertificateAmbiguous => "certificate_ambiguous",
+            Self::CertificateSpiffeId => "certificate_spiffe_id",
+            Self::CertificateName => "certificate_name",
+            Self::TokenMissing => "token_missing",
+            Self::TokenRepeated => "token_repeated",
+            Self::TokenTooLong => "token_too_long",
+            Self::TokenMalformed => "token_malformed",
+            Self::TokenAlgorithm => "token_algorithm",
+            Self::JwksUnavailable => "jwks_unavailable",
+            Self::TokenKeyUnknown => "token_key_unknown",
+            Self::TokenSignature => "token_signature",
+            Self::TokenIncomplete => "token_incomplete",
+            Self::TokenIssuer => "token_issuer",
+            Self::TokenAudience => "token_audience",
+            Self::TokenExpired => "token_expired",
+            Self::TokenNotYetValid => "token_not_yet_valid",
+            Self::TokenSubject => "token_subject",
+        }
+    }
+
+    /// Whether the token may be valid with newer keys.
+    pub(super) fn needs_new_keys(self) -> bool {
+        matches!(self, Self::JwksUnavailable | Self::TokenKeyUnknown)
+    }
+}
+
+impl EncodeLabelValue for NotAuthenticated {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), std::fmt::Error> {
+        self.label().encode(encoder)
+    }
+}

@@ -1,0 +1,207 @@
+//! The JWKS cache: the keys that verify tokens, refreshed in the background.
+//!
+//! One task reads the source; calls use the keys that it last loaded. A file is read
+//! every second. A URL is fetched at each refresh interval, ten seconds after a
+//! failure, and when a token names an unknown key, but at most every ten seconds,
+//! however many of these tokens arrive. If a read fails, the previous keys stay in use.
+//!
+//! For example, the interval is 10 min, and the issuer starts to sign with the key `b`
+//! at 12:03:00. The first token signed with `b` waits 40 ms for a fetch, and others that
+//! arrive meanwhile wait for the same fetch ([single flight]). A forged token with the
+//! key `c` is refused at once at 12:03:01, and causes the next fetch at 12:03:10.
+//!
+//! [single flight]: https://pkg.go.dev/golang.org/x/sync/singleflight
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+use tokio::sync::{Notify, Semaphore, watch};
+use tokio::time::{Instant, sleep_until, timeout};
+use tracing::{error, info};
+
+use super::jwks_source::JwksError;
+use super::key_set::KeySet;
+use super::metrics::AuthMetrics;
+use super::settings::{JwksSource, JwtSettings};
+
+const FILE_READ_INTERVAL: Duration = Duration::from_secs(1);
+
+/// The least time between the starts of two fetches.
+const MIN_FETCH_INTERVAL: Duration = Duration::from_secs(10);
+
+/// How long a call waits for a refresh.
+const WAIT_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How many calls may wait for a refresh; each occupies one of the service's concurrent
+/// requests.
+const MAX_WAITERS: usize = 100;
+
+/// The keys that were loaded last.
+#[derive(Debug)]
+pub(super) struct JwksCache {
+    source: JwksSource,
+    refresh_interval: Duration,
+    current: ArcSwapOption<KeySet>,
+    refresh_requested: Notify,
+    state: watch::Sender<RefreshState>,
+    waiters: Semaphore,
+    metrics: AuthMetrics,
+}
+
+/// The progress of the refresh task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum RefreshState {
+    /// The first read has not ended.
+    First,
+    /// A later read is under way.
+    Running,
+    /// The last read, which started at this time, has ended.
+    Done(Instant),
+}
+
+/// What the refresh task keeps from one read to the next.
+#[derive(Default)]
+struct RefreshMemory {
+    /// The last content that was loaded.
+    content: Option<Vec<u8>>,
+    /// The last error, so that the same error is logged once.
+    logged_error: Option<String>,
+}
+
+impl JwksCache {
+    pub(super) fn new(settings: &JwtSettings, metrics: AuthMetrics) -> Self {
+        Self {
+            source: settings.source.clone(),
+            refresh_interval: settings.refresh_interval,
+            current: ArcSwapOption::empty(),
+            refresh_requested: Notify::new(),
+            state: watch::Sender::new(RefreshState::First),
+            waiters: Semaphore::new(MAX_WAITERS),
+            metrics,
+        }
+    }
+
+    /// Returns the keys, if any have been loaded.
+    pub(super) fn keys(&self) -> Option<Arc<KeySet>> {
+        self.current.load_full()
+    }
+
+    /// Returns keys other than `seen`, if a refresh loads them within the wait timeout.
+    /// Returns `None` at once if too many calls wait already, or if the last fetch is too
+    /// recent. Dropping it does not cancel the refresh.
+    pub(super) async fn newer_than(&self, seen: Option<&Arc<KeySet>>) -> Option<Arc<KeySet>> {
+        let mut states = self.state.subscribe();
+        let state = *states.borrow_and_update();
+        if let Some(newer) = self.other_than(seen) {
+            return Some(newer);
+        }
+        if let RefreshState::Done(started) = state {
+            if !self.may_refresh(started) {
+                return None;
+            }
+            self.refresh_requested.notify_one();
+        }
+        let _permit = self.waiters.try_acquire().ok()?;
+        let is_over = |now: &RefreshState| matches!(now, RefreshState::Done(_)) && *now != state;
+        // Ended or timed out: the keys that are loaded by then decide.
+        let _ = timeout(WAIT_TIMEOUT, states.wait_for(is_over)).await;
+        self.other_than(seen)
+    }
+
+    fn other_than(&self, seen: Option<&Arc<KeySet>>) -> Option<Arc<KeySet>> {
+        let keys = self.keys()?;
+        let same = seen.is_some_and(|seen| Arc::ptr_eq(seen, &keys));
+        (!same).then_some(keys)
+    }
+
+    /// Whether a call may request a refresh, when the last one started at `started`. A
+    /// file is read often enough without requests.
+    fn may_refresh(&self, started: Instant) -> bool {
+        match self.source {
+            JwksSource::File(_) => false,
+            JwksSource::Url { .. } => started.elapsed() >= MIN_FETCH_INTERVAL,
+        }
+    }
+
+    /// Reads the source forever. Dropping it leaves the keys as they are.
+    pub(super) async fn refresh(&self) {
+        let mut memory = RefreshMemory::default();
+        loop {
+            let started = Instant::now();
+            let read = self.source.read().await;
+            let next_fetch = match self.load(read, &mut memory) {
+                Ok(()) => self.refresh_interval,
+                Err(error) => {
+                    self.report(&error, &mut memory);
+                    MIN_FETCH_INTERVAL
+                }
+            };
+            self.state.send_replace(RefreshState::Done(started));
+            let interval = match self.source {
+                JwksSource::File(_) => FILE_READ_INTERVAL,
+                JwksSource::Url { .. } => next_fetch,
+            };
+            self.wait_for_next(started, interval).await;
+            self.state.send_replace(RefreshState::Running);
+        }
+    }
+
+    /// Replaces the keys with those that were read, if the content has changed.
+    fn load(
+        &self,
+        read: Result<Vec<u8>, JwksError>,
+        memory: &mut RefreshMemory,
+    ) -> Result<(), JwksError> {
+        let content = read?;
+        if memory.content.as_ref() == Some(&content) {
+            self.metrics.jwks_unchanged(&self.source);
+        } else {
+            let keys = KeySet::parse(&content)?;
+            info!(auth.jwks = %self.source, auth.keys = keys.len(), "JWKS loaded");
+            self.current.store(Some(Arc::new(keys)));
+            memory.content = Some(content);
+            self.metrics.jwks_changed(&self.source);
+        }
+        if memory.logged_error.take().is_some() {
+            info!(auth.jwks = %self.source, "JWKS refresh recovered");
+        }
+        Ok(())
+    }
+
+    fn report(&self, error: &JwksError, memory: &mut RefreshMemory) {
+        self.metrics.jwks_failed();
+        let error = error.to_string();
+        if memory.logged_error.as_ref() == Some(&error) {
+            return;
+        }
+        match self.keys() {
+            Some(_) => error!(
+                auth.jwks = %self.source, error,
+                "JWKS refresh failed, keeping previous keys"
+            ),
+            None => error!(
+                auth.jwks = %self.source, error,
+                "JWKS not loaded, all tokens are refused"
+            ),
+        }
+        memory.logged_error = Some(error);
+    }
+
+    /// Waits until `interval` after `started`, or until a call requests a refresh.
+    async fn wait_for_next(&self, started: Instant, interval: Duration) {
+        let due = sleep_until(started + interval);
+        tokio::pin!(due);
+        loop {
+            tokio::select! {
+                () = &mut due => return,
+                () = self.refresh_requested.notified() => {
+                    // The request may be older than the read that has just ended.
+                    if self.may_refresh(started) {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+}

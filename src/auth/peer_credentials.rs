@@ -1,0 +1,68 @@
+//! The credentials that the transport presents for one call, not verified yet.
+//!
+//! For example, a call over TLS from 10.0.0.7 with one `authorization` has an address,
+//! a certificate, `caller: MetadataField::Absent` and `authorization:
+//! MetadataField::Single`.
+
+use std::net::SocketAddr;
+
+/// The credentials of one call.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PeerCredentials<'a> {
+    /// Where the call comes from.
+    pub origin: Origin,
+    /// The client certificate in DER. TLS has verified its chain and its private key.
+    pub certificate: Option<&'a [u8]>,
+    /// The values of [`super::CALLER_KEY`].
+    pub caller: MetadataField<'a>,
+    /// The values of [`super::AUTHORIZATION_KEY`].
+    pub authorization: MetadataField<'a>,
+}
+
+/// Where a call comes from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Origin {
+    /// Unknown: a transport without addresses, or a peer that disconnected before its
+    /// address was read.
+    #[default]
+    Unknown,
+    /// The peer at this address.
+    Address(SocketAddr),
+    /// An in-memory pipe: the other end is inside this process.
+    Pipe,
+}
+
+/// The values of one metadata key.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub enum MetadataField<'a> {
+    /// The key is absent.
+    #[default]
+    Absent,
+    /// The key has one value.
+    Single(&'a [u8]),
+    /// The key has several values. None is trusted: a proxy may have appended its value
+    /// to one that the peer sent.
+    Repeated,
+}
+
+impl<'a> MetadataField<'a> {
+    /// Classifies the `values` of one key.
+    pub fn of(mut values: impl Iterator<Item = &'a [u8]>) -> Self {
+        match (values.next(), values.next()) {
+            (None, _) => Self::Absent,
+            (Some(value), None) => Self::Single(value),
+            (Some(_), Some(_)) => Self::Repeated,
+        }
+    }
+}
+
+/// Hides the value, which may be a token.
+impl std::fmt::Debug for MetadataField<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Absent => "Absent",
+            Self::Single(_) => "Single(..)",
+            Self::Repeated => "Repeated",
+        })
+    }
+}
