@@ -40,7 +40,7 @@ use crate::result_token::TokenKeys;
 use crate::session::Ownership;
 use crate::shutdown::ShutdownSettings;
 use crate::telemetry::LogFilter;
-use crate::upstream::aws::{Credentials, Rekognition};
+use crate::upstream::aws::{CredentialsSource, Rekognition};
 
 /// How long to wait before asking for credentials again: at first, and at most.
 const WARM_UP_EACH: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
@@ -54,7 +54,7 @@ const CUTTING_OFF: Duration = Duration::from_secs(1);
 /// The service, with its ports bound and nothing served yet.
 pub struct Livegate {
     config: Config,
-    credentials: Credentials,
+    credentials: CredentialsSource,
     token_keys: TokenKeys,
     grpc: TcpListener,
     tls: Option<Arc<Tls>>,
@@ -67,7 +67,7 @@ impl Livegate {
     ///
     /// # Errors
     /// Where one cannot be had.
-    pub async fn bind(config: Config, credentials: Credentials) -> Result<Self, AppError> {
+    pub async fn bind(config: Config, credentials: CredentialsSource) -> Result<Self, AppError> {
         let token_keys = token_keys::load(&config.results)?;
         let grpc = bind("grpc.listen", config.grpc.listen).await?;
         let admin = bind("admin.listen", config.admin.listen).await?;

@@ -78,7 +78,7 @@ pub struct Config {
     /// `[admin]`
     pub admin: AdminSettings,
     /// `[upstream]`
-    pub upstream: aws::Settings,
+    pub upstream: aws::AwsSettings,
     /// `[quota.create]`
     pub create_quota: QuotaSettings,
     /// `[quota.results]`

@@ -1,12 +1,11 @@
-//! The port behind which AWS stands: one attempt in, one outcome out.
+//! The port to the AWS API: each call is one attempt with one outcome.
 //!
-//! This module says what an attempt can come to; it does not retry, wait or
-//! limit, and it knows neither the SDK nor gRPC. [`aws`] is the adapter.
+//! This module defines the outcomes of an attempt. It does not retry, wait or limit, and
+//! knows neither the SDK nor gRPC. [`aws`] is the adapter.
 //!
-//! An example: AWS answers 400 with `ThrottlingException`. The adapter returns
-//! an [`UpstreamError`] of kind [`Throttled`](UpstreamErrorKind::Throttled) with
-//! AWS's code, message and request id; `retry` reads the kind, `grpc::status`
-//! reads the rest.
+//! For example, AWS responds 400 with `ThrottlingException`. The adapter returns an
+//! [`UpstreamError`] of kind [`Throttled`](UpstreamErrorKind::Throttled) with AWS's
+//! code, message and request id. `retry` uses the kind, `grpc::status` the rest.
 
 pub mod aws;
 
@@ -16,65 +15,65 @@ use std::time::Duration;
 
 use crate::model::{ClientRequestToken, LivenessResult, SessionId, SessionSettings};
 
-/// What Livegate asks of AWS. Each call is one attempt: no retries inside.
+/// The AWS operations. Each call is one attempt, without retries.
 ///
-/// A call that is dropped half way may have reached AWS all the same: only a
-/// repeat with the same token brings that session back.
+/// A call that is dropped may still have reached AWS: only a repeat with the same
+/// client request token returns that session.
 pub trait LivenessApi: Send + Sync + 'static {
-    /// Makes the session of `token`, or finds the one that it made before.
+    /// Creates the session of `token`, or returns the one created for it before.
     fn create(
         &self,
         token: &ClientRequestToken,
         settings: &SessionSettings,
     ) -> impl Future<Output = Result<AttemptOutput<SessionId>, UpstreamError>> + Send;
 
-    /// Reads what came of a session.
+    /// Reads the result of a session.
     fn result(
         &self,
         session: &SessionId,
     ) -> impl Future<Output = Result<AttemptOutput<LivenessResult>, UpstreamError>> + Send;
 }
 
-/// What AWS answered to an attempt.
+/// The output of a successful attempt.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AttemptOutput<T> {
-    /// What was asked for.
+    /// The session id or the result.
     pub value: T,
-    /// The id under which AWS knows the attempt, where it says one.
+    /// AWS's request id of the attempt, if the response has one.
     pub aws_request_id: Option<String>,
 }
 
-/// Why an attempt failed.
+/// The kind of a failed attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum UpstreamErrorKind {
-    /// AWS says that the quota is spent.
+    /// AWS throttled the attempt: the rate quota is used up.
     Throttled,
-    /// AWS says that a standing limit is reached: waiting will not help.
+    /// A service quota other than the rate is reached: waiting does not help.
     QuotaExceeded,
-    /// AWS failed inside.
+    /// AWS reported an internal error.
     Internal,
-    /// AWS, or the way to it, is not there for now.
+    /// AWS or the network path to it is temporarily unavailable.
     Unavailable,
-    /// No answer within the time of one attempt.
+    /// No response within the attempt timeout.
     Timeout,
-    /// A success that cannot be read, or names no session.
+    /// A success response that cannot be parsed or has no session id.
     InvalidResponse,
-    /// AWS refused a parameter.
+    /// AWS rejected a parameter.
     InvalidParameter,
-    /// AWS refused Livegate's role, or the named key or bucket.
+    /// AWS denied Livegate's role access to the operation, the KMS key or the bucket.
     AccessDenied,
-    /// AWS does not accept Livegate's credentials, or there are none.
+    /// AWS rejected Livegate's credentials, or there are none.
     Credentials,
-    /// AWS knows no such session.
+    /// AWS does not know the session.
     SessionNotFound,
-    /// The token was used before, with other parameters.
+    /// The client request token was used before with other parameters.
     RequestConflict,
-    /// Anything else.
+    /// Any other error.
     Unknown,
 }
 
 impl UpstreamErrorKind {
-    /// Its name in logs and metrics.
+    /// Returns the name in logs and metrics.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -93,7 +92,7 @@ impl UpstreamErrorKind {
         }
     }
 
-    /// Whether another attempt, with the same token, can come to something else.
+    /// Whether another attempt with the same client request token may succeed.
     #[must_use]
     pub fn is_transient(self) -> bool {
         match self {
@@ -113,25 +112,25 @@ impl UpstreamErrorKind {
     }
 }
 
-/// Why an attempt failed, with everything AWS said about it.
+/// A failed attempt, with the details that AWS returned.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UpstreamError {
-    /// Why it failed.
+    /// The kind of the failure.
     pub kind: UpstreamErrorKind,
-    /// AWS's own code, without its namespace.
+    /// AWS's error code, without its namespace.
     pub code: Option<String>,
-    /// AWS's own words, or the transport's.
+    /// AWS's or the transport's error message.
     pub message: Option<String>,
-    /// The id under which AWS knows the attempt.
+    /// AWS's request id of the attempt.
     pub aws_request_id: Option<String>,
-    /// The HTTP status of the answer, where there was one.
+    /// The HTTP status of the response, if there was one.
     pub http_status: Option<u16>,
-    /// How long AWS asks to wait (`x-amz-retry-after`).
+    /// The delay that AWS asks for (`x-amz-retry-after`).
     pub retry_after: Option<Duration>,
 }
 
 impl UpstreamError {
-    /// An error of which nothing but the kind is known.
+    /// Returns an error of this kind without details.
     #[must_use]
     pub fn bare(kind: UpstreamErrorKind) -> Self {
         Self {
@@ -147,25 +146,27 @@ impl UpstreamError {
 
 impl fmt::Display for UpstreamError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let what = match self.kind {
-            UpstreamErrorKind::Throttled => "aws throttled the call",
-            UpstreamErrorKind::QuotaExceeded => "a standing quota at aws is used up",
-            UpstreamErrorKind::Internal => "aws failed inside",
-            UpstreamErrorKind::Unavailable => "aws is not available",
-            UpstreamErrorKind::Timeout => "aws did not answer in time",
-            UpstreamErrorKind::InvalidResponse => "aws gave an answer that cannot be read",
-            UpstreamErrorKind::InvalidParameter => "aws refused a parameter",
+        let summary = match self.kind {
+            UpstreamErrorKind::Throttled => "AWS throttled the request",
+            UpstreamErrorKind::QuotaExceeded => "AWS service quota exceeded",
+            UpstreamErrorKind::Internal => "AWS internal error",
+            UpstreamErrorKind::Unavailable => "AWS is unavailable",
+            UpstreamErrorKind::Timeout => "AWS did not respond within the attempt timeout",
+            UpstreamErrorKind::InvalidResponse => "AWS returned an invalid response",
+            UpstreamErrorKind::InvalidParameter => "AWS rejected a parameter",
             UpstreamErrorKind::AccessDenied => {
-                "aws refused Livegate's role (or the named key or bucket), not the caller"
+                "AWS denied Livegate's role access, not the caller: check role, KMS key and bucket"
             }
-            UpstreamErrorKind::Credentials => "aws did not accept Livegate's credentials",
-            UpstreamErrorKind::SessionNotFound => "aws knows no such session",
+            UpstreamErrorKind::Credentials => {
+                "AWS credentials of Livegate are missing or were rejected"
+            }
+            UpstreamErrorKind::SessionNotFound => "AWS session not found",
             UpstreamErrorKind::RequestConflict => {
                 "the request_id was used before with other parameters"
             }
-            UpstreamErrorKind::Unknown => "aws refused the call",
+            UpstreamErrorKind::Unknown => "AWS rejected the request",
         };
-        f.write_str(what)?;
+        f.write_str(summary)?;
         if let Some(code) = &self.code {
             write!(f, ": {code}")?;
         }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use livegate::app::Livegate;
 use livegate::auth::AuthMode;
 use livegate::config::{Config, Loaded};
-use livegate::upstream::aws::Credentials;
+use livegate::upstream::aws::CredentialsSource;
 use livegate_client::Client;
 use livegate_client::v1::CreateSessionRequest;
 use livegate_simulator::{Limit, Settings, Simulator, SimulatorHandle};
@@ -90,7 +90,7 @@ async fn livegate_with_a_simulator() -> (String, SimulatorHandle, DropGuard) {
     .expect("a valid configuration");
     config.auth = AuthMode::TrustedHeader.into();
     config.upstream.endpoint_url = Some(format!("http://{}", handle.local_addr()));
-    let service = Livegate::bind(config, Credentials::Simulator)
+    let service = Livegate::bind(config, CredentialsSource::Simulator)
         .await
         .expect("two ports");
     let address = service.grpc_address().expect("it is bound");

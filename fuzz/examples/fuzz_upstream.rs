@@ -10,7 +10,7 @@ use std::cell::LazyCell;
 use livegate::grpc::fuzzing::explain;
 use livegate::model::{ClientRequestToken, SessionId, SessionSettings};
 use livegate::upstream::aws::Rekognition;
-use livegate::upstream::aws::fuzzing::Answers;
+use livegate::upstream::aws::fuzzing::FakeResponses;
 use livegate::upstream::{LivenessApi, UpstreamError};
 use tokio::runtime::{Builder, Runtime};
 
@@ -18,14 +18,14 @@ const SESSION: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
 
 struct Stage {
     runtime: Runtime,
-    answers: Answers,
+    answers: FakeResponses,
     rekognition: Rekognition,
     session: SessionId,
 }
 
 thread_local! {
     static STAGE: LazyCell<Stage> = LazyCell::new(|| {
-        let answers = Answers::default();
+        let answers = FakeResponses::default();
         Stage {
             runtime: Builder::new_current_thread().enable_time().build().expect("a runtime"),
             rekognition: answers.rekognition(),
@@ -57,7 +57,7 @@ fn play(stage: &Stage, bytes: &[u8]) {
 }
 
 /// Has the next call answered by what `bytes` say.
-fn answer(answers: &Answers, bytes: &[u8]) {
+fn answer(answers: &FakeResponses, bytes: &[u8]) {
     let (head, body) = match bytes.windows(2).position(|two| two == b"\n\n") {
         Some(end) => (&bytes[..end], &bytes[end + 2..]),
         None => (bytes, &[][..]),

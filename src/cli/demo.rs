@@ -26,7 +26,7 @@ use crate::audit::Output;
 use crate::auth::AuthMode;
 use crate::config::Config;
 use crate::shutdown::ShutdownSignals;
-use crate::upstream::aws::Credentials;
+use crate::upstream::aws::CredentialsSource;
 
 /// The quota of the demonstration, in calls per second, and its burst.
 const QUOTA: f64 = 5.0;
@@ -117,12 +117,12 @@ fn demonstration(mut config: Config, upstream: SocketAddr) -> Config {
 }
 
 async fn bind(mut config: Config) -> anyhow::Result<Livegate> {
-    if let Ok(service) = Livegate::bind(config.clone(), Credentials::Simulator).await {
+    if let Ok(service) = Livegate::bind(config.clone(), CredentialsSource::Simulator).await {
         return Ok(service);
     }
     config.grpc.listen = any_port(config.grpc.listen);
     config.admin.listen = any_port(config.admin.listen);
-    Ok(Livegate::bind(config, Credentials::Simulator).await?)
+    Ok(Livegate::bind(config, CredentialsSource::Simulator).await?)
 }
 
 fn any_port(address: SocketAddr) -> SocketAddr {

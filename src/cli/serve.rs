@@ -12,7 +12,7 @@ use crate::app::Livegate;
 use crate::config::Config;
 use crate::shutdown::ShutdownSignals;
 use crate::telemetry::{LogFormat, Telemetry};
-use crate::upstream::aws::Credentials;
+use crate::upstream::aws::CredentialsSource;
 
 /// Run the service.
 #[derive(Clone, Debug, clap::Args)]
@@ -42,7 +42,7 @@ pub async fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
     let telemetry = Telemetry::install(args.log_format, &log.filter, traces, region)
         .map_err(|error| anyhow!(error))?;
     let mut signals = ShutdownSignals::listen()?;
-    let service = Livegate::bind(loaded.config.clone(), Credentials::DefaultChain).await?;
+    let service = Livegate::bind(loaded.config.clone(), CredentialsSource::DefaultChain).await?;
     let service = service.reloading(sources, loaded, telemetry.filter())?;
     let stop = CancellationToken::new();
     let second_signal = async {

@@ -86,7 +86,7 @@ pub(super) fn at<'r>(reader: &'r mut Reader, section: &str) -> Section<'r> {
     Section::new(reader, KeyPath::dotted(section))
 }
 
-fn upstream(at: &mut Section<'_>) -> aws::Settings {
+fn upstream(at: &mut Section<'_>) -> aws::AwsSettings {
     let region = Text {
         fits: is_region,
         expected: "an AWS region, as in \"us-east-1\"",
@@ -96,7 +96,7 @@ fn upstream(at: &mut Section<'_>) -> aws::Settings {
         expected: "an http or https URL with a host and no user, query or fragment, \
             as in \"http://127.0.0.1:9900\"",
     };
-    aws::Settings {
+    aws::AwsSettings {
         region: at.text("region", "us-east-1", &region),
         endpoint_url: at.optional_text("endpoint_url", &endpoint),
         use_fips: at.flag("use_fips", false),

@@ -1,17 +1,17 @@
-//! The AWS SDK behind the port: one attempt, one timeout, no retries.
+//! The AWS SDK adapter: one attempt, one timeout, no retries.
 //!
-//! It owns the client, the credentials cache and the translation both ways;
-//! nothing else in the crate imports `aws_*`. The SDK's own retries are off on
-//! this client alone: on the shared configuration they would be off for the
+//! It owns the client, the credentials cache and the conversion of requests and
+//! responses. No other module imports `aws_*`. The SDK's retries are disabled on this
+//! client only: in the shared configuration that would disable them for loading
 //! credentials too.
 
+mod convert;
 mod credentials;
 mod error;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
 mod metrics;
-mod translate;
 mod warm_up;
 
 use std::time::Duration;
@@ -20,7 +20,7 @@ use aws_config::BehaviorVersion;
 use aws_sdk_rekognition::Client;
 use aws_sdk_rekognition::config::retry::RetryConfig;
 use aws_sdk_rekognition::config::timeout::TimeoutConfig;
-use aws_sdk_rekognition::config::{Config, Credentials as AwsCredentials, Region};
+use aws_sdk_rekognition::config::{Config, Credentials, Region};
 use aws_sdk_rekognition::operation::RequestId as _;
 
 use self::credentials::RefreshableIdentityCache;
@@ -28,45 +28,45 @@ pub use self::metrics::CredentialsMetrics;
 use super::{AttemptOutput, LivenessApi, UpstreamError, UpstreamErrorKind};
 use crate::model::{ClientRequestToken, LivenessResult, SessionId, SessionSettings};
 
-/// How long the credentials may take to load, where the attempt that needs them has
-/// as much time. Left to itself, the SDK would derive about 6 s from the retries that
-/// are off here.
+/// The timeout for loading credentials, if the attempt that needs them has that much
+/// time. The SDK's own default depends on the retry settings; with retries disabled it
+/// would be about 6 s.
 const CREDENTIALS_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long the attempt may take that loads them before the first call: so long that
-/// it is the loading which ends first.
+/// The attempt timeout of the warm-up. It exceeds [`CREDENTIALS_TIMEOUT`], so that
+/// loading the credentials times out first.
 const WARM_UP_TIMEOUT: Duration = Duration::from_secs(12);
 
-/// Where AWS is, and how long one attempt may take.
+/// The AWS endpoint and the timeout of one attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Settings {
-    /// The region of the sessions, as in `us-east-1`.
+pub struct AwsSettings {
+    /// The region of the sessions, for example `us-east-1`.
     pub region: String,
-    /// A VPC endpoint or a simulator; `None`: AWS itself.
+    /// A VPC endpoint or a simulator; `None`: the endpoint of the region.
     pub endpoint_url: Option<String>,
     /// Use the FIPS endpoints.
     pub use_fips: bool,
     /// Use the dual-stack endpoints.
     pub use_dual_stack: bool,
-    /// The longest one attempt may take.
+    /// The timeout of one attempt.
     pub attempt_timeout: Duration,
 }
 
 /// Where the credentials come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Credentials {
-    /// From the environment, the profile, EKS, ECS or the instance, in AWS's order.
+pub enum CredentialsSource {
+    /// AWS's default provider chain: environment, profile, EKS, ECS, instance metadata.
     DefaultChain,
-    /// Those of the simulator: `test` and `test`.
+    /// The simulator's credentials, `test` and `test`.
     Simulator,
 }
 
-/// Why there are no credentials.
+/// Why the credentials cannot be loaded.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct NoCredentials(String);
+pub struct CredentialsUnavailable(String);
 
-/// Rekognition, by its SDK.
+/// The Rekognition client.
 #[derive(Clone, Debug)]
 pub struct Rekognition {
     client: Client,
@@ -74,18 +74,18 @@ pub struct Rekognition {
 }
 
 impl Rekognition {
-    /// A client for `settings`. Nothing is sent yet.
+    /// Returns a client for `settings`. It sends nothing yet.
     pub async fn new(
-        settings: &Settings,
-        credentials: &Credentials,
+        settings: &AwsSettings,
+        credentials: &CredentialsSource,
         metrics: &CredentialsMetrics,
     ) -> Self {
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
             .region(Region::new(settings.region.clone()))
             .use_fips(settings.use_fips)
             .use_dual_stack(settings.use_dual_stack);
-        if let Credentials::Simulator = credentials {
-            let test = AwsCredentials::new("test", "test", None, None, "simulator");
+        if let CredentialsSource::Simulator = credentials {
+            let test = Credentials::new("test", "test", None, None, "simulator");
             loader = loader.credentials_provider(test);
         }
         let shared = loader.load().await;
@@ -105,18 +105,19 @@ impl Rekognition {
         }
     }
 
-    /// Has the credentials loaded before the first call needs them. Nothing is
-    /// sent to Rekognition.
+    /// Loads the credentials before the first call needs them. Sends nothing to
+    /// Rekognition.
     ///
     /// # Errors
-    /// Where no provider has any.
-    pub async fn warm_up(&self) -> Result<(), NoCredentials> {
+    /// If no provider has credentials.
+    pub async fn warm_up(&self) -> Result<(), CredentialsUnavailable> {
         warm_up::load_credentials(&self.client, WARM_UP_TIMEOUT)
             .await
-            .map_err(NoCredentials)
+            .map_err(CredentialsUnavailable)
     }
 
-    fn note(&self, error: UpstreamError) -> UpstreamError {
+    /// Refreshes the credentials if AWS rejected them. Returns the error unchanged.
+    fn refresh_if_rejected(&self, error: UpstreamError) -> UpstreamError {
         if error.kind == UpstreamErrorKind::Credentials {
             self.identities.refresh();
         }
@@ -140,13 +141,13 @@ impl LivenessApi for Rekognition {
                     .as_ref()
                     .map(|key| key.as_str().to_owned()),
             )
-            .settings(translate::settings(settings));
+            .settings(convert::settings(settings));
         let output = call
             .send()
             .await
-            .map_err(|error| self.note(error::translate(&error)))?;
-        let value = translate::session_id(output.session_id())?;
-        Ok(answer(value, output.request_id()))
+            .map_err(|error| self.refresh_if_rejected(error::from_sdk(&error)))?;
+        let value = convert::session_id(output.session_id())?;
+        Ok(attempt_output(value, output.request_id()))
     }
 
     async fn result(
@@ -160,16 +161,16 @@ impl LivenessApi for Rekognition {
         let output = call
             .send()
             .await
-            .map_err(|error| self.note(error::translate(&error)))?;
+            .map_err(|error| self.refresh_if_rejected(error::from_sdk(&error)))?;
         let aws_request_id = output.request_id().map(str::to_owned);
-        let value = translate::result(output)?;
-        Ok(answer(value, aws_request_id.as_deref()))
+        let value = convert::result(output)?;
+        Ok(attempt_output(value, aws_request_id.as_deref()))
     }
 }
 
-/// AWS's own name for an attempt goes into the attempt's span too.
-fn answer<T>(value: T, request_id: Option<&str>) -> AttemptOutput<T> {
-    let aws_request_id = request_id.map(|id| error::shorten(id, error::LONGEST_CODE));
+/// Returns the output of the attempt, and records AWS's request id in its span.
+fn attempt_output<T>(value: T, request_id: Option<&str>) -> AttemptOutput<T> {
+    let aws_request_id = request_id.map(|id| error::sanitize(id, error::MAX_CODE_BYTES));
     tracing::Span::current().record("aws.request_id", aws_request_id.as_deref());
     AttemptOutput {
         value,

@@ -39,10 +39,10 @@ const LIBRARIES: [Library; 10] = [
         crates: &["tonic", "prost"],
         modules: &["grpc"],
     },
-    // `auth::fetch` reads JWKS over HTTPS.
+    // `auth::jwks_fetch` reads JWKS over HTTPS.
     Library {
         crates: &["tokio_rustls", "rustls", "hyper_rustls"],
-        modules: &["transport", "auth::fetch"],
+        modules: &["transport", "auth::jwks_fetch"],
     },
     Library {
         crates: &["governor"],

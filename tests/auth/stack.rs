@@ -10,7 +10,7 @@ use livegate::config::Config;
 use livegate::grpc::TlsSettings;
 use livegate::grpc::v1::GetSessionResultRequest;
 use livegate::grpc::v1::session_service_client::SessionServiceClient;
-use livegate::upstream::aws::Credentials;
+use livegate::upstream::aws::CredentialsSource;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
 use tonic::{Code, Request, Status};
@@ -49,7 +49,7 @@ impl Stack {
             client_ca: Some(files.path("ca.crt")),
         });
         let stop = CancellationToken::new();
-        let service = Livegate::bind(config, Credentials::Simulator).await;
+        let service = Livegate::bind(config, CredentialsSource::Simulator).await;
         let service = service.expect("ports and files");
         let grpc = service.grpc_address().expect("it is bound");
         let admin = service.admin_address().expect("it is bound");

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use livegate::app::{AppError, Livegate};
 use livegate::config::{Config, Sources};
-use livegate::upstream::aws::Credentials;
+use livegate::upstream::aws::CredentialsSource;
 use livegate_simulator::{Lifetimes, Limit, Settings, Simulator, SimulatorHandle};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
@@ -75,7 +75,7 @@ impl Process {
             ..Sources::default()
         };
         let config = Config::load(&sources).unwrap().config;
-        let livegate = Livegate::bind(config, Credentials::Simulator)
+        let livegate = Livegate::bind(config, CredentialsSource::Simulator)
             .await
             .unwrap();
         let stop = CancellationToken::new();

@@ -11,7 +11,7 @@ use livegate::config::Config;
 use livegate::grpc::TlsSettings;
 use livegate::grpc::v1::CreateSessionRequest;
 use livegate::grpc::v1::session_service_client::SessionServiceClient;
-use livegate::upstream::aws::Credentials;
+use livegate::upstream::aws::CredentialsSource;
 use livegate_simulator::{Limit, Settings, Simulator};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -54,7 +54,7 @@ impl Stack {
             key: files.path("tls.key"),
             client_ca: Some(files.path("ca.crt")),
         });
-        let service = Livegate::bind(config, Credentials::Simulator).await;
+        let service = Livegate::bind(config, CredentialsSource::Simulator).await;
         let service = service.expect("ports and files");
         let grpc = service.grpc_address().expect("it is bound");
         let admin = service.admin_address().expect("it is bound");

@@ -1,14 +1,14 @@
-//! A credentials cache that can be told to forget, and tells how old they are.
+//! A credentials cache with invalidation, which records the age of the credentials.
 //!
-//! The SDK's own has no invalidation: credentials that AWS stops accepting
-//! before their time would be sent until they expire.
+//! The SDK's cache cannot be invalidated: it would send credentials that AWS has revoked
+//! until they expire.
 //!
-//! Calls that need new ones wait for nine tenths of their attempt's time at most: with
-//! an attempt of 3 s a provider that hangs is told of as such after 2.7 s.
+//! A call that needs new credentials waits for at most 90 % of its attempt timeout: with
+//! an attempt timeout of 3 s, a hanging provider gives a credentials error after 2.7 s.
 //!
-//! An example: AWS refuses the keys that were loaded at 8:00. They are asked for
-//! anew at 9:00, and again each second while that does not help. Where the provider
-//! has the same ones still, they are those of 8:00; other keys are those of 9:00.
+//! For example, credentials were loaded at 8:00, and AWS rejects them at 9:00. They are
+//! reloaded at 9:00 and then every second while AWS keeps rejecting them. If the provider
+//! returns the same keys, their load time stays 8:00; for other keys it is 9:00.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -27,10 +27,10 @@ use tokio::time::{Instant, timeout};
 
 use super::metrics::CredentialsMetrics;
 
-/// Credentials are asked for anew at most this often, however many calls fail.
-const REFRESH_EACH: Duration = Duration::from_secs(1);
+/// The least time between two refreshes, however many calls fail.
+const MIN_REFRESH_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The SDK's lazy cache, replaced by an empty one at each refresh.
+/// The SDK's lazy cache. Each refresh replaces it by an empty one.
 #[derive(Clone)]
 pub(super) struct RefreshableIdentityCache {
     current: Arc<ArcSwap<SharedIdentityCache>>,
@@ -51,23 +51,23 @@ impl RefreshableIdentityCache {
         }
     }
 
-    /// Forgets what is cached: the next call asks the provider.
+    /// Discards the cached credentials, so that the next call loads them from the provider.
     pub(super) fn refresh(&self) {
         let mut refreshed_at = self
             .refreshed_at
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        if refreshed_at.is_none_or(|at| at.elapsed() >= REFRESH_EACH) {
+        if refreshed_at.is_none_or(|at| at.elapsed() >= MIN_REFRESH_INTERVAL) {
             *refreshed_at = Some(Instant::now());
             self.metrics.refreshed();
             self.current.store(Arc::new(empty(self.load_timeout)));
         }
     }
 
-    /// A call goes out with `identity`.
-    fn seen(&self, identity: &Identity) {
+    /// Records the age and expiry of the credentials that a call uses.
+    fn record(&self, identity: &Identity) {
         if let Some(at) = identity.expiration() {
-            self.metrics.expire(at);
+            self.metrics.set_expiry(at);
         }
         let Some(credentials) = identity.data::<Credentials>() else {
             return;
@@ -83,8 +83,8 @@ impl RefreshableIdentityCache {
     }
 }
 
-/// A later expiry does not make them newer: where the instance's metadata has no
-/// others, the SDK prolongs those it has.
+/// Ignores the expiry: if the instance metadata has no new keys, the SDK extends the
+/// expiry of the old ones.
 fn same_keys(one: &Credentials, other: &Credentials) -> bool {
     one.access_key_id() == other.access_key_id()
         && one.secret_access_key() == other.secret_access_key()
@@ -95,16 +95,16 @@ fn empty(load_timeout: Duration) -> SharedIdentityCache {
     IdentityCache::lazy().load_timeout(load_timeout).build()
 }
 
-/// Nine tenths of an attempt's time: loading that hangs must end before the attempt
-/// does, or it would look like an AWS that does not answer.
-fn share_of_attempt(config: &ConfigBag) -> Duration {
+/// Returns 90 % of the attempt timeout. A hanging provider must time out before the
+/// attempt, or it would look like a timeout of AWS.
+fn load_timeout_within(config: &ConfigBag) -> Duration {
     let timeouts = config.load::<TimeoutConfig>();
     let attempt = timeouts.and_then(TimeoutConfig::operation_attempt_timeout);
     attempt.map_or(Duration::MAX, |attempt| attempt / 10 * 9)
 }
 
-/// The SDK's own cache has errors of other kinds too.
-fn named(error: BoxError) -> BoxError {
+/// Wraps the other errors of the SDK's cache in a [`CredentialsError`].
+fn as_credentials_error(error: BoxError) -> BoxError {
     if error.is::<CredentialsError>() {
         error
     } else {
@@ -128,11 +128,11 @@ impl ResolveCachedIdentity for RefreshableIdentityCache {
         let current = self.current.load_full();
         IdentityFuture::new(async move {
             let loading = current.resolve_cached_identity(resolver, components, config);
-            let within = share_of_attempt(config).min(self.load_timeout);
-            let identity = timeout(within, loading).await;
-            let too_late = |_| CredentialsError::provider_timed_out(within);
-            let identity = identity.map_err(too_late)?.map_err(named)?;
-            self.seen(&identity);
+            let load_timeout = load_timeout_within(config).min(self.load_timeout);
+            let identity = timeout(load_timeout, loading).await;
+            let timed_out = |_| CredentialsError::provider_timed_out(load_timeout);
+            let identity = identity.map_err(timed_out)?.map_err(as_credentials_error)?;
+            self.record(&identity);
             Ok(identity)
         })
     }

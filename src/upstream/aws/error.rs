@@ -1,9 +1,8 @@
-//! What the SDK's errors mean: by AWS's code first, by the HTTP status only where
-//! no code can be read.
+//! Classifies SDK errors by AWS's error code, or by the HTTP status if there is no code.
 //!
-//! An example: `ThrottlingException` with status 400 is `Throttled`, with 500
-//! (AWS: its backend is scaling up) `Unavailable`, which is no reason to lower
-//! our rate. A proxy's HTML page with 503 has no code: `Unavailable`.
+//! For example, `ThrottlingException` with status 400 is `Throttled`. With status 500
+//! (AWS's backend is scaling up) it is `Unavailable`, which must not lower the rate. A
+//! proxy's HTML page with status 503 has no code and is `Unavailable`.
 
 use std::error::Error;
 use std::time::Duration;
@@ -15,17 +14,18 @@ use aws_sdk_rekognition::operation::RequestId as _;
 
 use crate::upstream::{UpstreamError, UpstreamErrorKind as Kind};
 
-/// AWS's words are kept up to this many bytes. They leave in headers, of which
-/// clients read 8 KiB: there a byte that is not ASCII becomes three.
-const LONGEST_MESSAGE: usize = 500;
+/// The length limit of AWS's messages, in bytes. They are sent in HTTP/2 headers, of
+/// which clients accept 8 KiB; percent-encoding triples bytes that are not ASCII.
+const MAX_MESSAGE_BYTES: usize = 500;
 
-/// AWS's codes and request ids are kept up to this many.
-pub(super) const LONGEST_CODE: usize = 64;
+/// The length limit of AWS's error codes and request ids, in bytes.
+pub(super) const MAX_CODE_BYTES: usize = 64;
 
-/// Nobody is sent away for longer, whatever AWS asks.
-const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(30);
+/// The upper bound on the delay that AWS can ask for.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(30);
 
-pub(super) fn translate<E>(error: &SdkError<E, HttpResponse>) -> UpstreamError
+/// Converts an SDK error.
+pub(super) fn from_sdk<E>(error: &SdkError<E, HttpResponse>) -> UpstreamError
 where
     E: ProvideErrorMetadata + Error + Send + Sync + 'static,
 {
@@ -40,23 +40,23 @@ where
             Kind::InvalidResponse
         }
         SdkError::ResponseError(_) => classify(None, http_status),
-        _ if names_credentials(error) => Kind::Credentials,
+        _ if is_credentials_error(error) => Kind::Credentials,
         SdkError::DispatchFailure(_) => Kind::Unavailable,
         _ => Kind::Unknown,
     };
-    // AWS names the session it does not find; nobody else shall read that.
+    // AWS's message names the session, which must not reach logs or other callers.
     let message = error.message().filter(|_| kind != Kind::SessionNotFound);
     UpstreamError {
         kind,
-        code: code.map(|code| shorten(code, LONGEST_CODE)),
-        message: message.map(|message| shorten(message, LONGEST_MESSAGE)),
-        aws_request_id: error.request_id().map(|id| shorten(id, LONGEST_CODE)),
+        code: code.map(|code| sanitize(code, MAX_CODE_BYTES)),
+        message: message.map(|message| sanitize(message, MAX_MESSAGE_BYTES)),
+        aws_request_id: error.request_id().map(|id| sanitize(id, MAX_CODE_BYTES)),
         http_status,
         retry_after: error.raw_response().and_then(retry_after),
     }
 }
 
-/// What a code means, or a status where there is no code.
+/// Returns the kind for an error code, or for the status if there is no code.
 pub(super) fn classify(code: Option<&str>, status: Option<u16>) -> Kind {
     match code {
         Some(code) => by_code(code, status),
@@ -67,8 +67,8 @@ pub(super) fn classify(code: Option<&str>, status: Option<u16>) -> Kind {
 fn by_code(code: &str, status: Option<u16>) -> Kind {
     match code {
         "ThrottlingException" if status == Some(500) => Kind::Unavailable,
-        // The codes that the SDK itself takes for throttling (aws-runtime,
-        // `THROTTLING_ERRORS`), except LimitExceededException.
+        // The codes that the SDK treats as throttling (aws-runtime, `THROTTLING_ERRORS`),
+        // except LimitExceededException.
         "Throttling"
         | "ThrottlingException"
         | "ThrottledException"
@@ -118,11 +118,11 @@ fn by_status(status: u16) -> Kind {
     }
 }
 
-fn names_credentials(error: &(dyn Error + 'static)) -> bool {
+fn is_credentials_error(error: &(dyn Error + 'static)) -> bool {
     causes(error).any(|cause| cause.is::<CredentialsError>())
 }
 
-/// An error and all that is behind it.
+/// Iterates over an error and its causes.
 pub(super) fn causes<'a>(
     error: &'a (dyn Error + 'static),
 ) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
@@ -141,14 +141,14 @@ fn retry_after(response: &HttpResponse) -> Option<Duration> {
         .trim()
         .parse()
         .ok()?;
-    Some(Duration::from_millis(millis).min(LONGEST_RETRY_AFTER))
+    Some(Duration::from_millis(millis).min(MAX_RETRY_AFTER))
 }
 
-/// One line of bounded length, whatever came: it goes into logs and headers.
-pub(super) fn shorten(text: &str, most_bytes: usize) -> String {
-    let visible = |c: char| if c.is_control() { ' ' } else { c };
-    let kept = &text[..text.floor_char_boundary(most_bytes)];
-    kept.chars().map(visible).collect()
+/// Truncates `text` and replaces control characters by spaces, for logs and headers.
+pub(super) fn sanitize(text: &str, max_bytes: usize) -> String {
+    let printable = |c: char| if c.is_control() { ' ' } else { c };
+    let truncated = &text[..text.floor_char_boundary(max_bytes)];
+    truncated.chars().map(printable).collect()
 }
 
 #[cfg(test)]
@@ -156,7 +156,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_code_decides_and_a_status_only_where_there_is_none() {
+    fn the_code_decides_and_the_status_only_without_a_code() {
         let rows = [
             (Some("ThrottlingException"), Some(400), Kind::Throttled),
             (Some("ThrottlingException"), Some(500), Kind::Unavailable),
@@ -186,8 +186,8 @@ mod tests {
     }
 
     #[test]
-    fn a_message_is_one_line_of_bounded_length() {
-        assert_eq!(shorten("a\nb\0c", 9), "a b c");
-        assert_eq!(shorten(&"é".repeat(9999), 501), "é".repeat(250));
+    fn a_message_is_one_line_of_limited_length() {
+        assert_eq!(sanitize("a\nb\0c", 9), "a b c");
+        assert_eq!(sanitize(&"é".repeat(9999), 501), "é".repeat(250));
     }
 }

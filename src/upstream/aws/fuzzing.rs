@@ -1,8 +1,8 @@
-//! What the fuzz targets reach of the adapter: a client to which any bytes may be
-//! the answer. It is compiled with the feature `fuzzing` alone.
+//! The adapter for fuzz targets: a client whose responses are arbitrary bytes. Compiled
+//! only with the feature `fuzzing`.
 //!
-//! An example: after `answers.next(503, &[], b"<html>")` a call for a session is
-//! `Unavailable`, and nothing has been sent anywhere.
+//! For example, after `responses.next(503, &[], b"<html>")` a call to create a session
+//! fails with `Unavailable`, without any network traffic.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -20,28 +20,28 @@ use aws_smithy_types::body::SdkBody;
 
 use super::{CREDENTIALS_TIMEOUT, CredentialsMetrics, RefreshableIdentityCache, Rekognition};
 
-/// What the next call is answered. Clones share it.
+/// The response to the next call. Clones share it.
 #[derive(Clone, Debug, Default)]
-pub struct Answers(Arc<Mutex<Option<HttpResponse>>>);
+pub struct FakeResponses(Arc<Mutex<Option<HttpResponse>>>);
 
-impl Answers {
-    /// Answers the next call so. Without an answer the connection breaks. A status
-    /// or header that HTTP does not know is left out.
+impl FakeResponses {
+    /// Sets the response to the next call. An invalid header is left out; an invalid
+    /// status sets no response. Without a response the connection breaks.
     pub fn next(&self, status: u16, headers: &[(&str, &str)], body: &[u8]) {
         let status = status.try_into().ok();
-        let answer = status.map(|status| {
-            let mut answer = HttpResponse::new(status, SdkBody::from(body));
+        let response = status.map(|status| {
+            let mut response = HttpResponse::new(status, SdkBody::from(body));
             for (name, value) in headers {
-                let _ = answer
+                let _ = response
                     .headers_mut()
                     .try_append(name.to_ascii_lowercase(), (*value).to_owned());
             }
-            answer
+            response
         });
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = answer;
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = response;
     }
 
-    /// The adapter as it is, but for the socket.
+    /// Returns the adapter with this connector instead of a socket.
     #[must_use]
     pub fn rekognition(&self) -> Rekognition {
         let connector = SharedHttpConnector::new(self.clone());
@@ -62,10 +62,10 @@ impl Answers {
     }
 }
 
-impl HttpConnector for Answers {
+impl HttpConnector for FakeResponses {
     fn call(&self, _: HttpRequest) -> HttpConnectorFuture {
-        let answer = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let response = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
         let broken = || ConnectorError::io("the connection broke".into());
-        HttpConnectorFuture::ready(answer.ok_or_else(broken))
+        HttpConnectorFuture::ready(response.ok_or_else(broken))
     }
 }

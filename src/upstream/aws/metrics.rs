@@ -1,37 +1,51 @@
-//! What is known of Livegate's own credentials: since when it has them, when they
-//! expire, and how often they were asked for before that, because AWS refused them.
+//! The metrics of Livegate's own AWS credentials: when they were loaded, when they
+//! expire, and how often they were refreshed because AWS rejected them.
 //!
-//! An example: a pod has had its credentials for 5 h, and they live for 6 h:
-//! `time() - livegate_aws_credentials_loaded_timestamp_seconds` is 18,000. Renewed,
-//! it is 0 again. Static ones just grow older, and nothing else tells of them.
+//! For example, a pod loaded credentials 5 h ago that are valid for 6 h:
+//! `time() - livegate_aws_credentials_loaded_timestamp_seconds` is 18,000, and 0 again
+//! after they are renewed. The age of static credentials only grows.
 
 use std::sync::atomic::AtomicU64;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
-/// The metrics of the credentials. Clones are the same ones.
+use crate::model::wall_clock;
+
+/// The metrics of the credentials. Clones share the same metrics.
 #[derive(Clone, Debug, Default)]
 pub struct CredentialsMetrics {
-    /// Nothing is there before the first ones are: they are not 50 years old.
-    loaded: Family<Whose, Gauge<f64, AtomicU64>>,
-    /// Nothing is there for credentials that do not expire: a 0 would alarm
-    /// everyone.
-    expiry: Family<Whose, Gauge<f64, AtomicU64>>,
+    /// Has no series before the first load: an age since 1970 would alert.
+    loaded: Family<CredentialsLabels, Gauge<f64, AtomicU64>>,
+    /// Has no series for credentials that do not expire: an expiry of 0 would alert.
+    expiry: Family<CredentialsLabels, Gauge<f64, AtomicU64>>,
     refreshes: Counter,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Whose {
-    credentials: &'static str,
+struct CredentialsLabels {
+    credentials: CredentialsOwner,
 }
 
-const OURS: Whose = Whose {
-    credentials: "service",
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum CredentialsOwner {
+    Service,
+}
+
+impl EncodeLabelValue for CredentialsOwner {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), std::fmt::Error> {
+        match self {
+            Self::Service => "service".encode(encoder),
+        }
+    }
+}
+
+const SERVICE: CredentialsLabels = CredentialsLabels {
+    credentials: CredentialsOwner::Service,
 };
 
 impl CredentialsMetrics {
@@ -40,34 +54,34 @@ impl CredentialsMetrics {
         let metrics = Self::default();
         registry.register(
             "livegate_aws_credentials_loaded_timestamp_seconds",
-            "When the AWS credentials now in use were first loaded, in seconds since 1970: \
-             time() less this is their age. Those that expire should be renewed before that; \
-             those that do not, replaced as often as your rules for keys say",
+            "When the current AWS credentials were first loaded, in seconds since 1970; time() \
+             minus this is their age. Temporary credentials must be renewed before they expire; \
+             rotate static ones as your policy requires",
             metrics.loaded.clone(),
         );
         registry.register(
             "livegate_aws_credentials_expiry_timestamp_seconds",
-            "When Livegate's AWS credentials expire, in seconds since 1970; the first \
-             call after that asks for new ones. Not there for those that do not expire",
+            "When the current AWS credentials expire, in seconds since 1970; the first call after \
+             that loads new ones. No series for credentials that do not expire",
             metrics.expiry.clone(),
         );
         registry.register(
             "livegate_aws_credentials_refreshes",
-            "How often AWS refused the credentials, or none came, so that they were asked for \
-             anew; more than a few: look at the role, and at what gives it to the pod",
+            "Reloads of the AWS credentials because AWS rejected them or none were available; if \
+             it keeps rising, check the role and the pod's credentials provider",
             metrics.refreshes.clone(),
         );
         metrics
     }
 
-    /// From now on other credentials are in use.
+    /// Records that new credentials are in use.
     pub(super) fn loaded(&self) {
         let now = seconds(wall_clock());
-        self.loaded.get_or_create(&OURS).set(now);
+        self.loaded.get_or_create(&SERVICE).set(now);
     }
 
-    pub(super) fn expire(&self, at: SystemTime) {
-        self.expiry.get_or_create(&OURS).set(seconds(at));
+    pub(super) fn set_expiry(&self, at: SystemTime) {
+        self.expiry.get_or_create(&SERVICE).set(seconds(at));
     }
 
     pub(super) fn refreshed(&self) {
@@ -76,14 +90,6 @@ impl CredentialsMetrics {
 }
 
 fn seconds(at: SystemTime) -> f64 {
-    let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
-    since.as_secs_f64()
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "it leaves the process as a timestamp"
-)]
-fn wall_clock() -> SystemTime {
-    SystemTime::now()
+    let since_epoch = at.duration_since(UNIX_EPOCH).unwrap_or_default();
+    since_epoch.as_secs_f64()
 }

@@ -1,6 +1,6 @@
-//! Loads the credentials by the way that a call goes, and stops short of sending.
+//! Loads the credentials by a call that is signed but not sent.
 //!
-//! The cache that calls read from is inside the SDK: only a call fills it.
+//! The credentials cache is inside the SDK, and only a call fills it.
 
 use std::time::Duration;
 
@@ -12,7 +12,10 @@ use aws_sdk_rekognition::error::BoxError;
 
 use super::error::causes;
 
-/// Asks for a signed call that is not sent; says why there is none.
+/// Signs a call without sending it, which loads the credentials.
+///
+/// # Errors
+/// The texts of the error and its causes, if the credentials cannot be loaded.
 pub(super) async fn load_credentials(client: &Client, within: Duration) -> Result<(), String> {
     let timeouts = TimeoutConfig::builder()
         .operation_attempt_timeout(within)
@@ -22,7 +25,7 @@ pub(super) async fn load_credentials(client: &Client, within: Duration) -> Resul
         .session_id("never-sent")
         .customize()
         .config_override(aws_sdk_rekognition::Config::builder().timeout_config(timeouts))
-        .interceptor(StopShort)
+        .interceptor(AbortBeforeSend)
         .send()
         .await;
     match signed {
@@ -31,22 +34,22 @@ pub(super) async fn load_credentials(client: &Client, within: Duration) -> Resul
             .map(ToString::to_string)
             .collect::<Vec<_>>()
             .join(": ")),
-        Ok(_) => Err("the call was sent after all".to_owned()),
+        Ok(_) => Err("the warm-up call was sent".to_owned()),
     }
 }
 
-/// A call that is signed goes no further.
+/// Aborts a call after it is signed.
 #[derive(Debug)]
-struct StopShort;
+struct AbortBeforeSend;
 
 #[derive(Debug, thiserror::Error)]
-#[error("signed, and not sent")]
+#[error("signed but not sent")]
 struct Signed;
 
 #[aws_smithy_runtime_api::client::interceptors::dyn_dispatch_hint]
-impl Intercept for StopShort {
+impl Intercept for AbortBeforeSend {
     fn name(&self) -> &'static str {
-        "StopShort"
+        "AbortBeforeSend"
     }
 
     fn read_before_transmit(

@@ -1,4 +1,4 @@
-//! Which credentials are in use, since when, and what it is like when none come.
+//! The age of the credentials, and providers that hang.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
@@ -11,47 +11,47 @@ use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 
 use super::super::WARM_UP_TIMEOUT;
-use super::super::error::translate;
+use super::super::error::from_sdk;
 use super::super::warm_up::load_credentials;
 use super::*;
 use crate::upstream::UpstreamErrorKind;
 
-/// How many loads get the same keys, each of which lives longer than the last.
+/// Returns the same keys for a number of loads, each time with a later expiry.
 #[derive(Clone, Debug)]
-struct Provider {
-    same: u64,
+struct FakeProvider {
+    loads_per_key: u64,
     loads: Arc<AtomicU64>,
 }
 
-impl ProvideCredentials for Provider {
+impl ProvideCredentials for FakeProvider {
     fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
     where
         Self: 'a,
     {
         let load = self.loads.fetch_add(1, Ordering::Relaxed);
-        let id = format!("key-{}", load / self.same);
+        let id = format!("key-{}", load / self.loads_per_key);
         let until = SystemTime::UNIX_EPOCH + Duration::from_secs(9_000_000_000 + load);
         let loaded: provider::Result =
-            Ok(Credentials::new(id, "secret", None, Some(until), "scene"));
+            Ok(Credentials::new(id, "secret", None, Some(until), "test"));
         future::ProvideCredentials::ready(loaded)
     }
 }
 
-/// The SDK's client with our cache, which loads by the way that calls go.
+/// The SDK's client with the refreshable cache.
 struct Scene {
     client: Client,
     cache: RefreshableIdentityCache,
-    provider: Provider,
+    provider: FakeProvider,
     registry: Registry,
 }
 
 impl Scene {
-    fn new(same: u64) -> Self {
+    fn new(loads_per_key: u64) -> Self {
         let mut registry = Registry::default();
         let metrics = CredentialsMetrics::register(&mut registry);
         let cache = RefreshableIdentityCache::new(Duration::from_secs(10), metrics);
-        let provider = Provider {
-            same,
+        let provider = FakeProvider {
+            loads_per_key,
             loads: Arc::default(),
         };
         let config = Config::builder()
@@ -67,7 +67,7 @@ impl Scene {
         }
     }
 
-    /// A call is signed; says since when there are these keys.
+    /// Signs a call and returns the metric line with the load time of the keys.
     async fn loaded_at(&self) -> String {
         let within = Duration::from_secs(10);
         load_credentials(&self.client, within).await.unwrap();
@@ -75,7 +75,7 @@ impl Scene {
         encode(&mut page, &self.registry).unwrap();
         let name = "livegate_aws_credentials_loaded_timestamp_seconds{";
         let line = page.lines().find(|line| line.starts_with(name));
-        line.expect("it is told").to_owned()
+        line.expect("the metric has a series").to_owned()
     }
 
     fn loads(&self) -> u64 {
@@ -84,7 +84,7 @@ impl Scene {
 }
 
 #[tokio::test]
-async fn keys_are_as_old_as_their_first_loading_until_a_refresh_brings_others() {
+async fn the_load_time_of_keys_changes_only_when_a_refresh_brings_other_keys() {
     let scene = Scene::new(1);
     let first = scene.loaded_at().await;
     assert_eq!(scene.loaded_at().await, first, "a second call");
@@ -95,19 +95,19 @@ async fn keys_are_as_old_as_their_first_loading_until_a_refresh_brings_others() 
 }
 
 #[tokio::test]
-async fn the_same_keys_asked_for_anew_are_no_younger() {
+async fn a_refresh_that_returns_the_same_keys_keeps_their_load_time() {
     let scene = Scene::new(2);
     let first = scene.loaded_at().await;
     scene.cache.refresh();
-    assert_eq!(scene.loaded_at().await, first, "they live longer, no more");
+    assert_eq!(scene.loaded_at().await, first, "only the expiry is later");
     assert_eq!(scene.loads(), 2);
 }
 
-/// A provider that never answers.
+/// A provider that never returns.
 #[derive(Debug)]
-struct Hanging;
+struct HangingProvider;
 
-impl ProvideCredentials for Hanging {
+impl ProvideCredentials for HangingProvider {
     fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
     where
         Self: 'a,
@@ -116,16 +116,16 @@ impl ProvideCredentials for Hanging {
     }
 }
 
-/// A client whose attempts may take `attempt`, and whose credentials never come.
-fn hanging(attempt: Duration) -> Client {
-    let timeouts = TimeoutConfig::builder().operation_attempt_timeout(attempt);
+/// A client with this attempt timeout, whose provider hangs.
+fn hanging_client(attempt_timeout: Duration) -> Client {
+    let timeouts = TimeoutConfig::builder().operation_attempt_timeout(attempt_timeout);
     let metrics = CredentialsMetrics::default();
     let config = Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("us-east-1"))
         .retry_config(RetryConfig::disabled())
         .timeout_config(timeouts.build())
-        .credentials_provider(Hanging)
+        .credentials_provider(HangingProvider)
         .identity_cache(RefreshableIdentityCache::new(
             Duration::from_secs(10),
             metrics,
@@ -134,13 +134,13 @@ fn hanging(attempt: Duration) -> Client {
 }
 
 #[tokio::test(start_paused = true)]
-async fn credentials_that_never_come_end_before_the_attempt_and_are_named() {
+async fn a_hanging_provider_times_out_before_the_attempt_with_a_credentials_error() {
     for (attempt, within) in [(3000, 2700), (400, 360), (60_000, 10_000)] {
-        let begun = Instant::now();
-        let call = hanging(Duration::from_millis(attempt)).create_face_liveness_session();
-        let error = translate(&call.send().await.unwrap_err());
+        let started = Instant::now();
+        let call = hanging_client(Duration::from_millis(attempt)).create_face_liveness_session();
+        let error = from_sdk(&call.send().await.unwrap_err());
         assert_eq!(error.kind, UpstreamErrorKind::Credentials, "{attempt} ms");
-        let took = begun.elapsed().as_millis();
+        let took = started.elapsed().as_millis();
         assert!(
             (within..within + 50).contains(&took),
             "{took} of {within} ms"
@@ -149,11 +149,11 @@ async fn credentials_that_never_come_end_before_the_attempt_and_are_named() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_first_loading_has_all_its_time_however_short_attempts_are() {
-    let begun = Instant::now();
-    let client = hanging(Duration::from_millis(400));
-    let told = load_credentials(&client, WARM_UP_TIMEOUT).await;
-    let told = told.unwrap_err();
-    assert!(told.contains("10s"), "{told}");
-    assert_eq!(begun.elapsed().as_secs(), 10);
+async fn the_warm_up_ignores_a_short_attempt_timeout() {
+    let started = Instant::now();
+    let client = hanging_client(Duration::from_millis(400));
+    let error = load_credentials(&client, WARM_UP_TIMEOUT).await;
+    let error = error.unwrap_err();
+    assert!(error.contains("10s"), "{error}");
+    assert_eq!(started.elapsed().as_secs(), 10);
 }

@@ -1,4 +1,4 @@
-//! Our words into the SDK's, and its answers into ours.
+//! Converts session settings to SDK types, and SDK outputs to results.
 
 use aws_sdk_rekognition::operation::get_face_liveness_session_results::GetFaceLivenessSessionResultsOutput;
 use aws_sdk_rekognition::types as sdk;
@@ -9,10 +9,11 @@ use crate::model::{
 };
 use crate::upstream::{UpstreamError, UpstreamErrorKind};
 
-/// A 200 whose session id is no UUID, or is not there, is no success.
+/// Parses a session id. A response with status 200 whose id is missing or no UUID is an
+/// error.
 pub(super) fn session_id(text: &str) -> Result<SessionId, UpstreamError> {
     SessionId::parse(text).map_err(|_| UpstreamError {
-        message: Some("the answer names no session".to_owned()),
+        message: Some("the response has no valid session id".to_owned()),
         http_status: Some(200),
         ..UpstreamError::bare(UpstreamErrorKind::InvalidResponse)
     })
@@ -30,7 +31,7 @@ pub(super) fn settings(
             .s3_bucket(output.bucket.as_str())
             .set_s3_key_prefix(prefix)
             .build()
-            .expect("a bucket is all that it requires")
+            .expect("the bucket is the only required field")
     });
     let challenges = settings
         .challenges
@@ -59,7 +60,7 @@ fn preference(preference: &ChallengePreference) -> sdk::ChallengePreference {
         .r#type(kind)
         .set_versions(bounded.then_some(range))
         .build()
-        .expect("a type is all that it requires")
+        .expect("the type is the only required field")
 }
 
 pub(super) fn result(
@@ -87,7 +88,7 @@ pub(super) fn result(
     })
 }
 
-/// The SDK's enum grows: whatever it does not name is no success.
+/// The SDK's enum is non-exhaustive: a status that it does not know is `Unknown`.
 fn status(status: &sdk::LivenessSessionStatus) -> SessionStatus {
     match status {
         sdk::LivenessSessionStatus::Created => SessionStatus::Created,
