@@ -1,21 +1,22 @@
-//! The connection to the store that replicas share: Redis, or Valkey.
+//! The connection to the store that replicas share: Redis or Valkey.
 //!
-//! It owns the connection and nothing that is kept there: whoever keeps something
-//! brings a script. It never waits long. A call has `timeout`, 50 ms unless said
-//! otherwise. A connection that breaks is given up, and one on which for four times
-//! that long nothing but silence came; until there is another one every call fails
-//! at once, so that a store that is gone costs nobody time. A call is never
-//! repeated: it may have been done.
+//! It owns the connection and not the data; its users run Lua scripts. Each call has a
+//! timeout of `store.timeout`, 50 ms by default. The connection is closed when it
+//! breaks, or when calls have received no response for four times the timeout. Until it
+//! is connected again every call fails at once, so that an unavailable store causes no
+//! delay. A call is never retried, because the store may have executed it.
 //!
-//! Meanwhile a task connects again: at once where the connection had held for a
-//! second, else after a pause that doubles from 25 ms to 500 ms, with full jitter.
-//! The password file is read anew each time, so a password can change.
+//! A task reconnects: at once if the connection had lasted for at least a second, else
+//! with exponential backoff from 25 ms to 500 ms and [full jitter]. The password file is
+//! read for each connection, so the password can be rotated.
 //!
 //! ```text
-//! t=0.050  a call took longer than 50 ms: Slow; so do those after it
-//! t=0.250  not one answer since: calls fail at once, Down      connecting
-//! t=0.252  connected, and the store says PONG: calls are sent again
+//! t=0.050  a call exceeds 50 ms: Slow; so do those after it
+//! t=0.250  still no response: calls fail at once with Down      connecting
+//! t=0.252  connected, the store responds PONG: calls are sent again
 //! ```
+//!
+//! [full jitter]: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
 
 mod connect;
 mod metrics;
@@ -37,40 +38,40 @@ use tracing::{info, warn};
 
 pub use self::metrics::StoreMetrics;
 
-const SHORTEST_PAUSE: Duration = Duration::from_millis(25);
-const LONGEST_PAUSE: Duration = Duration::from_millis(500);
+const MIN_BACKOFF: Duration = Duration::from_millis(25);
+const MAX_BACKOFF: Duration = Duration::from_millis(500);
 
-/// A connection that held for so long is worth another try at once.
-const STEADY: Duration = Duration::from_secs(1);
+/// A connection that lasted for this long is replaced without backoff.
+const STABLE_AFTER: Duration = Duration::from_secs(1);
 
-/// So many timeouts of silence end a connection.
-const SILENCE: u32 = 4;
+/// A connection without a response for this many timeouts is closed.
+const MAX_SILENT_TIMEOUTS: u32 = 4;
 
-/// Where the store is, and how to be let in.
+/// The address of the store, the login and the limits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoreSettings {
-    /// `redis://host:port/database`, or `rediss://` for TLS; `None`: no store.
+    /// `redis://host:port/database`, or `rediss://` for TLS; `None` for no store.
     pub url: Option<String>,
-    /// The ACL user; `None`: the default one.
+    /// The ACL user; `None` for the default user.
     pub user: Option<String>,
-    /// The password; `None`: the one in `password_file`, or none.
+    /// The password; `None` for the one in `password_file`, if any.
     pub password: Option<Password>,
-    /// A file with the password, read at each connection.
+    /// A file with the password, read for each connection.
     pub password_file: Option<PathBuf>,
-    /// The longest that a call waits, 1 ms to 10 s.
+    /// The timeout of a call, 1 ms to 10 s.
     pub timeout: Duration,
-    /// What the name of every key begins with.
+    /// The prefix of every key.
     pub prefix: String,
-    /// The most replicas that share it, 1 to 10,000.
+    /// The maximum number of replicas that share the store, 1 to 10,000.
     pub max_replicas: NonZeroU32,
 }
 
-/// A password. It does not show in `Debug`.
+/// A password. `Debug` hides it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Password(String);
 
 impl Password {
-    /// A password.
+    /// Wraps a password.
     #[must_use]
     pub fn new(text: &str) -> Self {
         Self(text.to_owned())
@@ -83,32 +84,33 @@ impl fmt::Debug for Password {
     }
 }
 
-/// Why the store did not do what it was asked to, as far as is known.
+/// Why a call to the store failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
-    /// There is no connection: it did not.
-    #[error("there is no connection to the store")]
+    /// There is no connection; the call was not sent.
+    #[error("the store is not connected")]
     Down,
-    /// No answer came in time: it may have.
-    #[error("the store did not answer within {} ms", .0.as_millis())]
+    /// The call timed out; the store may have executed it.
+    #[error("the store did not respond within {} ms", .0.as_millis())]
     Slow(Duration),
-    /// It says no, or the connection broke.
-    #[error("the store failed: {0}")]
+    /// The store returned an error, or the connection broke.
+    #[error("store error: {0}")]
     Failed(String),
 }
 
-/// The store. Clones are the same connection.
+/// The store. Clones share the connection.
 #[derive(Clone)]
 pub struct Store(Arc<Inner>);
 
 struct Inner {
     connection: watch::Receiver<Option<MultiplexedConnection>>,
-    lost: Arc<Notify>,
-    /// Since when calls have been slow, and none was answered.
+    connection_lost: Arc<Notify>,
+    /// When the first of the calls that timed out started, if no call has received a
+    /// response since.
     silent_since: Mutex<Option<Instant>>,
     settings: StoreSettings,
     metrics: StoreMetrics,
-    _keeping: DropGuard,
+    _reconnect_task: DropGuard,
 }
 
 impl fmt::Debug for Store {
@@ -118,69 +120,74 @@ impl fmt::Debug for Store {
 }
 
 impl Store {
-    /// Starts to connect to the store that `settings` name, and keeps at it until
-    /// the last clone is gone. `None` where they name none.
+    /// Starts the task that connects to the store and reconnects until the last clone is
+    /// dropped. Returns `None` if `settings` have no URL.
     #[must_use]
     pub fn open(settings: &StoreSettings, metrics: &StoreMetrics) -> Option<Self> {
         settings.url.as_ref()?;
-        metrics.is_up(false);
+        metrics.set_up(false);
         let (publish, connection) = watch::channel(None);
-        let (lost, gone) = (Arc::new(Notify::new()), CancellationToken::new());
-        let keeper = keep(settings.clone(), publish, lost.clone(), metrics.clone());
-        tokio::spawn(gone.clone().run_until_cancelled_owned(keeper));
+        let (connection_lost, dropped) = (Arc::new(Notify::new()), CancellationToken::new());
+        let task = keep_connected(
+            settings.clone(),
+            publish,
+            connection_lost.clone(),
+            metrics.clone(),
+        );
+        tokio::spawn(dropped.clone().run_until_cancelled_owned(task));
         Some(Self(Arc::new(Inner {
             connection,
-            lost,
+            connection_lost,
             silent_since: Mutex::new(None),
             settings: settings.clone(),
             metrics: metrics.clone(),
-            _keeping: gone.drop_guard(),
+            _reconnect_task: dropped.drop_guard(),
         })))
     }
 
-    /// Connects once and asks whether the store is there and takes writes.
+    /// Connects once and checks that the store accepts writes.
     ///
     /// # Errors
-    /// Why it is not, or does not.
-    pub async fn try_once(settings: &StoreSettings) -> Result<(), StoreError> {
-        connect::try_once(settings).await
+    /// If the connection or the write fails.
+    pub async fn check(settings: &StoreSettings) -> Result<(), StoreError> {
+        connect::check(settings).await
     }
 
-    /// The name of a key: the prefix, then `kind`, then `name`, which alone
-    /// decides the hash slot.
+    /// Returns the key for `kind` and `name` with the configured prefix. Only `name`
+    /// determines the Redis Cluster hash slot.
     #[must_use]
     pub fn key(&self, kind: &str, name: &str) -> String {
         format!("{}:{kind}:{{{name}}}", self.0.settings.prefix)
     }
 
-    /// Whether there is a connection at present.
+    /// Whether the store is connected.
     #[must_use]
     pub fn is_up(&self) -> bool {
         self.0.connection.borrow().is_some()
     }
 
-    /// Returns once there is a connection. It can be dropped anywhere.
+    /// Waits until the store is connected. Dropping it has no effect.
     pub async fn up(&self) {
         let mut connection = self.0.connection.clone();
-        // The sender lives as long as this store does.
+        // This cannot fail: the sender lives as long as this store.
         let _ = connection.wait_for(Option::is_some).await;
     }
 
-    /// Runs a script, once at most, and counts it as `operation`. Dropped half way,
-    /// it may have run.
+    /// Runs a script at most once, and measures it as `operation`. If it is dropped, the
+    /// script may still run.
     ///
     /// # Errors
-    /// Where it did not run, or nobody knows.
+    /// If the script did not run, or if that is unknown.
     pub async fn run<T: FromRedisValue>(
         &self,
         operation: &'static str,
         script: &ScriptInvocation<'_>,
     ) -> Result<T, StoreError> {
-        let begun = Instant::now();
-        let answer = self.invoke(script).await;
+        let started = Instant::now();
+        let result = self.invoke(script).await;
         let metrics = &self.0.metrics;
-        metrics.called(operation, begun.elapsed(), &answer);
-        answer
+        metrics.called(operation, started.elapsed(), &result);
+        result
     }
 
     async fn invoke<T: FromRedisValue>(
@@ -189,24 +196,24 @@ impl Store {
     ) -> Result<T, StoreError> {
         let connection = self.0.connection.borrow().clone();
         let mut connection = connection.ok_or(StoreError::Down)?;
-        let longest = self.0.settings.timeout;
-        let answer = timeout(longest, script.invoke_async(&mut connection)).await;
-        let error = match answer {
+        let call_timeout = self.0.settings.timeout;
+        let response = timeout(call_timeout, script.invoke_async(&mut connection)).await;
+        let error = match response {
             Ok(Err(error)) if !error.is_timeout() => error,
-            Ok(Ok(answer)) => {
-                self.heard();
-                return Ok(answer);
+            Ok(Ok(value)) => {
+                self.on_response();
+                return Ok(value);
             }
             Ok(Err(_)) | Err(_) => {
-                self.waited_in_vain(Instant::now());
-                return Err(StoreError::Slow(longest));
+                self.on_timeout(Instant::now());
+                return Err(StoreError::Slow(call_timeout));
             }
         };
-        self.heard();
+        self.on_response();
         if ends_connection(&error) {
-            self.0.lost.notify_one();
+            self.0.connection_lost.notify_one();
         }
-        Err(failed(&error))
+        Err(store_error(&error))
     }
 
     fn silent_since(&self) -> MutexGuard<'_, Option<Instant>> {
@@ -214,63 +221,65 @@ impl Store {
         since.unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn heard(&self) {
+    fn on_response(&self) {
         *self.silent_since() = None;
     }
 
-    /// One slow answer is a hiccup; nothing but silence is a connection that is dead.
-    fn waited_in_vain(&self, now: Instant) {
-        let longest = self.0.settings.timeout;
-        let begun = now.checked_sub(longest).unwrap_or(now);
+    /// A single timeout keeps the connection. If no call has received a response for
+    /// several timeouts, the connection is considered dead.
+    fn on_timeout(&self, now: Instant) {
+        let call_timeout = self.0.settings.timeout;
+        let call_started = now.checked_sub(call_timeout).unwrap_or(now);
         let mut since = self.silent_since();
-        let silent = now - *since.get_or_insert(begun);
-        if silent >= longest * SILENCE {
+        let silent = now - *since.get_or_insert(call_started);
+        if silent >= call_timeout * MAX_SILENT_TIMEOUTS {
             *since = None;
-            self.0.lost.notify_one();
+            self.0.connection_lost.notify_one();
         }
     }
 }
 
-/// Connects, waits until the connection is lost, and again.
-async fn keep(
+/// Connects, waits until the connection is lost, and reconnects.
+async fn keep_connected(
     settings: StoreSettings,
     publish: watch::Sender<Option<MultiplexedConnection>>,
-    lost: Arc<Notify>,
+    connection_lost: Arc<Notify>,
     metrics: StoreMetrics,
 ) {
-    let mut pause = Duration::ZERO;
-    let mut told = None;
+    let mut backoff = Duration::ZERO;
+    // The same error is logged once.
+    let mut logged_error = None;
     loop {
-        sleep(pause.mul_f64(fastrand::f64())).await;
-        let begun = Instant::now();
+        sleep(backoff.mul_f64(fastrand::f64())).await;
+        let started = Instant::now();
         match connect::connect(&settings).await {
             Ok(connection) => {
-                info!(store.url = settings.url, "the store is there");
-                told = None;
+                info!(store.url = settings.url, "connected to store");
+                logged_error = None;
                 publish.send_replace(Some(connection));
-                metrics.is_up(true);
-                lost.notified().await;
+                metrics.set_up(true);
+                connection_lost.notified().await;
                 publish.send_replace(None);
-                metrics.is_up(false);
-                warn!(store.url = settings.url, "the store's connection is lost");
+                metrics.set_up(false);
+                warn!(store.url = settings.url, "connection to store lost");
             }
-            Err(error) if told.as_ref() == Some(&error) => {}
+            Err(error) if logged_error.as_ref() == Some(&error) => {}
             Err(error) => {
-                warn!(store.url = settings.url, %error, "the store is not there");
-                told = Some(error);
+                warn!(store.url = settings.url, %error, "cannot connect to store");
+                logged_error = Some(error);
             }
         }
-        let steady = begun.elapsed() >= STEADY && told.is_none();
-        pause = if steady {
+        let was_stable = started.elapsed() >= STABLE_AFTER && logged_error.is_none();
+        backoff = if was_stable {
             Duration::ZERO
         } else {
-            (pause * 2).clamp(SHORTEST_PAUSE, LONGEST_PAUSE)
+            (backoff * 2).clamp(MIN_BACKOFF, MAX_BACKOFF)
         };
     }
 }
 
-/// Whether nothing more can be hoped for from the connection: it broke, or it
-/// leads to a server that takes no writes any more.
+/// Whether the error makes the connection useless: it broke, or the server no longer
+/// accepts writes.
 fn ends_connection(error: &RedisError) -> bool {
     let kind = error.kind();
     error.is_unrecoverable_error()
@@ -280,6 +289,6 @@ fn ends_connection(error: &RedisError) -> bool {
         || kind == ErrorKind::Server(ServerErrorKind::BusyLoading)
 }
 
-fn failed(error: &RedisError) -> StoreError {
+fn store_error(error: &RedisError) -> StoreError {
     StoreError::Failed(error.to_string())
 }

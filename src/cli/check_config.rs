@@ -52,7 +52,7 @@ async fn connect(settings: &StoreSettings) -> anyhow::Result<ExitCode> {
         )?;
         return Ok(ExitCode::SUCCESS);
     };
-    match Store::try_once(settings).await {
+    match Store::check(settings).await {
         Ok(()) => writeln!(out, "store.url = \"{url}\": connected, accepts writes")?,
         Err(error) => {
             writeln!(out, "store.url = \"{url}\": {error}")?;

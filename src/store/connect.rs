@@ -1,46 +1,46 @@
-//! One connection: address, TLS, user, password, and a first word.
+//! Opens one connection: address, TLS, login, and a PING.
 //!
-//! Nobody waits for it, so it has more time than a call: ten times as much. An
-//! example: `rediss://store.internal:6380/2` with a timeout of 50 ms has 500 ms
-//! for the name, the TCP and TLS handshakes, AUTH, SELECT 2 and PING; the roots
-//! of trust are the system's, or those in `SSL_CERT_FILE`.
+//! No call waits for it, so its timeout is ten times that of a call. For example,
+//! `rediss://store.internal:6380/2` with a timeout of 50 ms has 500 ms for the DNS
+//! lookup, the TCP and TLS handshakes, AUTH, SELECT 2 and PING. The trusted root
+//! certificates are the system's, or those in `SSL_CERT_FILE`.
 
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, IntoConnectionInfo as _, RedisError, Script};
 
-use super::{StoreError, StoreSettings, failed};
+use super::{StoreError, StoreSettings, store_error};
 
-/// How many times longer than a call a connection may take.
-const PATIENCE: u32 = 10;
+/// The timeout of a connection, as a multiple of a call's.
+const CONNECT_TIMEOUT_FACTOR: u32 = 10;
 
-/// Connects, and hears from the store.
+/// Connects, and waits for the store to respond to a PING.
 pub(super) async fn connect(settings: &StoreSettings) -> Result<MultiplexedConnection, StoreError> {
-    let patience = settings.timeout * PATIENCE;
+    let connect_timeout = settings.timeout * CONNECT_TIMEOUT_FACTOR;
     let password = password(settings).await?;
-    let client = client(settings, password.as_deref()).map_err(|error| failed(&error))?;
+    let client = client(settings, password.as_deref()).map_err(|error| store_error(&error))?;
     let config = AsyncConnectionConfig::new()
-        .set_connection_timeout(Some(patience))
+        .set_connection_timeout(Some(connect_timeout))
         .set_response_timeout(Some(settings.timeout));
-    let heard = async {
+    let connected = async {
         let mut connection = client
             .get_multiplexed_async_connection_with_config(&config)
             .await?;
         redis::cmd("PING").exec_async(&mut connection).await?;
         Ok::<_, RedisError>(connection)
     };
-    match tokio::time::timeout(patience, heard).await {
-        Ok(connected) => connected.map_err(|error| failed(&error)),
-        Err(_) => Err(StoreError::Slow(patience)),
+    match tokio::time::timeout(connect_timeout, connected).await {
+        Ok(connected) => connected.map_err(|error| store_error(&error)),
+        Err(_) => Err(StoreError::Slow(connect_timeout)),
     }
 }
 
-/// Connects, and writes a key that is gone after a second.
-pub(super) async fn try_once(settings: &StoreSettings) -> Result<(), StoreError> {
+/// Connects, and writes a key that expires after a second.
+pub(super) async fn check(settings: &StoreSettings) -> Result<(), StoreError> {
     let mut connection = connect(settings).await?;
     let key = format!("{}:check", settings.prefix);
     let write = Script::new("return redis.call('SET', KEYS[1], '1', 'PX', '1000')");
     let written: Result<(), RedisError> = write.key(key).invoke_async(&mut connection).await;
-    written.map_err(|error| failed(&error))
+    written.map_err(|error| store_error(&error))
 }
 
 async fn password(settings: &StoreSettings) -> Result<Option<String>, StoreError> {
@@ -50,8 +50,8 @@ async fn password(settings: &StoreSettings) -> Result<Option<String>, StoreError
     let Some(file) = &settings.password_file else {
         return Ok(None);
     };
-    let told = |problem| StoreError::Failed(format!("{}: {problem}", file.display()));
-    let text = tokio::fs::read_to_string(file).await.map_err(told)?;
+    let unreadable = |error| StoreError::Failed(format!("{}: {error}", file.display()));
+    let text = tokio::fs::read_to_string(file).await.map_err(unreadable)?;
     Ok(Some(text.trim_end_matches(['\r', '\n']).to_owned()))
 }
 

@@ -1,9 +1,10 @@
-//! What is counted of the store: whether it is there, and how its calls went.
+//! The metrics of the store: whether it is connected, and the duration of calls by
+//! outcome.
 
 use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
-use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
@@ -11,34 +12,79 @@ use prometheus_client::registry::Registry;
 
 use super::StoreError;
 
-/// Upper bounds in seconds: a store nearby answers within 1 ms, and 50 ms is the
-/// longest wait unless said otherwise.
+/// Upper bounds in seconds: a store in the same network responds within 1 ms, and the
+/// default timeout is 50 ms.
 const BUCKETS: [f64; 10] = [
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 1.0, 10.0,
 ];
 
 type Durations = Family<CallLabels, Histogram, fn() -> Histogram>;
 
-/// The metrics of the store. Clones are the same ones.
+/// The metrics of the store. Clones share the same metrics.
 #[derive(Clone, Debug)]
 pub struct StoreMetrics {
-    /// Nothing is there without a store: a 0 would alarm everyone.
-    up: Family<Which, Gauge<i64, AtomicI64>>,
+    /// Has no series if no store is configured: a 0 would alert.
+    up: Family<StoreLabels, Gauge<i64, AtomicI64>>,
     calls: Durations,
 }
 
-/// Which store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Which {
-    store: &'static str,
+struct StoreLabels {
+    store: StoreKind,
 }
 
-const SHARED: Which = Which { store: "shared" };
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum StoreKind {
+    Shared,
+}
+
+const SHARED: StoreLabels = StoreLabels {
+    store: StoreKind::Shared,
+};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct CallLabels {
     operation: &'static str,
-    outcome: &'static str,
+    outcome: CallOutcome,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum CallOutcome {
+    Ok,
+    Down,
+    Slow,
+    Failed,
+}
+
+impl EncodeLabelValue for StoreKind {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), std::fmt::Error> {
+        match self {
+            Self::Shared => "shared".encode(encoder),
+        }
+    }
+}
+
+impl EncodeLabelValue for CallOutcome {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let name = match self {
+            Self::Ok => "ok",
+            Self::Down => "down",
+            Self::Slow => "slow",
+            Self::Failed => "failed",
+        };
+        name.encode(encoder)
+    }
+}
+
+impl<T> From<&Result<T, StoreError>> for CallOutcome {
+    fn from(result: &Result<T, StoreError>) -> Self {
+        match result {
+            Ok(_) => Self::Ok,
+            Err(StoreError::Down) => Self::Down,
+            Err(StoreError::Slow(_)) => Self::Slow,
+            Err(StoreError::Failed(_)) => Self::Failed,
+        }
+    }
 }
 
 impl Default for StoreMetrics {
@@ -56,36 +102,31 @@ impl StoreMetrics {
         let metrics = Self::default();
         registry.register(
             "livegate_store_up",
-            "1 while there is a connection to the store; 0: replicas go on alone, each at its \
-             share. Not there without a store",
+            "1 while the store is connected; while it is 0, each replica uses its local share of \
+             the quota. No series if no store is configured",
             metrics.up.clone(),
         );
         registry.register(
             "livegate_store_call_duration_seconds",
-            "How long calls to the store took, by what came of them; slow: longer than store.timeout",
+            "Duration of calls to the store by outcome; slow: longer than store.timeout",
             metrics.calls.clone(),
         );
         metrics
     }
 
-    pub(super) fn is_up(&self, up: bool) {
+    pub(super) fn set_up(&self, up: bool) {
         self.up.get_or_create(&SHARED).set(i64::from(up));
     }
 
     pub(super) fn called<T>(
         &self,
         operation: &'static str,
-        took: Duration,
-        answer: &Result<T, StoreError>,
+        duration: Duration,
+        result: &Result<T, StoreError>,
     ) {
-        let outcome = match answer {
-            Ok(_) => "ok",
-            Err(StoreError::Down) => "down",
-            Err(StoreError::Slow(_)) => "slow",
-            Err(StoreError::Failed(_)) => "failed",
-        };
+        let outcome = result.into();
         let labels = CallLabels { operation, outcome };
         let calls = self.calls.get_or_create(&labels);
-        calls.observe(took.as_secs_f64());
+        calls.observe(duration.as_secs_f64());
     }
 }

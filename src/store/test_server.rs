@@ -1,4 +1,4 @@
-//! A redis-server of a test's own, on a free port, ended by its process id.
+//! A redis-server process for one test, on a free port. It is stopped by its process id.
 
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
@@ -8,7 +8,7 @@ use tokio::time::sleep;
 
 use super::{Store, StoreMetrics, StoreSettings};
 
-/// A server; it ends with this value.
+/// A running server. Dropping it stops the process.
 pub(crate) struct RedisServer {
     child: Child,
     port: u16,
@@ -21,21 +21,21 @@ impl RedisServer {
         Self::start_at(port, &[]).await
     }
 
-    /// A copy of this server, kept up to date by it.
+    /// Starts a replica of this server.
     pub(crate) async fn replica(&self) -> Self {
         let port = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr());
         let (port, primary) = (port.expect("a free port").port(), self.port.to_string());
         Self::start_at(port, &["--replicaof", "127.0.0.1", &primary]).await
     }
 
-    pub(crate) async fn start_at(port: u16, more: &[&str]) -> Self {
+    pub(crate) async fn start_at(port: u16, extra_args: &[&str]) -> Self {
         let fixed = ["--bind", "127.0.0.1", "--save", "", "--appendonly", "no"];
         let child = Command::new("redis-server")
             .args(["--port", &port.to_string(), "--dir", "/tmp"])
             .args(["--dbfilename", &format!("livegate-test-{port}.rdb")])
             .args(["--repl-diskless-sync-delay", "0"])
             .args(fixed)
-            .args(more)
+            .args(extra_args)
             .stdout(Stdio::null())
             .spawn()
             .expect("redis-server is on the PATH");
@@ -46,7 +46,7 @@ impl RedisServer {
             }
             sleep(Duration::from_millis(10)).await;
         }
-        panic!("redis-server does not answer on port {port}");
+        panic!("redis-server does not respond on port {port}");
     }
 
     pub(crate) fn port(&self) -> u16 {
@@ -57,30 +57,30 @@ impl RedisServer {
         settings(self.port)
     }
 
-    /// A connection to it, made.
+    /// Returns a store that is connected to this server.
     pub(crate) async fn store(&self) -> Store {
         let store = Store::open(&self.settings(), &StoreMetrics::default()).expect("it has a URL");
         store.up().await;
         store
     }
 
-    /// SIGKILL.
+    /// Stops the process with SIGKILL.
     pub(crate) fn kill(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 
-    /// What redis-cli would print.
-    pub(crate) async fn command(&self, words: &[&str]) -> String {
+    /// Runs a command, and returns the output that redis-cli would print.
+    pub(crate) async fn command(&self, args: &[&str]) -> String {
         let client = redis::Client::open(format!("redis://127.0.0.1:{}", self.port));
-        let client = client.expect("a right URL");
+        let client = client.expect("a valid URL");
         let connection = client.get_multiplexed_async_connection().await;
-        let mut command = redis::cmd(words[0]);
+        let mut command = redis::cmd(args[0]);
         let value: redis::Value = command
-            .arg(&words[1..])
+            .arg(&args[1..])
             .query_async(&mut connection.expect("it listens"))
             .await
-            .expect("a right command");
+            .expect("a valid command");
         print(&value)
     }
 }
@@ -97,7 +97,7 @@ pub(crate) fn settings(port: u16) -> StoreSettings {
         user: None,
         password: None,
         password_file: None,
-        // Test machines are busy; what is measured here is not this.
+        // Generous, because test machines are busy; the timeout itself is not under test.
         timeout: Duration::from_millis(250),
         prefix: "test".to_owned(),
         max_replicas: std::num::NonZeroU32::MIN,

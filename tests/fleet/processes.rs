@@ -57,7 +57,7 @@ impl Store {
             max_replicas: std::num::NonZeroU32::MIN,
         };
         let ready = async {
-            while livegate::store::Store::try_once(&settings).await.is_err() {
+            while livegate::store::Store::check(&settings).await.is_err() {
                 sleep(Duration::from_millis(20)).await;
             }
         };
