@@ -1,16 +1,17 @@
-//! The audit: who was issued which session, who read which result, and whom the
-//! rules refused. One line of JSON for each, which no log level turns off.
+//! The audit log: which caller created which session, read which result, or was refused
+//! access. Each record is one line of JSON. No log level turns it off.
 //!
-//! It owns the line's form, its digests and its way to a file or to standard output.
-//! It does not know what a call is, and decides nothing. Sessions and subjects stand
-//! there as keyed digests: whoever has the key can look for one, nobody can read one.
+//! It owns the format of the line, the digests, and the output to a file or to standard
+//! output. It knows nothing of calls and decides nothing. Sessions and subjects are
+//! written as keyed digests ([HMAC]): a holder of the key can search for a known value,
+//! but a digest cannot be reversed.
 //!
-//! A line never holds up a call. It goes into a queue of 4096, from which a thread of
-//! its own writes; where the queue is full or the file cannot be written the line is
-//! lost, which is counted, and logged once for each time that it begins. Refusals cost
-//! no quota and could fill the queue: half of it is for sessions alone.
+//! A record never blocks a call. It goes into a queue of 4096, which a separate thread
+//! writes. If the queue is full or the file cannot be written, the record is lost. Lost
+//! records are counted, and the start of each loss is logged once. Refused calls cost no
+//! quota and could fill the queue, so half of it is reserved for sessions.
 //!
-//! An example, with its line broken:
+//! For example, with line breaks added:
 //!
 //! ```text
 //! {"time":"2026-11-25T12:00:00.25Z","event":"session_issued","operation":"CreateSession",
@@ -18,6 +19,8 @@
 //!  "session_digest":"x4Fb...","profile":"kyc","aws_request_id":"7f3a...","code":"OK",
 //!  "latency_ms":312,"attempts":1}
 //! ```
+//!
+//! [HMAC]: https://www.rfc-editor.org/rfc/rfc2104
 
 mod digest;
 mod metrics;
@@ -38,139 +41,144 @@ use tracing::error;
 pub use self::digest::DigestKey;
 pub use self::metrics::AuditMetrics;
 pub use self::record::{AuditEvent, AuditRecord};
-pub use self::sink::Unfit;
+pub use self::sink::AuditFileError;
 
-use self::sink::Sink;
-use self::writer::{Message, Writer};
+use self::sink::AuditSink;
+use self::writer::{AuditWriter, QueueItem};
 
-/// How many lines may wait to be written.
-const QUEUE: usize = 4096;
+/// The capacity of the queue, in records.
+const QUEUE_CAPACITY: usize = 4096;
 
-/// How long the end waits for a place in the queue, and then for what is before it.
-const CLOSING: Duration = Duration::from_secs(2);
+/// The timeout of a flush for a place in the queue, and again for the records before it.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Where the lines go.
+/// Where the records are written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Output {
+pub enum AuditOutput {
     /// To standard output.
     #[default]
     StandardOutput,
-    /// To the end of a file, which is made where it is missing.
+    /// Appended to a file, which is created if it is missing.
     File(PathBuf),
-    /// Nowhere: for a demonstration, whose output is for reading. No configuration
-    /// can name it.
-    Nowhere,
+    /// Nowhere: for the demo, whose standard output is for reading. No configuration can
+    /// select this.
+    Disabled,
 }
 
-/// What the audit goes by.
+/// The settings of the audit log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AuditSettings {
-    /// Where the lines go.
-    pub output: Output,
-    /// The file of the digests' key; unset: a key of this process alone.
+    /// Where the records are written.
+    pub output: AuditOutput,
+    /// The file with the digest key; unset: a random key for this process.
     pub digest_key_file: Option<PathBuf>,
 }
 
-/// The audit. Clones are the same one.
+/// The audit log. Clones share the same output.
 #[derive(Clone, Debug)]
-pub struct Audit(Option<Arc<Open>>);
+pub struct Audit(Option<Arc<AuditQueue>>);
 
 #[derive(Debug)]
-struct Open {
-    lines: mpsc::Sender<Message>,
+struct AuditQueue {
+    sender: mpsc::Sender<QueueItem>,
     key: DigestKey,
     metrics: AuditMetrics,
-    /// Whether lines are being lost for want of room.
-    losing: AtomicBool,
+    /// Whether records are being lost because the queue is full.
+    is_losing: AtomicBool,
 }
 
-/// Why there is no audit.
+/// Why the audit log cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum AuditError {
-    /// Its file cannot be had.
+    /// The file cannot be used.
     #[error("audit.path = \"{}\": {source}", path.display())]
     File {
-        /// Which one.
+        /// The path.
         path: PathBuf,
-        /// What is wrong with it.
-        source: Unfit,
+        /// The reason.
+        source: AuditFileError,
     },
-    /// There is no thread to write it.
-    #[error("the thread that writes the audit cannot be started: {0}")]
+    /// The writer thread cannot be started.
+    #[error("cannot start the audit thread: {0}")]
     Thread(std::io::Error),
 }
 
 impl Audit {
-    /// Writes nothing.
+    /// Returns an audit log that writes nothing.
     #[must_use]
-    pub fn nowhere() -> Self {
+    pub fn disabled() -> Self {
         Self(None)
     }
 
-    /// Writes to `output`, with digests by `key`.
+    /// Opens the audit log at `output`, with digests by `key`.
     ///
     /// # Errors
-    /// Where the file is none or cannot be opened, or there is no thread to be had.
-    pub fn open(output: Output, key: DigestKey, metrics: AuditMetrics) -> Result<Self, AuditError> {
+    /// If the path is not a regular file or cannot be opened, or if the writer thread
+    /// cannot be started.
+    pub fn open(
+        output: AuditOutput,
+        key: DigestKey,
+        metrics: AuditMetrics,
+    ) -> Result<Self, AuditError> {
         let sink = match output {
-            Output::Nowhere => return Ok(Self::nowhere()),
-            Output::StandardOutput => Sink::standard_output(),
-            Output::File(path) => match Sink::file(path.clone()) {
+            AuditOutput::Disabled => return Ok(Self::disabled()),
+            AuditOutput::StandardOutput => AuditSink::standard_output(),
+            AuditOutput::File(path) => match AuditSink::file(path.clone()) {
                 Ok(sink) => sink,
                 Err(source) => return Err(AuditError::File { path, source }),
             },
         };
-        let (lines, queue) = mpsc::channel(QUEUE);
-        Writer::start(sink, queue, metrics.clone()).map_err(AuditError::Thread)?;
-        Ok(Self::sending(lines, key, metrics))
+        let (sender, receiver) = mpsc::channel(QUEUE_CAPACITY);
+        AuditWriter::start(sink, receiver, metrics.clone()).map_err(AuditError::Thread)?;
+        Ok(Self::with_queue(sender, key, metrics))
     }
 
-    fn sending(lines: mpsc::Sender<Message>, key: DigestKey, metrics: AuditMetrics) -> Self {
-        Self(Some(Arc::new(Open {
-            lines,
+    fn with_queue(sender: mpsc::Sender<QueueItem>, key: DigestKey, metrics: AuditMetrics) -> Self {
+        Self(Some(Arc::new(AuditQueue {
+            sender,
             key,
             metrics,
-            losing: AtomicBool::new(false),
+            is_losing: AtomicBool::new(false),
         })))
     }
 
-    /// Has what `record` makes of the digests' key written. It never waits.
+    /// Queues the record that `record` builds with the digest key. It never blocks.
     pub fn write(&self, record: impl FnOnce(&DigestKey) -> AuditRecord) {
-        let Some(open) = &self.0 else {
+        let Some(queue) = &self.0 else {
             return;
         };
-        let record = record(&open.key);
-        let room = match record.event {
-            AuditEvent::Refused => open.lines.capacity() > QUEUE / 2,
+        let record = record(&queue.key);
+        let has_room = match record.event {
+            AuditEvent::Refused => queue.sender.capacity() > QUEUE_CAPACITY / 2,
             AuditEvent::SessionIssued | AuditEvent::SessionReplayed | AuditEvent::SessionRead => {
                 true
             }
         };
-        let line = Message::Line(record.into_line());
-        if room && open.lines.try_send(line).is_ok() {
-            // It is over once there is room for all kinds of lines.
-            if open.lines.capacity() > QUEUE / 2 {
-                open.losing.store(false, Ordering::Relaxed);
+        let line = QueueItem::Line(record.into_line());
+        if has_room && queue.sender.try_send(line).is_ok() {
+            // The loss is over once the queue accepts every kind of record.
+            if queue.sender.capacity() > QUEUE_CAPACITY / 2 {
+                queue.is_losing.store(false, Ordering::Relaxed);
             }
             return;
         }
-        open.metrics.lost();
-        if !open.losing.swap(true, Ordering::Relaxed) {
-            error!("the audit is not written fast enough: lines are lost");
+        queue.metrics.lost();
+        if !queue.is_losing.swap(true, Ordering::Relaxed) {
+            error!("audit queue is full, records are lost");
         }
     }
 
-    /// Returns once all lines so far are written, but after four seconds at the latest.
-    /// Dropped half way, they are written all the same.
+    /// Waits until all records so far are written, for at most four seconds. Dropping it
+    /// does not lose records.
     pub async fn flush(&self) {
-        let Some(open) = &self.0 else {
+        let Some(queue) = &self.0 else {
             return;
         };
         let (written, done) = std::sync::mpsc::channel();
-        let asked = open.lines.send(Message::Flush(written));
-        if let Ok(Ok(())) = timeout(CLOSING, asked).await {
-            // The thread goes by the time of day, whatever time tests play.
-            let waiting = spawn_blocking(move || done.recv_timeout(CLOSING));
+        let requested = queue.sender.send(QueueItem::Flush(written));
+        if let Ok(Ok(())) = timeout(FLUSH_TIMEOUT, requested).await {
+            // Real time: the thread does not see tokio's paused time in tests.
+            let waiting = spawn_blocking(move || done.recv_timeout(FLUSH_TIMEOUT));
             let _ = waiting.await;
         }
     }

@@ -6,7 +6,7 @@
 use tracing::warn;
 
 use super::{AppError, key_file};
-use crate::audit::{Audit, AuditMetrics, AuditSettings, DigestKey, Output};
+use crate::audit::{Audit, AuditMetrics, AuditOutput, AuditSettings, DigestKey};
 
 /// Opens it.
 pub(super) fn open(settings: &AuditSettings, metrics: &AuditMetrics) -> Result<Audit, AppError> {
@@ -22,8 +22,8 @@ pub(super) fn open(settings: &AuditSettings, metrics: &AuditMetrics) -> Result<A
     Ok(audit?)
 }
 
-fn random(output: &Output) -> Result<Vec<u8>, AppError> {
-    if *output != Output::Nowhere {
+fn random(output: &AuditOutput) -> Result<Vec<u8>, AppError> {
+    if *output != AuditOutput::Disabled {
         warn!(
             "audit.digest_key_file is not set: the audit's digests are by a key of this process \
              alone, and mean nothing beyond it"

@@ -1,7 +1,8 @@
-//! Digests of what must not be read: the same for the same value and key.
+//! Keyed digests (HMAC-SHA-256, truncated to 16 bytes) of values that must not be
+//! readable. The same value and key give the same digest.
 //!
-//! An example: two lines have the `subject_digest` `mJ0q...`: they are about the
-//! same end user. Who that is, only those learn who know both the key and the name:
+//! For example, two records with the `subject_digest` `mJ0q...` are about the same end
+//! user. With the key, the digest of a known subject can be computed and compared:
 //!
 //! ```sh
 //! printf 'subject\0%s' user-7 | openssl dgst -sha256 -mac HMAC -binary \
@@ -17,27 +18,27 @@ use sha2::Sha256;
 
 use crate::model::{SessionId, Subject};
 
-/// How many of a digest's 32 bytes are told: enough to tell 2^64 values apart.
-const TOLD: usize = 16;
+/// How many of the 32 bytes are kept: collisions become likely at about 2^64 values.
+const DIGEST_BYTES: usize = 16;
 
-/// The key of digests. It does not show in `Debug`.
+/// The digest key. `Debug` hides it.
 #[derive(Clone)]
 pub struct DigestKey(Hmac<Sha256>);
 
 impl DigestKey {
-    /// A key of these bytes, all of which count.
+    /// Returns a key of these bytes, of any length.
     #[must_use]
     pub fn new(secret: &[u8]) -> Self {
         Self(Hmac::new_from_slice(secret).expect("HMAC takes a key of any length"))
     }
 
-    /// The digest of an end user.
+    /// Returns the digest of an end user.
     #[must_use]
     pub fn subject(&self, subject: &Subject) -> String {
         self.digest(b"subject\0", subject.expose())
     }
 
-    /// The digest of a session.
+    /// Returns the digest of a session.
     #[must_use]
     pub fn session(&self, session: &SessionId) -> String {
         self.digest(b"session\0", &session.expose())
@@ -47,7 +48,7 @@ impl DigestKey {
         let mut mac = self.0.clone();
         mac.update(label);
         mac.update(value.as_bytes());
-        BASE64_URL_SAFE_NO_PAD.encode(&mac.finalize().into_bytes()[..TOLD])
+        BASE64_URL_SAFE_NO_PAD.encode(&mac.finalize().into_bytes()[..DIGEST_BYTES])
     }
 }
 
@@ -62,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_digest_is_of_the_key_the_kind_and_the_value() {
+    fn a_digest_depends_on_the_key_the_kind_and_the_value() {
         let id = "01890a5d-ac96-474b-8cce-b302099a8057";
         let (session, subject) = (SessionId::parse(id).unwrap(), Subject::parse(id).unwrap());
         let (one, other) = (DigestKey::new(&[1; 32]), DigestKey::new(&[2; 32]));

@@ -1,45 +1,61 @@
-//! What is counted of the audit.
+//! The metrics of the audit log.
 
-use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
 
-/// The metrics of the audit. Clones are the same ones.
+/// The metrics of the audit log. Clones share the same counters.
 #[derive(Clone, Debug, Default)]
-pub struct AuditMetrics(Family<Labels, Counter>);
+pub struct AuditMetrics(Family<LineLabels, Counter>);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Labels {
-    outcome: &'static str,
+struct LineLabels {
+    outcome: LineOutcome,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum LineOutcome {
+    Written,
+    Lost,
+}
+
+impl EncodeLabelValue for LineOutcome {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let name = match self {
+            Self::Written => "written",
+            Self::Lost => "lost",
+        };
+        name.encode(encoder)
+    }
 }
 
 impl AuditMetrics {
-    /// Metrics in `registry`.
+    /// Registers the metrics.
     pub fn register(registry: &mut Registry) -> Self {
         let metrics = Self::default();
-        // Both are there from the start, or the first loss would be no increase.
-        for outcome in ["written", "lost"] {
+        // Both start at 0, so that a rate sees the first loss.
+        for outcome in [LineOutcome::Written, LineOutcome::Lost] {
             metrics.count(outcome, 0);
         }
         registry.register(
             "livegate_audit_lines",
-            "Lines of the audit by outcome; any that is lost is a gap in the record: look at \
-             the disk or the reader of standard output",
+            "Lines of the audit log by outcome; a lost line is a gap in the log: check the disk, or \
+             the reader of standard output",
             metrics.0.clone(),
         );
         metrics
     }
 
     pub(super) fn written(&self) {
-        self.count("written", 1);
+        self.count(LineOutcome::Written, 1);
     }
 
     pub(super) fn lost(&self) {
-        self.count("lost", 1);
+        self.count(LineOutcome::Lost, 1);
     }
 
-    fn count(&self, outcome: &'static str, by: u64) {
-        self.0.get_or_create(&Labels { outcome }).inc_by(by);
+    fn count(&self, outcome: LineOutcome, by: u64) {
+        self.0.get_or_create(&LineLabels { outcome }).inc_by(by);
     }
 }

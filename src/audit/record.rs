@@ -1,69 +1,71 @@
-//! One line: what it says, and in which form.
+//! The audit record and its JSON format.
 //!
-//! An example: what is not known is not there. A result that was refused has no
-//! `aws_request_id`, for AWS was not asked.
+//! Unknown fields are left out. For example, a refused read of a result has no
+//! `aws_request_id`, because AWS was not called.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use serde::Serialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use crate::model::wall_clock;
+
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AuditEvent {
-    /// A session was made at AWS.
+    /// A session was created at AWS.
     SessionIssued,
-    /// A session that had been issued was told again.
+    /// A session that was issued before was returned again.
     SessionReplayed,
-    /// What came of a session was read.
+    /// The result of a session was read.
     SessionRead,
-    /// The rules of this service refused the call.
+    /// This service refused access to the method, a field or a result.
     Refused,
 }
 
-/// What a line says of one call.
+/// The record of one call.
 #[derive(Clone, Debug, Serialize)]
 pub struct AuditRecord {
     /// What happened.
     pub event: AuditEvent,
-    /// Which method was called.
+    /// The method.
     pub operation: &'static str,
-    /// The name under which logs and errors know the call.
+    /// The call id, as in logs and errors.
     pub call_id: String,
-    /// Who called.
+    /// The caller.
     pub caller: String,
-    /// What says so.
+    /// How the caller was authenticated.
     pub auth_method: &'static str,
     /// The end user, as a keyed digest.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subject_digest: Option<String>,
-    /// The session, as a keyed digest: of a refusal, the one that was asked for.
+    /// The session, as a keyed digest; for a refused call, the requested one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub session_digest: Option<String>,
-    /// The profile that was asked for.
+    /// The requested profile.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub profile: Option<String>,
-    /// The id under which AWS knows its answer.
+    /// AWS's request id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub aws_request_id: Option<String>,
-    /// The gRPC code, by name; none where the caller was gone before it was answered.
+    /// The name of the gRPC code; none if the call ended before its response.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<&'static str>,
-    /// The reason of a failure, as the caller was told.
+    /// The error reason that the caller received.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<&'static str>,
-    /// How long the call took.
+    /// The duration of the call.
     #[serde(rename = "latency_ms", serialize_with = "as_millis")]
     pub latency: Duration,
-    /// How many attempts at AWS it took.
+    /// The number of attempts at AWS.
     pub attempts: u32,
 }
 
-/// A line begins with its time.
+/// The record with its timestamp, which comes first.
 #[derive(Serialize)]
-struct Line {
+struct TimedRecord {
     time: String,
     #[serde(flatten)]
     record: AuditRecord,
@@ -72,11 +74,11 @@ struct Line {
 impl AuditRecord {
     pub(super) fn into_line(self) -> Vec<u8> {
         let time = OffsetDateTime::from(wall_clock()).format(&Rfc3339);
-        let line = Line {
+        let line = TimedRecord {
             time: time.unwrap_or_default(),
             record: self,
         };
-        let mut line = serde_json::to_vec(&line).expect("texts and numbers are JSON");
+        let mut line = serde_json::to_vec(&line).expect("strings and numbers serialize to JSON");
         line.push(b'\n');
         line
     }
@@ -84,12 +86,4 @@ impl AuditRecord {
 
 fn as_millis<S: serde::Serializer>(span: &Duration, to: S) -> Result<S::Ok, S::Error> {
     to.serialize_u64(u64::try_from(span.as_millis()).unwrap_or(u64::MAX))
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "it leaves the process as a timestamp"
-)]
-fn wall_clock() -> SystemTime {
-    SystemTime::now()
 }

@@ -1,70 +1,72 @@
-//! Where lines end up: standard output, or a file that may be moved away.
+//! The output of audit lines: standard output, or a file that may be rotated.
 //!
-//! An example: something renames `audit.log` to `audit.log.1`. The next line is
-//! written to a new `audit.log`, which nobody but the owner can read; one that is there
-//! already keeps its owner and mode. Had it put a named pipe there, that line would be
-//! lost, and nobody would wait for a reader.
+//! For example, a log rotation renames `audit.log` to `audit.log.1`. The next line goes
+//! to a new `audit.log` with mode 0600; an existing file keeps its owner and mode. If
+//! the path is now a named pipe, the line is lost, and the writer does not block.
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-/// Why lines cannot end up there.
+/// Why lines cannot be written to a path.
 #[derive(Debug, thiserror::Error)]
-pub enum Unfit {
-    /// Lines go to a file alone: all else can block, or keeps nothing.
+pub enum AuditFileError {
+    /// The path is not a regular file, so that a write might block or be discarded.
     #[error("must be a regular file, not {0}")]
-    NoFile(&'static str),
-    /// The system says no.
-    #[error("cannot be opened to append: {0}")]
-    Closed(#[from] io::Error),
+    NotRegular(&'static str),
+    /// The file cannot be opened.
+    #[error("cannot be opened for append: {0}")]
+    Open(#[from] io::Error),
 }
 
-/// An end for lines.
-pub(super) struct Sink {
-    end: End,
-    /// Whether a line may have been left half written.
-    torn: bool,
+/// Writes lines to their destination.
+pub(super) struct AuditSink {
+    destination: Destination,
+    /// Whether the last line may be incomplete.
+    is_torn: bool,
 }
 
-enum End {
+enum Destination {
     StandardOutput,
     File { path: PathBuf, file: File },
 }
 
-impl Sink {
+impl AuditSink {
     pub(super) fn standard_output() -> Self {
         Self {
-            end: End::StandardOutput,
-            torn: false,
+            destination: Destination::StandardOutput,
+            is_torn: false,
         }
     }
 
-    pub(super) fn file(path: PathBuf) -> Result<Self, Unfit> {
+    pub(super) fn file(path: PathBuf) -> Result<Self, AuditFileError> {
         let file = open(&path)?;
-        let end = End::File { path, file };
-        Ok(Self { end, torn: false })
+        Ok(Self {
+            destination: Destination::File { path, file },
+            is_torn: false,
+        })
     }
 
-    /// Writes a line whole, or says why not. What it left of one is a line by itself.
+    /// Writes a line. If the previous line was torn, ends it with a line break first, so
+    /// that this one stays intact. Reopens the file if it was rotated.
     pub(super) fn write(&mut self, line: &[u8]) -> io::Result<()> {
-        if let End::File { path, file } = &mut self.end
+        if let Destination::File { path, file } = &mut self.destination
             && !is_at(file, path)
         {
             *file = open(path).map_err(io::Error::other)?;
-            self.torn = false;
+            self.is_torn = false;
         }
-        if self.torn {
-            self.end.write(b"\n")?;
+        if self.is_torn {
+            self.destination.write(b"\n")?;
         }
-        let written = self.end.write(line);
-        self.torn = written.is_err();
+        let written = self.destination.write(line);
+        self.is_torn = written.is_err();
         written
     }
 }
 
-impl End {
+impl Destination {
     fn write(&mut self, line: &[u8]) -> io::Result<()> {
         match self {
             Self::StandardOutput => {
@@ -77,40 +79,41 @@ impl End {
     }
 }
 
-/// Opens a regular file, and waits for nobody. What is there is looked at first, for
-/// to open a device can do something; and again, for it may have been swapped.
-fn open(path: &Path) -> Result<File, Unfit> {
-    if let Ok(there) = std::fs::metadata(path) {
-        fit(&there)?;
+/// Opens a regular file without blocking. The type is checked before opening, because
+/// opening a device can have side effects, and again after, because the path may have
+/// been replaced meanwhile.
+fn open(path: &Path) -> Result<File, AuditFileError> {
+    if let Ok(metadata) = std::fs::metadata(path) {
+        check_regular(&metadata)?;
     }
-    open_unseen(path)
+    open_unchecked(path)
 }
 
-fn open_unseen(path: &Path) -> Result<File, Unfit> {
+fn open_unchecked(path: &Path) -> Result<File, AuditFileError> {
     let mut options = OpenOptions::new();
     options.append(true).create(true).mode(0o600);
     let file = options.custom_flags(libc::O_NONBLOCK).open(path)?;
-    fit(&file.metadata()?)?;
+    check_regular(&file.metadata()?)?;
     Ok(file)
 }
 
-fn fit(there: &Metadata) -> Result<(), Unfit> {
-    let kind = there.file_type();
-    let named = match kind {
+fn check_regular(metadata: &Metadata) -> Result<(), AuditFileError> {
+    let kind = metadata.file_type();
+    let name = match kind {
         _ if kind.is_file() => return Ok(()),
         _ if kind.is_dir() => "a directory",
         _ if kind.is_fifo() => "a named pipe",
         _ if kind.is_socket() => "a socket",
         _ => "a device",
     };
-    Err(Unfit::NoFile(named))
+    Err(AuditFileError::NotRegular(name))
 }
 
-/// Whether `file` is what `path` names now.
+/// Whether `path` still refers to the open `file`.
 fn is_at(file: &File, path: &Path) -> bool {
-    let place = |of: Metadata| (of.dev(), of.ino());
-    let named = std::fs::metadata(path).map(place);
-    matches!((named, file.metadata().map(place)), (Ok(named), Ok(open)) if named == open)
+    let inode = |metadata: Metadata| (metadata.dev(), metadata.ino());
+    let at_path = std::fs::metadata(path).map(inode);
+    matches!((at_path, file.metadata().map(inode)), (Ok(at_path), Ok(open)) if at_path == open)
 }
 
 #[cfg(test)]
@@ -120,13 +123,14 @@ mod tests {
 
     use super::*;
 
-    fn told(path: &Path) -> String {
-        let refused = Sink::file(path.to_owned()).err();
-        refused.map_or_else(String::new, |refused| refused.to_string())
+    /// The error for `path`; empty if it can be opened.
+    fn error(path: &Path) -> String {
+        let error = AuditSink::file(path.to_owned()).err();
+        error.map_or_else(String::new, |error| error.to_string())
     }
 
     #[test]
-    fn whatever_is_no_regular_file_is_refused_and_named_and_nobody_waits() {
+    fn a_path_that_is_no_regular_file_is_refused_by_kind_without_blocking() {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
         let made = Command::new("mkfifo").arg(at("pipe")).status();
@@ -141,33 +145,41 @@ mod tests {
             (PathBuf::from("/dev/null"), "a device"),
         ] {
             let expected = format!("must be a regular file, not {kind}");
-            assert_eq!(told(&path), expected, "{}", path.display());
+            assert_eq!(error(&path), expected, "{}", path.display());
         }
-        let swapped = open_unseen(&at("pipe")).expect_err("nobody reads it");
-        let there = File::options().read(true).write(true).open(at("pipe"));
-        assert!(matches!(swapped, Unfit::Closed(_)), "{swapped}");
-        let read = open_unseen(&at("pipe")).expect_err("it is no file");
-        assert!(matches!(read, Unfit::NoFile("a named pipe")), "{read}");
-        drop(there);
-        assert!(told(&at("no/such/folder")).starts_with("cannot be opened to append: "));
-        assert_eq!(told(&at("audit.log")), "");
+        let without_reader = open_unchecked(&at("pipe")).expect_err("the pipe has no reader");
+        let reader = File::options().read(true).write(true).open(at("pipe"));
+        assert!(
+            matches!(without_reader, AuditFileError::Open(_)),
+            "{without_reader}"
+        );
+        let with_reader = open_unchecked(&at("pipe")).expect_err("a pipe is not a regular file");
+        assert!(
+            matches!(with_reader, AuditFileError::NotRegular("a named pipe")),
+            "{with_reader}"
+        );
+        drop(reader);
+        assert!(error(&at("no/such/folder")).starts_with("cannot be opened for append: "));
+        assert_eq!(error(&at("audit.log")), "");
         std::os::unix::fs::symlink("audit.log", at("to-a-file")).unwrap();
-        assert_eq!(told(&at("to-a-file")), "");
+        assert_eq!(error(&at("to-a-file")), "");
     }
 
     #[test]
-    fn a_disk_that_is_full_loses_the_line_and_what_was_left_of_it_is_one_by_itself() {
+    fn a_full_disk_loses_the_line_and_the_next_one_begins_on_a_new_line() {
         let path = PathBuf::from("/dev/full");
         let file = OpenOptions::new().write(true).open(&path).unwrap();
-        let end = End::File { path, file };
-        let mut sink = Sink { end, torn: false };
-        let failure = sink.write(b"{}\n").unwrap_err();
-        assert_eq!(failure.kind(), io::ErrorKind::StorageFull);
-        assert!(sink.torn);
+        let mut sink = AuditSink {
+            destination: Destination::File { path, file },
+            is_torn: false,
+        };
+        let error = sink.write(b"{}\n").unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+        assert!(sink.is_torn);
         let file = tempfile::NamedTempFile::new().unwrap();
-        sink.end = Sink::file(file.path().to_owned()).unwrap().end;
+        sink.destination = AuditSink::file(file.path().to_owned()).unwrap().destination;
         sink.write(b"{}\n").unwrap();
         assert_eq!(std::fs::read(file.path()).unwrap(), b"\n{}\n");
-        assert!(!sink.torn);
+        assert!(!sink.is_torn);
     }
 }

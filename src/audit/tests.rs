@@ -1,4 +1,4 @@
-//! What happens to lines that are not written, and where they may not go.
+//! Lost records, and paths that are refused.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use prometheus_client::registry::Registry;
 
 use super::*;
 
-/// A line as a handler has it written.
+/// A record of `event`.
 fn record(event: AuditEvent) -> impl FnOnce(&DigestKey) -> AuditRecord {
     move |_| AuditRecord {
         event,
@@ -34,69 +34,77 @@ fn lost(registry: &Registry) -> usize {
     figure.unwrap().parse().unwrap()
 }
 
-/// What is logged while `scene` plays.
-fn logged(scene: impl FnOnce()) -> String {
+/// The log lines that `run` writes.
+fn logged(run: impl FnOnce()) -> String {
     let file = tempfile::NamedTempFile::new().unwrap();
     let lines = std::sync::Mutex::new(file.reopen().unwrap());
     let logs = tracing_subscriber::fmt().with_writer(lines).finish();
-    tracing::subscriber::with_default(logs, scene);
+    tracing::subscriber::with_default(logs, run);
     std::fs::read_to_string(file.path()).unwrap()
 }
 
 #[test]
-fn while_nobody_writes_refusals_take_half_of_the_queue_and_sessions_all_of_it() {
+fn a_stalled_writer_leaves_half_of_the_queue_to_refused_calls_and_all_of_it_to_sessions() {
     let mut registry = Registry::default();
     let metrics = AuditMetrics::register(&mut registry);
-    let (lines, mut unread) = mpsc::channel(QUEUE);
-    let audit = Audit::sending(lines, DigestKey::new(&[1; 32]), metrics);
-    let told = logged(|| {
-        for _ in 0..QUEUE {
+    let (lines, mut unread) = mpsc::channel(QUEUE_CAPACITY);
+    let audit = Audit::with_queue(lines, DigestKey::new(&[1; 32]), metrics);
+    let log = logged(|| {
+        for _ in 0..QUEUE_CAPACITY {
             audit.write(record(AuditEvent::Refused));
         }
-        assert_eq!(lost(&registry), QUEUE / 2);
-        for _ in 0..QUEUE / 2 {
+        assert_eq!(lost(&registry), QUEUE_CAPACITY / 2);
+        for _ in 0..QUEUE_CAPACITY / 2 {
             audit.write(record(AuditEvent::SessionIssued));
         }
-        assert_eq!(lost(&registry), QUEUE / 2, "there was room for sessions");
+        assert_eq!(
+            lost(&registry),
+            QUEUE_CAPACITY / 2,
+            "sessions use the other half"
+        );
         audit.write(record(AuditEvent::SessionRead));
-        assert_eq!(lost(&registry), QUEUE / 2 + 1, "and no more");
+        assert_eq!(lost(&registry), QUEUE_CAPACITY / 2 + 1, "the queue is full");
         assert!(unread.try_recv().is_ok());
         audit.write(record(AuditEvent::SessionReplayed));
-        assert_eq!(lost(&registry), QUEUE / 2 + 1, "one was written");
+        assert_eq!(
+            lost(&registry),
+            QUEUE_CAPACITY / 2 + 1,
+            "one record was taken from the queue"
+        );
         audit.write(record(AuditEvent::Refused));
         assert_eq!(
             lost(&registry),
-            QUEUE / 2 + 2,
-            "it is more than half full still"
+            QUEUE_CAPACITY / 2 + 2,
+            "the queue is still more than half full"
         );
         while unread.try_recv().is_ok() {}
-        for _ in 0..=QUEUE / 2 {
+        for _ in 0..=QUEUE_CAPACITY / 2 {
             audit.write(record(AuditEvent::Refused));
         }
-        assert_eq!(lost(&registry), QUEUE / 2 + 3);
+        assert_eq!(lost(&registry), QUEUE_CAPACITY / 2 + 3);
     });
-    let told = told.matches("the audit is not written fast enough");
-    assert_eq!(told.count(), 2, "once for each time that it begins");
+    let errors = log.matches("audit queue is full");
+    assert_eq!(errors.count(), 2, "one for the start of each loss");
 }
 
 #[test]
-fn a_path_that_is_no_file_is_an_error_that_names_key_value_and_bound() {
-    let output = Output::File(PathBuf::from("/dev/null"));
+fn the_error_for_a_path_names_the_key_the_value_and_the_bound() {
+    let output = AuditOutput::File(PathBuf::from("/dev/null"));
     let key = DigestKey::new(&[1; 32]);
-    let refused = Audit::open(output, key, AuditMetrics::default()).unwrap_err();
+    let error = Audit::open(output, key, AuditMetrics::default()).unwrap_err();
     assert_eq!(
-        refused.to_string(),
+        error.to_string(),
         "audit.path = \"/dev/null\": must be a regular file, not a device"
     );
 }
 
 #[tokio::test]
-async fn the_thread_that_writes_has_a_name() {
+async fn the_writer_thread_has_a_name() {
     let file = tempfile::NamedTempFile::new().unwrap();
-    let output = Output::File(file.path().to_owned());
+    let output = AuditOutput::File(file.path().to_owned());
     let key = DigestKey::new(&[1; 32]);
     let audit = Audit::open(output, key, AuditMetrics::default()).unwrap();
-    // It names itself, so it has to have begun.
+    // The thread sets its name after it starts, so wait until it runs.
     audit.flush().await;
     let threads = std::fs::read_dir("/proc/self/task").unwrap();
     let mut names = threads.flatten().filter_map(|thread| {

@@ -1,7 +1,7 @@
-//! The thread that writes: a disk that stands still holds up nobody else.
+//! The thread that writes the audit log, so that a blocked disk delays no call.
 //!
-//! An example: the disk is full at 12:00 and has room again at 12:05. The log has one
-//! error at 12:00 and one line at 12:05, and what came between is counted as lost.
+//! For example, the disk is full from 12:00 to 12:05. The service logs one error at 12:00
+//! and one recovery at 12:05, and counts the records between as lost.
 
 use std::{io, thread};
 
@@ -9,48 +9,48 @@ use tokio::sync::mpsc;
 use tracing::{error, info};
 
 use super::metrics::AuditMetrics;
-use super::sink::Sink;
+use super::sink::AuditSink;
 
-/// Its name, of which the system keeps 15 bytes.
-const THREAD: &str = "livegate-audit";
+/// The name of the thread; Linux keeps 15 bytes.
+const THREAD_NAME: &str = "livegate-audit";
 
-/// What the thread is told.
+/// An item of the queue.
 #[derive(Debug)]
-pub(super) enum Message {
+pub(super) enum QueueItem {
     /// A line to write.
     Line(Vec<u8>),
-    /// Somebody waits until it comes to this.
+    /// A request for a reply when all lines before it are written.
     Flush(std::sync::mpsc::Sender<()>),
 }
 
-/// Writes what comes until nobody can send any more.
-pub(super) struct Writer {
-    sink: Sink,
+/// Writes queued lines until all senders are dropped.
+pub(super) struct AuditWriter {
+    sink: AuditSink,
     metrics: AuditMetrics,
-    failing: bool,
+    is_failing: bool,
 }
 
-impl Writer {
+impl AuditWriter {
     /// Starts the thread.
     ///
     /// # Errors
-    /// Where the system gives none.
+    /// If the operating system cannot create a thread.
     pub(super) fn start(
-        sink: Sink,
-        mut queue: mpsc::Receiver<Message>,
+        sink: AuditSink,
+        mut queue: mpsc::Receiver<QueueItem>,
         metrics: AuditMetrics,
     ) -> io::Result<()> {
         let mut writer = Self {
             sink,
             metrics,
-            failing: false,
+            is_failing: false,
         };
-        let thread = thread::Builder::new().name(THREAD.to_owned());
+        let thread = thread::Builder::new().name(THREAD_NAME.to_owned());
         let write = move || {
-            while let Some(message) = queue.blocking_recv() {
-                match message {
-                    Message::Line(line) => writer.write(&line),
-                    Message::Flush(written) => drop(written.send(())),
+            while let Some(item) = queue.blocking_recv() {
+                match item {
+                    QueueItem::Line(line) => writer.write(&line),
+                    QueueItem::Flush(written) => drop(written.send(())),
                 }
             }
         };
@@ -61,14 +61,14 @@ impl Writer {
         match self.sink.write(line) {
             Ok(()) => {
                 self.metrics.written();
-                if std::mem::take(&mut self.failing) {
-                    info!("the audit is written again");
+                if std::mem::take(&mut self.is_failing) {
+                    info!("audit log is written again");
                 }
             }
-            Err(failure) => {
+            Err(error) => {
                 self.metrics.lost();
-                if !std::mem::replace(&mut self.failing, true) {
-                    error!(%failure, "the audit cannot be written: lines are lost");
+                if !std::mem::replace(&mut self.is_failing, true) {
+                    error!(%error, "cannot write audit log, records are lost");
                 }
             }
         }

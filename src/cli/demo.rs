@@ -22,7 +22,7 @@ use super::check_config::report;
 use super::out::print_out;
 use super::sources::SourceArgs;
 use crate::app::Livegate;
-use crate::audit::Output;
+use crate::audit::AuditOutput;
 use crate::auth::AuthMode;
 use crate::config::Config;
 use crate::shutdown::ShutdownSignals;
@@ -109,7 +109,7 @@ fn demonstration(mut config: Config, upstream: SocketAddr) -> Config {
     config.create_quota.burst = NonZeroU32::MIN.saturating_add(BURST - 1);
     config.grpc.tls = None;
     config.auth = AuthMode::OptionalHeader.into();
-    config.audit.output = Output::Nowhere;
+    config.audit.output = AuditOutput::Disabled;
     config.results.enabled = config.grpc.listen.ip().is_loopback();
     config.shutdown.lameduck = Duration::ZERO;
     config.shutdown.grace = Duration::from_secs(2);

@@ -23,7 +23,7 @@ use super::{
     telemetry,
 };
 use crate::admission::{QueueSettings, QuotaSettings};
-use crate::audit::{AuditSettings, Output};
+use crate::audit::{AuditOutput, AuditSettings};
 use crate::auth::policy::Policy;
 use crate::model::SESSION_LIFE;
 use crate::retry::RetrySettings;
@@ -136,7 +136,7 @@ fn audit(at: &mut Section<'_>) -> AuditSettings {
     let path = at.optional_text("path", &FILE).map(PathBuf::from);
     let digest_key_file = at.optional_text("digest_key_file", &FILE);
     AuditSettings {
-        output: path.map_or(Output::StandardOutput, Output::File),
+        output: path.map_or(AuditOutput::StandardOutput, AuditOutput::File),
         digest_key_file: digest_key_file.map(PathBuf::from),
     }
 }

@@ -158,7 +158,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::audit::{AuditMetrics, DigestKey, Output};
+    use crate::audit::{AuditMetrics, AuditOutput, DigestKey};
     use crate::auth::AuthMethod;
     use crate::grpc::call::Patience;
     use crate::model::CallerId;
@@ -178,7 +178,7 @@ mod tests {
     #[tokio::test]
     async fn a_call_that_is_dropped_after_aws_answered_leaves_a_line_without_a_code() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        let output = Output::File(file.path().to_owned());
+        let output = AuditOutput::File(file.path().to_owned());
         let key = DigestKey::new(&[1; 32]);
         let audit = Audit::open(output, key, AuditMetrics::default()).unwrap();
         let (call, request) = (call(), v1::CreateSessionRequest::default());

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use livegate::app::Livegate;
-use livegate::audit::Output;
+use livegate::audit::AuditOutput;
 use livegate::auth::AuthSettings;
 use livegate::config::Config;
 use livegate::grpc::TlsSettings;
@@ -42,7 +42,7 @@ impl Stack {
             upstream.endpoint_url = \"http://127.0.0.1:9\"";
         let mut config = Config::from_text(text).expect("right").config;
         config.auth = auth;
-        config.audit.output = Output::Nowhere;
+        config.audit.output = AuditOutput::Disabled;
         config.grpc.tls = files.map(|files| TlsSettings {
             certificate: files.path("tls.crt"),
             key: files.path("tls.key"),

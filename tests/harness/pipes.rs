@@ -70,7 +70,7 @@ impl Default for Setup {
             token_keys: tokens::keys(),
             rules: Policy::default(),
             unsaid: DefaultPermission::Allow,
-            audit: Audit::nowhere(),
+            audit: Audit::disabled(),
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use livegate::audit::{Audit, AuditMetrics, DigestKey, Output};
+use livegate::audit::{Audit, AuditMetrics, AuditOutput, DigestKey};
 use livegate::auth::AuthMode;
 use livegate::auth::policy::DefaultPermission;
 use livegate::grpc::v1;
@@ -36,7 +36,7 @@ impl Audited {
         let path = folder.path().join("audit.log");
         let mut registry = Registry::default();
         let metrics = AuditMetrics::register(&mut registry);
-        let audit = Audit::open(Output::File(path), DigestKey::new(&SECRET), metrics).unwrap();
+        let audit = Audit::open(AuditOutput::File(path), DigestKey::new(&SECRET), metrics).unwrap();
         let setup = Setup {
             audit: audit.clone(),
             auth: AuthMode::TrustedHeader,
