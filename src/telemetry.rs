@@ -1,15 +1,15 @@
-//! Logs and traces: where they go and in what form. It imports nothing of ours:
-//! whoever has something to say uses `tracing`, whoever counts gets a registry
+//! Installs logs and traces for the process. It imports no other module of the crate:
+//! the others log with `tracing`, and register their metrics in a registry that is
 //! passed in.
 //!
-//! The filter of logs is `log.filter`, which the variable `LIVEGATE_LOG` overrides,
-//! as in `info,livegate=debug`. It filters logs alone: traces have their own ratio,
-//! and the spans of calls are there at every filter, so that a line of a call
-//! carries its `call_id`, and its `trace_id` where there is one.
+//! The log filter is `log.filter`, for example `info,livegate=debug`; the environment
+//! variable `LIVEGATE_LOG` overrides it. It applies to log lines only. Traces have a
+//! sampling ratio of their own, and the span of a call is enabled at every filter, so
+//! that each log line of a call carries its `call_id`, and its `trace_id` if it has one.
 
-mod collector;
-mod filter;
-mod parent;
+mod log_filter;
+mod trace_context;
+mod traces;
 
 use std::io::IsTerminal as _;
 
@@ -19,48 +19,48 @@ use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::registry;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-use self::collector::Collector;
-pub use self::collector::{TracesSettings, is_collector};
-use self::filter::logged;
-pub use self::filter::{DEFAULT_FILTER, LogFilter, is_filter};
-pub use self::parent::follow;
+use self::log_filter::log_filter;
+pub use self::log_filter::{DEFAULT_FILTER, LogFilter, is_filter};
+pub use self::trace_context::set_parent;
+use self::traces::TracePipeline;
+pub use self::traces::{TracesSettings, is_collector_url};
 
-/// The form of log lines, on standard error.
+/// The format of log lines, on standard error.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum LogFormat {
-    /// One JSON object a line
+    /// One JSON object per line
     Json,
-    /// For reading in a terminal
+    /// Text for a terminal
     #[default]
     Human,
 }
 
-/// What the process says of itself, until it ends.
+/// The installed logs and traces.
 #[derive(Debug)]
 pub struct Telemetry {
     filter: LogFilter,
-    collector: Option<Collector>,
+    traces: Option<TracePipeline>,
 }
 
 impl Telemetry {
-    /// Installs logs and traces for the process, and logs panics with them. To be
-    /// called within the runtime, which sends the traces.
+    /// Installs logs and traces for the process, and a panic hook that logs panics. Call it
+    /// inside the tokio runtime, which sends the traces.
     ///
     /// # Errors
-    /// Where the filter cannot be read, the collector not be named, or logs were
-    /// installed before.
+    /// If the filter or the collector's endpoint is invalid, or if logs are installed
+    /// already.
     pub fn install(
         format: LogFormat,
         filter: &str,
         traces: &TracesSettings,
         region: &str,
     ) -> Result<Self, String> {
-        let (filter, logged) = logged(filter)?;
-        let collector = Collector::open(traces, region)?;
+        let (filter, log_layer_filter) = log_filter(filter)?;
+        let traces = TracePipeline::open(traces, region)?;
         let lines = fmt::layer()
             .with_ansi(std::io::stderr().is_terminal())
-            // Where a line cannot be written, it is lost: to say so on the same stream
-            // would panic, and the process end for its log.
+            // A line that cannot be written is lost. Reporting that on the same stream
+            // would panic and end the process.
             .log_internal_errors(false)
             .with_writer(std::io::stderr);
         let lines = match format {
@@ -72,37 +72,36 @@ impl Telemetry {
             LogFormat::Human => lines.boxed(),
         };
         let installed = registry()
-            .with(lines.with_filter(logged))
-            .with(collector.as_ref().map(Collector::layer))
+            .with(lines.with_filter(log_layer_filter))
+            .with(traces.as_ref().map(TracePipeline::layer))
             .try_init();
         installed.map_err(|error| error.to_string())?;
         log_panics();
-        Ok(Self { filter, collector })
+        Ok(Self { filter, traces })
     }
 
-    /// The filter of the logs, to change it.
+    /// Returns a handle that changes the log filter.
     #[must_use]
     pub fn filter(&self) -> LogFilter {
         self.filter.clone()
     }
 
-    /// Sends the spans that are left, for two seconds at most. Dropped half way, it
-    /// leaves them.
+    /// Sends the remaining spans, for at most two seconds. Dropping it loses them.
     pub async fn close(self) {
-        if let Some(collector) = self.collector {
-            collector.close().await;
+        if let Some(traces) = self.traces {
+            traces.close().await;
         }
     }
 }
 
 fn log_panics() {
     std::panic::set_hook(Box::new(|panic| {
-        let place = panic.location().map(ToString::to_string);
-        let what = panic.payload_as_str().unwrap_or("no message");
+        let location = panic.location().map(ToString::to_string);
+        let message = panic.payload_as_str().unwrap_or("no message");
         error!(
-            panic.message = what,
-            panic.place = place,
-            "a bug: the call under way fails"
+            panic.message = message,
+            panic.location = location,
+            "panic, the current call fails"
         );
     }));
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::LogSettings;
 use super::kind::Text;
 use super::section::Section;
-use crate::telemetry::{DEFAULT_FILTER, TracesSettings, is_collector, is_filter};
+use crate::telemetry::{DEFAULT_FILTER, TracesSettings, is_collector_url, is_filter};
 
 pub(super) fn log(at: &mut Section<'_>) -> LogSettings {
     let filter = Text {
@@ -23,7 +23,7 @@ pub(super) fn log(at: &mut Section<'_>) -> LogSettings {
 
 pub(super) fn traces(at: &mut Section<'_>) -> TracesSettings {
     let url = Text {
-        fits: is_collector,
+        fits: is_collector_url,
         expected: "an http URL with a host and a port and nothing else, as in \
             \"http://127.0.0.1:4317\"",
     };

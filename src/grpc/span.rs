@@ -60,7 +60,7 @@ pub(super) fn begin(request: &Request<Body>, id: &str) -> Span {
         rpc.grpc.status_code = field::Empty,
         otel.status_code = field::Empty
     );
-    telemetry::follow(&span, request.headers());
+    telemetry::set_parent(&span, request.headers());
     span
 }
 

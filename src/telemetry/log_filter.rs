@@ -1,8 +1,8 @@
-//! Which lines are logged, and how that changes while the process runs.
+//! The log filter, which can change while the process runs.
 //!
-//! An example: it starts with `info,aws_config=error,h2=error`. The file then says
-//! `log.filter = "info,livegate=debug"`, and from the next line on our own lines of
-//! the level `debug` are there. Had `LIVEGATE_LOG` been set, it would stay.
+//! For example, the process starts with `info,aws_config=error,h2=error`. A reload of the
+//! configuration sets `log.filter = "info,livegate=debug"`, and the next lines of this
+//! crate include the level `debug`. If `LIVEGATE_LOG` is set, the filter does not change.
 
 use tracing::level_filters::LevelFilter;
 use tracing::{Metadata, Subscriber};
@@ -11,73 +11,79 @@ use tracing_subscriber::layer::Filter;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{EnvFilter, Registry, reload};
 
-/// What is logged where nobody says otherwise: without what the SDK says of
-/// credentials that `app` says too, and without what `h2` says of peers' mistakes,
-/// of which they can make very many.
+/// The default filter. It leaves out the SDK's lines about credentials, which `app` logs
+/// too, and `h2`'s lines about protocol errors, of which a peer can cause any number.
 pub const DEFAULT_FILTER: &str = "info,aws_config=error,h2=error";
 
-/// The variable that overrides the filter of the configuration.
-const OVERRIDE: &str = "LIVEGATE_LOG";
+/// The environment variable that overrides the configured filter.
+const FILTER_VARIABLE: &str = "LIVEGATE_LOG";
 
-/// At finer levels the SDK logs what it sends and receives: tokens, session ids
-/// and pictures. No filter turns that on.
-const SDK: &str = "aws_";
-const SDK_AT_MOST: LevelFilter = LevelFilter::INFO;
+/// At `debug` and `trace` the SDK logs requests and responses, with tokens, session ids
+/// and images. No filter enables these levels.
+const SDK_TARGETS: &str = "aws_";
+const MAX_SDK_LEVEL: LevelFilter = LevelFilter::INFO;
 
-/// Changes the filter. Clones change the same one.
+/// Changes the log filter. Clones change the same filter.
 #[derive(Clone, Debug)]
 pub struct LogFilter {
-    /// None where the variable holds it.
+    /// `None` if the environment variable sets the filter.
     handle: Option<reload::Handle<EnvFilter, Registry>>,
 }
 
 impl LogFilter {
-    /// Goes by `text` from the next line on, unless `LIVEGATE_LOG` is set. A text
-    /// that is no filter changes nothing.
+    /// Sets the filter to `text`, unless `LIVEGATE_LOG` is set. An invalid filter changes
+    /// nothing.
     pub fn set(&self, text: &str) {
         if let (Some(handle), Ok(filter)) = (&self.handle, EnvFilter::try_new(text)) {
-            // It fails where the logs are gone, and nobody would read of it.
+            // This fails only if the subscriber was dropped; then there are no logs at all.
             let _ = handle.reload(filter);
         }
     }
 }
 
-/// Whether `text` is a filter, as in `info,livegate=debug`. No module has a letter
-/// beyond ASCII, and without a directive there would be no logs by mistake.
+/// Whether `text` is a valid filter, for example `info,livegate=debug`. Text beyond ASCII
+/// is invalid, because no module has such a name; so is an empty filter, which would
+/// disable all logs.
 #[must_use]
 pub fn is_filter(text: &str) -> bool {
     text.is_ascii() && !text.trim().is_empty() && EnvFilter::try_new(text).is_ok()
 }
 
-/// The filter of the variable, or else of `text`, within the bound on the SDK.
-pub(super) fn logged(text: &str) -> Result<(LogFilter, impl Filter<Registry> + use<>), String> {
-    let given = std::env::var_os(OVERRIDE).map(|text| text.to_string_lossy().into_owned());
-    let (name, text) = match &given {
-        Some(given) => (OVERRIDE, given.as_str()),
+/// Returns the filter from the environment variable, or else from `text`, with the limit
+/// on the SDK's level.
+pub(super) fn log_filter(text: &str) -> Result<(LogFilter, impl Filter<Registry> + use<>), String> {
+    let variable = std::env::var_os(FILTER_VARIABLE);
+    let variable = variable.map(|text| text.to_string_lossy().into_owned());
+    let (name, text) = match &variable {
+        Some(variable) => (FILTER_VARIABLE, variable.as_str()),
         None => ("log.filter", text),
     };
     let filter = EnvFilter::try_new(text).map_err(|e| format!("{name}={text:?}: {e}"))?;
     let (filter, handle) = reload::Layer::new(filter);
-    let handle = given.is_none().then_some(handle);
-    Ok((LogFilter { handle }, bounded(filter)))
+    let handle = variable.is_none().then_some(handle);
+    Ok((LogFilter { handle }, limited(filter)))
 }
 
-/// With the spans of calls at every filter, and never more than `SDK_AT_MOST`.
-fn bounded<S>(filter: impl Filter<S>) -> impl Filter<S>
+/// Enables the `info` spans of this crate at every filter, and limits the SDK to
+/// [`MAX_SDK_LEVEL`].
+fn limited<S>(filter: impl Filter<S>) -> impl Filter<S>
 where
     S: Subscriber + for<'span> LookupSpan<'span>,
 {
-    let of_call = |about: &Metadata<'_>| {
-        about.is_span() && is_ours(about) && *about.level() <= LevelFilter::INFO
+    let is_call_span = |metadata: &Metadata<'_>| {
+        metadata.is_span() && is_livegate(metadata) && *metadata.level() <= LevelFilter::INFO
     };
-    let harmless =
-        |about: &Metadata<'_>| !about.target().starts_with(SDK) || *about.level() <= SDK_AT_MOST;
-    filter.or(filter_fn(of_call)).and(filter_fn(harmless))
+    let is_within_sdk_limit = |metadata: &Metadata<'_>| {
+        !metadata.target().starts_with(SDK_TARGETS) || *metadata.level() <= MAX_SDK_LEVEL
+    };
+    filter
+        .or(filter_fn(is_call_span))
+        .and(filter_fn(is_within_sdk_limit))
 }
 
-/// Whether the library says it.
-pub(super) fn is_ours(about: &Metadata<'_>) -> bool {
-    let target = about.target();
+/// Whether a span or an event is from this crate.
+pub(super) fn is_livegate(metadata: &Metadata<'_>) -> bool {
+    let target = metadata.target();
     target == "livegate" || target.starts_with("livegate::")
 }
 
@@ -91,36 +97,36 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_filter_makes_the_sdk_say_what_it_sends() {
+    fn no_filter_enables_the_requests_in_the_sdk_s_logs() {
         let (filter, handle) = reload::Layer::new(EnvFilter::new("trace"));
-        let lines = told(filter, || {
+        let lines = logged(filter, || {
             trace!(target: "aws_smithy_runtime::client", "secret body");
             info!(target: "aws_config::profile", "profile read");
-            trace!(target: "livegate::session", "our own");
-            let change = LogFilter {
+            trace!(target: "livegate::session", "own line");
+            let log_filter = LogFilter {
                 handle: Some(handle),
             };
-            change.set("info,aws_smithy_runtime=trace");
+            log_filter.set("info,aws_smithy_runtime=trace");
             trace!(target: "aws_smithy_runtime::client", "secret token");
             info!(target: "aws_smithy_runtime::client", "harmless");
         });
         assert!(!lines.contains("secret"), "{lines}");
-        for said in ["profile read", "our own", "harmless"] {
-            assert!(lines.contains(said), "{said}: {lines}");
+        for expected in ["profile read", "own line", "harmless"] {
+            assert!(lines.contains(expected), "{expected}: {lines}");
         }
     }
 
     #[test]
-    fn another_filter_holds_from_the_next_line_on() {
+    fn a_new_filter_applies_from_the_next_line_on_and_an_invalid_one_is_ignored() {
         let (filter, handle) = reload::Layer::new(EnvFilter::new("warn"));
-        let lines = told(filter, || {
-            let change = LogFilter {
+        let lines = logged(filter, || {
+            let log_filter = LogFilter {
                 handle: Some(handle),
             };
             debug!(target: "livegate::session", "before");
-            change.set("livegate=debug");
+            log_filter.set("livegate=debug");
             debug!(target: "livegate::session", "after");
-            change.set("livegate=loud");
+            log_filter.set("livegate=loud");
             debug!(target: "livegate::session", "still");
         });
         assert!(!lines.contains("before"), "{lines}");
@@ -131,9 +137,9 @@ mod tests {
     }
 
     #[test]
-    fn a_line_has_the_span_of_its_call_at_every_filter() {
+    fn a_line_carries_the_span_of_its_call_at_every_filter() {
         let (filter, _handle) = reload::Layer::new(EnvFilter::new("warn"));
-        let lines = told(filter, || {
+        let lines = logged(filter, || {
             let span = info_span!(target: "livegate::grpc::edge", "call", call_id = "c-1");
             span.in_scope(|| warn!(target: "livegate::session", "careful"));
         });
@@ -141,21 +147,22 @@ mod tests {
     }
 
     #[test]
-    fn a_filter_that_cannot_be_read_is_none() {
+    fn an_invalid_filter_is_rejected() {
         assert!(is_filter(DEFAULT_FILTER) && is_filter("info,livegate=debug"));
-        for wrong in ["livegate=loud", "", " ", "é"] {
-            assert!(!is_filter(wrong), "{wrong:?}");
+        for invalid in ["livegate=loud", "", " ", "é"] {
+            assert!(!is_filter(invalid), "{invalid:?}");
         }
     }
 
-    fn told(filter: reload::Layer<EnvFilter, Registry>, scene: impl FnOnce()) -> String {
+    /// The log lines that `run` writes.
+    fn logged(filter: reload::Layer<EnvFilter, Registry>, run: impl FnOnce()) -> String {
         let lines: Arc<Mutex<Vec<u8>>> = Arc::default();
         let writer = lines.clone();
         let layer = tracing_subscriber::fmt::layer()
             .with_ansi(false)
             .with_writer(move || Lines(writer.clone()));
-        let logs = tracing_subscriber::registry().with(layer.with_filter(bounded(filter)));
-        tracing::subscriber::with_default(logs, scene);
+        let logs = tracing_subscriber::registry().with(layer.with_filter(limited(filter)));
+        tracing::subscriber::with_default(logs, run);
         String::from_utf8(lines.lock().unwrap().clone()).unwrap()
     }
 

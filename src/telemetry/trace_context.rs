@@ -1,9 +1,12 @@
-//! Whose child a call is: the trace that its caller began, by the headers of W3C.
+//! Continues the caller's trace, by the headers of [W3C Trace Context].
 //!
-//! An example: `traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01`.
-//! The call's span is a child of `00f067aa0ba902b7`, and its log lines carry
-//! `trace_id=4bf92f3577b34da6a3ce929d0e0e4736`, also where traces are off. A header
-//! that cannot be read counts as none: the call begins a trace of its own.
+//! For example, with
+//! `traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01` the call's span
+//! is a child of `00f067aa0ba902b7`, and its log lines carry
+//! `trace_id=4bf92f3577b34da6a3ce929d0e0e4736`, even if traces are off. An invalid header
+//! is ignored, and the call starts a new trace.
+//!
+//! [W3C Trace Context]: https://www.w3.org/TR/trace-context/
 
 use http::HeaderMap;
 use opentelemetry::Context;
@@ -13,12 +16,12 @@ use opentelemetry_sdk::propagation::TraceContextPropagator;
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
-/// Makes `span` the child of whoever `headers` name, and records its `trace_id`,
-/// where there is one and the span has the field.
-pub fn follow(span: &Span, headers: &HeaderMap) {
-    let parent =
-        TraceContextPropagator::new().extract_with_context(&Context::new(), &Read(headers));
-    // It fails where traces are off: then the parent's id is the trace's id.
+/// Makes `span` a child of the span that `headers` name. Records the `trace_id`, if there
+/// is one and the span has that field.
+pub fn set_parent(span: &Span, headers: &HeaderMap) {
+    let parent = TraceContextPropagator::new()
+        .extract_with_context(&Context::new(), &HeaderExtractor(headers));
+    // This fails if traces are off; the trace id is then taken from the parent.
     let _ = span.set_parent(parent.clone());
     let contexts = [span.context(), parent];
     let ids = contexts.map(|context| context.span().span_context().trace_id());
@@ -30,9 +33,9 @@ pub fn follow(span: &Span, headers: &HeaderMap) {
     }
 }
 
-struct Read<'h>(&'h HeaderMap);
+struct HeaderExtractor<'h>(&'h HeaderMap);
 
-impl Extractor for Read<'_> {
+impl Extractor for HeaderExtractor<'_> {
     fn get(&self, key: &str) -> Option<&str> {
         self.0.get(key)?.to_str().ok()
     }

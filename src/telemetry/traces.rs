@@ -1,9 +1,9 @@
-//! Where traces go: a collector that speaks OTLP over gRPC, off unless it is named.
+//! Exports traces to an OpenTelemetry collector by OTLP over gRPC, if an endpoint is
+//! configured.
 //!
-//! Spans wait in a queue of 2048 and leave in batches, from a thread of their own.
-//! An example: the collector is down for an hour. Calls go on as before; the queue
-//! is full at 2048 spans and what comes after is dropped; the log has one line as
-//! that begins and one as it ends, 3600 s later.
+//! Spans wait in a queue of 2048 and are sent in batches by a separate thread. For
+//! example, the collector is down for an hour. Calls are not affected; spans beyond 2048
+//! are dropped; the log has one line when the outage starts and one when it ends.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -21,47 +21,47 @@ use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::layer::Layer;
 use tracing_subscriber::registry::LookupSpan;
 
-use super::filter::is_ours;
+use super::log_filter::is_livegate;
 
-/// How many spans wait at most, and how many leave together.
-const QUEUE: usize = 2048;
-const BATCH: usize = 512;
-const SEND_EACH: Duration = Duration::from_secs(1);
+const QUEUE_CAPACITY: usize = 2048;
+const BATCH_SIZE: usize = 512;
+const BATCH_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How long the last ones may take to leave.
-const LAST_WORDS: Duration = Duration::from_secs(2);
+/// The time limit for sending the remaining spans at shutdown.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Whether and where calls are traced.
+/// Whether calls are traced, and where the traces are sent.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TracesSettings {
-    /// The collector; `None`: no traces.
+    /// The URL of the collector; `None` for no traces.
     pub endpoint: Option<String>,
-    /// The part of the traces begun here that is sent, 0 to 1; a caller's own
-    /// decision stands.
+    /// The ratio of traces started here that is sampled, 0 to 1. The sampling decision of
+    /// a caller's trace is kept.
     pub sample_ratio: f64,
-    /// How long one batch may take.
+    /// The timeout for sending one batch.
     pub timeout: Duration,
 }
 
-/// Whether `text` is the URL of a collector: http, a host, a port, nothing else.
+/// Whether `text` is the URL of a collector: `http` with a host and a port, and nothing
+/// else.
 #[must_use]
-pub fn is_collector(text: &str) -> bool {
+pub fn is_collector_url(text: &str) -> bool {
     let Ok(uri) = text.parse::<http::Uri>() else {
         return false;
     };
-    let plain = uri.scheme_str() == Some("http") && matches!(uri.path(), "" | "/");
+    let is_bare_http = uri.scheme_str() == Some("http") && matches!(uri.path(), "" | "/");
     let port = uri.authority().and_then(http::uri::Authority::port_u16);
-    plain && !text.contains(['@', '?', '#']) && port.is_some()
+    is_bare_http && !text.contains(['@', '?', '#']) && port.is_some()
 }
 
-/// The way to the collector.
+/// Samples, batches and sends spans.
 #[derive(Debug)]
-pub(super) struct Collector {
+pub(super) struct TracePipeline {
     provider: SdkTracerProvider,
 }
 
-impl Collector {
-    /// The way to the collector that `settings` name, if any; nothing is sent yet.
+impl TracePipeline {
+    /// Returns the pipeline to the collector in `settings`, if any. It sends nothing yet.
     pub(super) fn open(settings: &TracesSettings, region: &str) -> Result<Option<Self>, String> {
         let Some(endpoint) = &settings.endpoint else {
             return Ok(None);
@@ -72,43 +72,44 @@ impl Collector {
             .with_timeout(settings.timeout)
             .build()
             .map_err(|error| format!("traces.endpoint = {endpoint:?}: {error}"))?;
-        let queue = BatchConfigBuilder::default()
-            .with_max_queue_size(QUEUE)
-            .with_max_export_batch_size(BATCH)
-            .with_scheduled_delay(SEND_EACH)
+        let batch_config = BatchConfigBuilder::default()
+            .with_max_queue_size(QUEUE_CAPACITY)
+            .with_max_export_batch_size(BATCH_SIZE)
+            .with_scheduled_delay(BATCH_INTERVAL)
             .build();
-        let batches = BatchSpanProcessor::builder(Episodes::of(exporter))
-            .with_batch_config(queue)
+        let batches = BatchSpanProcessor::builder(OutageLogger::new(exporter))
+            .with_batch_config(batch_config)
             .build();
-        let own = Sampler::TraceIdRatioBased(settings.sample_ratio);
+        let root = Sampler::TraceIdRatioBased(settings.sample_ratio);
         let provider = SdkTracerProvider::builder()
             .with_span_processor(batches)
-            .with_sampler(Sampler::ParentBased(Box::new(own)))
+            .with_sampler(Sampler::ParentBased(Box::new(root)))
             .with_resource(resource(region))
             .build();
         Ok(Some(Self { provider }))
     }
 
-    /// Makes our spans, and nobody else's, spans of traces; log lines stay logs.
+    /// Returns the layer that exports the spans of this crate. It exports no log lines.
     pub(super) fn layer<S>(&self) -> impl Layer<S> + use<S>
     where
         S: Subscriber + for<'span> LookupSpan<'span>,
     {
-        let ours = filter_fn(|about| about.is_span() && is_ours(about));
+        let own_spans = filter_fn(|metadata| metadata.is_span() && is_livegate(metadata));
         tracing_opentelemetry::layer()
             .with_tracer(self.provider.tracer("livegate"))
             .with_location(false)
             .with_threads(false)
             .with_target(false)
             .with_tracked_inactivity(false)
-            .with_filter(ours)
+            .with_filter(own_spans)
     }
 
     pub(super) async fn close(self) {
         let provider = self.provider;
-        let sent = tokio::task::spawn_blocking(move || provider.shutdown_with_timeout(LAST_WORDS));
-        // A collector that is down was told of already.
-        let _ = tokio::time::timeout(LAST_WORDS, sent).await;
+        let sent =
+            tokio::task::spawn_blocking(move || provider.shutdown_with_timeout(SHUTDOWN_TIMEOUT));
+        // An outage of the collector has been logged already.
+        let _ = tokio::time::timeout(SHUTDOWN_TIMEOUT, sent).await;
     }
 }
 
@@ -124,35 +125,38 @@ fn resource(region: &str) -> Resource {
         .build()
 }
 
-/// Says once that the collector is gone, and once that it is back.
+/// Logs the start and the end of an outage of the collector, once each.
 #[derive(Debug)]
-struct Episodes<E> {
+struct OutageLogger<E> {
     exporter: E,
-    failing: AtomicBool,
+    is_failing: AtomicBool,
 }
 
-impl<E> Episodes<E> {
-    fn of(exporter: E) -> Self {
-        let failing = AtomicBool::new(false);
-        Self { exporter, failing }
+impl<E> OutageLogger<E> {
+    fn new(exporter: E) -> Self {
+        let is_failing = AtomicBool::new(false);
+        Self {
+            exporter,
+            is_failing,
+        }
     }
 
-    fn note(&self, sent: &OTelSdkResult) {
+    fn on_export(&self, sent: &OTelSdkResult) {
         let failed = sent.is_err();
-        match (self.failing.swap(failed, Ordering::Relaxed), sent) {
-            (false, Err(problem)) => {
-                warn!(%problem, "the collector takes no traces: spans are dropped");
+        match (self.is_failing.swap(failed, Ordering::Relaxed), sent) {
+            (false, Err(error)) => {
+                warn!(%error, "trace export failed, spans are dropped");
             }
-            (true, Ok(())) => info!("the collector takes traces again"),
+            (true, Ok(())) => info!("trace export recovered"),
             (false, Ok(())) | (true, Err(_)) => {}
         }
     }
 }
 
-impl<E: SpanExporter> SpanExporter for Episodes<E> {
+impl<E: SpanExporter> SpanExporter for OutageLogger<E> {
     async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
         let sent = self.exporter.export(batch).await;
-        self.note(&sent);
+        self.on_export(&sent);
         sent
     }
 
@@ -174,11 +178,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_collector_is_a_host_and_a_port() {
-        for right in ["http://127.0.0.1:4317", "http://collector.monitoring:4317/"] {
-            assert!(is_collector(right), "{right}");
+    fn a_collector_url_has_a_host_and_a_port_and_nothing_else() {
+        for valid in ["http://127.0.0.1:4317", "http://collector.monitoring:4317/"] {
+            assert!(is_collector_url(valid), "{valid}");
         }
-        for wrong in [
+        for invalid in [
             "",
             "127.0.0.1:4317",
             "http://collector",
@@ -187,7 +191,7 @@ mod tests {
             "http://h:1/v1/traces",
             "http://h:1?a",
         ] {
-            assert!(!is_collector(wrong), "{wrong}");
+            assert!(!is_collector_url(invalid), "{invalid}");
         }
     }
 }
