@@ -1,12 +1,12 @@
-//! The operators' door, plain HTTP: `/livez`, `/readyz`, `/metrics`.
+//! The admin listener, plain HTTP: `/livez`, `/readyz`, `/metrics`.
 //!
-//! It says what it is told and decides nothing. It never passes the gate: a
-//! saturated service still answers its probes.
+//! It reports the state that it receives and decides nothing. Its requests bypass
+//! admission control, so that a saturated service still answers its probes.
 //!
-//! An example: from SIGTERM on `/readyz` answers 503 `leaving`, `/livez` 200, until
-//! the process is gone.
+//! For example, from SIGTERM until the process ends, `/readyz` returns 503 `draining` and
+//! `/livez` returns 200.
 
-mod page;
+mod metrics_format;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -20,38 +20,38 @@ use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use self::page::Form;
+use self::metrics_format::MetricsFormat;
 
-/// The door of the operators: plain HTTP.
+/// The settings of the admin listener.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AdminSettings {
-    /// Where it listens; port 0: a port of the system's choice.
+    /// The address; port 0 selects a free port.
     pub listen: SocketAddr,
 }
 
-/// How far the process is.
+/// Whether the service accepts calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Readiness {
-    /// Not yet: something is still being waited for.
+    /// Not yet: the service is starting.
     Starting,
-    /// Send calls.
+    /// The service accepts calls.
     Ready,
-    /// Send no more: it still finishes what it has.
-    Leaving,
+    /// The service is shutting down: it finishes its calls and must not get new ones.
+    Draining,
 }
 
 #[derive(Clone)]
-struct Admin {
+struct AdminState {
     registry: Arc<Registry>,
     readiness: watch::Receiver<Readiness>,
     notes: watch::Receiver<String>,
 }
 
-/// Serves until `stop`. `/readyz?verbose` adds `notes`, lines that say what is not
-/// as it should be though the service is ready.
+/// Serves until `stop`. `/readyz?verbose` adds `notes`: lines about degraded parts of a
+/// service that is ready.
 ///
 /// # Errors
-/// Where `listener` fails permanently.
+/// If `listener` fails permanently.
 pub async fn serve(
     listener: TcpListener,
     registry: Arc<Registry>,
@@ -63,7 +63,7 @@ pub async fn serve(
         .route("/livez", get(async || "ok\n"))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
-        .with_state(Admin {
+        .with_state(AdminState {
             registry,
             readiness,
             notes,
@@ -73,27 +73,27 @@ pub async fn serve(
         .await
 }
 
-async fn readyz(State(admin): State<Admin>, RawQuery(query): RawQuery) -> impl IntoResponse {
-    let (code, word) = match *admin.readiness.borrow() {
+async fn readyz(State(admin): State<AdminState>, RawQuery(query): RawQuery) -> impl IntoResponse {
+    let (code, text) = match *admin.readiness.borrow() {
         Readiness::Starting => (StatusCode::SERVICE_UNAVAILABLE, "starting\n"),
         Readiness::Ready => (StatusCode::OK, "ok\n"),
-        Readiness::Leaving => (StatusCode::SERVICE_UNAVAILABLE, "leaving\n"),
+        Readiness::Draining => (StatusCode::SERVICE_UNAVAILABLE, "draining\n"),
     };
-    let verbose = query.is_some_and(|query| query.split('&').any(|word| word == "verbose"));
-    let notes = if verbose {
+    let is_verbose = query.is_some_and(|query| query.split('&').any(|key| key == "verbose"));
+    let notes = if is_verbose {
         admin.notes.borrow().clone()
     } else {
         String::new()
     };
-    (code, word.to_owned() + &notes)
+    (code, text.to_owned() + &notes)
 }
 
-async fn metrics(State(admin): State<Admin>, headers: HeaderMap) -> impl IntoResponse {
+async fn metrics(State(admin): State<AdminState>, headers: HeaderMap) -> impl IntoResponse {
     let accepted = headers.get_all(header::ACCEPT).iter();
     let accepted: Vec<&str> = accepted.filter_map(|value| value.to_str().ok()).collect();
-    let form = Form::accepted_by(&accepted.join(","));
-    let (code, content_type, text) = match form.page(&admin.registry) {
-        Ok(page) => (StatusCode::OK, form.content_type(), page),
+    let format = MetricsFormat::accepted_by(&accepted.join(","));
+    let (code, content_type, text) = match format.encode(&admin.registry) {
+        Ok(text) => (StatusCode::OK, format.content_type(), text),
         Err(error) => (
             StatusCode::INTERNAL_SERVER_ERROR,
             "text/plain; charset=utf-8",

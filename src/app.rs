@@ -201,7 +201,7 @@ impl State {
 
     async fn not_ready(&self) {
         self.health.leaving().await;
-        self.readiness.send_replace(Readiness::Leaving);
+        self.readiness.send_replace(Readiness::Draining);
     }
 }
 

@@ -1,31 +1,37 @@
-//! The page of metrics, in the form that the reader asks for: OpenMetrics where its
-//! `Accept` names that, else Prometheus's older text format, 0.0.4, which every
-//! reader knows. It owns the forms, and knows no metric.
+//! The formats of `/metrics`: [OpenMetrics] if the `Accept` header names it, else the
+//! [Prometheus text format] 0.0.4, which every scraper supports.
 //!
-//! An example: OpenMetrics describes the family `calls` and counts in
-//! `calls_total`; the older format knows no families, so there both are
-//! `calls_total`. Lines of units and the end mark are left out.
+//! For example, OpenMetrics describes the family `calls` and has the sample
+//! `calls_total`; the text format has no families, so both are named `calls_total`. The
+//! text format has no UNIT and EOF lines.
+//!
+//! [OpenMetrics]: https://prometheus.io/docs/specs/om/open_metrics_spec/
+//! [Prometheus text format]: https://prometheus.io/docs/instrumenting/exposition_formats/
 
 use prometheus_client::registry::Registry;
 
 const OPEN_METRICS: &str = "application/openmetrics-text";
 
-/// A form of the page.
+/// A format of the metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Form {
+pub(super) enum MetricsFormat {
     /// OpenMetrics 1.0.0.
     OpenMetrics,
-    /// Prometheus's text format 0.0.4.
+    /// Prometheus text format 0.0.4.
     Text,
 }
 
-impl Form {
-    /// The form for a reader that sends `accept`. What a reader names is what it
-    /// reads; of weights there is no need, as it reads the other form too.
+impl MetricsFormat {
+    /// Returns the format for an `Accept` header. Weights are ignored: a scraper that names
+    /// OpenMetrics can parse it.
     pub(super) fn accepted_by(accept: &str) -> Self {
         let mut types = accept.split(',').map(|part| part.split(';').next());
-        let asked = types.any(|name| name.is_some_and(|name| name.trim() == OPEN_METRICS));
-        if asked { Self::OpenMetrics } else { Self::Text }
+        let accepts = types.any(|name| name.is_some_and(|name| name.trim() == OPEN_METRICS));
+        if accepts {
+            Self::OpenMetrics
+        } else {
+            Self::Text
+        }
     }
 
     pub(super) fn content_type(self) -> &'static str {
@@ -35,30 +41,30 @@ impl Form {
         }
     }
 
-    /// The page of all that `registry` holds.
+    /// Encodes all metrics of `registry`.
     ///
     /// # Errors
-    /// Where a metric cannot be written down.
-    pub(super) fn page(self, registry: &Registry) -> Result<String, std::fmt::Error> {
-        let mut page = String::new();
-        prometheus_client::encoding::text::encode(&mut page, registry)?;
+    /// If a metric cannot be encoded.
+    pub(super) fn encode(self, registry: &Registry) -> Result<String, std::fmt::Error> {
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, registry)?;
         Ok(match self {
-            Self::OpenMetrics => page,
-            Self::Text => older(&page),
+            Self::OpenMetrics => text,
+            Self::Text => to_text_format(&text),
         })
     }
 }
 
-/// An OpenMetrics page without exemplars, in the older format.
-fn older(page: &str) -> String {
-    let mut lines = String::with_capacity(page.len());
-    // A family's HELP comes before its TYPE, which says what it is called.
+/// Converts OpenMetrics text without exemplars to the text format.
+fn to_text_format(open_metrics: &str) -> String {
+    let mut lines = String::with_capacity(open_metrics.len());
+    // A family's HELP comes before its TYPE, which determines the name in the text format.
     let mut help = "";
-    for line in page.lines() {
-        if let Some(described) = line.strip_prefix("# HELP ") {
-            help = described;
-        } else if let Some(typed) = line.strip_prefix("# TYPE ") {
-            describe(&mut lines, help, typed);
+    for line in open_metrics.lines() {
+        if let Some(help_line) = line.strip_prefix("# HELP ") {
+            help = help_line;
+        } else if let Some(type_line) = line.strip_prefix("# TYPE ") {
+            describe(&mut lines, help, type_line);
         } else if !line.starts_with('#') {
             lines.push_str(line);
             lines.push('\n');
@@ -67,16 +73,16 @@ fn older(page: &str) -> String {
     lines
 }
 
-fn describe(lines: &mut String, help: &str, typed: &str) {
-    let (family, kind) = typed.split_once(' ').unwrap_or((typed, "untyped"));
+fn describe(lines: &mut String, help: &str, type_line: &str) {
+    let (family, kind) = type_line.split_once(' ').unwrap_or((type_line, "untyped"));
     let (suffix, kind) = match kind {
         "counter" => ("_total", kind),
         "info" => ("_info", "gauge"),
         "unknown" => ("", "untyped"),
         _ => ("", kind),
     };
-    if let Some((_, meaning)) = help.split_once(' ') {
-        lines.push_str(&format!("# HELP {family}{suffix} {meaning}\n"));
+    if let Some((_, description)) = help.split_once(' ') {
+        lines.push_str(&format!("# HELP {family}{suffix} {description}\n"));
     }
     lines.push_str(&format!("# TYPE {family}{suffix} {kind}\n"));
 }
@@ -89,31 +95,39 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_reader_that_names_openmetrics_gets_it() {
+    fn only_a_scraper_that_names_openmetrics_gets_it() {
         let prometheus = "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;q=0.2";
         for named in [prometheus, "text/plain, application/openmetrics-text"] {
-            assert_eq!(Form::accepted_by(named), Form::OpenMetrics, "{named}");
+            assert_eq!(
+                MetricsFormat::accepted_by(named),
+                MetricsFormat::OpenMetrics,
+                "{named}"
+            );
         }
         for other in ["", "*/*", "text/plain;version=0.0.4", "application/json"] {
-            assert_eq!(Form::accepted_by(other), Form::Text, "{other}");
+            assert_eq!(
+                MetricsFormat::accepted_by(other),
+                MetricsFormat::Text,
+                "{other}"
+            );
         }
     }
 
     #[test]
-    fn the_older_format_has_the_same_samples_under_the_names_that_it_knows() {
+    fn the_text_format_has_the_same_samples_with_a_suffix_in_help_and_type() {
         let mut registry = Registry::default();
         let calls: Counter = Counter::default();
         let waiting: Gauge = Gauge::default();
         calls.inc();
         registry.register("calls", "How many", calls);
-        registry.register("waiting", "Who waits", waiting);
-        let open = Form::OpenMetrics.page(&registry).unwrap();
+        registry.register("waiting", "Requests that wait", waiting);
+        let open_metrics = MetricsFormat::OpenMetrics.encode(&registry).unwrap();
         assert!(
-            open.contains("# TYPE calls counter\n") && open.ends_with("# EOF\n"),
-            "{open}"
+            open_metrics.contains("# TYPE calls counter\n") && open_metrics.ends_with("# EOF\n"),
+            "{open_metrics}"
         );
         let text = "# HELP calls_total How many.\n# TYPE calls_total counter\ncalls_total 1\n\
-            # HELP waiting Who waits.\n# TYPE waiting gauge\nwaiting 0\n";
-        assert_eq!(Form::Text.page(&registry).unwrap(), text);
+            # HELP waiting Requests that wait.\n# TYPE waiting gauge\nwaiting 0\n";
+        assert_eq!(MetricsFormat::Text.encode(&registry).unwrap(), text);
     }
 }

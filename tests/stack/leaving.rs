@@ -23,7 +23,13 @@ async fn from_ready_to_gone_in_order() {
 
     process.stop.cancel();
     process.ready_says("503 Service Unavailable").await;
-    assert!(process.get("/readyz").await.unwrap().ends_with("leaving\n"));
+    assert!(
+        process
+            .get("/readyz")
+            .await
+            .unwrap()
+            .ends_with("draining\n")
+    );
     for service in ["", SERVICE_NAME] {
         assert_eq!(process.health(service).await, "NOT_SERVING");
     }
