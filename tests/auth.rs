@@ -1,5 +1,5 @@
-//! Who calls, as a running Livegate finds it out over real sockets: certificates and
-//! tokens of every kind, and keys that change. The tables print:
+//! Authentication by a running Livegate over real sockets: client certificates and
+//! tokens of every kind, and keys that rotate. The tables of cases print with
 //! `cargo test --test auth -- --nocapture`.
 
 #[path = "harness/admin.rs"]
@@ -8,18 +8,18 @@ mod admin;
 mod algorithms;
 #[path = "auth/certificates.rs"]
 mod certificates;
-#[path = "auth/command.rs"]
-mod command;
+#[path = "auth/client_commands.rs"]
+mod client_commands;
 #[path = "auth/issuer.rs"]
 mod issuer;
-#[path = "auth/key_server.rs"]
-mod key_server;
-#[path = "auth/keys.rs"]
-mod keys;
+#[path = "auth/jwks.rs"]
+mod jwks;
+#[path = "auth/jwks_server.rs"]
+mod jwks_server;
+#[path = "auth/key_pair.rs"]
+mod key_pair;
 #[path = "auth/modes.rs"]
 mod modes;
-#[path = "auth/pair.rs"]
-mod pair;
 #[path = "tls/pki.rs"]
 mod pki;
 #[path = "auth/stack.rs"]

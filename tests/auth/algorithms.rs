@@ -1,4 +1,4 @@
-//! Tokens signed in every way that can be configured, and in ways that only look so.
+//! Tokens signed by every algorithm that can be configured, and algorithm confusion.
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use livegate::auth::{AuthMode, AuthSettings, JwksSource, TokenAlgorithm};
@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use sha2::Sha256;
 use tonic::Code;
 
-use super::issuer::{Key, SUBJECT, claims, signed_part};
-use super::pair::{Kind, encode};
+use super::issuer::{Key, SUBJECT, claims, signing_input};
+use super::key_pair::{KeyType, encode};
 use super::stack::{Stack, print, whoami};
 use super::tokens::{file, settings};
 
@@ -16,27 +16,30 @@ const UNKNOWN: &str = "the token is not signed by a known key";
 const MALFORMED: &str =
     "the metadata key authorization must hold \"Bearer \" and a signed JSON Web Token";
 
-/// A key of each kind, and some that are for one way alone or for none.
+/// A key of each type, and keys whose JWKS entry limits or contradicts their use.
 struct Keys {
     rsa: Key,
     p256: Key,
     p384: Key,
     ed25519: Key,
     rs256_only: Key,
-    es384_by_its_word: Key,
+    mislabeled_es384: Key,
     for_encryption: Key,
 }
 
 impl Keys {
     fn new() -> Self {
         Self {
-            rsa: Key::of("rsa", Kind::Rsa),
-            p256: Key::of("p256", Kind::P256),
-            p384: Key::of("p384", Kind::P384),
-            ed25519: Key::of("ed25519", Kind::Ed25519),
-            rs256_only: Key::of("rs256-only", Kind::Rsa).saying(json!({"alg": "RS256"})),
-            es384_by_its_word: Key::of("odd", Kind::P256).saying(json!({"alg": "ES384"})),
-            for_encryption: Key::of("enc", Kind::P256).saying(json!({"key_ops": ["encrypt"]})),
+            rsa: Key::of("rsa", KeyType::Rsa),
+            p256: Key::of("p256", KeyType::P256),
+            p384: Key::of("p384", KeyType::P384),
+            ed25519: Key::of("ed25519", KeyType::Ed25519),
+            rs256_only: Key::of("rs256-only", KeyType::Rsa)
+                .with_parameters(json!({"alg": "RS256"})),
+            mislabeled_es384: Key::of("odd", KeyType::P256)
+                .with_parameters(json!({"alg": "ES384"})),
+            for_encryption: Key::of("enc", KeyType::P256)
+                .with_parameters(json!({"key_ops": ["encrypt"]})),
         }
     }
 
@@ -47,14 +50,14 @@ impl Keys {
             &self.p384,
             &self.ed25519,
             &self.rs256_only,
-            &self.es384_by_its_word,
+            &self.mislabeled_es384,
             &self.for_encryption,
         ]
     }
 
-    /// The one that signs by `way`.
-    fn by(&self, way: &str) -> &Key {
-        match way {
+    /// The key that signs by `alg`.
+    fn for_alg(&self, alg: &str) -> &Key {
+        match alg {
             "ES256" => &self.p256,
             "ES384" => &self.p384,
             "EdDSA" => &self.ed25519,
@@ -63,65 +66,65 @@ impl Keys {
     }
 }
 
-fn pinned(source: JwksSource, algorithms: &[TokenAlgorithm]) -> AuthSettings {
+fn accepting(source: JwksSource, algorithms: &[TokenAlgorithm]) -> AuthSettings {
     let mut settings = settings(AuthMode::Jwt, source);
-    let jwt = settings.jwt.as_mut().expect("the mode has tokens");
+    let jwt = settings.jwt.as_mut().expect("the mode uses tokens");
     jwt.algorithms = algorithms.to_vec();
     settings
 }
 
-fn every() -> Vec<TokenAlgorithm> {
+fn all_algorithms() -> Vec<TokenAlgorithm> {
     let all = TokenAlgorithm::ALL.into_iter();
     all.map(|(_, algorithm)| algorithm).collect()
 }
 
-fn header(way: &str, kid: &str) -> Value {
-    json!({"alg": way, "kid": kid})
+fn header(alg: &str, kid: &str) -> Value {
+    json!({"alg": alg, "kid": kid})
 }
 
-/// A right token by `way`.
-fn right(keys: &Keys, way: &str) -> String {
-    let key = keys.by(way);
-    key.sign(&header(way, key.name), &claims())
+/// A valid token signed by `alg`.
+fn valid(keys: &Keys, alg: &str) -> String {
+    let key = keys.for_alg(alg);
+    key.sign(&header(alg, key.name), &claims())
 }
 
-async fn expect(stack: &Stack, what: &str, token: &str, expected: Result<&str, &str>) {
-    let told = whoami(stack.plain(), &[&format!("Bearer {token}")]).await;
-    print(what, &told);
+async fn expect(stack: &Stack, case: &str, token: &str, expected: Result<&str, &str>) {
+    let outcome = whoami(stack.plain(), &[&format!("Bearer {token}")]).await;
+    print(case, &outcome);
     let expected = expected.map(str::to_owned);
-    let expected = expected.map_err(|told| (Code::Unauthenticated, told.to_owned()));
-    assert_eq!(told, expected, "{what}");
+    let expected = expected.map_err(|message| (Code::Unauthenticated, message.to_owned()));
+    assert_eq!(outcome, expected, "{case}");
 }
 
 #[tokio::test]
-async fn a_token_counts_by_each_way_that_is_configured_and_by_no_other() {
+async fn a_token_is_accepted_by_each_configured_algorithm_and_by_no_other() {
     let keys = Keys::new();
     let (_file, source) = file(&keys.all());
-    let stack = Stack::up(pinned(source.clone(), &every()), None).await;
-    for (way, _) in TokenAlgorithm::ALL {
-        expect(&stack, way, &right(&keys, way), Ok(SUBJECT)).await;
+    let stack = Stack::start(accepting(source.clone(), &all_algorithms()), None).await;
+    for (alg, _) in TokenAlgorithm::ALL {
+        expect(&stack, alg, &valid(&keys, alg), Ok(SUBJECT)).await;
     }
     let own = keys.rs256_only.token(|_| {});
-    expect(&stack, "RS256, which its key says too", &own, Ok(SUBJECT)).await;
+    expect(&stack, "RS256, as in the key's alg", &own, Ok(SUBJECT)).await;
     for (only, algorithm) in [
         ("RS256", TokenAlgorithm::Rs256),
         ("ES256", TokenAlgorithm::Es256),
     ] {
-        let stack = Stack::up(pinned(source.clone(), &[algorithm]), None).await;
-        for (way, _) in TokenAlgorithm::ALL {
-            let expected = if way == only {
+        let stack = Stack::start(accepting(source.clone(), &[algorithm]), None).await;
+        for (alg, _) in TokenAlgorithm::ALL {
+            let expected = if alg == only {
                 Ok(SUBJECT)
             } else {
                 Err(ALGORITHM)
             };
-            let what = format!("{way} where only {only} is");
-            expect(&stack, &what, &right(&keys, way), expected).await;
+            let case = format!("{alg} if only {only} is accepted");
+            expect(&stack, &case, &valid(&keys, alg), expected).await;
         }
     }
 }
 
-/// What it is, how it is signed and by whom, what its header says, and what it is
-/// told. Each way is configured, and each key is in the set.
+/// Tokens whose signature, `alg` and `kid` do not match: case, token and message. Every
+/// algorithm is configured, and every key is in the set.
 fn confused(keys: &Keys) -> Vec<(String, String, &'static str)> {
     let Keys {
         rsa,
@@ -129,7 +132,7 @@ fn confused(keys: &Keys) -> Vec<(String, String, &'static str)> {
         p384,
         ed25519,
         rs256_only,
-        es384_by_its_word,
+        mislabeled_es384,
         for_encryption,
     } = keys;
     let rows = [
@@ -153,42 +156,42 @@ fn confused(keys: &Keys) -> Vec<(String, String, &'static str)> {
         (p256, "ES256", "", "p256", ALGORITHM),
         (rs256_only, "PS256", "PS256", "rs256-only", ALGORITHM),
         (rs256_only, "RS512", "RS512", "rs256-only", ALGORITHM),
-        (es384_by_its_word, "ES256", "ES256", "odd", ALGORITHM),
-        (es384_by_its_word, "ES256", "ES384", "odd", ALGORITHM),
+        (mislabeled_es384, "ES256", "ES256", "odd", ALGORITHM),
+        (mislabeled_es384, "ES256", "ES384", "odd", ALGORITHM),
         (for_encryption, "ES256", "ES256", "enc", UNKNOWN),
     ];
-    let case = |(key, way, alg, kid, told): (&Key, &str, &str, &str, _)| {
-        let what = format!("{way} by {}, as {alg:?} by {kid}", key.name);
-        let token = key.sign_by(way, &header(alg, kid), &claims());
-        (what, token, told)
+    let case = |(key, signed_by, alg, kid, message): (&Key, &str, &str, &str, _)| {
+        let case = format!("{signed_by} by {}, as {alg:?} by {kid}", key.name);
+        let token = key.sign_by(signed_by, &header(alg, kid), &claims());
+        (case, token, message)
     };
     rows.into_iter().map(case).collect()
 }
 
-/// What needs no private key of the issuer at all.
+/// Forgeries that need no private key of the issuer.
 fn forged(keys: &Keys) -> Vec<(String, String, &'static str)> {
     let mut cases = Vec::new();
     for key in keys.all() {
-        let symmetric = signed_part(&header("HS256", key.name), &claims());
+        let symmetric = signing_input(&header("HS256", key.name), &claims());
         let set: Value = serde_json::from_str(&super::issuer::set(&[key])).expect("JSON");
         let as_json = set["keys"][0].to_string();
         for secret in [key.public(), as_json.as_bytes()] {
             let mut mac = Hmac::<Sha256>::new_from_slice(secret).expect("any length");
             mac.update(symmetric.as_bytes());
             let token = format!("{symmetric}.{}", encode(&mac.finalize().into_bytes()));
-            let what = format!("HS256 by {} bytes of {}", secret.len(), key.name);
-            cases.push((what, token, ALGORITHM));
+            let case = format!("HS256 by {} bytes of {}", secret.len(), key.name);
+            cases.push((case, token, ALGORITHM));
         }
         for none in ["none", "None", "NONE"] {
-            let unsigned = signed_part(&header(none, key.name), &claims());
-            let what = format!("alg {none} by {}", key.name);
-            cases.push((what, format!("{unsigned}."), ALGORITHM));
+            let unsigned = signing_input(&header(none, key.name), &claims());
+            let case = format!("alg {none} by {}", key.name);
+            cases.push((case, format!("{unsigned}."), ALGORITHM));
         }
     }
-    for (way, length) in [("ES256", 64), ("ES384", 96), ("EdDSA", 64), ("RS256", 256)] {
-        let unsigned = signed_part(&header(way, keys.by(way).name), &claims());
+    for (alg, length) in [("ES256", 64), ("ES384", 96), ("EdDSA", 64), ("RS256", 256)] {
+        let unsigned = signing_input(&header(alg, keys.for_alg(alg).name), &claims());
         let token = format!("{unsigned}.{}", encode(&vec![0; length]));
-        cases.push((format!("{way} of zeros"), token, UNKNOWN));
+        cases.push((format!("{alg} of zeros"), token, UNKNOWN));
     }
     for alg in [json!(null), json!(7), json!(["ES256"])] {
         let token = keys
@@ -200,12 +203,12 @@ fn forged(keys: &Keys) -> Vec<(String, String, &'static str)> {
 }
 
 #[tokio::test]
-async fn no_way_passes_for_another_though_all_are_configured() {
+async fn no_algorithm_is_accepted_as_another_even_if_all_are_configured() {
     let keys = Keys::new();
     let (_file, source) = file(&keys.all());
-    let stack = Stack::up(pinned(source, &every()), None).await;
-    expect(&stack, "a right one", &right(&keys, "ES256"), Ok(SUBJECT)).await;
-    for (what, token, told) in confused(&keys).into_iter().chain(forged(&keys)) {
-        expect(&stack, &what, &token, Err(told)).await;
+    let stack = Stack::start(accepting(source, &all_algorithms()), None).await;
+    expect(&stack, "a valid token", &valid(&keys, "ES256"), Ok(SUBJECT)).await;
+    for (case, token, message) in confused(&keys).into_iter().chain(forged(&keys)) {
+        expect(&stack, &case, &token, Err(message)).await;
     }
 }

@@ -1,4 +1,4 @@
-//! Callers as their certificates name them.
+//! Authentication by client certificate.
 
 use std::time::Duration;
 
@@ -14,12 +14,12 @@ use super::stack::{NAME, Stack, health, print, whoami};
 const ID: &str = "spiffe://shop.example/ns/shop/sa/payments";
 const SEVERAL: &str =
     "the client certificate has several names: it must have one SPIFFE ID or one DNS name";
-const NOBODY: &str = "the client certificate has no SPIFFE ID and no DNS name";
-const NO_ID: &str = "the client certificate's SPIFFE ID must have a trust domain and a path";
-const NO_NAME: &str =
+const UNNAMED: &str = "the client certificate has no SPIFFE ID and no DNS name";
+const INVALID_ID: &str = "the client certificate's SPIFFE ID must have a trust domain and a path";
+const INVALID_NAME: &str =
     "the client certificate's name must be 1 to 128 characters and not a wildcard";
 
-/// What it is, its names, and who that is.
+/// The case, the names in the certificate, and the caller or the message.
 const CASES: [(&str, &str, Result<&str, &str>); 17] = [
     ("a SPIFFE ID", "uri:ID", Ok(ID)),
     ("a SPIFFE ID beside DNS names", "dns:a uri:ID dns:b", Ok(ID)),
@@ -45,41 +45,45 @@ const CASES: [(&str, &str, Result<&str, &str>); 17] = [
         Err(SEVERAL),
     ),
     ("two DNS names", "dns:a dns:b", Err(SEVERAL)),
-    ("a common name alone", "", Err(NOBODY)),
-    ("an address alone", "ip:10.0.0.7", Err(NOBODY)),
+    ("a common name alone", "", Err(UNNAMED)),
+    ("an address alone", "ip:10.0.0.7", Err(UNNAMED)),
     (
         "another URI alone",
         "uri:https://shop.example/payments",
-        Err(NOBODY),
+        Err(UNNAMED),
     ),
     (
         "a trust domain without a path",
         "uri:spiffe://shop.example",
-        Err(NO_ID),
+        Err(INVALID_ID),
     ),
     (
         "a SPIFFE ID with a query",
         "uri:spiffe://shop.example/a?b",
-        Err(NO_ID),
+        Err(INVALID_ID),
     ),
     (
-        "a SPIFFE ID that climbs",
+        "a SPIFFE ID with .. in its path",
         "uri:spiffe://shop.example/a/../b",
-        Err(NO_ID),
+        Err(INVALID_ID),
     ),
     (
-        "a SPIFFE ID with a user, a DNS name",
+        "a SPIFFE ID with a user, and a DNS name",
         "uri:spiffe://a@b/c dns:a",
-        Err(NO_ID),
+        Err(INVALID_ID),
     ),
-    ("a SPIFFE ID of 129 characters", "uri:LONG", Err(NO_NAME)),
-    ("a wildcard", "dns:*.shop.svc", Err(NO_NAME)),
+    (
+        "a SPIFFE ID of 129 characters",
+        "uri:LONG",
+        Err(INVALID_NAME),
+    ),
+    ("a wildcard", "dns:*.shop.svc", Err(INVALID_NAME)),
 ];
 
 fn names(text: &str) -> Vec<SanType> {
     let long = format!("spiffe://shop.example/{}", "x".repeat(107));
     let name = |text: &str| {
-        let (kind, name) = text.split_once(':').expect("a kind");
+        let (kind, name) = text.split_once(':').expect("a name type");
         let name = name.replace("ID", ID).replace("LONG", &long);
         match kind {
             "dns" => SanType::DnsName(name.try_into().expect("ASCII")),
@@ -90,7 +94,7 @@ fn names(text: &str) -> Vec<SanType> {
     text.split_whitespace().map(name).collect()
 }
 
-/// Also a common name, which never counts.
+/// A certificate with these names, and a common name, which must be ignored.
 fn params(text: &str) -> CertificateParams {
     let mut params = CertificateParams::new(Vec::new()).expect("no names");
     params.subject_alt_names = names(text);
@@ -101,20 +105,20 @@ fn params(text: &str) -> CertificateParams {
 
 async fn stack(authority: &Authority) -> Stack {
     let files = Files::holding(&authority.issue(NAME, 2099), &authority.pem());
-    Stack::up(AuthMode::Mtls.into(), Some(&files)).await
+    Stack::start(AuthMode::Mtls.into(), Some(&files)).await
 }
 
 #[tokio::test]
-async fn a_certificate_is_one_caller_or_nobody() {
+async fn a_certificate_names_exactly_one_caller_or_is_refused() {
     let authority = Authority::new();
     let stack = stack(&authority).await;
-    for (what, names, expected) in CASES {
+    for (case, names, expected) in CASES {
         let pair = authority.sign(&params(names));
-        let told = whoami(stack.tls(&authority, Some(&pair)), &[]).await;
-        print(what, &told);
+        let outcome = whoami(stack.tls(&authority, Some(&pair)), &[]).await;
+        print(case, &outcome);
         let expected = expected.map(str::to_owned);
-        let expected = expected.map_err(|told: &str| (Code::Unauthenticated, told.to_owned()));
-        assert_eq!(told, expected, "{what}");
+        let refused = |message: &str| (Code::Unauthenticated, message.to_owned());
+        assert_eq!(outcome, expected.map_err(refused), "{case}");
     }
     let metrics = stack.metrics().await;
     for counted in ["certificate_ambiguous\"} 4", "certificate_unnamed\"} 3"] {
@@ -124,7 +128,7 @@ async fn a_certificate_is_one_caller_or_nobody() {
 }
 
 #[tokio::test]
-async fn without_a_certificate_of_the_authority_there_is_no_connection() {
+async fn a_connection_needs_a_certificate_of_the_authority() {
     let (authority, other) = (Authority::new(), Authority::new());
     let stack = stack(&authority).await;
     let mut expired = params("uri:ID");
@@ -137,38 +141,38 @@ async fn without_a_certificate_of_the_authority_there_is_no_connection() {
         ),
         ("an expired certificate", Some(authority.sign(&expired))),
     ];
-    for (what, pair) in cases {
-        let told = whoami(stack.tls(&authority, pair.as_ref()), &[]).await;
-        print(what, &told);
-        let (code, _) = told.expect_err("nobody gets in");
+    for (case, pair) in cases {
+        let outcome = whoami(stack.tls(&authority, pair.as_ref()), &[]).await;
+        print(case, &outcome);
+        let (code, _) = outcome.expect_err("the handshake fails");
         assert!(
             matches!(code, Code::Unavailable | Code::Unknown),
-            "{what}: {code:?}"
+            "{case}: {code:?}"
         );
     }
 }
 
 #[tokio::test]
-async fn a_certificate_that_expires_under_a_connection_counts_no_more() {
+async fn a_certificate_that_expires_on_an_open_connection_is_refused() {
     let authority = Authority::new();
     let stack = stack(&authority).await;
-    let mut brief = params("uri:ID");
-    brief.not_after = OffsetDateTime::now_utc() + Duration::from_secs(4);
-    let channel = stack.tls(&authority, Some(&authority.sign(&brief)));
+    let mut short_lived = params("uri:ID");
+    short_lived.not_after = OffsetDateTime::now_utc() + Duration::from_secs(4);
+    let channel = stack.tls(&authority, Some(&authority.sign(&short_lived)));
     assert_eq!(whoami(channel.clone(), &[]).await, Ok(ID.to_owned()));
     let refused = async {
         loop {
             match whoami(channel.clone(), &[]).await {
                 Ok(caller) => assert_eq!(caller, ID),
-                Err(told) => return told,
+                Err(error) => return error,
             }
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
     };
-    let told = timeout(Duration::from_secs(15), refused).await;
-    let told = Err(told.expect("it expires"));
-    print("a certificate that expired since", &told);
+    let error = timeout(Duration::from_secs(15), refused).await;
+    let outcome = Err(error.expect("the certificate expires"));
+    print("a certificate that expired while connected", &outcome);
     let expected = "the client certificate has expired or is not valid yet".to_owned();
-    assert_eq!(told, Err((Code::Unauthenticated, expected)));
-    assert!(health(channel).await, "health is told to anyone");
+    assert_eq!(outcome, Err((Code::Unauthenticated, expected)));
+    assert!(health(channel).await, "health needs no authentication");
 }

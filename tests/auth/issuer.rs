@@ -1,11 +1,11 @@
-//! An issuer of tokens with keys of its own. It signs by hand: the library that
-//! Livegate verifies with has no part in it.
+//! An issuer of tokens with its own keys. It builds and signs tokens without the library
+//! that Livegate verifies them with.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
-use super::pair::{Kind, Pair, encode};
+use super::key_pair::{KeyPair, KeyType, encode};
 
 pub(crate) const ISSUER: &str = "https://cluster.example";
 pub(crate) const AUDIENCE: &str = "livegate.example";
@@ -14,29 +14,31 @@ pub(crate) const SUBJECT: &str = "system:serviceaccount:shop:payments";
 /// One key of an issuer.
 pub(crate) struct Key {
     pub(crate) name: &'static str,
-    pair: Pair,
-    /// What its entry in the set says besides.
-    says: Value,
+    pair: KeyPair,
+    /// Further parameters of its JWKS entry.
+    parameters: Value,
 }
 
 impl Key {
-    /// A key on P-256, which is made in no time.
+    /// A key on P-256, which is fast to generate.
     pub(crate) fn new(name: &'static str) -> Self {
-        Self::of(name, Kind::P256)
+        Self::of(name, KeyType::P256)
     }
 
-    pub(crate) fn of(name: &'static str, kind: Kind) -> Self {
-        let pair = Pair::generate(kind);
-        let says = json!({ "use": "sig" });
-        Self { name, pair, says }
+    pub(crate) fn of(name: &'static str, key_type: KeyType) -> Self {
+        Self {
+            name,
+            pair: KeyPair::generate(key_type),
+            parameters: json!({ "use": "sig" }),
+        }
     }
 
-    /// The same, of which the set says this.
-    pub(crate) fn saying(self, says: Value) -> Self {
-        Self { says, ..self }
+    /// The same key with other parameters in its JWKS entry.
+    pub(crate) fn with_parameters(self, parameters: Value) -> Self {
+        Self { parameters, ..self }
     }
 
-    /// The public key in its usual bytes: the "secret" of whoever confuses the two.
+    /// The encoded public key: the HMAC secret in an algorithm confusion attack.
     pub(crate) fn public(&self) -> &[u8] {
         self.pair.public()
     }
@@ -44,31 +46,31 @@ impl Key {
     fn jwk(&self) -> Value {
         let mut jwk = self.pair.jwk();
         jwk["kid"] = json!(self.name);
-        for (member, value) in self.says.as_object().expect("members") {
-            jwk[member] = value.clone();
+        for (name, value) in self.parameters.as_object().expect("an object") {
+            jwk[name] = value.clone();
         }
         jwk
     }
 
-    /// A signature over `header` and `claims`, by the way that `header` names where
-    /// this kind of key has it.
+    /// A token with `header` and `claims`, signed by the algorithm in `header` if this type
+    /// of key supports it.
     pub(crate) fn sign(&self, header: &Value, claims: &Value) -> String {
-        let way = header["alg"].as_str().unwrap_or_default();
-        self.sign_by(way, header, claims)
+        let alg = header["alg"].as_str().unwrap_or_default();
+        self.sign_by(alg, header, claims)
     }
 
-    /// The same, by `way` whatever `header` says.
-    pub(crate) fn sign_by(&self, way: &str, header: &Value, claims: &Value) -> String {
-        let signed = signed_part(header, claims);
-        let signature = self.pair.sign(way, signed.as_bytes());
-        format!("{signed}.{}", encode(&signature))
+    /// A token signed by `alg`, whatever `header` names.
+    pub(crate) fn sign_by(&self, alg: &str, header: &Value, claims: &Value) -> String {
+        let input = signing_input(header, claims);
+        let signature = self.pair.sign(alg, input.as_bytes());
+        format!("{input}.{}", encode(&signature))
     }
 
-    /// A token like any other, but for what `change` does to its claims.
+    /// A valid token, whose claims `change` may modify.
     pub(crate) fn token(&self, change: impl FnOnce(&mut Value)) -> String {
         let mut claims = claims();
         change(&mut claims);
-        let header = json!({"alg": self.pair.usual_way(), "kid": self.name});
+        let header = json!({"alg": self.pair.default_alg(), "kid": self.name});
         self.sign(&header, &claims)
     }
 }
@@ -79,7 +81,7 @@ pub(crate) fn set(keys: &[&Key]) -> String {
     json!({ "keys": keys }).to_string()
 }
 
-/// Claims as Kubernetes makes them.
+/// The claims of a Kubernetes service account token.
 pub(crate) fn claims() -> Value {
     let now = now();
     json!({
@@ -89,13 +91,13 @@ pub(crate) fn claims() -> Value {
     })
 }
 
-/// What is signed.
-pub(crate) fn signed_part(header: &Value, claims: &Value) -> String {
+/// The header and the claims, encoded: the input of the signature.
+pub(crate) fn signing_input(header: &Value, claims: &Value) -> String {
     let part = |value: &Value| encode(value.to_string().as_bytes());
     format!("{}.{}", part(header), part(claims))
 }
 
-#[expect(clippy::disallowed_methods, reason = "tokens have the wall's times")]
+#[expect(clippy::disallowed_methods, reason = "tokens carry wall-clock times")]
 pub(crate) fn now() -> u64 {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
     since_epoch.expect("after 1970").as_secs()

@@ -1,4 +1,4 @@
-//! A Livegate that asks who calls, and callers that say so.
+//! A running Livegate with authentication, and calls with credentials.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -21,7 +21,7 @@ use tonic_types::StatusExt as _;
 use super::pki::{Authority, Files, Pair};
 use crate::admin;
 
-/// The name in our certificates.
+/// The server name in the certificates.
 pub(crate) const NAME: &str = "livegate.test";
 
 /// A running Livegate.
@@ -31,16 +31,18 @@ pub(crate) struct Stack {
     _stop: DropGuard,
 }
 
-/// Who a call was taken for, or what it was told.
-pub(crate) type Told = Result<String, (Code, String)>;
+/// The caller as authenticated, or the code and the message of the refusal.
+pub(crate) type AuthOutcome = Result<String, (Code, String)>;
 
 impl Stack {
-    pub(crate) async fn up(auth: AuthSettings, files: Option<&Files>) -> Self {
+    pub(crate) async fn start(auth: AuthSettings, files: Option<&Files>) -> Self {
         let text = "grpc.listen = \"127.0.0.1:0\"\nadmin.listen = \"127.0.0.1:0\"\n\
             shutdown.lameduck = \"0s\"\nshutdown.grace = \"1s\"\nresults.enabled = true\n\
             callers.default.allow = [\"create\", \"results\"]\n\
             upstream.endpoint_url = \"http://127.0.0.1:9\"";
-        let mut config = Config::from_text(text).expect("right").config;
+        let mut config = Config::from_text(text)
+            .expect("a valid configuration")
+            .config;
         config.auth = auth;
         config.audit.output = AuditOutput::Disabled;
         config.grpc.tls = files.map(|files| TlsSettings {
@@ -51,8 +53,8 @@ impl Stack {
         let stop = CancellationToken::new();
         let service = Livegate::bind(config, CredentialsSource::Simulator).await;
         let service = service.expect("ports and files");
-        let grpc = service.grpc_address().expect("it is bound");
-        let admin = service.admin_address().expect("it is bound");
+        let grpc = service.grpc_address().expect("a bound address");
+        let admin = service.admin_address().expect("a bound address");
         tokio::spawn(service.run(stop.clone().cancelled_owned()));
         Self {
             grpc,
@@ -61,19 +63,18 @@ impl Stack {
         }
     }
 
-    /// The metrics.
     pub(crate) async fn metrics(&self) -> String {
         let page = admin::get(self.admin, "/metrics").await;
-        page.expect("its metrics")
+        page.expect("the metrics")
     }
 
-    /// A connection over plain text.
+    /// A connection in plain text.
     pub(crate) fn plain(&self) -> Channel {
         let endpoint = Endpoint::from_shared(format!("http://{}", self.grpc));
         endpoint.expect("a URL").connect_lazy()
     }
 
-    /// A connection over TLS, with a certificate of its own or without.
+    /// A connection over TLS, with a client certificate if `pair` is set.
     pub(crate) fn tls(&self, roots: &Authority, pair: Option<&Pair>) -> Channel {
         let mut tls = ClientTlsConfig::new()
             .ca_certificate(Certificate::from_pem(roots.pem()))
@@ -87,16 +88,16 @@ impl Stack {
     }
 }
 
-/// Lets `span` go by at once: nothing else runs meanwhile, on the one thread that
-/// there is.
-pub(crate) async fn skip(span: Duration) {
+/// Advances the clock by `span` at once. No other task runs meanwhile, because the runtime
+/// has one thread.
+pub(crate) async fn advance(span: Duration) {
     tokio::time::pause();
     tokio::time::advance(span).await;
     tokio::time::resume();
 }
 
-/// Who a call with these values of `authorization` is taken for.
-pub(crate) async fn whoami(channel: Channel, authorizations: &[&str]) -> Told {
+/// Calls with these values of `authorization`, and returns the authenticated caller.
+pub(crate) async fn whoami(channel: Channel, authorizations: &[&str]) -> AuthOutcome {
     let pairs: Vec<_> = authorizations
         .iter()
         .map(|value| ("authorization", *value))
@@ -104,9 +105,9 @@ pub(crate) async fn whoami(channel: Channel, authorizations: &[&str]) -> Told {
     call(channel, &pairs).await
 }
 
-/// Who a call with this metadata is taken for. It asks for the result of a session
-/// that is nobody's: the refusal names the caller, once there is one.
-pub(crate) async fn call(channel: Channel, metadata: &[(&'static str, &str)]) -> Told {
+/// Calls with this metadata, and returns the authenticated caller. It reads the result of
+/// a session that does not exist: the refusal names the caller.
+pub(crate) async fn call(channel: Channel, metadata: &[(&'static str, &str)]) -> AuthOutcome {
     let mut request = Request::new(GetSessionResultRequest {
         session_id: uuid::Uuid::new_v4().to_string(),
         result_token: "forged".to_owned(),
@@ -118,34 +119,38 @@ pub(crate) async fn call(channel: Channel, metadata: &[(&'static str, &str)]) ->
             .metadata_mut()
             .append(*key, value.parse().expect("ASCII"));
     }
-    let answer = SessionServiceClient::new(channel)
+    let response = SessionServiceClient::new(channel)
         .get_session_result(request)
         .await;
-    of(&answer.expect_err("it is nobody's"))
+    outcome_of(&response.expect_err("the result token is forged"))
 }
 
-fn of(status: &Status) -> Told {
+fn outcome_of(status: &Status) -> AuthOutcome {
     let details = status.get_error_details();
     let info = details.error_info();
     let reason = info.map(|info| info.reason.as_str()).unwrap_or_default();
     if reason == "RESULT_TOKEN_INVALID" {
         return Ok(info.expect("a reason").metadata["caller"].clone());
     }
-    let is_ours = status.code() == Code::Unauthenticated;
-    assert_eq!(is_ours, reason == "CALLER_NOT_AUTHENTICATED", "{status:?}");
+    let is_unauthenticated = status.code() == Code::Unauthenticated;
+    assert_eq!(
+        is_unauthenticated,
+        reason == "CALLER_NOT_AUTHENTICATED",
+        "{status:?}"
+    );
     Err((status.code(), status.message().to_owned()))
 }
 
-/// Whether health is told to whoever asks.
+/// Whether the health service responds.
 pub(crate) async fn health(channel: Channel) -> bool {
     let mut client = HealthClient::new(channel);
     client.check(HealthCheckRequest::default()).await.is_ok()
 }
 
-/// Prints one line of a table.
-pub(crate) fn print(what: &str, told: &Told) {
-    match told {
-        Ok(caller) => println!("{what:<44} {caller}"),
-        Err((code, message)) => println!("{what:<44} {code:?}: {message}"),
+/// Prints one line of the table of cases.
+pub(crate) fn print(case: &str, outcome: &AuthOutcome) {
+    match outcome {
+        Ok(caller) => println!("{case:<44} {caller}"),
+        Err((code, message)) => println!("{case:<44} {code:?}: {message}"),
     }
 }

@@ -1,4 +1,4 @@
-//! Callers as their tokens name them.
+//! Authentication by token.
 
 use std::time::Duration;
 
@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use sha2::Sha256;
 use tonic::Code;
 
-use super::issuer::{AUDIENCE, ISSUER, Key, SUBJECT, claims, now, set, signed_part};
-use super::pair::encode;
+use super::issuer::{AUDIENCE, ISSUER, Key, SUBJECT, claims, now, set, signing_input};
+use super::key_pair::encode;
 use super::stack::{Stack, health, print, whoami};
 
 const MALFORMED: &str =
@@ -17,9 +17,10 @@ const MALFORMED: &str =
 const ALGORITHM: &str = "the token's signature algorithm is not accepted";
 const UNKNOWN: &str = "the token is not signed by a known key";
 const INCOMPLETE: &str = "the token must have the claims exp, nbf, iss, aud and sub";
-const SUBJECT_UNFIT: &str = "the token's subject (sub) must be 1 to 128 printable ASCII characters";
+const INVALID_SUBJECT: &str =
+    "the token's subject (sub) must be 1 to 128 printable ASCII characters";
 
-/// Tokens of the issuer, with its keys from `source`.
+/// Settings that accept tokens of the issuer, with its JWKS from `source`.
 pub(crate) fn settings(mode: AuthMode, source: JwksSource) -> AuthSettings {
     AuthSettings {
         mode,
@@ -35,7 +36,7 @@ pub(crate) fn settings(mode: AuthMode, source: JwksSource) -> AuthSettings {
     }
 }
 
-/// A set of keys in a file.
+/// A JWKS in a file.
 pub(crate) fn file(keys: &[&Key]) -> (tempfile::NamedTempFile, JwksSource) {
     let file = tempfile::NamedTempFile::new().expect("a file");
     std::fs::write(file.path(), set(keys)).expect("a file");
@@ -43,23 +44,23 @@ pub(crate) fn file(keys: &[&Key]) -> (tempfile::NamedTempFile, JwksSource) {
     (file, source)
 }
 
-/// What `authorization` holds, or several of them, and what comes of it.
+/// The case, the values of `authorization`, and the caller or the message.
 type Case = (
     &'static str,
     Vec<String>,
     Result<&'static str, &'static str>,
 );
 
-fn bearer(what: &'static str, token: &str, expected: Result<&'static str, &'static str>) -> Case {
-    (what, vec![format!("Bearer {token}")], expected)
+fn bearer(case: &'static str, token: &str, expected: Result<&'static str, &'static str>) -> Case {
+    (case, vec![format!("Bearer {token}")], expected)
 }
 
-/// What it is, a claim, what stands there in the place of the right value (`now` is
-/// now, nothing is nothing), and whom that names.
+/// The case, a claim, its value (`now` is an offset from the current time; empty removes
+/// the claim), and the caller or the message.
 const CLAIMS: [(&str, &str, &str, Result<&str, &str>); 19] = [
     ("a token of the issuer", "jti", "7", Ok(SUBJECT)),
     (
-        "one audience as a text",
+        "one audience as a string",
         "aud",
         "\"livegate.example\"",
         Ok(SUBJECT),
@@ -102,14 +103,19 @@ const CLAIMS: [(&str, &str, &str, Result<&str, &str>); 19] = [
     ("no aud", "aud", "", Err(INCOMPLETE)),
     ("no sub", "sub", "", Err(INCOMPLETE)),
     ("sub is a number", "sub", "7", Err(INCOMPLETE)),
-    ("exp is a text", "exp", "\"never\"", Err(INCOMPLETE)),
-    ("sub has a space", "sub", "\"a b\"", Err(SUBJECT_UNFIT)),
-    ("sub is empty", "sub", "\"\"", Err(SUBJECT_UNFIT)),
-    ("sub has 129 characters", "sub", "long", Err(SUBJECT_UNFIT)),
+    ("exp is a string", "exp", "\"never\"", Err(INCOMPLETE)),
+    ("sub has a space", "sub", "\"a b\"", Err(INVALID_SUBJECT)),
+    ("sub is empty", "sub", "\"\"", Err(INVALID_SUBJECT)),
+    (
+        "sub has 129 characters",
+        "sub",
+        "long",
+        Err(INVALID_SUBJECT),
+    ),
 ];
 
 fn of_claims(key: &Key) -> Vec<Case> {
-    let case = |(what, claim, value, expected): (_, &str, &str, _)| {
+    let case = |(case, claim, value, expected): (_, &str, &str, _)| {
         let token = key.token(|claims| {
             let claims = claims.as_object_mut().expect("claims");
             let value = match value.strip_prefix("now ") {
@@ -123,15 +129,15 @@ fn of_claims(key: &Key) -> Vec<Case> {
             };
             claims.insert(claim.to_owned(), value);
         });
-        bearer(what, &token, expected)
+        bearer(case, &token, expected)
     };
     CLAIMS.into_iter().map(case).collect()
 }
 
-/// What the header says, over the right claims and signed by the right key.
+/// The case, a header, and the message. Claims and signature are valid.
 const HEADERS: [(&str, &str, &str); 5] = [
     (
-        "ES384, which is not pinned",
+        "ES384, which is not configured",
         r#"{"alg": "ES384", "kid": "a"}"#,
         ALGORITHM,
     ),
@@ -146,17 +152,17 @@ const HEADERS: [(&str, &str, &str); 5] = [
 ];
 
 fn of_headers(key: &Key) -> Vec<Case> {
-    let case = |(what, header, expected)| {
+    let case = |(case, header, expected)| {
         let header = serde_json::from_str(header).expect("JSON");
-        bearer(what, &key.sign(&header, &claims()), Err(expected))
+        bearer(case, &key.sign(&header, &claims()), Err(expected))
     };
     HEADERS.into_iter().map(case).collect()
 }
 
 fn of_forgeries(key: &Key) -> Vec<Case> {
-    let stranger = Key::new("a");
-    let good = key.token(|_| {});
-    let (head, rest) = good.split_once('.').expect("three parts");
+    let other_issuer = Key::new("a");
+    let valid = key.token(|_| {});
+    let (head, rest) = valid.split_once('.').expect("three parts");
     let (payload, signature) = rest.split_once('.').expect("three parts");
     let mut other = claims();
     other["sub"] = json!("system:serviceaccount:kube-system:admin");
@@ -164,16 +170,16 @@ fn of_forgeries(key: &Key) -> Vec<Case> {
         "{head}.{}.{signature}",
         encode(other.to_string().as_bytes())
     );
-    let none = signed_part(&json!({"alg": "none", "kid": "a"}), &claims());
-    let symmetric = signed_part(&json!({"alg": "HS256", "kid": "a"}), &claims());
+    let none = signing_input(&json!({"alg": "none", "kid": "a"}), &claims());
+    let symmetric = signing_input(&json!({"alg": "HS256", "kid": "a"}), &claims());
     let mut mac = Hmac::<Sha256>::new_from_slice(key.public()).expect("any length");
     mac.update(symmetric.as_bytes());
     let hs256 = format!("{symmetric}.{}", encode(&mac.finalize().into_bytes()));
-    let own_key: Value = serde_json::from_str(&set(&[&stranger])).expect("JSON");
+    let own_key: Value = serde_json::from_str(&set(&[&other_issuer])).expect("JSON");
     let header = json!({"alg": "ES256", "kid": "z", "jwk": own_key["keys"][0]});
-    let own_key = stranger.sign(&header, &claims());
+    let own_key = other_issuer.sign(&header, &claims());
     let unsigned = format!("{head}.{payload}.");
-    let refused = |what, token: &str, told| bearer(what, token, Err(told));
+    let refused = |case, token: &str, message| bearer(case, token, Err(message));
     vec![
         refused("alg none, no signature", &format!("{none}."), ALGORITHM),
         refused(
@@ -182,22 +188,26 @@ fn of_forgeries(key: &Key) -> Vec<Case> {
             ALGORITHM,
         ),
         refused("HS256 with the public key", &hs256, ALGORITHM),
-        refused("the kid of another's key", &stranger.token(|_| {}), UNKNOWN),
+        refused(
+            "the same kid with another key",
+            &other_issuer.token(|_| {}),
+            UNKNOWN,
+        ),
         refused("tampered claims", &tampered, UNKNOWN),
         refused("no signature", &unsigned, UNKNOWN),
-        refused("a key of its own in the header", &own_key, UNKNOWN),
+        refused("a key in the header", &own_key, UNKNOWN),
     ]
 }
 
 fn of_metadata(key: &Key) -> Vec<Case> {
-    let good = key.token(|_| {});
+    let valid = key.token(|_| {});
     let missing = "the metadata key authorization is missing: a bearer token is required";
     let long = key.token(|claims| claims["padding"] = json!("x".repeat(7000)));
     vec![
         ("no authorization", vec![], Err(missing)),
         (
-            "two of them",
-            vec![format!("Bearer {good}"); 2],
+            "two values",
+            vec![format!("Bearer {valid}"); 2],
             Err("the metadata key authorization must not be repeated"),
         ),
         bearer(
@@ -206,33 +216,33 @@ fn of_metadata(key: &Key) -> Vec<Case> {
             Err("the token must be at most 8192 bytes"),
         ),
         (
-            "a small bearer",
-            vec![format!("bearer {good}")],
+            "bearer in lower case",
+            vec![format!("bearer {valid}")],
             Ok(SUBJECT),
         ),
-        ("no bearer", vec![good.clone()], Err(MALFORMED)),
+        ("no scheme", vec![valid.clone()], Err(MALFORMED)),
         (
-            "a password",
+            "the scheme Basic",
             vec!["Basic dXNlcjpwYXNz".to_owned()],
             Err(MALFORMED),
         ),
-        bearer("no token", "", Err(MALFORMED)),
-        bearer("a text", "let-me-in", Err(MALFORMED)),
+        bearer("an empty token", "", Err(MALFORMED)),
+        bearer("not a JWT", "let-me-in", Err(MALFORMED)),
         bearer("two parts", "e30.e30", Err(MALFORMED)),
-        bearer("four parts", &format!("{good}.e30"), Err(MALFORMED)),
+        bearer("four parts", &format!("{valid}.e30"), Err(MALFORMED)),
         bearer(
-            "two tokens in one",
-            &format!("{good}, Bearer {good}"),
+            "two tokens in one value",
+            &format!("{valid}, Bearer {valid}"),
             Err(MALFORMED),
         ),
     ]
 }
 
 #[tokio::test]
-async fn a_token_is_one_caller_or_nobody() {
+async fn a_token_names_exactly_one_caller_or_is_refused() {
     let key = Key::new("a");
     let (_file, source) = file(&[&key]);
-    let stack = Stack::up(settings(AuthMode::Jwt, source), None).await;
+    let stack = Stack::start(settings(AuthMode::Jwt, source), None).await;
     let channel = stack.plain();
     let cases = [
         of_claims(&key),
@@ -240,13 +250,13 @@ async fn a_token_is_one_caller_or_nobody() {
         of_forgeries(&key),
         of_metadata(&key),
     ];
-    for (what, authorizations, expected) in cases.into_iter().flatten() {
+    for (case, authorizations, expected) in cases.into_iter().flatten() {
         let values: Vec<&str> = authorizations.iter().map(String::as_str).collect();
-        let told = whoami(channel.clone(), &values).await;
-        print(what, &told);
+        let outcome = whoami(channel.clone(), &values).await;
+        print(case, &outcome);
         let expected = expected.map(str::to_owned);
-        let expected = expected.map_err(|told| (Code::Unauthenticated, told.to_owned()));
-        assert_eq!(told, expected, "{what}");
+        let expected = expected.map_err(|message| (Code::Unauthenticated, message.to_owned()));
+        assert_eq!(outcome, expected, "{case}");
     }
     let metrics = stack.metrics().await;
     for counted in [
@@ -257,5 +267,5 @@ async fn a_token_is_one_caller_or_nobody() {
         let line = format!("livegate_auth_failures_total{{reason=\"{counted}");
         assert!(metrics.contains(&line), "{line}: {metrics}");
     }
-    assert!(health(channel).await, "health is told to anyone");
+    assert!(health(channel).await, "health needs no authentication");
 }

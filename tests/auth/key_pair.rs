@@ -1,4 +1,4 @@
-//! Pairs of a private and a public key of every kind that tokens are signed with.
+//! Key pairs of every type that can sign tokens.
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
@@ -12,47 +12,47 @@ use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
-/// A kind of key.
+/// A type of key.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// 2048 bits. In a debug build it takes a second or two to make one.
+pub(crate) enum KeyType {
+    /// 2048 bits. Generating one takes a second or two in a debug build.
     Rsa,
     P256,
     P384,
     Ed25519,
 }
 
-/// A pair of keys.
-pub(crate) enum Pair {
+/// A private and a public key.
+pub(crate) enum KeyPair {
     Rsa(Box<RsaKeyPair>),
-    Curve(Kind, Box<EcdsaKeyPair>),
+    Curve(KeyType, Box<EcdsaKeyPair>),
     Ed25519(Box<Ed25519KeyPair>),
 }
 
-impl Pair {
-    pub(crate) fn generate(kind: Kind) -> Self {
-        let curve = |way| Box::new(EcdsaKeyPair::generate(way).expect("a key"));
-        match kind {
-            Kind::Rsa => Self::Rsa(Box::new(
+impl KeyPair {
+    pub(crate) fn generate(key_type: KeyType) -> Self {
+        let curve = |algorithm| Box::new(EcdsaKeyPair::generate(algorithm).expect("a key"));
+        match key_type {
+            KeyType::Rsa => Self::Rsa(Box::new(
                 RsaKeyPair::generate(KeySize::Rsa2048).expect("a key"),
             )),
-            Kind::P256 => Self::Curve(kind, curve(&ECDSA_P256_SHA256_FIXED_SIGNING)),
-            Kind::P384 => Self::Curve(kind, curve(&ECDSA_P384_SHA384_FIXED_SIGNING)),
-            Kind::Ed25519 => Self::Ed25519(Box::new(Ed25519KeyPair::generate().expect("a key"))),
+            KeyType::P256 => Self::Curve(key_type, curve(&ECDSA_P256_SHA256_FIXED_SIGNING)),
+            KeyType::P384 => Self::Curve(key_type, curve(&ECDSA_P384_SHA384_FIXED_SIGNING)),
+            KeyType::Ed25519 => Self::Ed25519(Box::new(Ed25519KeyPair::generate().expect("a key"))),
         }
     }
 
-    /// How a key of this kind usually signs.
-    pub(crate) fn usual_way(&self) -> &'static str {
+    /// The algorithm that a key of this type signs by, unless another is given.
+    pub(crate) fn default_alg(&self) -> &'static str {
         match self {
             Self::Rsa(_) => "RS256",
-            Self::Curve(Kind::P384, _) => "ES384",
+            Self::Curve(KeyType::P384, _) => "ES384",
             Self::Curve(..) => "ES256",
             Self::Ed25519(_) => "EdDSA",
         }
     }
 
-    /// For RSA a modulus and an exponent in DER, for a curve a point.
+    /// For RSA the modulus and the exponent in DER, for a curve the point.
     pub(crate) fn public(&self) -> &[u8] {
         match self {
             Self::Rsa(pair) => pair.public_key().as_ref(),
@@ -61,7 +61,7 @@ impl Pair {
         }
     }
 
-    /// The public key as a set has it.
+    /// The public key as a JWK.
     pub(crate) fn jwk(&self) -> Value {
         let public = self.public();
         match self {
@@ -70,13 +70,13 @@ impl Pair {
                 assert_eq!(public.len(), 270, "{usual}");
                 json!({ "kty": "RSA", "n": encode(&public[9..265]), "e": "AQAB" })
             }
-            Self::Curve(kind, _) => {
-                let name = if *kind == Kind::P384 {
+            Self::Curve(key_type, _) => {
+                let name = if *key_type == KeyType::P384 {
                     "P-384"
                 } else {
                     "P-256"
                 };
-                // A byte says that both coordinates follow.
+                // The first byte marks an uncompressed point: both coordinates follow.
                 let (x, y) = public[1..].split_at(public.len() / 2);
                 json!({ "kty": "EC", "crv": name, "x": encode(x), "y": encode(y) })
             }
@@ -84,17 +84,17 @@ impl Pair {
         }
     }
 
-    /// Signs by `way` where a key of this kind can, and as it usually does otherwise.
-    pub(crate) fn sign(&self, way: &str, message: &[u8]) -> Vec<u8> {
+    /// Signs by `alg` if a key of this type supports it, else by its default algorithm.
+    pub(crate) fn sign(&self, alg: &str, message: &[u8]) -> Vec<u8> {
         let random = SystemRandom::new();
         match self {
             Self::Rsa(pair) => {
                 let mut signature = vec![0; pair.public_modulus_len()];
-                let done = pair.sign(padding(way), &random, message, &mut signature);
+                let done = pair.sign(padding(alg), &random, message, &mut signature);
                 done.expect("a signature");
                 signature
             }
-            Self::Curve(Kind::P256, pair) if way == "ES256 in DER" => {
+            Self::Curve(KeyType::P256, pair) if alg == "ES256 in DER" => {
                 let key = pair.to_pkcs8v1().expect("a key");
                 let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, key.as_ref());
                 let signature = pair.expect("a key").sign(&random, message);
@@ -109,8 +109,8 @@ impl Pair {
     }
 }
 
-fn padding(way: &str) -> &'static dyn RsaEncoding {
-    match way {
+fn padding(alg: &str) -> &'static dyn RsaEncoding {
+    match alg {
         "RS384" => &RSA_PKCS1_SHA384,
         "RS512" => &RSA_PKCS1_SHA512,
         "PS256" => &RSA_PSS_SHA256,

@@ -1,5 +1,5 @@
-//! A real HTTP server with a key set, over plain text or TLS. It says how often it
-//! was asked, and by what token.
+//! An HTTP server for a JWKS, in plain text or over TLS. It records the requests and
+//! their bearer tokens.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -10,14 +10,14 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_util::task::AbortOnDropHandle;
 
-/// What it answers.
+/// The response to every request.
 #[derive(Clone)]
 pub(crate) struct Reply {
     pub(crate) status: &'static str,
     pub(crate) body: String,
 }
 
-pub(crate) struct KeyServer {
+pub(crate) struct JwksServer {
     pub(crate) address: SocketAddr,
     state: Arc<Mutex<State>>,
     _serving: AbortOnDropHandle<()>,
@@ -26,22 +26,22 @@ pub(crate) struct KeyServer {
 struct State {
     reply: Reply,
     /// The `authorization` of each request.
-    asked: Vec<Option<String>>,
+    requests: Vec<Option<String>>,
 }
 
-impl KeyServer {
-    pub(crate) async fn up(reply: Reply, tls: Option<Arc<ServerConfig>>) -> Self {
+impl JwksServer {
+    pub(crate) async fn start(reply: Reply, tls: Option<Arc<ServerConfig>>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let address = listener.local_addr().expect("it is bound");
-        let asked = Vec::new();
-        let state = Arc::new(Mutex::new(State { reply, asked }));
+        let address = listener.local_addr().expect("a bound address");
+        let requests = Vec::new();
+        let state = Arc::new(Mutex::new(State { reply, requests }));
         let shared = state.clone();
         let serving = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 match &tls {
-                    None => answer(stream, &shared).await,
+                    None => respond(stream, &shared).await,
                     Some(tls) => match TlsAcceptor::from(tls.clone()).accept(stream).await {
-                        Ok(stream) => answer(stream, &shared).await,
+                        Ok(stream) => respond(stream, &shared).await,
                         Err(_) => continue,
                     },
                 }
@@ -54,12 +54,12 @@ impl KeyServer {
         }
     }
 
-    pub(crate) fn says(&self, reply: Reply) {
+    pub(crate) fn set_reply(&self, reply: Reply) {
         self.state.lock().expect("no panic").reply = reply;
     }
 
-    pub(crate) fn asked(&self) -> Vec<Option<String>> {
-        self.state.lock().expect("no panic").asked.clone()
+    pub(crate) fn requests(&self) -> Vec<Option<String>> {
+        self.state.lock().expect("no panic").requests.clone()
     }
 }
 
@@ -71,7 +71,7 @@ pub(crate) fn ok(body: String) -> Reply {
     }
 }
 
-/// 500 with nothing.
+/// 500 without a body.
 pub(crate) fn broken() -> Reply {
     Reply {
         status: "500 Internal Server Error",
@@ -79,7 +79,7 @@ pub(crate) fn broken() -> Reply {
     }
 }
 
-async fn answer(stream: impl AsyncRead + AsyncWrite + Unpin, state: &Mutex<State>) {
+async fn respond(stream: impl AsyncRead + AsyncWrite + Unpin, state: &Mutex<State>) {
     let mut stream = BufReader::new(stream);
     let (mut line, mut authorization) = (String::new(), None);
     while stream.read_line(&mut line).await.is_ok_and(|read| read > 2) {
@@ -92,14 +92,14 @@ async fn answer(stream: impl AsyncRead + AsyncWrite + Unpin, state: &Mutex<State
     }
     let reply = {
         let mut state = state.lock().expect("no panic");
-        state.asked.push(authorization);
+        state.requests.push(authorization);
         state.reply.clone()
     };
     let Reply { status, body } = reply;
     let length = body.len();
     let head =
         format!("HTTP/1.1 {status}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n");
-    // Whoever has read enough goes away.
+    // The client closes the connection once the body exceeds its limit.
     let _ = stream.write_all(head.as_bytes()).await;
     let _ = stream.write_all(body.as_bytes()).await;
     let _ = stream.shutdown().await;

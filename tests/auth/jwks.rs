@@ -1,0 +1,233 @@
+//! JWKS that rotate, are late, or are unavailable.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use livegate::auth::{AuthMode, JwksSource};
+use tokio::time::{Instant, sleep, timeout};
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::crypto::aws_lc_rs;
+use tokio_rustls::rustls::pki_types::pem::PemObject as _;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tonic::Code;
+
+use super::issuer::{Key, SUBJECT, set};
+use super::jwks_server::{JwksServer, broken, ok};
+use super::pki::Authority;
+use super::stack::{AuthOutcome, Stack, advance, whoami};
+use super::tokens::{file, settings};
+
+/// The tests advance the clock over the intervals; what remains is real work.
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
+const TEST_TIMEOUT: Duration = Duration::from_secs(10);
+
+fn url(server: &JwksServer) -> JwksSource {
+    let url = format!("http://{}/jwks", server.address);
+    JwksSource::Url {
+        url: url.parse().expect("a URL"),
+        ca_file: None,
+        token_file: None,
+    }
+}
+
+async fn present(stack: &Stack, key: &Key) -> AuthOutcome {
+    let token = format!("Bearer {}", key.token(|_| {}));
+    whoami(stack.plain(), &[&token]).await
+}
+
+/// Presents tokens of `key` until one is accepted, and returns how long that took.
+async fn until_accepted(stack: &Stack, key: &Key) -> Duration {
+    let started = Instant::now();
+    let accepted = async {
+        while present(stack, key).await.is_err() {
+            sleep(POLL_INTERVAL).await;
+        }
+    };
+    let accepted = timeout(TEST_TIMEOUT, accepted).await;
+    accepted.expect("the key is loaded");
+    started.elapsed()
+}
+
+/// How many reads of the JWKS had this `outcome`.
+async fn reads(stack: &Stack, outcome: &str) -> u32 {
+    let metrics = stack.metrics().await;
+    let line = format!("livegate_auth_jwks_fetches_total{{outcome=\"{outcome}\"}} ");
+    let figure = metrics.lines().find_map(|text| text.strip_prefix(&line));
+    figure.map_or(0, |figure| figure.parse().expect("a number"))
+}
+
+fn refused(message: &str) -> AuthOutcome {
+    Err((Code::Unauthenticated, message.to_owned()))
+}
+
+#[tokio::test]
+async fn a_rotated_key_is_fetched_when_a_token_names_it() {
+    let (old, new, forged) = (Key::new("old"), Key::new("new"), Key::new("forged"));
+    let server = JwksServer::start(ok(set(&[&old])), None).await;
+    let started = Instant::now();
+    let stack = Stack::start(settings(AuthMode::Jwt, url(&server)), None).await;
+    assert_eq!(present(&stack, &old).await, Ok(SUBJECT.to_owned()));
+    server.set_reply(ok(set(&[&new])));
+    let unknown = refused("the token is not signed by a known key");
+    let presented = Instant::now();
+    assert_eq!(present(&stack, &new).await, unknown);
+    assert!(
+        presented.elapsed() < Duration::from_secs(1),
+        "no wait if no fetch is allowed yet"
+    );
+    advance(Duration::from_secs(9).saturating_sub(started.elapsed())).await;
+    assert_eq!(present(&stack, &new).await, unknown);
+    assert_eq!(
+        server.requests().len(),
+        1,
+        "at most one fetch in ten seconds"
+    );
+
+    advance(Duration::from_secs(1)).await;
+    until_accepted(&stack, &new).await;
+    let after = started.elapsed();
+    println!("rotated key: accepted {after:?} after the start");
+    assert!(after >= Duration::from_secs(10) && after < Duration::from_secs(20));
+    assert_eq!(server.requests().len(), 2);
+    assert_eq!(
+        present(&stack, &old).await,
+        unknown,
+        "the old key was removed"
+    );
+
+    // A failed fetch keeps the keys, and a flood of forged tokens causes no fetch.
+    server.set_reply(broken());
+    for _ in 0..50 {
+        assert_eq!(present(&stack, &forged).await, unknown);
+    }
+    assert_eq!(server.requests().len(), 2);
+    assert_eq!(present(&stack, &new).await, Ok(SUBJECT.to_owned()));
+    assert_eq!(reads(&stack, "changed").await, 2);
+}
+
+#[tokio::test]
+async fn a_late_jwks_is_fetched_until_it_loads_and_is_then_kept() {
+    let (key, other) = (Key::new("a"), Key::new("b"));
+    let server = JwksServer::start(broken(), None).await;
+    let stack = Stack::start(settings(AuthMode::Jwt, url(&server)), None).await;
+    let outcome = present(&stack, &key).await;
+    assert_eq!(
+        outcome,
+        refused("the keys that verify tokens (JWKS) are not available yet")
+    );
+    let metrics = stack.metrics().await;
+    assert_eq!(reads(&stack, "failed").await, 1);
+    let read_at = "livegate_auth_jwks_read_timestamp_seconds{source=\"url\"} ";
+    assert!(!metrics.contains(&format!("\n{read_at}")), "{metrics}");
+
+    server.set_reply(ok(set(&[&key])));
+    advance(Duration::from_secs(10)).await;
+    let took = until_accepted(&stack, &key).await;
+    println!("late JWKS: accepted {took:?} after the next fetch was due");
+    assert!(took < Duration::from_secs(5));
+    assert!(stack.metrics().await.contains(&format!("\n{read_at}")));
+
+    // A JWKS above the size limit is not read to its end, and the keys are kept.
+    let padding = " ".repeat(2 * 1024 * 1024);
+    server.set_reply(ok(format!("{}{padding}", set(&[&other]))));
+    let fetches = server.requests().len();
+    assert!(present(&stack, &other).await.is_err());
+    assert_eq!(
+        server.requests().len(),
+        fetches,
+        "the last fetch is too recent"
+    );
+    advance(Duration::from_secs(10)).await;
+    assert!(
+        present(&stack, &other).await.is_err(),
+        "the JWKS is too large"
+    );
+    assert_eq!(
+        server.requests().len(),
+        fetches + 1,
+        "an unknown key causes a fetch"
+    );
+    assert_eq!(reads(&stack, "failed").await, 2);
+    assert!(
+        present(&stack, &other).await.is_err(),
+        "the JWKS is too large"
+    );
+    assert_eq!(present(&stack, &key).await, Ok(SUBJECT.to_owned()));
+}
+
+#[tokio::test]
+async fn a_jwks_file_is_reloaded_when_it_changes() {
+    let (old, new) = (Key::new("old"), Key::new("new"));
+    let (file, source) = file(&[&old]);
+    let stack = Stack::start(settings(AuthMode::Jwt, source), None).await;
+    assert_eq!(present(&stack, &old).await, Ok(SUBJECT.to_owned()));
+    std::fs::write(file.path(), set(&[&old, &new])).expect("a file");
+    advance(Duration::from_secs(1)).await;
+    assert!(until_accepted(&stack, &new).await < Duration::from_secs(3));
+    std::fs::write(file.path(), "half a fi").expect("a file");
+    advance(Duration::from_secs(1)).await;
+    let read = async {
+        while reads(&stack, "failed").await == 0 {
+            sleep(POLL_INTERVAL).await;
+        }
+    };
+    timeout(TEST_TIMEOUT, read).await.expect("the file is read");
+    assert_eq!(
+        present(&stack, &old).await,
+        Ok(SUBJECT.to_owned()),
+        "the keys are kept"
+    );
+    std::fs::write(file.path(), set(&[&new])).expect("a file");
+    advance(Duration::from_secs(1)).await;
+    let refused = async {
+        while present(&stack, &old).await.is_ok() {
+            sleep(POLL_INTERVAL).await;
+        }
+    };
+    let refused = timeout(TEST_TIMEOUT, refused).await;
+    refused.expect("a removed key is refused");
+}
+
+#[tokio::test]
+async fn a_jwks_is_fetched_over_tls_with_the_current_root_and_bearer_token() {
+    let (authority, other, key) = (Authority::new(), Authority::new(), Key::new("a"));
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name);
+    std::fs::write(path("ca.crt"), other.pem()).expect("a file");
+    std::fs::write(path("token"), "first\n").expect("a file");
+    let server = JwksServer::start(ok(set(&[&key])), Some(tls(&authority))).await;
+    let url = format!("https://localhost:{}/jwks", server.address.port());
+    let source = JwksSource::Url {
+        url: url.parse().expect("a URL"),
+        ca_file: Some(path("ca.crt")),
+        token_file: Some(path("token")),
+    };
+    let stack = Stack::start(settings(AuthMode::Jwt, source), None).await;
+    let outcome = present(&stack, &key).await;
+    assert_eq!(
+        outcome,
+        refused("the keys that verify tokens (JWKS) are not available yet")
+    );
+    assert!(
+        server.requests().is_empty(),
+        "another root certificate: nothing is sent"
+    );
+
+    std::fs::write(path("ca.crt"), authority.pem()).expect("a file");
+    std::fs::write(path("token"), "second\n").expect("a file");
+    advance(Duration::from_secs(10)).await;
+    until_accepted(&stack, &key).await;
+    assert_eq!(server.requests(), [Some("Bearer second".to_owned())]);
+}
+
+fn tls(authority: &Authority) -> Arc<ServerConfig> {
+    let pair = authority.issue("localhost", 2099);
+    let chain = CertificateDer::from_pem_slice(pair.certificate.as_bytes());
+    let key = PrivateKeyDer::from_pem_slice(pair.key.as_bytes());
+    let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("versions that the provider supports")
+        .with_no_client_auth()
+        .with_single_cert(vec![chain.expect("PEM")], key.expect("PEM"));
+    Arc::new(config.expect("a key pair"))
+}
