@@ -90,9 +90,9 @@ def test_the_caller_in_rust_retries_after_retry_info(serve, simulator, tmp_path)
 
 
 def test_the_caller_in_rust_fails_at_once_without_a_server(tmp_path):
-    class Nobody:
+    class NoServer:
         address = "127.0.0.1:9"
 
-    refused = run(*rust(Nobody, tmp_path), 0)
+    refused = run(*rust(NoServer, tmp_path), 0)
     assert refused.returncode == 14, refused.stdout
     assert refused.stdout.startswith("UNAVAILABLE"), refused.stdout
