@@ -1,5 +1,5 @@
-//! What a process says of its calls: spans to a collector that speaks OTLP, and log
-//! lines that name the call and its trace.
+//! Telemetry of a running process: spans sent by OTLP to a collector, and log lines that
+//! carry the call and its trace.
 
 #[path = "harness/admin.rs"]
 mod admin;
@@ -7,17 +7,17 @@ mod admin;
 mod call;
 #[path = "traces/collector.rs"]
 mod collector;
-#[path = "traces/filtering.rs"]
-mod filtering;
-#[path = "traces/following.rs"]
-mod following;
-#[path = "traces/losing.rs"]
-mod losing;
-#[expect(dead_code, reason = "the scenes of reload need more of it")]
+#[path = "traces/collector_outages.rs"]
+mod collector_outages;
+#[path = "traces/log_filter.rs"]
+mod log_filter;
+#[expect(dead_code, reason = "the tests of reload use more of it")]
 #[path = "reload/process.rs"]
 mod process;
+#[path = "traces/spans.rs"]
+mod spans;
 
-/// Nobody waits in line, and repeats come at once.
+/// Settings without waiting: a high quota, and retries after 1 ms.
 const QUICK: &str = "[quota.create]\nrate_per_second = 1000.0\nburst = 1000\n\
     [retry]\nbase_delay = \"1ms\"\n[results]\nenabled = true\n\
     [shutdown]\nlameduck = \"0s\"\ngrace = \"2s\"\n";

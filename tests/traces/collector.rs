@@ -1,5 +1,4 @@
-//! A collector of traces: a server of OTLP's `TraceService` that keeps what it is
-//! sent.
+//! A collector of traces: a server of OTLP's `TraceService` that records the exports.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,26 +20,26 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tonic::transport::Server;
 use tonic::{Request, Response, Status};
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const TEST_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// A collector on a port of its own; gone when dropped.
+/// A running collector. Dropping it stops the server.
 pub(crate) struct Collector {
     address: SocketAddr,
-    kept: Kept,
-    _end: DropGuard,
+    recorded: RecordedExports,
+    _stop: DropGuard,
 }
 
 #[derive(Clone, Default)]
-struct Kept(Arc<Mutex<Vec<ExportTraceServiceRequest>>>);
+struct RecordedExports(Arc<Mutex<Vec<ExportTraceServiceRequest>>>);
 
 #[tonic::async_trait]
-impl TraceService for Kept {
+impl TraceService for RecordedExports {
     async fn export(
         &self,
         request: Request<ExportTraceServiceRequest>,
     ) -> Result<Response<ExportTraceServiceResponse>, Status> {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.push(request.into_inner());
+        let mut exports = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        exports.push(request.into_inner());
         Ok(Response::new(ExportTraceServiceResponse::default()))
     }
 }
@@ -53,18 +52,18 @@ impl Collector {
     pub(crate) async fn at(address: SocketAddr) -> Self {
         let listener = TcpListener::bind(address).await.expect("a port");
         let address = listener.local_addr().expect("an address");
-        let (kept, end) = (Kept::default(), CancellationToken::new());
+        let (recorded, stop) = (RecordedExports::default(), CancellationToken::new());
         let server = Server::builder()
-            .add_service(TraceServiceServer::new(kept.clone()))
+            .add_service(TraceServiceServer::new(recorded.clone()))
             .serve_with_incoming_shutdown(
                 TcpListenerStream::new(listener),
-                end.clone().cancelled_owned(),
+                stop.clone().cancelled_owned(),
             );
         tokio::spawn(server);
         Self {
             address,
-            kept,
-            _end: end.drop_guard(),
+            recorded,
+            _stop: stop.drop_guard(),
         }
     }
 
@@ -72,22 +71,22 @@ impl Collector {
         self.address
     }
 
-    /// All that came, as it came.
+    /// All exports so far.
     pub(crate) fn exports(&self) -> Vec<ExportTraceServiceRequest> {
-        let kept = self.kept.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.clone()
+        let exports = self.recorded.0.lock();
+        exports.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// All spans that came.
+    /// All spans so far.
     pub(crate) fn spans(&self) -> Vec<Span> {
         let resources = self.exports().into_iter().flat_map(|e| e.resource_spans);
         let scopes = resources.flat_map(|resource| resource.scope_spans);
         scopes.flat_map(|scope| scope.spans).collect()
     }
 
-    /// The same, once so many calls are among them.
+    /// All spans, once this number of calls is among them.
     pub(crate) async fn spans_of(&self, calls: usize) -> Vec<Span> {
-        let come = async {
+        let received = async {
             loop {
                 let spans = self.spans();
                 if spans.iter().filter(|span| span.name == "call").count() >= calls {
@@ -96,16 +95,18 @@ impl Collector {
                 sleep(Duration::from_millis(10)).await;
             }
         };
-        timeout(PATIENCE, come).await.expect("the spans come")
+        timeout(TEST_TIMEOUT, received)
+            .await
+            .expect("the spans are exported")
     }
 }
 
-/// The settings that send traces there.
+/// The settings that send traces to `address`.
 pub(crate) fn traced(address: SocketAddr) -> String {
     format!("[traces]\nendpoint = \"http://{address}\"\ntimeout = \"200ms\"\n")
 }
 
-/// An attribute as text; empty where there is none.
+/// An attribute as text; empty if it is missing.
 pub(crate) fn attribute(attributes: &[KeyValue], key: &str) -> String {
     let found = attributes.iter().find(|attribute| attribute.key == key);
     match found.and_then(|found| found.value.clone()) {

@@ -1,4 +1,4 @@
-//! Which lines are logged, changed while the process runs, and what they carry.
+//! The log filter, its reload, and the fields of log lines.
 
 use std::time::Duration;
 
@@ -9,33 +9,33 @@ use crate::call::{Caller, TRACE, traceparent};
 use crate::collector::{Collector, traced};
 use crate::process::{ConfigMap, Process};
 
-const CALM: &str = "[log]\nfilter = \"info\"\n";
-const TALKATIVE: &str = "[log]\nfilter = \"info,livegate=debug\"\n";
+const INFO_FILTER: &str = "[log]\nfilter = \"info\"\n";
+const DEBUG_FILTER: &str = "[log]\nfilter = \"info,livegate=debug\"\n";
 
 #[tokio::test]
-async fn another_filter_holds_while_the_process_runs() {
-    let map = ConfigMap::holding(&format!("{QUICK}{CALM}"));
+async fn a_new_filter_applies_while_the_process_runs() {
+    let map = ConfigMap::holding(&format!("{QUICK}{INFO_FILTER}"));
     let service = Process::serve(&map).await;
     let caller = Caller::of(&service).await;
     caller.create(None).await;
-    map.swap(&format!("{QUICK}{TALKATIVE}"));
-    let calm = service.logs_until("configuration loaded again").await;
+    map.swap(&format!("{QUICK}{DEBUG_FILTER}"));
+    let before = service.logs_until("configuration loaded again").await;
     let answered = |line: &String| line.contains("call answered");
-    assert!(!calm.iter().any(answered), "{calm:?}");
-    assert!(calm.iter().any(|line| line.contains("log.filter")));
-    applied(&service, &caller).await;
+    assert!(!before.iter().any(answered), "{before:?}");
+    assert!(before.iter().any(|line| line.contains("log.filter")));
+    until_applied(&service, &caller).await;
 
     map.swap(&format!("{QUICK}[log]\nfilter = \"livegate=loud\"\n"));
     let refused = service.logs("configuration refused").await;
     assert!(refused.contains("log.filter") && refused.contains("livegate=loud"));
     let (_, call_id) = caller.create(None).await;
     let kept = service.logs(&call_id).await;
-    assert!(kept.contains("DEBUG"), "the old filter stays: {kept}");
+    assert!(kept.contains("DEBUG"), "the old filter is kept: {kept}");
 }
 
 #[tokio::test]
-async fn the_variable_overrides_the_filter_of_the_file() {
-    let map = ConfigMap::holding(&format!("{QUICK}{CALM}"));
+async fn the_environment_variable_overrides_the_configured_filter() {
+    let map = ConfigMap::holding(&format!("{QUICK}{INFO_FILTER}"));
     let variables = [("LIVEGATE_LOG", "info,livegate::session=debug")];
     let service = Process::serve_with(&map, &variables).await;
     let caller = Caller::of(&service).await;
@@ -48,25 +48,25 @@ async fn the_variable_overrides_the_filter_of_the_file() {
 }
 
 #[tokio::test]
-async fn a_line_of_a_call_names_the_call_and_its_trace() {
+async fn a_log_line_of_a_call_carries_its_call_id_and_trace_id() {
     let collector = Collector::listen().await;
-    // Where traces are off, the trace is the caller's.
+    // If traces are off, the trace id is the caller's.
     for traces in [String::new(), traced(collector.address())] {
-        let map = ConfigMap::holding(&format!("{QUICK}{TALKATIVE}{traces}"));
+        let map = ConfigMap::holding(&format!("{QUICK}{DEBUG_FILTER}{traces}"));
         let service = Process::serve(&map).await;
         let caller = Caller::of(&service).await;
         let (session, call_id) = caller.create(Some(&traceparent("01"))).await;
-        for words in ["attempt ended", "call answered"] {
-            let line = service.logs(words).await;
-            assert_eq!(of_call(&line, "call_id"), call_id, "{line}");
-            assert_eq!(of_call(&line, "trace_id"), TRACE, "{line}");
+        for message in ["attempt ended", "call answered"] {
+            let line = service.logs(message).await;
+            assert_eq!(call_field(&line, "call_id"), call_id, "{line}");
+            assert_eq!(call_field(&line, "trace_id"), TRACE, "{line}");
             assert!(!line.contains(&session.session_id), "{line}");
         }
     }
 }
 
-/// Calls until one is in the log: a filter holds just after the line that says so.
-async fn applied(service: &Process, caller: &Caller) {
+/// Calls until one is in the log: the filter applies just after the line about the reload.
+async fn until_applied(service: &Process, caller: &Caller) {
     let calls = async {
         loop {
             caller.create(None).await;
@@ -79,8 +79,8 @@ async fn applied(service: &Process, caller: &Caller) {
     }
 }
 
-/// A field of the call's span in a line in JSON.
-fn of_call(line: &str, field: &str) -> String {
+/// A field of the call's span in a JSON log line.
+fn call_field(line: &str, field: &str) -> String {
     let line: Value = serde_json::from_str(line).expect("a JSON line");
     let spans = line["spans"].as_array().expect("a list of spans");
     let call = spans.iter().find(|span| span["name"] == "call");

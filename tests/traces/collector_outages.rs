@@ -1,4 +1,4 @@
-//! A collector that is not there, or does not answer, costs spans and no call.
+//! A collector that is down or hangs: spans are lost, and calls are not affected.
 
 use std::net::SocketAddr;
 
@@ -11,47 +11,47 @@ use crate::collector::{Collector, traced};
 use crate::process::{ConfigMap, Process};
 
 #[tokio::test]
-async fn a_collector_that_is_down_costs_one_line_and_no_call() {
+async fn an_outage_of_the_collector_is_logged_once_and_affects_no_call() {
     let address = free_address().await;
     let service = service(address).await;
     let caller = Caller::of(&service).await;
-    crowd(&caller, 100).await;
+    create_many(&caller, 100).await;
     service.logs("trace export failed, spans are dropped").await;
-    crowd(&caller, 100).await;
-    // More than one batch that fails: they leave once a second.
+    create_many(&caller, 100).await;
+    // Long enough for several failed batches: one is sent each second.
     tokio::time::sleep(Duration::from_millis(1500)).await;
     let collector = Collector::at(address).await;
     caller.create(Some(&traceparent("01"))).await;
     let lines = service.logs_until("trace export recovered").await;
-    let loud = |line: &&String| line.contains("WARN") || line.contains("ERROR");
-    assert_eq!(lines.iter().find(loud), None);
+    let is_alert = |line: &&String| line.contains("WARN") || line.contains("ERROR");
+    assert_eq!(lines.iter().find(is_alert), None);
     assert!(!collector.spans_of(1).await.is_empty());
 }
 
 #[tokio::test]
-async fn a_collector_that_never_answers_holds_up_neither_calls_nor_the_end() {
-    let silent = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let address = silent.local_addr().expect("an address");
+async fn a_hanging_collector_delays_neither_calls_nor_the_shutdown() {
+    let hanging = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = hanging.local_addr().expect("an address");
     let mut service = service(address).await;
     let caller = Caller::of(&service).await;
-    crowd(&caller, 200).await;
+    create_many(&caller, 200).await;
     drop(caller);
-    let begun = Instant::now();
+    let started = Instant::now();
     service.terminate();
     assert!(service.ended().await.success());
-    let took = begun.elapsed();
+    let took = started.elapsed();
     assert!(took < Duration::from_secs(5), "{took:?}");
     let lines = service.logs_until("\"gone\"").await;
-    let loud = lines
+    let failures = lines
         .iter()
         .filter(|line| line.contains("trace export failed"));
-    assert!(loud.count() <= 1, "{lines:?}");
+    assert!(failures.count() <= 1, "{lines:?}");
 }
 
 #[tokio::test]
-async fn whoever_asks_twice_waits_for_no_collector() {
-    let silent = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let address = silent.local_addr().expect("an address");
+async fn a_second_signal_does_not_wait_for_the_collector() {
+    let hanging = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = hanging.local_addr().expect("an address");
     let slow = "[shutdown]\nlameduck = \"20s\"\n";
     let traces = traced(address).replace("200ms", "30s");
     let map = ConfigMap::holding(&format!("{slow}{traces}"));
@@ -59,10 +59,10 @@ async fn whoever_asks_twice_waits_for_no_collector() {
     Caller::of(&service).await.create(None).await;
     service.terminate();
     tokio::time::sleep(Duration::from_millis(200)).await;
-    let begun = Instant::now();
+    let started = Instant::now();
     service.terminate();
     assert!(service.ended().await.success());
-    let took = begun.elapsed();
+    let took = started.elapsed();
     assert!(took < Duration::from_secs(1), "{took:?}");
 }
 
@@ -71,8 +71,8 @@ async fn service(collector: SocketAddr) -> Process {
     Process::serve(&ConfigMap::holding(&settings)).await
 }
 
-/// So many calls, each of which gets its session.
-async fn crowd(caller: &Caller, count: usize) {
+/// Creates `count` sessions concurrently.
+async fn create_many(caller: &Caller, count: usize) {
     let mut calls = tokio::task::JoinSet::new();
     for _ in 0..count {
         let caller = caller.clone();
@@ -83,7 +83,7 @@ async fn crowd(caller: &Caller, count: usize) {
     }
 }
 
-/// Where nobody listens.
+/// An address without a listener.
 async fn free_address() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     listener.local_addr().expect("an address")

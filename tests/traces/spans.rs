@@ -1,4 +1,4 @@
-//! A call within the trace of its caller.
+//! The spans of a call, in the trace of its caller.
 
 use opentelemetry_proto::tonic::trace::v1::Span;
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
@@ -12,7 +12,7 @@ use crate::process::{ConfigMap, Process};
 const THROTTLED_ONCE: &str = "create:ThrottlingException/400";
 
 #[tokio::test]
-async fn a_call_is_a_child_of_its_caller_and_its_attempts_are_its_children() {
+async fn a_call_is_a_child_of_the_caller_s_span_and_the_parent_of_its_attempts() {
     let collector = Collector::listen().await;
     let service = traced_service(&collector, "").await;
     fault(&service, THROTTLED_ONCE);
@@ -24,10 +24,10 @@ async fn a_call_is_a_child_of_its_caller_and_its_attempts_are_its_children() {
     let expected = ["admission", "attempt", "admission", "attempt", "call"];
     assert_eq!(names, expected, "in the order of their ends");
     assert!(spans.iter().all(|span| hex(&span.trace_id) == TRACE));
-    let (call, children) = spans.split_last().expect("five");
+    let (call, children) = spans.split_last().expect("five spans");
     assert_eq!(hex(&call.parent_span_id), PARENT);
     assert!(children.iter().all(|c| c.parent_span_id == call.span_id));
-    says(
+    assert_attributes(
         call,
         &[
             ("rpc.system", "grpc"),
@@ -42,17 +42,17 @@ async fn a_call_is_a_child_of_its_caller_and_its_attempts_are_its_children() {
 }
 
 #[tokio::test]
-async fn an_attempt_says_what_came_of_it_and_aws_s_id_for_it() {
+async fn an_attempt_has_its_outcome_and_aws_s_request_id() {
     let collector = Collector::listen().await;
     let service = traced_service(&collector, "").await;
     fault(&service, THROTTLED_ONCE);
     let caller = Caller::of(&service).await;
     caller.create(None).await;
     let spans = collector.spans_of(1).await;
-    let [wait, throttled, _, made, _] = spans.as_slice() else {
-        panic!("five: {spans:?}")
+    let [wait, throttled, _, succeeded, _] = spans.as_slice() else {
+        panic!("five spans: {spans:?}")
     };
-    says(wait, &[("outcome", "admitted")]);
+    assert_attributes(wait, &[("outcome", "admitted")]);
     let method = ("rpc.method", "CreateFaceLivenessSession");
     let failed = [
         ("rpc.system", "aws-api"),
@@ -63,19 +63,19 @@ async fn an_attempt_says_what_came_of_it_and_aws_s_id_for_it() {
         ("error.type", "throttled"),
         ("aws.code", "ThrottlingException"),
     ];
-    says(throttled, &failed);
+    assert_attributes(throttled, &failed);
     assert_eq!(throttled.kind(), SpanKind::Client);
     assert_eq!(status(throttled), StatusCode::Error);
-    let fine = [method, ("number", "2"), ("outcome", "ok")];
-    says(made, &fine);
-    says(made, &[("error.type", ""), ("aws.code", "")]);
-    let ids = [throttled, made].map(|span| attribute(&span.attributes, "aws.request_id"));
+    let success = [method, ("number", "2"), ("outcome", "ok")];
+    assert_attributes(succeeded, &success);
+    assert_attributes(succeeded, &[("error.type", ""), ("aws.code", "")]);
+    let ids = [throttled, succeeded].map(|span| attribute(&span.attributes, "aws.request_id"));
     assert!(ids.iter().all(|id| id.len() == 36), "{ids:?}");
     assert_ne!(ids[0], ids[1]);
 }
 
 #[tokio::test]
-async fn no_trace_holds_what_is_its_caller_s_alone() {
+async fn no_span_holds_a_session_id_a_token_or_a_subject() {
     let collector = Collector::listen().await;
     let service = traced_service(&collector, "").await;
     let caller = Caller::of(&service).await;
@@ -91,27 +91,27 @@ async fn no_trace_holds_what_is_its_caller_s_alone() {
 }
 
 #[tokio::test]
-async fn what_a_peer_invents_is_no_attribute() {
+async fn an_unknown_method_name_is_no_attribute() {
     let collector = Collector::listen().await;
     let service = traced_service(&collector, "").await;
     let channel = tonic::transport::Endpoint::new(service.endpoint()).expect("a URL");
-    let mut grpc = tonic::client::Grpc::new(channel.connect().await.expect("it listens"));
-    grpc.ready().await.expect("it is up");
+    let mut grpc = tonic::client::Grpc::new(channel.connect().await.expect("a connection"));
+    grpc.ready().await.expect("a ready connection");
     let codec = tonic_prost::ProstCodec::<(), ()>::default();
     let path = http::uri::PathAndQuery::from_static("/made.up.Service/Method");
-    let told = grpc.unary(tonic::Request::new(()), path, codec).await;
-    told.expect_err("there is no such method");
+    let response = grpc.unary(tonic::Request::new(()), path, codec).await;
+    response.expect_err("the method does not exist");
     let spans = collector.spans_of(1).await;
     let other = [("rpc.service", "other"), ("rpc.method", "other")];
-    says(&spans[0], &other);
+    assert_attributes(&spans[0], &other);
     assert_eq!(status(&spans[0]), StatusCode::Error);
     assert!(!format!("{:?}", collector.exports()).contains("made.up"));
 }
 
 #[tokio::test]
-async fn the_caller_decides_whether_its_own_trace_is_sent() {
-    // (Ratio of our own, and which of three calls are sent: one without a trace, one
-    // whose trace is not sampled, one whose trace is.)
+async fn the_sampling_decision_of_the_caller_is_kept() {
+    // The sampling ratio, and how many of the calls without a trace are exported. Of the
+    // callers' traces only the sampled one is.
     for (ratio, own_calls) in [("1.0", 1), ("0.0", 0)] {
         let collector = Collector::listen().await;
         let ratio = format!("sample_ratio = {ratio}\n");
@@ -121,7 +121,7 @@ async fn the_caller_decides_whether_its_own_trace_is_sent() {
         caller.create(Some(&traceparent("00"))).await;
         caller.create(Some(&traceparent("01"))).await;
         drop(caller);
-        // The last spans leave before the process does.
+        // The process exports the last spans before it ends.
         service.terminate();
         assert!(service.ended().await.success());
         let spans = collector.spans();
@@ -133,7 +133,7 @@ async fn the_caller_decides_whether_its_own_trace_is_sent() {
 }
 
 #[tokio::test]
-async fn the_collector_learns_who_sends() {
+async fn the_resource_identifies_the_process() {
     let collector = Collector::listen().await;
     let service = traced_service(&collector, "").await;
     Caller::of(&service).await.create(None).await;
@@ -147,20 +147,20 @@ async fn the_collector_learns_who_sends() {
     assert!(!attribute(attributes, "service.instance.id").is_empty());
 }
 
-async fn traced_service(collector: &Collector, more: &str) -> Process {
+async fn traced_service(collector: &Collector, extra: &str) -> Process {
     let traces = traced(collector.address());
-    Process::serve(&ConfigMap::holding(&format!("{QUICK}{traces}{more}"))).await
+    Process::serve(&ConfigMap::holding(&format!("{QUICK}{traces}{extra}"))).await
 }
 
 fn fault(service: &Process, spec: &str) {
-    let fault = spec.parse().expect("a fault by the grammar");
+    let fault = spec.parse().expect("a valid fault");
     service.simulator.enqueue([fault]);
 }
 
-fn says(span: &Span, expected: &[(&str, &str)]) {
+fn assert_attributes(span: &Span, expected: &[(&str, &str)]) {
     for (key, value) in expected {
-        let said = attribute(&span.attributes, key);
-        assert_eq!(&said, value, "{key} of {}", span.name);
+        let actual = attribute(&span.attributes, key);
+        assert_eq!(&actual, value, "{key} of {}", span.name);
     }
 }
 
