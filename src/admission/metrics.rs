@@ -27,7 +27,7 @@ pub struct AdmissionState {
     pub replicas: u32,
 }
 
-type Gauges = Family<OperationLabel, Gauge<f64, AtomicU64>>;
+type Gauges = Family<Labels, Gauge<f64, AtomicU64>>;
 
 /// The gauges of all operations. Clones share them.
 #[derive(Clone, Debug, Default)]
@@ -42,7 +42,7 @@ pub struct AdmissionMetrics {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct OperationLabel {
+struct Labels {
     operation: &'static str,
 }
 
@@ -99,7 +99,7 @@ impl AdmissionMetrics {
 
     /// Sets the gauges of `operation`.
     pub fn record(&self, operation: &'static str, state: &AdmissionState) {
-        let label = OperationLabel { operation };
+        let label = Labels { operation };
         self.waiting.get_or_create(&label).set(state.waiting as f64);
         self.callers.get_or_create(&label).set(state.callers as f64);
         self.rate.get_or_create(&label).set(state.rate_per_second);

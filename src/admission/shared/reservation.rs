@@ -78,8 +78,8 @@ pub(super) async fn reserve(
         .arg(request.report)
         .arg(u8::from(request.drain))
         .arg(integer(no_contention * CALL_SCALE));
-    type Reply = (String, i64, i64, i64, u32, String, u64, String);
-    let reply: Reply = quota.store.run("reserve", script).await?;
+    type RawReply = (String, i64, i64, i64, u32, String, u64, String);
+    let reply: RawReply = quota.store.run("reserve", script).await?;
     let (outcome, wait, level, others_weight, replicas, factor, age, reports) = reply;
     let wait = Duration::from_micros(u64::try_from(wait).unwrap_or(0));
     let outcome = match outcome.as_str() {
