@@ -4,7 +4,7 @@
 //! One TOML file, overridden by `LIVEGATE_SECTION__KEY` variables, overridden by
 //! `--set section.key=value`. This room makes the settings types of the
 //! components; it knows no component otherwise, and decides nothing at run time.
-//! All mistakes are told at once. A value that is overridden is not judged, its
+//! All errors are told at once. A value that is overridden is not judged, its
 //! key is. The way of a value:
 //!
 //! ```text
@@ -15,7 +15,7 @@
 //!
 //! An example: the file has `burst = 7` in `[quota.create]` on line 2, and the
 //! environment `LIVEGATE_QUOTA__CREATE__MAX_WAIT=5`. The burst is right, the
-//! wait has no unit, so there is one mistake and no configuration:
+//! wait has no unit, so there is one error and no configuration:
 //! `LIVEGATE_QUOTA__CREATE__MAX_WAIT: quota.create.max_wait = "5": must be a
 //! duration from 0s to 3m; add a unit, as in "5s"`. With `5s` there it loads,
 //! with 7, 5 s, and defaults for the rest.
@@ -23,34 +23,34 @@
 mod address;
 mod auth;
 mod callers;
+mod constrained;
 mod crosschecks;
-mod effective;
-mod grants;
+mod error;
 mod grpc;
-mod key;
+mod key_path;
 mod kind;
 mod layers;
 mod list;
-mod mistake;
 mod nearest;
 mod parsed;
 mod paths;
+mod permissions;
 mod profiles;
 mod reader;
+mod resolved;
 mod secret;
 mod section;
 mod sections;
 mod store;
 mod telemetry;
-mod word;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-pub use effective::ResolvedSetting;
-pub use key::KeyPath;
+pub use error::{ConfigError, ConfigErrors, Source};
+pub use key_path::KeyPath;
 pub use layers::Sources;
-pub use mistake::{ConfigError, ConfigErrors, Source};
+pub use resolved::ResolvedSetting;
 
 use crate::admin::AdminSettings;
 use crate::admission::{QueueSettings, QuotaSettings};
@@ -154,7 +154,7 @@ pub struct Loaded {
     /// The settings.
     pub config: Config,
     /// Each setting with its source, in the order of the example file.
-    pub effective: Vec<ResolvedSetting>,
+    pub resolved: Vec<ResolvedSetting>,
 }
 
 impl Config {
@@ -180,14 +180,14 @@ impl Loaded {
     /// comment. Read again it gives the same [`Config`].
     #[must_use]
     pub fn to_toml(&self) -> String {
-        effective::to_toml(&self.effective)
+        resolved::to_toml(&self.resolved)
     }
 
     /// The keys whose values are not the same in `other`, such as this
     /// configuration read again, or that only one of the two has.
     #[must_use]
     pub fn changed_keys(&self, other: &Self) -> Vec<KeyPath> {
-        effective::changed_keys(&self.effective, &other.effective)
+        resolved::changed_keys(&self.resolved, &other.resolved)
     }
 }
 
@@ -195,8 +195,8 @@ fn judge(layers: Layers, renamed: &[(&str, &str)]) -> Result<Loaded, ConfigError
     let mut reader = Reader::new(layers);
     let config = sections::config(&mut reader);
     crosschecks::check(&config, &mut reader);
-    let effective = reader.finish(renamed)?;
-    Ok(Loaded { config, effective })
+    let resolved = reader.finish(renamed)?;
+    Ok(Loaded { config, resolved })
 }
 
 #[cfg(test)]
@@ -207,10 +207,10 @@ mod tests {
     fn a_renamed_key_says_its_new_name() {
         let renamed = [("quota.create.per_second", "quota.create.rate_per_second")];
         let layers = Layers::of_text("[quota.create]\nper_second = 5");
-        let mistakes = judge(layers, &renamed).expect_err("the old name is refused");
+        let errors = judge(layers, &renamed).expect_err("the old name is refused");
         let expected = "<text>:2: quota.create.per_second: was renamed: \
             it is quota.create.rate_per_second now";
-        assert_eq!(mistakes.to_string(), expected);
+        assert_eq!(errors.to_string(), expected);
     }
 
     #[test]
@@ -219,7 +219,7 @@ mod tests {
         for (old, new) in RENAMED {
             let has = |key: &str| {
                 defaults
-                    .effective
+                    .resolved
                     .iter()
                     .any(|one| one.key == KeyPath::dotted(key))
             };

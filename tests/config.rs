@@ -1,22 +1,22 @@
 //! The configuration as its users meet it: files, variables and `--set` in, and
-//! settings or mistakes out.
+//! settings or errors out.
 
 #[path = "config/callers.rs"]
 mod callers;
-#[path = "config/clashes.rs"]
-mod clashes;
+#[path = "config/conflicts.rs"]
+mod conflicts;
 #[path = "config/layers.rs"]
 mod layers;
+#[path = "config/permissions.rs"]
+mod permissions;
 #[path = "config/printing.rs"]
 mod printing;
-#[path = "config/rules.rs"]
-mod rules;
+#[path = "config/properties.rs"]
+mod properties;
 #[path = "config/tokens.rs"]
 mod tokens;
 #[path = "config/values.rs"]
 mod values;
-#[path = "config/whatever_comes.rs"]
-mod whatever_comes;
 
 use std::path::Path;
 
@@ -36,18 +36,18 @@ fn sources(environment: &[(&str, &str)], set: &[&str]) -> Sources {
     }
 }
 
-fn mistakes_of(sources: &Sources) -> Vec<String> {
-    let mistakes = Config::load(sources).expect_err("these sources have mistakes");
-    mistakes.iter().map(ToString::to_string).collect()
+fn errors_of(sources: &Sources) -> Vec<String> {
+    let errors = Config::load(sources).expect_err("these sources have errors");
+    errors.iter().map(ToString::to_string).collect()
 }
 
-fn mistakes_in(text: &str) -> Vec<String> {
-    let mistakes = Config::from_text(text).expect_err("this text has mistakes");
-    mistakes.iter().map(ToString::to_string).collect()
+fn errors_in(text: &str) -> Vec<String> {
+    let errors = Config::from_text(text).expect_err("this text has errors");
+    errors.iter().map(ToString::to_string).collect()
 }
 
 fn from(text: &str) -> Loaded {
-    Config::from_text(text).expect("a text without mistakes")
+    Config::from_text(text).expect("a text without errors")
 }
 
 fn in_a_file(text: impl AsRef<[u8]>, act: impl FnOnce(&Path)) {

@@ -5,9 +5,9 @@
 
 use std::net::SocketAddr;
 
-use super::key::quote;
+use super::key_path::quote;
 use super::kind::Kind;
-use super::layers::Raw;
+use super::layers::RawValue;
 
 /// An IP address and a port.
 pub(super) struct Address;
@@ -15,11 +15,11 @@ pub(super) struct Address;
 impl Kind for Address {
     type Value = SocketAddr;
 
-    fn read(&self, raw: &Raw) -> Option<SocketAddr> {
+    fn read(&self, raw: &RawValue) -> Option<SocketAddr> {
         raw.text()?.parse().ok()
     }
 
-    fn expected(&self, _: &Raw) -> String {
+    fn expected(&self, _: &RawValue) -> String {
         "an IP address and a port, as in \"127.0.0.1:50051\" or \"[::]:50051\"".to_owned()
     }
 

@@ -1,7 +1,7 @@
 //! `[auth]` and `[auth.jwt]`: how it is known who calls.
 //!
 //! An example: `mode = "jwt"` with an issuer, an audience and both `jwks_file` and
-//! `jwks_url` is a mistake, for there is one place where the keys are.
+//! `jwks_url` is a error, for there is one place where the keys are.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use std::time::Duration;
 use http::Uri;
 use ipnet::IpNet;
 
-use super::kind::Text;
+use super::kind::ValidatedString;
 use super::list::List;
 use super::parsed::Parsed;
 use super::paths::FILE;
@@ -47,12 +47,12 @@ const ALGORITHMS: List<Parsed<TokenAlgorithm>> = List {
     plural: "algorithms",
 };
 
-const WORD: Text = Text {
+const WORD: ValidatedString = ValidatedString {
     fits: is_word,
     expected: "1 to 512 printable ASCII characters without spaces",
 };
 
-const URL: Text = Text {
+const URL: ValidatedString = ValidatedString {
     fits: is_url,
     expected: "an https URL without user and fragment, or http on loopback, as in \
         \"https://kubernetes.default.svc/openid/v1/jwks\"",
@@ -72,7 +72,7 @@ pub(super) fn auth(reader: &mut Reader) -> AuthSettings {
 }
 
 /// What `[auth.jwt]` says.
-struct Given {
+struct JwtSection {
     issuer: Option<String>,
     audience: Option<String>,
     file: Option<PathBuf>,
@@ -116,8 +116,8 @@ fn jwt(reader: &mut Reader, mode: AuthMode) -> Option<JwtSettings> {
     whole
 }
 
-fn given(at: &mut Section<'_>) -> Given {
-    Given {
+fn given(at: &mut Section<'_>) -> JwtSection {
+    JwtSection {
         issuer: at.optional_text("issuer", &WORD),
         audience: at.optional_text("audience", &WORD),
         file: at.optional_text("jwks_file", &FILE).map(PathBuf::from),
@@ -138,7 +138,7 @@ fn given(at: &mut Section<'_>) -> Given {
     }
 }
 
-fn settings(given: Given) -> Option<JwtSettings> {
+fn settings(given: JwtSection) -> Option<JwtSettings> {
     let source = match (given.file, given.url) {
         (Some(file), _) => JwksSource::File(file),
         (None, Some(url)) => JwksSource::Url {

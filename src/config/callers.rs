@@ -8,8 +8,8 @@
 
 use std::collections::HashMap;
 
-use super::grants::grant;
-use super::key::KeyPath;
+use super::key_path::KeyPath;
+use super::permissions::grant;
 use super::profiles::Profiles;
 use super::reader::Reader;
 use super::section::Section;
@@ -25,13 +25,13 @@ const MOST_NAMED: usize = 1000;
 const MOST_CALLERS: u32 = 10_000;
 
 /// What one section says: for admission, and for the policy.
-type Said = (CallerLimits, Permissions);
+type CallerSection = (CallerLimits, Permissions);
 
 /// What the sections with names say.
 #[derive(Default)]
 struct Sections {
-    named: HashMap<CallerId, Said>,
-    globs: Vec<(CallerGlob, Said)>,
+    named: HashMap<CallerId, CallerSection>,
+    globs: Vec<(CallerGlob, CallerSection)>,
 }
 
 /// Reads `[admission]` and everything below `[profiles]` and `[callers]`.
@@ -59,7 +59,7 @@ pub(super) fn callers(reader: &mut Reader) -> (QueueSettings, Policy) {
 }
 
 impl Sections {
-    fn add(&mut self, name: &str, said: Said) -> Result<(), MalformedGlob> {
+    fn add(&mut self, name: &str, said: CallerSection) -> Result<(), MalformedGlob> {
         if CallerGlob::is_glob(name) {
             self.globs.push((CallerGlob::parse(name)?, said));
         } else {
@@ -72,7 +72,7 @@ impl Sections {
     fn per_caller<T>(
         &self,
         default: T,
-        part: impl Fn(&Said) -> T,
+        part: impl Fn(&CallerSection) -> T,
         reader: &mut Reader,
     ) -> PerCaller<T> {
         let named = self.named.iter();
@@ -113,7 +113,7 @@ fn sections(reader: &mut Reader, profiles: &Profiles) -> Sections {
     sections
 }
 
-fn said(at: &mut Section<'_>, profiles: &Profiles) -> Said {
+fn said(at: &mut Section<'_>, profiles: &Profiles) -> CallerSection {
     (policy(at), grant(at, profiles))
 }
 

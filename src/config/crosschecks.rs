@@ -1,7 +1,7 @@
 //! Settings that are right alone and wrong together.
 //!
 //! An example: `endpoint_url = "http://127.0.0.1:9900"` on line 3 and
-//! `use_fips = true` on line 4 make one mistake, told at line 3 with line 4
+//! `use_fips = true` on line 4 make one error, told at line 3 with line 4
 //! beside it.
 
 use std::net::SocketAddr;

@@ -1,6 +1,6 @@
 //! The knobs of `[grpc]` and `[grpc.tls]`.
 //!
-//! An example: `key = "/tls/tls.key"` alone in `[grpc.tls]` is a mistake, for a key
+//! An example: `key = "/tls/tls.key"` alone in `[grpc.tls]` is a error, for a key
 //! without its certificate is half of a whole.
 
 use std::path::PathBuf;

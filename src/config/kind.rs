@@ -10,17 +10,17 @@ use std::num::NonZeroU32;
 use std::ops::{Bound, RangeBounds, RangeInclusive};
 use std::time::Duration;
 
-use super::key::quote;
-use super::layers::Raw;
+use super::key_path::quote;
+use super::layers::RawValue;
 
 /// A kind of value.
 pub(super) trait Kind {
     /// What is made of it.
     type Value;
     /// The value of `raw`, where it fits.
-    fn read(&self, raw: &Raw) -> Option<Self::Value>;
+    fn read(&self, raw: &RawValue) -> Option<Self::Value>;
     /// What a value must be: the end of `must be ...`.
-    fn expected(&self, raw: &Raw) -> String;
+    fn expected(&self, raw: &RawValue) -> String;
     /// The value in TOML.
     fn write(&self, value: &Self::Value) -> String;
     /// Whether a value must not be shown.
@@ -35,7 +35,7 @@ pub(super) struct Time(pub(super) RangeInclusive<Duration>);
 impl Kind for Time {
     type Value = Duration;
 
-    fn read(&self, raw: &Raw) -> Option<Duration> {
+    fn read(&self, raw: &RawValue) -> Option<Duration> {
         if is_bare_number(raw) {
             return None;
         }
@@ -43,24 +43,26 @@ impl Kind for Time {
         self.0.contains(&time).then_some(time)
     }
 
-    fn expected(&self, raw: &Raw) -> String {
+    fn expected(&self, raw: &RawValue) -> String {
         let [low, high] =
             [self.0.start(), self.0.end()].map(|end| humantime::format_duration(*end));
         let hint = match raw {
-            Raw::Integer(number) => format!("; add a unit, as in \"{}s\"", number.unsigned_abs()),
-            Raw::Float(_) => "; add a unit, as in \"1500ms\"".to_owned(),
-            Raw::Text(number) | Raw::Untyped(number) if is_bare_number(raw) => {
+            RawValue::Integer(number) => {
+                format!("; add a unit, as in \"{}s\"", number.unsigned_abs())
+            }
+            RawValue::Float(_) => "; add a unit, as in \"1500ms\"".to_owned(),
+            RawValue::String(number) | RawValue::Untyped(number) if is_bare_number(raw) => {
                 format!(
                     "; add a unit, as in {}",
                     quote(&format!("{}s", number.trim()))
                 )
             }
-            Raw::Text(_)
-            | Raw::Untyped(_)
-            | Raw::Flag(_)
-            | Raw::Texts(_)
-            | Raw::Other
-            | Raw::Section => String::new(),
+            RawValue::String(_)
+            | RawValue::Untyped(_)
+            | RawValue::Boolean(_)
+            | RawValue::StringArray(_)
+            | RawValue::Unsupported
+            | RawValue::Table => String::new(),
         };
         format!("a duration from {low} to {high}{hint}")
     }
@@ -70,8 +72,8 @@ impl Kind for Time {
     }
 }
 
-fn is_bare_number(raw: &Raw) -> bool {
-    matches!(raw, Raw::Integer(_) | Raw::Float(_))
+fn is_bare_number(raw: &RawValue) -> bool {
+    matches!(raw, RawValue::Integer(_) | RawValue::Float(_))
         || raw
             .text()
             .is_some_and(|text| text.trim().parse::<f64>().is_ok())
@@ -86,20 +88,24 @@ pub(super) struct Number {
 impl Kind for Number {
     type Value = f64;
 
-    fn read(&self, raw: &Raw) -> Option<f64> {
+    fn read(&self, raw: &RawValue) -> Option<f64> {
         let number = match raw {
-            Raw::Float(number) => *number,
+            RawValue::Float(number) => *number,
             // Integers past 2^53 lose digits, and are out of every bound.
-            Raw::Integer(number) => *number as f64,
-            Raw::Untyped(text) => text.parse().ok()?,
-            Raw::Text(_) | Raw::Flag(_) | Raw::Texts(_) | Raw::Other | Raw::Section => return None,
+            RawValue::Integer(number) => *number as f64,
+            RawValue::Untyped(text) => text.parse().ok()?,
+            RawValue::String(_)
+            | RawValue::Boolean(_)
+            | RawValue::StringArray(_)
+            | RawValue::Unsupported
+            | RawValue::Table => return None,
         };
         (self.low, Bound::Included(self.high))
             .contains(&number)
             .then_some(number)
     }
 
-    fn expected(&self, _: &Raw) -> String {
+    fn expected(&self, _: &RawValue) -> String {
         let high = self.high;
         match self.low {
             Bound::Included(low) => format!("a number from {low} to {high}"),
@@ -121,25 +127,50 @@ pub(super) struct Count {
 impl Kind for Count {
     type Value = NonZeroU32;
 
-    fn read(&self, raw: &Raw) -> Option<NonZeroU32> {
+    fn read(&self, raw: &RawValue) -> Option<NonZeroU32> {
         let number = match raw {
-            Raw::Integer(number) => u32::try_from(*number).ok()?,
-            Raw::Untyped(text) => text.parse().ok()?,
-            Raw::Text(_)
-            | Raw::Float(_)
-            | Raw::Flag(_)
-            | Raw::Texts(_)
-            | Raw::Other
-            | Raw::Section => return None,
+            RawValue::Integer(number) => u32::try_from(*number).ok()?,
+            RawValue::Untyped(text) => text.parse().ok()?,
+            RawValue::String(_)
+            | RawValue::Float(_)
+            | RawValue::Boolean(_)
+            | RawValue::StringArray(_)
+            | RawValue::Unsupported
+            | RawValue::Table => return None,
         };
         NonZeroU32::new(number).filter(|number| number.get() <= self.high)
     }
 
-    fn expected(&self, _: &Raw) -> String {
+    fn expected(&self, _: &RawValue) -> String {
         format!("a whole number from 1 to {}", self.high)
     }
 
     fn write(&self, value: &NonZeroU32) -> String {
+        value.to_string()
+    }
+}
+
+/// A small whole number that may be 0.
+pub(super) struct SmallInteger(pub(super) RangeInclusive<u8>);
+
+impl Kind for SmallInteger {
+    type Value = u8;
+
+    fn read(&self, raw: &RawValue) -> Option<u8> {
+        let number = match raw {
+            RawValue::Integer(number) => u8::try_from(*number).ok()?,
+            RawValue::Untyped(text) => text.parse().ok()?,
+            RawValue::String(_) | RawValue::Float(_) | RawValue::Boolean(_) => return None,
+            RawValue::StringArray(_) | RawValue::Unsupported | RawValue::Table => return None,
+        };
+        self.0.contains(&number).then_some(number)
+    }
+
+    fn expected(&self, _: &RawValue) -> String {
+        format!("a whole number from {} to {}", self.0.start(), self.0.end())
+    }
+
+    fn write(&self, value: &u8) -> String {
         value.to_string()
     }
 }
@@ -150,20 +181,20 @@ pub(super) struct Flag;
 impl Kind for Flag {
     type Value = bool;
 
-    fn read(&self, raw: &Raw) -> Option<bool> {
+    fn read(&self, raw: &RawValue) -> Option<bool> {
         match raw {
-            Raw::Flag(flag) => Some(*flag),
-            Raw::Untyped(text) => text.parse().ok(),
-            Raw::Text(_)
-            | Raw::Integer(_)
-            | Raw::Float(_)
-            | Raw::Texts(_)
-            | Raw::Other
-            | Raw::Section => None,
+            RawValue::Boolean(flag) => Some(*flag),
+            RawValue::Untyped(text) => text.parse().ok(),
+            RawValue::String(_)
+            | RawValue::Integer(_)
+            | RawValue::Float(_)
+            | RawValue::StringArray(_)
+            | RawValue::Unsupported
+            | RawValue::Table => None,
         }
     }
 
-    fn expected(&self, _: &Raw) -> String {
+    fn expected(&self, _: &RawValue) -> String {
         "true or false, without quotes".to_owned()
     }
 
@@ -178,13 +209,13 @@ pub(super) struct Choice<'c, T>(pub(super) &'c [(&'c str, T)]);
 impl<T: Clone + PartialEq> Kind for Choice<'_, T> {
     type Value = T;
 
-    fn read(&self, raw: &Raw) -> Option<T> {
+    fn read(&self, raw: &RawValue) -> Option<T> {
         let text = raw.text()?;
         let found = self.0.iter().find(|(name, _)| *name == text)?;
         Some(found.1.clone())
     }
 
-    fn expected(&self, _: &Raw) -> String {
+    fn expected(&self, _: &RawValue) -> String {
         let names: Vec<String> = self.0.iter().map(|(name, _)| quote(name)).collect();
         format!("one of {}", names.join(", "))
     }
@@ -197,21 +228,21 @@ impl<T: Clone + PartialEq> Kind for Choice<'_, T> {
 }
 
 /// A text of a form that has a test.
-pub(super) struct Text {
+pub(super) struct ValidatedString {
     pub(super) fits: fn(&str) -> bool,
     pub(super) expected: &'static str,
 }
 
-impl Kind for Text {
+impl Kind for ValidatedString {
     type Value = String;
 
-    fn read(&self, raw: &Raw) -> Option<String> {
+    fn read(&self, raw: &RawValue) -> Option<String> {
         raw.text()
             .filter(|text| (self.fits)(text))
             .map(str::to_owned)
     }
 
-    fn expected(&self, _: &Raw) -> String {
+    fn expected(&self, _: &RawValue) -> String {
         self.expected.to_owned()
     }
 
@@ -224,14 +255,18 @@ impl Kind for Text {
 mod tests {
     use super::*;
 
-    fn untyped(text: &str) -> Raw {
-        Raw::Untyped(text.to_owned())
+    fn untyped(text: &str) -> RawValue {
+        RawValue::Untyped(text.to_owned())
     }
 
     #[test]
     fn a_duration_without_a_unit_is_told_which_to_add() {
         let time = Time(Duration::from_millis(10)..=Duration::from_secs(60));
-        for bare in [Raw::Integer(3), untyped("3"), Raw::Text("3".to_owned())] {
+        for bare in [
+            RawValue::Integer(3),
+            untyped("3"),
+            RawValue::String("3".to_owned()),
+        ] {
             assert_eq!(time.read(&bare), None);
             let expected = "a duration from 10ms to 1m; add a unit, as in \"3s\"";
             assert_eq!(time.expected(&bare), expected);
@@ -253,11 +288,11 @@ mod tests {
         for wrong in ["0", "1.1", "nan", "inf", "-1", "", "one"] {
             assert_eq!(share.read(&untyped(wrong)), None, "{wrong}");
         }
-        assert_eq!(share.read(&Raw::Float(f64::NAN)), None);
-        assert_eq!(share.read(&Raw::Integer(1)), Some(1.0));
+        assert_eq!(share.read(&RawValue::Float(f64::NAN)), None);
+        assert_eq!(share.read(&RawValue::Integer(1)), Some(1.0));
         assert_eq!(share.read(&untyped("1e-7")), Some(1e-7));
         assert_eq!(
-            share.expected(&Raw::Section),
+            share.expected(&RawValue::Table),
             "a number above 0 and at most 1"
         );
     }
@@ -269,13 +304,16 @@ mod tests {
             assert_eq!(count.read(&untyped(wrong)), None, "{wrong}");
         }
         assert_eq!(count.read(&untyped("10")).map(NonZeroU32::get), Some(10));
-        assert_eq!(count.read(&Raw::Integer(i64::MAX)), None);
+        assert_eq!(count.read(&RawValue::Integer(i64::MAX)), None);
     }
 
     #[test]
     fn a_text_in_the_file_is_no_number_and_no_flag() {
-        assert_eq!(Flag.read(&Raw::Text("true".to_owned())), None);
+        assert_eq!(Flag.read(&RawValue::String("true".to_owned())), None);
         assert_eq!(Flag.read(&untyped("true")), Some(true));
-        assert_eq!(Count { high: 10 }.read(&Raw::Text("5".to_owned())), None);
+        assert_eq!(
+            Count { high: 10 }.read(&RawValue::String("5".to_owned())),
+            None
+        );
     }
 }

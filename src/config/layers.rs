@@ -14,8 +14,8 @@ mod set;
 use std::collections::HashMap;
 use std::path::PathBuf;
 
-use super::key::{KeyPath, quote};
-use super::mistake::{ConfigError, Source};
+use super::error::{ConfigError, Source};
+use super::key_path::{KeyPath, quote};
 
 /// Where a configuration is read from. Reading the same sources again reads the
 /// file again.
@@ -33,56 +33,56 @@ pub struct Sources {
 
 /// A value as it was found.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Raw {
+pub(super) enum RawValue {
     /// From the environment or the command line, of whatever type is wanted.
     Untyped(String),
     /// A TOML string.
-    Text(String),
+    String(String),
     /// A TOML integer.
     Integer(i64),
     /// A TOML float.
     Float(f64),
     /// A TOML boolean.
-    Flag(bool),
+    Boolean(bool),
     /// A TOML array of strings.
-    Texts(Vec<String>),
+    StringArray(Vec<String>),
     /// Another array, a date, an integer of more than 64 bits: nothing that a setting
     /// could be.
-    Other,
+    Unsupported,
     /// A table.
-    Section,
+    Table,
 }
 
-impl Raw {
+impl RawValue {
     /// The value, where it is a text or can be taken for one.
     pub(super) fn text(&self) -> Option<&str> {
         match self {
-            Self::Untyped(text) | Self::Text(text) => Some(text),
+            Self::Untyped(text) | Self::String(text) => Some(text),
             Self::Integer(_)
             | Self::Float(_)
-            | Self::Flag(_)
-            | Self::Texts(_)
-            | Self::Other
-            | Self::Section => None,
+            | Self::Boolean(_)
+            | Self::StringArray(_)
+            | Self::Unsupported
+            | Self::Table => None,
         }
     }
 }
 
 /// One value, or one section header, of one source.
 #[derive(Clone, Debug)]
-pub(super) struct Entry {
+pub(super) struct LayerEntry {
     pub(super) key: KeyPath,
-    pub(super) raw: Raw,
+    pub(super) raw: RawValue,
     pub(super) source: Source,
     /// The value as it was written.
     written: String,
 }
 
-impl Entry {
+impl LayerEntry {
     fn untyped(key: KeyPath, value: &str, source: Source) -> Self {
         Self {
             key,
-            raw: Raw::Untyped(value.to_owned()),
+            raw: RawValue::Untyped(value.to_owned()),
             source,
             written: quote(value),
         }
@@ -93,11 +93,11 @@ impl Entry {
         matches!(self.source, Source::File { .. })
     }
 
-    /// `key = value` on one line of bounded length, for a mistake; without what
+    /// `key = value` on one line of bounded length, for a error; without what
     /// stands before the `@` of a URL, which may be a password.
     pub(super) fn shown(&self) -> String {
         const LONGEST: usize = 100;
-        if self.raw == Raw::Section {
+        if self.raw == RawValue::Table {
             return format!("[{}]", self.key);
         }
         let secret = self.written.find("://").zip(self.written.rfind('@'));
@@ -123,11 +123,11 @@ impl Entry {
 #[derive(Debug, Default)]
 pub(super) struct Layers {
     /// In order of precedence, the lowest first.
-    entries: Vec<Entry>,
+    entries: Vec<LayerEntry>,
     /// The last entry of each key.
     latest: HashMap<KeyPath, usize>,
     /// What could not be read into entries.
-    pub(super) mistakes: Vec<ConfigError>,
+    pub(super) errors: Vec<ConfigError>,
     /// Whether the file could not be read: then nothing can be said about
     /// settings that stand together.
     pub(super) incomplete: bool,
@@ -153,16 +153,16 @@ impl Layers {
     }
 
     /// The value that counts for `key`.
-    pub(super) fn latest(&self, key: &KeyPath) -> Option<&Entry> {
+    pub(super) fn latest(&self, key: &KeyPath) -> Option<&LayerEntry> {
         self.latest.get(key).map(|at| &self.entries[*at])
     }
 
     /// Every entry, the overridden ones too.
-    pub(super) fn entries(&self) -> &[Entry] {
+    pub(super) fn entries(&self) -> &[LayerEntry] {
         &self.entries
     }
 
-    fn push(&mut self, entry: Entry) {
+    fn push(&mut self, entry: LayerEntry) {
         self.latest.insert(entry.key.clone(), self.entries.len());
         self.entries.push(entry);
     }

@@ -2,14 +2,14 @@
 //!
 //! An example: `["a", "b"]` in a file. In a variable or a `--set` the same, or
 //! without the brackets: `a,b`. A list of none is `[]` there too: an empty text is
-//! refused, for it is more often a mistake than meant.
+//! refused, for it is more often a error than meant.
 
 use std::ops::RangeInclusive;
 
 use toml::de::DeValue;
 
 use super::kind::Kind;
-use super::layers::Raw;
+use super::layers::RawValue;
 
 /// Values of the kind `each`, as many as `sizes` allows.
 pub(super) struct List<K> {
@@ -22,21 +22,23 @@ pub(super) struct List<K> {
 impl<K: Kind> Kind for List<K> {
     type Value = Vec<K::Value>;
 
-    fn read(&self, raw: &Raw) -> Option<Vec<K::Value>> {
+    fn read(&self, raw: &RawValue) -> Option<Vec<K::Value>> {
         let texts = match raw {
-            Raw::Texts(texts) => texts.clone(),
-            Raw::Untyped(text) => parts(text)?,
-            Raw::Text(_) | Raw::Integer(_) | Raw::Float(_) => return None,
-            Raw::Flag(_) | Raw::Other | Raw::Section => return None,
+            RawValue::StringArray(texts) => texts.clone(),
+            RawValue::Untyped(text) => parts(text)?,
+            RawValue::String(_) | RawValue::Integer(_) | RawValue::Float(_) => return None,
+            RawValue::Boolean(_) | RawValue::Unsupported | RawValue::Table => return None,
         };
         if !self.sizes.contains(&texts.len()) {
             return None;
         }
         let values = texts.into_iter();
-        values.map(|one| self.each.read(&Raw::Text(one))).collect()
+        values
+            .map(|one| self.each.read(&RawValue::String(one)))
+            .collect()
     }
 
-    fn expected(&self, raw: &Raw) -> String {
+    fn expected(&self, raw: &RawValue) -> String {
         let (low, high) = (self.sizes.start(), self.sizes.end());
         let (plural, each) = (self.plural, self.each.expected(raw));
         format!("a list of {low} to {high} {plural}, each {each}")
@@ -68,10 +70,10 @@ fn parts(text: &str) -> Option<Vec<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::kind::Text;
+    use crate::config::kind::ValidatedString;
 
-    const NAMES: List<Text> = List {
-        each: Text {
+    const NAMES: List<ValidatedString> = List {
+        each: ValidatedString {
             fits: |text| !text.is_empty(),
             expected: "at least one character",
         },
@@ -80,7 +82,7 @@ mod tests {
     };
 
     fn read(text: &str) -> Option<Vec<String>> {
-        NAMES.read(&Raw::Untyped(text.to_owned()))
+        NAMES.read(&RawValue::Untyped(text.to_owned()))
     }
 
     #[test]
@@ -96,7 +98,10 @@ mod tests {
     #[test]
     fn none_is_said_by_brackets_and_never_by_an_empty_text() {
         assert_eq!(read("[]"), Some(Vec::new()));
-        assert_eq!(NAMES.read(&Raw::Texts(Vec::new())), Some(Vec::new()));
+        assert_eq!(
+            NAMES.read(&RawValue::StringArray(Vec::new())),
+            Some(Vec::new())
+        );
         for wrong in [
             "", " ", ",", "a,", "[", "[]]", "[1]", "[[]]", "[] #", "[\"\"]", "a,b,c",
         ] {
@@ -106,7 +111,7 @@ mod tests {
 
     #[test]
     fn a_list_says_how_many_there_may_be_and_what_each_must_be() {
-        let expected = NAMES.expected(&Raw::Other);
+        let expected = NAMES.expected(&RawValue::Unsupported);
         assert_eq!(
             expected,
             "a list of 0 to 2 names, each at least one character"

@@ -5,7 +5,7 @@
 //! quarter of its 18 letters, so that key was meant. `burst` alone is 13 away
 //! from it, but ends as it does: also meant, unless something is nearer.
 
-use super::key::KeyPath;
+use super::key_path::KeyPath;
 
 /// The key of `known` that `unknown` most likely meant.
 pub(super) fn nearest<'k>(

@@ -3,9 +3,9 @@
 //! An example: [`Parsed`] over a function that reads networks makes
 //! `10.0.0.0/8` of `"10.0.0.0/8"`, and writes it so again.
 
-use super::key::quote;
+use super::key_path::quote;
 use super::kind::Kind;
-use super::layers::Raw;
+use super::layers::RawValue;
 
 /// A text that `read` makes a value of, or does not.
 pub(super) struct Parsed<T> {
@@ -17,11 +17,11 @@ pub(super) struct Parsed<T> {
 impl<T> Kind for Parsed<T> {
     type Value = T;
 
-    fn read(&self, raw: &Raw) -> Option<T> {
+    fn read(&self, raw: &RawValue) -> Option<T> {
         (self.read)(raw.text()?)
     }
 
-    fn expected(&self, _: &Raw) -> String {
+    fn expected(&self, _: &RawValue) -> String {
         self.expected.to_owned()
     }
 

@@ -5,38 +5,38 @@
 
 use std::path::PathBuf;
 
-use super::key::quote;
-use super::kind::{Kind, Text};
-use super::layers::Raw;
+use super::key_path::quote;
+use super::kind::{Kind, ValidatedString};
+use super::layers::RawValue;
 use super::list::List;
 
 const LONGEST: usize = 4096;
 
 /// One to eight paths.
-pub(super) const PATHS: List<Listed> = List {
-    each: Listed,
+pub(super) const PATHS: List<ListedPath> = List {
+    each: ListedPath,
     sizes: 1..=8,
     plural: "paths",
 };
 
 /// One file, alone.
-pub(super) const FILE: Text = Text {
+pub(super) const FILE: ValidatedString = ValidatedString {
     fits: is_path,
     expected: "the path of a file, of 1 to 4096 printable ASCII characters",
 };
 
 /// A path that can stand between commas.
-pub(super) struct Listed;
+pub(super) struct ListedPath;
 
-impl Kind for Listed {
+impl Kind for ListedPath {
     type Value = PathBuf;
 
-    fn read(&self, raw: &Raw) -> Option<PathBuf> {
+    fn read(&self, raw: &RawValue) -> Option<PathBuf> {
         let fits = |text: &&str| is_path(text) && !text.contains(',');
         raw.text().filter(fits).map(PathBuf::from)
     }
 
-    fn expected(&self, _: &Raw) -> String {
+    fn expected(&self, _: &RawValue) -> String {
         format!("1 to {LONGEST} printable ASCII characters without a comma")
     }
 
@@ -54,15 +54,15 @@ fn is_path(text: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn listed(paths: &[&str]) -> Raw {
-        Raw::Texts(paths.iter().map(|path| (*path).to_owned()).collect())
+    fn listed(paths: &[&str]) -> RawValue {
+        RawValue::StringArray(paths.iter().map(|path| (*path).to_owned()).collect())
     }
 
     #[test]
     fn paths_are_listed_in_a_file_and_have_commas_between_elsewhere() {
         let both = vec![PathBuf::from("/a b"), PathBuf::from("c")];
         assert_eq!(PATHS.read(&listed(&["/a b", "c"])), Some(both.clone()));
-        let untyped = Raw::Untyped("/a b, c".to_owned());
+        let untyped = RawValue::Untyped("/a b, c".to_owned());
         assert_eq!(PATHS.read(&untyped), Some(both.clone()));
         assert_eq!(PATHS.write(&both), r#"["/a b", "c"]"#);
     }
@@ -74,11 +74,11 @@ mod tests {
         }
         for wrong in ["", "a,", ",", "a,\n", "[]"] {
             assert_eq!(
-                PATHS.read(&Raw::Untyped(wrong.to_owned())),
+                PATHS.read(&RawValue::Untyped(wrong.to_owned())),
                 None,
                 "{wrong:?}"
             );
         }
-        assert_eq!(PATHS.read(&Raw::Text("/a".to_owned())), None);
+        assert_eq!(PATHS.read(&RawValue::String("/a".to_owned())), None);
     }
 }

@@ -1,18 +1,18 @@
 //! The profiles: `[profiles.NAME]`, settings of a session by a name of their own.
 //!
 //! An example: `[profiles.kyc]` with `s3_bucket = "kyc-images"` on line 7 and
-//! `profiles = ["kyb"]` for a caller on line 9 are one mistake, told at line 9: there
+//! `profiles = ["kyb"]` for a caller on line 9 are one error, told at line 9: there
 //! is no profile `kyb`.
 
 use std::collections::HashMap;
 
-use super::key::{KeyPath, quote};
+use super::constrained::Constrained;
+use super::key_path::{KeyPath, quote};
 use super::kind::Kind;
-use super::layers::Raw;
+use super::layers::RawValue;
 use super::list::List;
 use super::reader::Reader;
 use super::section::Section;
-use super::word::Word;
 use crate::model::{
     AuditImagesLimit, ChallengePreference, KmsKeyId, OutputConfig, ProfileName, S3Bucket,
     S3KeyPrefix, SessionSettings,
@@ -50,23 +50,23 @@ impl Profiles {
     }
 
     /// The kind of a name that one of them has.
-    pub(super) fn names(&self) -> Known<'_> {
-        Known(self)
+    pub(super) fn names(&self) -> ProfileReference<'_> {
+        ProfileReference(self)
     }
 }
 
 /// The name of one of the profiles.
-pub(super) struct Known<'p>(&'p Profiles);
+pub(super) struct ProfileReference<'p>(&'p Profiles);
 
-impl Kind for Known<'_> {
+impl Kind for ProfileReference<'_> {
     type Value = ProfileName;
 
-    fn read(&self, raw: &Raw) -> Option<ProfileName> {
+    fn read(&self, raw: &RawValue) -> Option<ProfileName> {
         let name = ProfileName::parse(raw.text()?).ok()?;
         self.0.settings.contains_key(&name).then_some(name)
     }
 
-    fn expected(&self, _: &Raw) -> String {
+    fn expected(&self, _: &RawValue) -> String {
         let mut names: Vec<&str> = self.0.settings.keys().map(ProfileName::as_str).collect();
         names.sort_unstable();
         match names.as_slice() {
@@ -88,7 +88,7 @@ fn profile(reader: &mut Reader, key: &KeyPath) -> SessionSettings {
     let bucket = at.optional("s3_bucket", &BUCKET);
     let key_prefix = at.optional("s3_key_prefix", &PREFIX);
     let kms_key_id = at.optional("kms_key_id", &KMS_KEY);
-    let audit_images = at.few("audit_images_limit", 0, 0..=4);
+    let audit_images = at.small_integer("audit_images_limit", 0, 0..=4);
     let challenges = at.optional("challenge_types", &CHALLENGES);
     if bucket.is_none() && key_prefix.is_some() {
         let problem = "s3_key_prefix needs an s3_bucket beside it";
@@ -102,24 +102,24 @@ fn profile(reader: &mut Reader, key: &KeyPath) -> SessionSettings {
     }
 }
 
-pub(super) const BUCKET: Word<S3Bucket> = Word {
+pub(super) const BUCKET: Constrained<S3Bucket> = Constrained {
     parse: S3Bucket::parse,
     show: |one| one.as_str().to_owned(),
 };
 
-pub(super) const PREFIX: Word<S3KeyPrefix> = Word {
+pub(super) const PREFIX: Constrained<S3KeyPrefix> = Constrained {
     parse: S3KeyPrefix::parse,
     show: |one| one.as_str().to_owned(),
 };
 
-pub(super) const KMS_KEY: Word<KmsKeyId> = Word {
+pub(super) const KMS_KEY: Constrained<KmsKeyId> = Constrained {
     parse: KmsKeyId::parse,
     show: |one| one.as_str().to_owned(),
 };
 
 /// The challenges of a profile, the preferred one first.
-const CHALLENGES: List<Word<ChallengePreference>> = List {
-    each: Word {
+const CHALLENGES: List<Constrained<ChallengePreference>> = List {
+    each: Constrained {
         parse: ChallengePreference::parse,
         show: ChallengePreference::to_string,
     },

@@ -9,37 +9,38 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use super::effective::ResolvedSetting;
-use super::key::KeyPath;
+use super::error::{ConfigError, ConfigErrors, Source};
+use super::key_path::KeyPath;
 use super::kind::Kind;
-use super::layers::{Entry, Layers, Raw};
-use super::mistake::{ConfigError, ConfigErrors, Source};
+use super::layers::{LayerEntry, Layers, RawValue};
 use super::nearest::nearest;
+use super::resolved::ResolvedSetting;
 
 /// The reader of all sources.
 pub(super) struct Reader {
     layers: Layers,
-    effective: Vec<ResolvedSetting>,
+    resolved: Vec<ResolvedSetting>,
     known: BTreeSet<KeyPath>,
-    /// Keys whose value was a mistake: nothing more is said of them.
-    mistaken: HashSet<KeyPath>,
-    mistakes: Vec<ConfigError>,
+    /// Keys whose value was a error: nothing more is said of them.
+    invalid: HashSet<KeyPath>,
+    errors: Vec<ConfigError>,
 }
 
 impl Reader {
     pub(super) fn new(mut layers: Layers) -> Self {
         Self {
-            mistakes: std::mem::take(&mut layers.mistakes),
+            errors: std::mem::take(&mut layers.errors),
             layers,
-            effective: Vec::new(),
+            resolved: Vec::new(),
             known: BTreeSet::new(),
-            mistaken: HashSet::new(),
+            invalid: HashSet::new(),
         }
     }
 
     /// The setting at `key`; `default` where it is not set or not right.
     pub(super) fn read<K: Kind>(&mut self, key: KeyPath, kind: &K, default: K::Value) -> K::Value {
-        let fitting = |text: String| kind.read(&Raw::Untyped(text.trim_matches('"').to_owned()));
+        let fitting =
+            |text: String| kind.read(&RawValue::Untyped(text.trim_matches('"').to_owned()));
         debug_assert!(
             fitting(kind.write(&default)).is_some(),
             "{key}: the default is in bounds"
@@ -71,23 +72,23 @@ impl Reader {
     }
 
     /// Notes that the settings at `keys` cannot stand together, unless one of
-    /// them is a mistake by itself or the file could not be read.
+    /// them is a error by itself or the file could not be read.
     pub(super) fn clash(&mut self, keys: &[&str], problem: &str) {
         let keys: Vec<KeyPath> = keys.iter().map(|key| KeyPath::dotted(key)).collect();
-        if self.layers.incomplete || keys.iter().any(|key| self.mistaken.contains(key)) {
+        if self.layers.incomplete || keys.iter().any(|key| self.invalid.contains(key)) {
             return;
         }
-        let set = |key: &KeyPath| self.effective.iter().find(|one| one.key == *key).cloned();
+        let set = |key: &KeyPath| self.resolved.iter().find(|one| one.key == *key).cloned();
         let mut settings: Vec<ResolvedSetting> = keys.iter().filter_map(set).collect();
         // The place to correct it is the first that somebody wrote.
         let written = settings
             .iter()
             .position(|one| one.source != Source::Default);
         let first = settings.remove(written.unwrap_or(0));
-        let mut mistake =
+        let mut error =
             ConfigError::of_setting(first.source.clone(), first.to_string(), problem.to_owned());
-        mistake.beside = settings;
-        self.mistakes.push(mistake);
+        error.beside = settings;
+        self.errors.push(error);
     }
 
     /// Notes that there is something wrong with the section `key` itself.
@@ -95,8 +96,8 @@ impl Reader {
         let mut entries = self.layers.entries().iter();
         let first = entries.find(|entry| entry.key == *key || entry.key.is_inside(key));
         let source = first.map_or(Source::Default, |entry| entry.source.clone());
-        let mistake = ConfigError::of_setting(source, format!("[{key}]"), problem.to_owned());
-        self.mistakes.push(mistake);
+        let error = ConfigError::of_setting(source, format!("[{key}]"), problem.to_owned());
+        self.errors.push(error);
     }
 
     /// What came out, or everything that was wrong. `renamed` has the former
@@ -116,24 +117,24 @@ impl Reader {
             .flat_map(|entry| sections_around(&entry.key))
             .collect();
         for entry in self.layers.entries() {
-            let is_section = entry.raw == Raw::Section;
+            let is_section = entry.raw == RawValue::Table;
             // A section that is not empty is told of by what it holds.
             if self.known.contains(&entry.key) || (is_section && filled.contains(&entry.key)) {
                 continue;
             }
             if !sections.contains(&entry.key) {
-                self.mistakes.push(self.unknown(entry, renamed));
+                self.errors.push(self.unknown(entry, renamed));
             } else if !is_section {
                 let problem = "must be a section, with keys of its own".to_owned();
                 let source = entry.source.clone();
-                self.mistakes
+                self.errors
                     .push(ConfigError::of_setting(source, entry.shown(), problem));
             }
         }
-        if self.mistakes.is_empty() {
-            Ok(self.effective)
+        if self.errors.is_empty() {
+            Ok(self.resolved)
         } else {
-            Err(ConfigErrors::new(self.mistakes))
+            Err(ConfigErrors::new(self.errors))
         }
     }
 
@@ -150,20 +151,20 @@ impl Reader {
             entry.shown()
         };
         let source = entry.source.clone();
-        self.mistakes
+        self.errors
             .push(ConfigError::of_setting(source, shown, problem));
-        self.mistaken.insert(key.clone());
+        self.invalid.insert(key.clone());
         None
     }
 
     fn note(&mut self, key: KeyPath, value: Option<String>, source: Source) {
         self.known.insert(key.clone());
-        self.effective.push(ResolvedSetting { key, value, source });
+        self.resolved.push(ResolvedSetting { key, value, source });
     }
 
-    /// The mistake of a key that nobody asked for. Its value does not matter,
+    /// The error of a key that nobody asked for. Its value does not matter,
     /// and might be a secret meant for another key: it is not shown.
-    fn unknown(&self, entry: &Entry, renamed: &[(&str, &str)]) -> ConfigError {
+    fn unknown(&self, entry: &LayerEntry, renamed: &[(&str, &str)]) -> ConfigError {
         let name = |key: &KeyPath| match entry.source {
             Source::Variable(_) => key.variable(),
             Source::Default | Source::File { .. } | Source::Set => key.to_string(),

@@ -1,11 +1,11 @@
-//! A value that is never shown: not in a mistake, not by `check-config`.
+//! A value that is never shown: not in a error, not by `check-config`.
 //!
 //! An example: `LIVEGATE_STORE__PASSWORD=hunter2` is read as it is and written as
 //! `"********"`. That text itself is refused, so a configuration that was printed
 //! and is read again does not log in with asterisks.
 
 use super::kind::Kind;
-use super::layers::Raw;
+use super::layers::RawValue;
 use crate::store::Password;
 
 const MASK: &str = "\"********\"";
@@ -17,7 +17,7 @@ pub(super) struct Secret;
 impl Kind for Secret {
     type Value = Password;
 
-    fn read(&self, raw: &Raw) -> Option<Password> {
+    fn read(&self, raw: &RawValue) -> Option<Password> {
         let text = raw.text()?;
         let fits = (1..=LONGEST).contains(&text.len())
             && text.bytes().all(|byte| byte.is_ascii_graphic())
@@ -25,7 +25,7 @@ impl Kind for Secret {
         fits.then(|| Password::new(text))
     }
 
-    fn expected(&self, _: &Raw) -> String {
+    fn expected(&self, _: &RawValue) -> String {
         "1 to 512 printable ASCII characters without spaces, not just asterisks".to_owned()
     }
 
@@ -44,7 +44,7 @@ mod tests {
 
     #[test]
     fn a_secret_is_read_and_never_written() {
-        let read = |text: &str| Secret.read(&Raw::Untyped(text.to_owned()));
+        let read = |text: &str| Secret.read(&RawValue::Untyped(text.to_owned()));
         assert_eq!(read("hunter2"), Some(Password::new("hunter2")));
         assert_eq!(Secret.write(&Password::new("hunter2")), "\"********\"");
         for wrong in ["", "********", "a b", "\u{e9}", &"x".repeat(513)] {

@@ -3,7 +3,7 @@
 //! So that a knob is one line where its component is assembled. An example:
 //! `at.time("max_wait", seconds(10), Duration::ZERO..=seconds(180))` in the
 //! section `quota.create` reads `quota.create.max_wait`, is 10 s where that is
-//! not set, and a mistake where it is 181 s.
+//! not set, and a error where it is 181 s.
 
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
@@ -12,12 +12,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::address::Address;
-use super::key::KeyPath;
-use super::kind::{Choice, Count, Flag, Kind, Number, Text, Time};
+use super::key_path::KeyPath;
+use super::kind::{Choice, Count, Flag, Kind, Number, SmallInteger, Time, ValidatedString};
 use super::paths::PATHS;
 use super::reader::Reader;
 use super::secret::Secret;
-use super::word::Few;
 use crate::store::Password;
 
 /// The getters of one section.
@@ -74,12 +73,12 @@ impl<'r> Section<'r> {
         self.read(name, &Choice(choices), default)
     }
 
-    pub(super) fn text(&mut self, name: &str, default: &str, kind: &Text) -> String {
+    pub(super) fn text(&mut self, name: &str, default: &str, kind: &ValidatedString) -> String {
         self.read(name, kind, default.to_owned())
     }
 
     /// A text that may be left unset.
-    pub(super) fn optional_text(&mut self, name: &str, kind: &Text) -> Option<String> {
+    pub(super) fn optional_text(&mut self, name: &str, kind: &ValidatedString) -> Option<String> {
         self.reader.optional(self.key.child(name), kind)
     }
 
@@ -98,8 +97,13 @@ impl<'r> Section<'r> {
         self.reader.optional(self.key.child(name), kind)
     }
 
-    pub(super) fn few(&mut self, name: &str, default: u8, bounds: RangeInclusive<u8>) -> u8 {
-        self.read(name, &Few(bounds), default)
+    pub(super) fn small_integer(
+        &mut self,
+        name: &str,
+        default: u8,
+        bounds: RangeInclusive<u8>,
+    ) -> u8 {
+        self.read(name, &SmallInteger(bounds), default)
     }
 
     /// A value of `kind`.

@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use super::auth::auth;
 use super::grpc::grpc;
-use super::key::KeyPath;
-use super::kind::Text;
+use super::key_path::KeyPath;
+use super::kind::ValidatedString;
 use super::paths::FILE;
 use super::reader::Reader;
 use super::section::Section;
@@ -87,11 +87,11 @@ pub(super) fn at<'r>(reader: &'r mut Reader, section: &str) -> Section<'r> {
 }
 
 fn upstream(at: &mut Section<'_>) -> aws::AwsSettings {
-    let region = Text {
+    let region = ValidatedString {
         fits: is_region,
         expected: "an AWS region, as in \"us-east-1\"",
     };
-    let endpoint = Text {
+    let endpoint = ValidatedString {
         fits: is_endpoint,
         expected: "an http or https URL with a host and no user, query or fragment, \
             as in \"http://127.0.0.1:9900\"",

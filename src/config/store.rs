@@ -7,22 +7,22 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use super::kind::Text;
+use super::kind::ValidatedString;
 use super::section::Section;
 use crate::idempotency::IdempotencySettings;
 use crate::store::StoreSettings;
 
 pub(super) fn store(at: &mut Section<'_>) -> StoreSettings {
-    let url = Text {
+    let url = ValidatedString {
         fits: is_url,
         expected: "redis:// or rediss:// (TLS) with a host, at most a port and the number of a \
             database, and no user, as in \"redis://127.0.0.1:6379/0\"",
     };
-    let name = Text {
+    let name = ValidatedString {
         fits: is_graphic,
         expected: "1 to 512 printable ASCII characters without spaces",
     };
-    let prefix = Text {
+    let prefix = ValidatedString {
         fits: is_prefix,
         expected: "1 to 64 characters of A-Z a-z 0-9 . _ -",
     };

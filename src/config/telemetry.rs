@@ -1,18 +1,18 @@
 //! `[log]` and `[traces]`: what the process says of itself.
 //!
-//! An example: `filter = "livegate=loud"` is a mistake, named with its key and its
+//! An example: `filter = "livegate=loud"` is a error, named with its key and its
 //! value, because `loud` is no level.
 
 use std::ops::Bound::Included;
 use std::time::Duration;
 
 use super::LogSettings;
-use super::kind::Text;
+use super::kind::ValidatedString;
 use super::section::Section;
 use crate::telemetry::{DEFAULT_FILTER, TracesSettings, is_collector_url, is_filter};
 
 pub(super) fn log(at: &mut Section<'_>) -> LogSettings {
-    let filter = Text {
+    let filter = ValidatedString {
         fits: is_filter,
         expected: "a filter of levels and modules, as in \"info,livegate=debug\"",
     };
@@ -22,7 +22,7 @@ pub(super) fn log(at: &mut Section<'_>) -> LogSettings {
 }
 
 pub(super) fn traces(at: &mut Section<'_>) -> TracesSettings {
-    let url = Text {
+    let url = ValidatedString {
         fits: is_collector_url,
         expected: "an http URL with a host and a port and nothing else, as in \
             \"http://127.0.0.1:4317\"",

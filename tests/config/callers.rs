@@ -3,7 +3,7 @@
 use livegate::config::Config;
 use livegate::model::CallerId;
 
-use super::{from, in_a_file, mistakes_in, sources};
+use super::{errors_in, from, in_a_file, sources};
 
 #[test]
 fn a_caller_is_named_in_the_file_and_changed_by_variable_and_set() {
@@ -34,11 +34,11 @@ fn a_caller_is_named_in_the_file_and_changed_by_variable_and_set() {
 fn callers_are_at_most_1000_and_have_printable_names() {
     let text: String = (0..1000).map(|n| format!("[callers.c{n}]\n")).collect();
     assert_eq!(from(&text).config.callers.limits.named.len(), 1000);
-    let more = mistakes_in(&format!("{text}[callers.one-more]"));
+    let more = errors_in(&format!("{text}[callers.one-more]"));
     assert!(
         more[0].contains("names 1001 callers, must be at most 1000"),
         "{more:?}"
     );
-    assert_eq!(mistakes_in("[callers.\"a b\"]").len(), 1);
-    assert_eq!(mistakes_in("[callers.\"\"]").len(), 1);
+    assert_eq!(errors_in("[callers.\"a b\"]").len(), 1);
+    assert_eq!(errors_in("[callers.\"\"]").len(), 1);
 }

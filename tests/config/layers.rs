@@ -1,10 +1,10 @@
-//! Files, variables and `--set`: which of them counts, and where each mistake is.
+//! Files, variables and `--set`: which of them counts, and where each error is.
 
 use std::time::Duration;
 
 use livegate::config::{Config, Sources};
 
-use super::{in_a_file, mistakes_in, mistakes_of, sources};
+use super::{errors_in, errors_of, in_a_file, sources};
 
 #[test]
 fn a_variable_overrides_the_file_and_a_set_overrides_both() {
@@ -25,7 +25,7 @@ fn a_variable_overrides_the_file_and_a_set_overrides_both() {
             assert_eq!(quota.max_wait, Duration::from_secs(4));
             let source = |key: &str| {
                 let found = loaded
-                    .effective
+                    .resolved
                     .iter()
                     .find(|one| one.key.to_string() == key);
                 found.expect("a known key").source.to_string()
@@ -80,19 +80,19 @@ fn every_mistake_of_every_source_is_told_at_once_in_the_order_of_the_places() {
              \"jwt\", \"mtls+jwt\""
                     .to_owned(),
             ];
-            assert_eq!(mistakes_of(&given), expected);
+            assert_eq!(errors_of(&given), expected);
         },
     );
 }
 
 #[test]
 fn a_text_that_is_no_toml_says_line_and_column() {
-    let mistakes = mistakes_in("[grpc]\nlisten = = 1\n");
+    let errors = errors_in("[grpc]\nlisten = = 1\n");
     assert!(
-        mistakes[0].starts_with("<text>:2: column 10: not TOML: "),
-        "{mistakes:?}"
+        errors[0].starts_with("<text>:2: column 10: not TOML: "),
+        "{errors:?}"
     );
-    let twice = mistakes_in("[grpc]\nlisten = \"[::]:1\"\nlisten = \"[::]:2\"\n");
+    let twice = errors_in("[grpc]\nlisten = \"[::]:1\"\nlisten = \"[::]:2\"\n");
     assert!(twice[0].starts_with("<text>:3: column 1: "), "{twice:?}");
 }
 
@@ -101,15 +101,15 @@ fn a_file_that_cannot_be_read_is_named_beside_the_mistakes_of_the_others() {
     let mut given = sources(&[], &["quota.create.burst=0", "results.enabled=true"]);
     given.file = Some("/no/such/livegate.toml".into());
     given.set.push("grpc.listen=0.0.0.0:1".to_owned());
-    let mistakes = mistakes_of(&given);
+    let errors = errors_of(&given);
     assert!(
-        mistakes[0].starts_with("/no/such/livegate.toml: cannot be read: "),
-        "{mistakes:?}"
+        errors[0].starts_with("/no/such/livegate.toml: cannot be read: "),
+        "{errors:?}"
     );
     assert_eq!(
-        mistakes.len(),
+        errors.len(),
         2,
-        "the file might allow the results: {mistakes:?}"
+        "the file might allow the results: {errors:?}"
     );
     in_a_file(b"[grpc]\n# \xff\n", |path| {
         let given = Sources {
@@ -120,7 +120,7 @@ fn a_file_that_cannot_be_read_is_named_beside_the_mistakes_of_the_others() {
             "{}: must be UTF-8, and is not from byte 9 on",
             path.display()
         );
-        assert_eq!(mistakes_of(&given), [expected]);
+        assert_eq!(errors_of(&given), [expected]);
     });
 }
 
@@ -135,7 +135,7 @@ fn variables_of_others_are_left_alone_and_an_unknown_one_of_ours_is_refused() {
     ];
     assert!(Config::load(&sources(&others, &[])).is_ok());
     assert_eq!(
-        mistakes_of(&sources(&[("LIVEGATE_GRPC_LISTEN", "secret")], &[])),
+        errors_of(&sources(&[("LIVEGATE_GRPC_LISTEN", "secret")], &[])),
         ["LIVEGATE_GRPC_LISTEN: grpc_listen: no such key; did you mean LIVEGATE_GRPC__LISTEN?"]
     );
 }
@@ -146,7 +146,7 @@ fn two_variables_for_one_key_are_refused() {
         ("LIVEGATE_QUOTA__CREATE__BURST", "1"),
         ("LIVEGATE_quota__create__burst", "2"),
     ];
-    assert_eq!(mistakes_of(&sources(&both, &[])).len(), 1);
+    assert_eq!(errors_of(&sources(&both, &[])).len(), 1);
 }
 
 #[test]

@@ -33,7 +33,7 @@ fn the_sources_of_the_printed_configuration_stand_in_one_column() {
 fn the_example_file_names_every_setting_at_its_default() {
     let (example, defaults) = (from(EXAMPLE), from(""));
     assert_eq!(example.config, defaults.config);
-    for (shown, default) in example.effective.iter().zip(&defaults.effective) {
+    for (shown, default) in example.resolved.iter().zip(&defaults.resolved) {
         assert_eq!((&shown.key, &shown.value), (&default.key, &default.value));
         let name = shown.key.to_string();
         let name = name.rsplit('.').next().expect("a name");

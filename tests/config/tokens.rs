@@ -4,7 +4,7 @@ use std::path::Path;
 
 use livegate::config::Config;
 
-use super::{JWT, from, mistakes_in, sources};
+use super::{JWT, errors_in, from, sources};
 
 #[test]
 fn tokens_need_an_issuer_an_audience_and_one_place_for_their_keys() {
@@ -12,22 +12,19 @@ fn tokens_need_an_issuer_an_audience_and_one_place_for_their_keys() {
     for lacking in ["auth.jwt.issuer", "auth.jwt.audience", "auth.jwt.jwks_file"] {
         let lines = JWT.lines().filter(|line| !line.starts_with(lacking));
         let text = lines.chain([mode]).collect::<Vec<_>>().join("\n");
-        let mistakes = mistakes_in(&text);
-        assert_eq!(mistakes.len(), 1, "{mistakes:?}");
-        assert!(mistakes[0].contains(lacking), "{mistakes:?}");
+        let errors = errors_in(&text);
+        assert_eq!(errors.len(), 1, "{errors:?}");
+        assert!(errors[0].contains(lacking), "{errors:?}");
     }
     let both = format!("{JWT}\nauth.jwt.jwks_url = \"https://h/k\"");
-    assert!(mistakes_in(&both)[0].contains("at one place"));
+    assert!(errors_in(&both)[0].contains("at one place"));
     for of_url in ["jwks_ca_file", "jwks_token_file"] {
-        let mistakes = mistakes_in(&format!("{JWT}\nauth.jwt.{of_url} = \"/x\""));
-        assert!(mistakes[0].contains("are for jwks_url"), "{mistakes:?}");
+        let errors = errors_in(&format!("{JWT}\nauth.jwt.{of_url} = \"/x\""));
+        assert!(errors[0].contains("are for jwks_url"), "{errors:?}");
     }
     for secret in ["HS256", "none", "rs256"] {
-        let mistakes = mistakes_in(&format!("auth.jwt.algorithms = [\"RS256\", \"{secret}\"]"));
-        assert!(
-            mistakes[0].contains("must be a list of 1 to 9"),
-            "{mistakes:?}"
-        );
+        let errors = errors_in(&format!("auth.jwt.algorithms = [\"RS256\", \"{secret}\"]"));
+        assert!(errors[0].contains("must be a list of 1 to 9"), "{errors:?}");
     }
     let loaded = from(&format!(
         "{mode}\nauth.trusted_proxies = [\"10.0.0.7\", \"fd00::/8\"]\nauth.jwt.issuer = \"i\"\n\
@@ -38,7 +35,7 @@ fn tokens_need_an_issuer_an_audience_and_one_place_for_their_keys() {
     let given = sources(&[("LIVEGATE_AUTH__JWT__ALGORITHMS", "ES256, EdDSA")], &[]);
     let by_variable = Config::load(&given).expect("a list with a comma");
     let algorithms = by_variable
-        .effective
+        .resolved
         .iter()
         .find(|one| one.key.to_string() == "auth.jwt.algorithms");
     let written = algorithms.and_then(|one| one.value.as_deref());
@@ -65,10 +62,10 @@ fn the_keys_of_tokens_are_files_of_which_only_the_paths_show() {
     let by_variable = Config::load(&given).expect("a list with a comma");
     assert_eq!(by_variable.config, loaded.config);
     for wrong in ["[1]", "[[]]", "\"/keys/new\"", "[\"\"]", "[\"a,b\"]"] {
-        let mistakes = mistakes_in(&format!("results.token_key_files = {wrong}"));
+        let errors = errors_in(&format!("results.token_key_files = {wrong}"));
         assert!(
-            mistakes[0].contains("must be a list of 1 to 8 paths"),
-            "{mistakes:?}"
+            errors[0].contains("must be a list of 1 to 8 paths"),
+            "{errors:?}"
         );
     }
 }

@@ -2,7 +2,7 @@
 
 use livegate::config::Config;
 
-use super::{from, mistakes_in, mistakes_of, sources};
+use super::{errors_in, errors_of, from, sources};
 
 const LISTS_OF_ANY_SIZE: [&str; 6] = [
     "callers.default.allow",
@@ -16,7 +16,7 @@ const LISTS_OF_ANY_SIZE: [&str; 6] = [
 #[test]
 fn a_value_out_of_bounds_or_of_the_wrong_type_is_refused_for_every_setting() {
     let defaults = from("");
-    for setting in &defaults.effective {
+    for setting in &defaults.resolved {
         for wrong in [
             "[]",
             "{}",
@@ -32,7 +32,7 @@ fn a_value_out_of_bounds_or_of_the_wrong_type_is_refused_for_every_setting() {
             if is_list && wrong == "[]" {
                 assert!(Config::from_text(&text).is_ok(), "{text}");
             } else {
-                assert_eq!(mistakes_in(&text).len(), 1, "{text}");
+                assert_eq!(errors_in(&text).len(), 1, "{text}");
             }
         }
     }
@@ -69,7 +69,7 @@ fn the_first_value_beyond_a_bound_is_refused_and_the_bound_is_not() {
             "{key} = {inside}"
         );
         assert_eq!(
-            mistakes_in(&format!("{key} = {outside}")).len(),
+            errors_in(&format!("{key} = {outside}")).len(),
             1,
             "{key} = {outside}"
         );
@@ -79,31 +79,31 @@ fn the_first_value_beyond_a_bound_is_refused_and_the_bound_is_not() {
 #[test]
 fn a_value_that_is_wrong_by_itself_is_not_compared_with_others() {
     assert_eq!(
-        mistakes_in("retry.base_delay = \"x\"\nretry.max_delay = \"1ms\"").len(),
+        errors_in("retry.base_delay = \"x\"\nretry.max_delay = \"1ms\"").len(),
         1
     );
 }
 
 #[test]
 fn a_section_that_does_not_exist_or_is_a_value_is_refused() {
-    assert_eq!(mistakes_in("[nothing]"), ["<text>:1: nothing: no such key"]);
-    assert_eq!(mistakes_in("quota = 5").len(), 1);
+    assert_eq!(errors_in("[nothing]"), ["<text>:1: nothing: no such key"]);
+    assert_eq!(errors_in("quota = 5").len(), 1);
     assert_eq!(
-        mistakes_in("callers.weight = 5"),
+        errors_in("callers.weight = 5"),
         ["<text>:1: callers.weight = 5: must be a section, with keys of its own"]
     );
     assert_eq!(
-        mistakes_in("[qouta.create]\nburst = 1\ntarget_utilization = 1").len(),
+        errors_in("[qouta.create]\nburst = 1\ntarget_utilization = 1").len(),
         2
     );
 }
 
 #[test]
 fn a_password_in_a_url_does_not_show() {
-    let mistakes = mistakes_in("upstream.endpoint_url = \"http://me:hunter2@host\"");
+    let errors = errors_in("upstream.endpoint_url = \"http://me:hunter2@host\"");
     assert!(
-        !mistakes[0].contains("hunter2") && mistakes[0].contains("***@host"),
-        "{mistakes:?}"
+        !errors[0].contains("hunter2") && errors[0].contains("***@host"),
+        "{errors:?}"
     );
 }
 
@@ -119,9 +119,9 @@ fn a_key_or_a_value_of_absurd_depth_is_a_mistake_like_any_other() {
             .map(|_| format!("[{}x]\n", "a.".repeat(70)))
             .collect(),
     ] {
-        assert!(!mistakes_in(&text).is_empty());
+        assert!(!errors_in(&text).is_empty());
     }
     let name = format!("LIVEGATE_A{}", "__a".repeat(deep));
     let set = format!("{}x=1", "a.".repeat(deep));
-    assert_eq!(mistakes_of(&sources(&[(&name, "1")], &[&set])).len(), 2);
+    assert_eq!(errors_of(&sources(&[(&name, "1")], &[&set])).len(), 2);
 }

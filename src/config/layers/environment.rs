@@ -7,9 +7,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{Entry, Layers};
-use crate::config::key::{KeyPath, PREFIX};
-use crate::config::mistake::{ConfigError, Source};
+use super::{LayerEntry, Layers};
+use crate::config::error::{ConfigError, Source};
+use crate::config::key_path::{KeyPath, PREFIX};
 
 /// Variables that begin with `LIVEGATE_` and are read by others: the filter of
 /// the log, and the binary that tests run.
@@ -30,12 +30,12 @@ pub(super) fn read(variables: &[(String, String)], layers: &mut Layers) {
             let problem = format!("is set by {first} too: only one of the two may be");
             let source = Source::Variable(name.clone());
             layers
-                .mistakes
+                .errors
                 .push(ConfigError::of_setting(source, key.to_string(), problem));
         }
     }
     for (key, (name, value)) in settings {
-        layers.push(Entry::untyped(
+        layers.push(LayerEntry::untyped(
             key,
             value,
             Source::Variable(name.to_owned()),

@@ -1,8 +1,8 @@
 //! The file: TOML, each entry with the line of its key.
 //!
-//! A file that is no TOML gives one mistake for each place that cannot be read,
+//! A file that is no TOML gives one error for each place that cannot be read,
 //! with line and column, and no entries: what the parser saves of it would only
-//! breed mistakes that are none.
+//! breed errors that are none.
 
 use std::ops::Range;
 use std::path::Path;
@@ -10,9 +10,9 @@ use std::sync::Arc;
 
 use toml::de::{DeTable, DeValue};
 
-use super::{Entry, Layers, Raw};
-use crate::config::key::KeyPath;
-use crate::config::mistake::{ConfigError, Source};
+use super::{LayerEntry, Layers, RawValue};
+use crate::config::error::{ConfigError, Source};
+use crate::config::key_path::KeyPath;
 
 /// Reads the file at `path` into `layers`.
 pub(super) fn read(path: &Path, layers: &mut Layers) {
@@ -29,9 +29,7 @@ pub(super) fn read(path: &Path, layers: &mut Layers) {
         line: None,
     };
     layers.incomplete = true;
-    layers
-        .mistakes
-        .push(ConfigError::of_source(source, problem));
+    layers.errors.push(ConfigError::of_source(source, problem));
 }
 
 /// Reads `text`, the content of the file at `path`, into `layers`.
@@ -51,7 +49,7 @@ pub(super) fn read_text(path: &Path, text: &str, layers: &mut Layers) {
         let (line, column) = document.place(error.span().unwrap_or_default());
         let problem = format!("column {column}: not TOML: {}", error.message());
         layers
-            .mistakes
+            .errors
             .push(ConfigError::of_source(document.source(line), problem));
     }
 }
@@ -68,7 +66,7 @@ impl Document<'_> {
         for (name, value) in table {
             let key = section.child(name.get_ref());
             let (line, _) = self.place(name.span());
-            layers.push(Entry {
+            layers.push(LayerEntry {
                 key: key.clone(),
                 raw: raw(value.get_ref()),
                 source: self.source(line),
@@ -106,25 +104,27 @@ fn line_starts(text: &str) -> Vec<usize> {
     std::iter::once(0).chain(after_breaks).collect()
 }
 
-fn raw(value: &DeValue<'_>) -> Raw {
+fn raw(value: &DeValue<'_>) -> RawValue {
     match value {
-        DeValue::String(text) => Raw::Text(text.to_string()),
-        DeValue::Integer(digits) => {
-            i64::from_str_radix(digits.as_str(), digits.radix()).map_or(Raw::Other, Raw::Integer)
-        }
-        DeValue::Float(digits) => digits.as_str().parse().map_or(Raw::Other, Raw::Float),
-        DeValue::Boolean(flag) => Raw::Flag(*flag),
+        DeValue::String(text) => RawValue::String(text.to_string()),
+        DeValue::Integer(digits) => i64::from_str_radix(digits.as_str(), digits.radix())
+            .map_or(RawValue::Unsupported, RawValue::Integer),
+        DeValue::Float(digits) => digits
+            .as_str()
+            .parse()
+            .map_or(RawValue::Unsupported, RawValue::Float),
+        DeValue::Boolean(flag) => RawValue::Boolean(*flag),
         DeValue::Array(values) => texts(values.iter().map(|value| value.get_ref())),
-        DeValue::Datetime(_) => Raw::Other,
-        DeValue::Table(_) => Raw::Section,
+        DeValue::Datetime(_) => RawValue::Unsupported,
+        DeValue::Table(_) => RawValue::Table,
     }
 }
 
-fn texts<'v>(values: impl Iterator<Item = &'v DeValue<'v>>) -> Raw {
+fn texts<'v>(values: impl Iterator<Item = &'v DeValue<'v>>) -> RawValue {
     let text = |value: &DeValue<'_>| match value {
         DeValue::String(text) => Some(text.to_string()),
         _ => None,
     };
     let texts = values.map(text).collect::<Option<_>>();
-    texts.map_or(Raw::Other, Raw::Texts)
+    texts.map_or(RawValue::Unsupported, RawValue::StringArray)
 }

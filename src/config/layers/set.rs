@@ -4,16 +4,16 @@
 //! `--set 'callers."a.b".weight=3'`. The value begins after the first `=` that
 //! is in no quotes, and is taken as it stands.
 
-use super::{Entry, Layers};
-use crate::config::key::{KeyPath, quote};
-use crate::config::mistake::{ConfigError, Source};
+use super::{LayerEntry, Layers};
+use crate::config::error::{ConfigError, Source};
+use crate::config::key_path::{KeyPath, quote};
 
 /// Reads each of `settings` into `layers`.
 pub(super) fn read(settings: &[String], layers: &mut Layers) {
     for setting in settings {
         let parts = split(setting);
         match parts.and_then(|(key, value)| Some((KeyPath::parse(key)?, value))) {
-            Some((key, value)) => layers.push(Entry::untyped(key, value, Source::Set)),
+            Some((key, value)) => layers.push(LayerEntry::untyped(key, value, Source::Set)),
             None => {
                 let problem = "must be KEY=VALUE, as in quota.create.burst=9; \
                     a name with dots or slashes stands in quotes";
@@ -21,7 +21,7 @@ pub(super) fn read(settings: &[String], layers: &mut Layers) {
                     .chars()
                     .take(100)
                     .collect();
-                layers.mistakes.push(ConfigError::of_setting(
+                layers.errors.push(ConfigError::of_setting(
                     Source::Set,
                     shown,
                     problem.to_owned(),

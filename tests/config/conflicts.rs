@@ -2,7 +2,7 @@
 
 use livegate::config::Config;
 
-use super::{JWT, mistakes_in, mistakes_of, sources};
+use super::{JWT, errors_in, errors_of, sources};
 
 const TLS: &str =
     "grpc.tls.certificate = \"/c\"\ngrpc.tls.key = \"/k\"\ngrpc.tls.client_ca = \"/r\"";
@@ -10,9 +10,9 @@ const TLS: &str =
 #[test]
 fn settings_that_cannot_stand_together_are_told_with_all_their_sources() {
     let file = "[upstream]\nendpoint_url = \"http://h\"\nuse_fips = true\nuse_dual_stack = true\n";
-    assert_eq!(mistakes_in(file).len(), 2);
+    assert_eq!(errors_in(file).len(), 2);
     assert_eq!(
-        mistakes_of(&sources(&[("LIVEGATE_RETRY__MAX_DELAY", "50ms")], &[])),
+        errors_of(&sources(&[("LIVEGATE_RETRY__MAX_DELAY", "50ms")], &[])),
         ["LIVEGATE_RETRY__MAX_DELAY: retry.max_delay = \"50ms\", \
           retry.base_delay = \"100ms\" (default): base_delay must be at most max_delay"]
     );
@@ -42,22 +42,19 @@ fn results_beyond_loopback_need_a_word_of_consent() {
     assert!(Config::from_text(&text("0.0.0.0:1", true)).is_ok());
     let proven = format!("{}\n{JWT}\nauth.mode = \"jwt\"", text("0.0.0.0:1", false));
     assert!(Config::from_text(&proven).is_ok());
-    let mistakes = mistakes_in(&text("0.0.0.0:1", false));
-    assert!(
-        mistakes[0].contains("results hold face images"),
-        "{mistakes:?}"
-    );
+    let errors = errors_in(&text("0.0.0.0:1", false));
+    assert!(errors[0].contains("results hold face images"), "{errors:?}");
 }
 
 #[test]
 fn beyond_loopback_it_encrypts_and_knows_who_calls_or_has_a_word_of_consent() {
-    let mistakes = mistakes_in("grpc.listen = \"[::]:1\"");
-    assert_eq!(mistakes.len(), 2);
+    let errors = errors_in("grpc.listen = \"[::]:1\"");
+    assert_eq!(errors.len(), 2);
     for named in ["grpc.listen", "grpc.tls.certificate", "allow_plaintext"] {
-        assert!(mistakes[0].contains(named), "{mistakes:?}");
+        assert!(errors[0].contains(named), "{errors:?}");
     }
     for named in ["grpc.listen", "auth.mode", "allow_unauthenticated"] {
-        assert!(mistakes[1].contains(named), "{mistakes:?}");
+        assert!(errors[1].contains(named), "{errors:?}");
     }
     let told = |text: &str| {
         let text = format!("grpc.listen = \"[::]:1\"\n{text}");
@@ -85,8 +82,8 @@ fn beyond_loopback_it_encrypts_and_knows_who_calls_or_has_a_word_of_consent() {
         assert_eq!(told(&text), without, "{text}");
     }
     for half in ["certificate", "key", "client_ca"] {
-        let mistakes = mistakes_in(&format!("grpc.tls.{half} = \"/x\""));
-        assert!(mistakes[0].contains("belong together"), "{mistakes:?}");
+        let errors = errors_in(&format!("grpc.tls.{half} = \"/x\""));
+        assert!(errors[0].contains("belong together"), "{errors:?}");
     }
 }
 
@@ -94,10 +91,10 @@ fn beyond_loopback_it_encrypts_and_knows_who_calls_or_has_a_word_of_consent() {
 fn whoever_wants_certificates_asks_for_them() {
     for mode in ["mtls", "mtls+jwt"] {
         let text = format!("{JWT}\nauth.mode = \"{mode}\"");
-        let mistakes = mistakes_in(&text);
-        assert!(mistakes[0].contains("client_ca"), "{mistakes:?}");
+        let errors = errors_in(&text);
+        assert!(errors[0].contains("client_ca"), "{errors:?}");
         let without = "grpc.tls.certificate = \"/c\"\ngrpc.tls.key = \"/k\"";
-        assert_eq!(mistakes_in(&format!("{text}\n{without}")).len(), 1);
+        assert_eq!(errors_in(&format!("{text}\n{without}")).len(), 1);
         assert!(Config::from_text(&format!("{text}\n{TLS}")).is_ok());
     }
 }

@@ -7,7 +7,7 @@ use livegate::model::{
     OutputConfig, ProfileName, S3Bucket, S3KeyPrefix, SessionSettings,
 };
 
-use super::{from, mistakes_in, mistakes_of, sources};
+use super::{errors_in, errors_of, from, sources};
 
 const ALL: &str = r#"
 [profiles.kyc]
@@ -121,7 +121,7 @@ fn a_list_of_none_is_not_a_list_that_is_unset_in_the_file_and_elsewhere() {
     assert_eq!(grant.prefixes, None);
     let empty = sources(&[("LIVEGATE_CALLERS__WEB__BUCKETS", "")], &[]);
     assert_eq!(
-        mistakes_of(&empty),
+        errors_of(&empty),
         [
             "LIVEGATE_CALLERS__WEB__BUCKETS: callers.web.buckets = \"\": must be a list of 0 to 100 \
           buckets, each 3 to 255 characters of A-Z a-z 0-9 . - _"
@@ -186,14 +186,10 @@ const MISTAKES: &[(&str, &str)] = &[
 #[test]
 fn a_mistake_in_a_rule_names_key_value_and_bound() {
     for (text, expected) in MISTAKES {
-        assert_eq!(
-            mistakes_in(text),
-            [format!("<text>:1: {expected}")],
-            "{text}"
-        );
+        assert_eq!(errors_in(text), [format!("<text>:1: {expected}")], "{text}");
     }
     let known = "callers.web.profiles = [\"kyb\"]\n[profiles.kyc]\n[profiles.kya]\n";
-    let told = mistakes_in(known);
+    let told = errors_in(known);
     assert!(
         told[0].ends_with("a section [profiles.NAME]: kya, kyc"),
         "{told:?}"
@@ -204,7 +200,7 @@ fn a_mistake_in_a_rule_names_key_value_and_bound() {
 fn profiles_are_at_most_100() {
     let text: String = (0..100).map(|n| format!("[profiles.p{n}]\n")).collect();
     assert_eq!(from(&text).config.policy.profiles.len(), 100);
-    let told = mistakes_in(&format!("{text}[profiles.more]\n"));
+    let told = errors_in(&format!("{text}[profiles.more]\n"));
     assert_eq!(told.len(), 1);
     assert!(
         told[0].contains("names 101 profiles, must be at most 100"),

@@ -15,8 +15,8 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use super::key::KeyPath;
-use super::mistake::Source;
+use super::error::Source;
+use super::key_path::KeyPath;
 
 /// One setting as it came out.
 #[derive(Clone, Debug, PartialEq, Eq)]

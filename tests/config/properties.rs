@@ -10,7 +10,7 @@ use super::{from, sources};
 proptest! {
     #[test]
     fn no_text_makes_the_loader_panic(text in "\\PC*|([a-z\\[\\]\"'.={}#\n\r\t0-9-]|quota|callers|default|\u{e9}){0,60}") {
-        let _ = Config::from_text(&text).map_err(|mistakes| mistakes.to_string());
+        let _ = Config::from_text(&text).map_err(|errors| errors.to_string());
     }
 
     #[test]
@@ -20,8 +20,8 @@ proptest! {
         value in "\\PC*",
     ) {
         let given = Sources { file: None, environment: vec![(name, value)], set };
-        if let Err(mistakes) = Config::load(&given) {
-            prop_assert_eq!(mistakes.to_string().lines().count(), mistakes.iter().count());
+        if let Err(errors) = Config::load(&given) {
+            prop_assert_eq!(errors.to_string().lines().count(), errors.iter().count());
         }
     }
 

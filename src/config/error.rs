@@ -1,7 +1,7 @@
 //! What is wrong with a configuration, in words that say where to go and what
 //! to write there.
 //!
-//! Each mistake is one line: place, key, value, what it must be. An example: a
+//! Each error is one line: place, key, value, what it must be. An example: a
 //! file says on line 12 that `burst = 0` in `[quota.create]`. The line is
 //! `livegate.toml:12: quota.create.burst = 0: must be a whole number from 1 to
 //! 10000`.
@@ -10,7 +10,7 @@ use std::fmt::{self, Write as _};
 use std::path::Path;
 use std::sync::Arc;
 
-use super::effective::ResolvedSetting;
+use super::resolved::ResolvedSetting;
 
 /// Where a value comes from. The order is that of precedence.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -59,7 +59,7 @@ pub struct ConfigError {
 }
 
 impl ConfigError {
-    /// A mistake of a source as a whole.
+    /// A error of a source as a whole.
     pub(super) fn of_source(source: Source, problem: String) -> Self {
         Self {
             source,
@@ -69,7 +69,7 @@ impl ConfigError {
         }
     }
 
-    /// A mistake of one setting.
+    /// A error of one setting.
     pub(super) fn of_setting(source: Source, setting: String, problem: String) -> Self {
         Self {
             source,
@@ -100,11 +100,11 @@ impl fmt::Display for ConfigError {
 pub struct ConfigErrors(Vec<ConfigError>);
 
 impl ConfigErrors {
-    /// `mistakes` in the order of their places.
-    pub(super) fn new(mut mistakes: Vec<ConfigError>) -> Self {
-        debug_assert!(!mistakes.is_empty(), "an error says what is wrong");
-        mistakes.sort_by(|left, right| left.source.cmp(&right.source));
-        Self(mistakes)
+    /// `errors` in the order of their places.
+    pub(super) fn new(mut errors: Vec<ConfigError>) -> Self {
+        debug_assert!(!errors.is_empty(), "an error says what is wrong");
+        errors.sort_by(|left, right| left.source.cmp(&right.source));
+        Self(errors)
     }
 
     /// Each of them; there is at least one.
@@ -115,11 +115,11 @@ impl ConfigErrors {
 
 impl fmt::Display for ConfigErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (position, mistake) in self.0.iter().enumerate() {
+        for (position, error) in self.0.iter().enumerate() {
             if position > 0 {
                 f.write_char('\n')?;
             }
-            write!(f, "{mistake}")?;
+            write!(f, "{error}")?;
         }
         Ok(())
     }
