@@ -1,24 +1,23 @@
-//! The configuration: load it, merge it, say where each value came from, and
-//! refuse what cannot be meant.
+//! The configuration: one TOML file, overridden by `LIVEGATE_SECTION__KEY`
+//! variables, overridden by `--set section.key=value`.
 //!
-//! One TOML file, overridden by `LIVEGATE_SECTION__KEY` variables, overridden by
-//! `--set section.key=value`. This room makes the settings types of the
-//! components; it knows no component otherwise, and decides nothing at run time.
-//! All errors are told at once. A value that is overridden is not judged, its
-//! key is. The way of a value:
+//! This room merges the sources, keeps the source of each value, validates
+//! everything, and builds the settings types of the components. It knows nothing
+//! else of the components and makes no decision at run time. All errors are
+//! reported at once. The value of an overridden setting is not validated, but its
+//! key is. A value passes through these steps:
 //!
 //! ```text
 //! sources -> layers: entries (key, value, source)
-//!         -> reader: sections asks for each knob by kind -> Config
+//!         -> reader: sections reads each setting by its kind -> Config
 //!         -> crosschecks -> unknown keys -> Loaded | ConfigErrors
 //! ```
 //!
-//! An example: the file has `burst = 7` in `[quota.create]` on line 2, and the
-//! environment `LIVEGATE_QUOTA__CREATE__MAX_WAIT=5`. The burst is right, the
-//! wait has no unit, so there is one error and no configuration:
+//! For example, `[quota.create]` of the file has `burst = 7`, and the environment
+//! has `LIVEGATE_QUOTA__CREATE__MAX_WAIT=5`. The burst is valid, but the wait has
+//! no unit, so loading fails with one error:
 //! `LIVEGATE_QUOTA__CREATE__MAX_WAIT: quota.create.max_wait = "5": must be a
-//! duration from 0s to 3m; add a unit, as in "5s"`. With `5s` there it loads,
-//! with 7, 5 s, and defaults for the rest.
+//! duration from 0s to 3m; add a unit, as in "5s"`.
 
 mod address;
 mod auth;
@@ -67,8 +66,8 @@ use crate::upstream::aws;
 use layers::Layers;
 use reader::Reader;
 
-/// Keys that had another name once: the former name, then the present one.
-const RENAMED: &[(&str, &str)] = &[];
+/// Renamed keys: the former name, then the present one.
+const RENAMED_KEYS: &[(&str, &str)] = &[];
 
 /// All settings of all components.
 #[derive(Clone, Debug, PartialEq)]
@@ -97,9 +96,9 @@ pub struct Config {
     pub idempotency: IdempotencySettings,
     /// `[adaptive]`
     pub adaptive: AdaptiveSettings,
-    /// `[admission]`, and what `[callers]` says of the quota
+    /// `[admission]`, and the limits in `[callers]`
     pub callers: QueueSettings,
-    /// `[profiles]`, and what `[callers]` says of what each may do
+    /// `[profiles]`, and the permissions in `[callers]`
     pub policy: Policy,
     /// `[shutdown]`
     pub shutdown: ShutdownSettings,
@@ -111,44 +110,44 @@ pub struct Config {
     pub simulator: SimulatorSettings,
 }
 
-/// Who may read the results of sessions, which hold face images.
+/// `[results]`: access to session results, which contain face images.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ResultsSettings {
     /// Whether results are served at all.
     pub enabled: bool,
-    /// Whether they are served beyond loopback to callers nobody proved.
+    /// Whether they are served beyond loopback to unauthenticated callers.
     pub allow_unauthenticated: bool,
-    /// Whether a result is read only with the token of its session.
+    /// Whether reading a result requires the token of its session.
     pub require_token: bool,
-    /// The files of the keys of tokens, the one that signs first. None: a key that
-    /// is made at the start.
+    /// Files of the signing keys for result tokens; the first one signs. Empty: a
+    /// random key is generated at startup.
     pub token_key_files: Vec<PathBuf>,
 }
 
-/// Whether the rate follows what AWS grants.
+/// `[adaptive]`: adapting the rate to throttling by AWS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AdaptiveSettings {
-    /// Whether it does.
+    /// Whether the rate is lowered when AWS throttles.
     pub enabled: bool,
 }
 
-/// What is logged.
+/// `[log]`: log output.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogSettings {
     /// Levels and modules, as in `info,livegate=debug`.
     pub filter: String,
 }
 
-/// The embedded Rekognition of `demo`.
+/// `[simulator]`: the embedded Rekognition simulator of `demo`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SimulatorSettings {
-    /// Where it listens.
+    /// The address it listens on.
     pub listen: SocketAddr,
-    /// How it behaves: one of the names that `simulate --profile` knows.
+    /// Its behavior: one of the profiles of `simulate --profile`.
     pub profile: String,
 }
 
-/// A configuration, and where each of its values came from.
+/// A valid configuration, and the source of each value.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Loaded {
     /// The settings.
@@ -158,40 +157,40 @@ pub struct Loaded {
 }
 
 impl Config {
-    /// Reads `sources`.
+    /// Reads and merges `sources`.
     ///
     /// # Errors
-    /// All that is wrong with them.
+    /// Returns every error in them.
     pub fn load(sources: &Sources) -> Result<Loaded, ConfigErrors> {
-        judge(Layers::read(sources), RENAMED)
+        resolve(Layers::read(sources), RENAMED_KEYS)
     }
 
-    /// Reads `text` as a file, with nothing upon it.
+    /// Reads `text` as the only source; errors call it `<text>`.
     ///
     /// # Errors
-    /// All that is wrong with it; the file is called `<text>`.
+    /// Returns every error in it.
     pub fn from_text(text: &str) -> Result<Loaded, ConfigErrors> {
-        judge(Layers::of_text(text), RENAMED)
+        resolve(Layers::from_text(text), RENAMED_KEYS)
     }
 }
 
 impl Loaded {
-    /// The whole configuration as a file, each value with its source in a
-    /// comment. Read again it gives the same [`Config`].
+    /// Formats the whole configuration as TOML, with the source of each value in a
+    /// comment. Reading it back gives the same [`Config`].
     #[must_use]
     pub fn to_toml(&self) -> String {
         resolved::to_toml(&self.resolved)
     }
 
-    /// The keys whose values are not the same in `other`, such as this
-    /// configuration read again, or that only one of the two has.
+    /// Returns the keys whose values differ in `other` or that only one of the two
+    /// has.
     #[must_use]
     pub fn changed_keys(&self, other: &Self) -> Vec<KeyPath> {
         resolved::changed_keys(&self.resolved, &other.resolved)
     }
 }
 
-fn judge(layers: Layers, renamed: &[(&str, &str)]) -> Result<Loaded, ConfigErrors> {
+fn resolve(layers: Layers, renamed: &[(&str, &str)]) -> Result<Loaded, ConfigErrors> {
     let mut reader = Reader::new(layers);
     let config = sections::config(&mut reader);
     crosschecks::check(&config, &mut reader);
@@ -204,24 +203,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_renamed_key_says_its_new_name() {
+    fn the_error_for_a_renamed_key_gives_the_new_name() {
         let renamed = [("quota.create.per_second", "quota.create.rate_per_second")];
-        let layers = Layers::of_text("[quota.create]\nper_second = 5");
-        let errors = judge(layers, &renamed).expect_err("the old name is refused");
-        let expected = "<text>:2: quota.create.per_second: was renamed: \
-            it is quota.create.rate_per_second now";
+        let layers = Layers::from_text("[quota.create]\nper_second = 5");
+        let errors = resolve(layers, &renamed).expect_err("the old name is refused");
+        let expected = "<text>:2: quota.create.per_second: was renamed to \
+            quota.create.rate_per_second";
         assert_eq!(errors.to_string(), expected);
     }
 
     #[test]
-    fn the_table_of_renamed_keys_leads_to_keys_that_exist() {
-        let defaults = Config::from_text("").expect("the defaults are right");
-        for (old, new) in RENAMED {
+    fn renamed_keys_point_to_existing_keys() {
+        let defaults = Config::from_text("").expect("the defaults are valid");
+        for (old, new) in RENAMED_KEYS {
             let has = |key: &str| {
                 defaults
                     .resolved
                     .iter()
-                    .any(|one| one.key == KeyPath::dotted(key))
+                    .any(|setting| setting.key == KeyPath::dotted(key))
             };
             assert!(has(new) && !has(old), "{old} -> {new}");
         }

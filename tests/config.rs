@@ -1,5 +1,5 @@
-//! The configuration as its users meet it: files, variables and `--set` in, and
-//! settings or errors out.
+//! The configuration from the outside: files, variables and `--set` in, settings or
+//! errors out.
 
 #[path = "config/callers.rs"]
 mod callers;
@@ -22,7 +22,7 @@ use std::path::Path;
 
 use livegate::config::{Config, Loaded, Sources};
 
-/// What a mode with tokens needs besides.
+/// The settings that a mode with tokens requires.
 const JWT: &str = "auth.jwt.issuer = \"i\"\nauth.jwt.audience = \"a\"\nauth.jwt.jwks_file = \"/j\"";
 
 fn sources(environment: &[(&str, &str)], set: &[&str]) -> Sources {
@@ -37,17 +37,17 @@ fn sources(environment: &[(&str, &str)], set: &[&str]) -> Sources {
 }
 
 fn errors_of(sources: &Sources) -> Vec<String> {
-    let errors = Config::load(sources).expect_err("these sources have errors");
+    let errors = Config::load(sources).expect_err("these sources are invalid");
     errors.iter().map(ToString::to_string).collect()
 }
 
 fn errors_in(text: &str) -> Vec<String> {
-    let errors = Config::from_text(text).expect_err("this text has errors");
+    let errors = Config::from_text(text).expect_err("this text is invalid");
     errors.iter().map(ToString::to_string).collect()
 }
 
 fn from(text: &str) -> Loaded {
-    Config::from_text(text).expect("a text without errors")
+    Config::from_text(text).expect("this text is valid")
 }
 
 fn in_a_file(text: impl AsRef<[u8]>, act: impl FnOnce(&Path)) {

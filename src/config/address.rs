@@ -1,7 +1,5 @@
-//! An address to listen on.
-//!
-//! An example: `"[::]:50051"` is one, `"localhost:50051"` is not: names are not
-//! looked up.
+//! An address to listen on: an IP address and a port, as in `"[::]:50051"`. Host
+//! names are not resolved, so `"localhost:50051"` is rejected.
 
 use std::net::SocketAddr;
 
@@ -10,9 +8,9 @@ use super::kind::Kind;
 use super::layers::RawValue;
 
 /// An IP address and a port.
-pub(super) struct Address;
+pub(super) struct ListenAddress;
 
-impl Kind for Address {
+impl Kind for ListenAddress {
     type Value = SocketAddr;
 
     fn read(&self, raw: &RawValue) -> Option<SocketAddr> {

@@ -1,7 +1,7 @@
-//! `[auth]` and `[auth.jwt]`: how it is known who calls.
+//! `[auth]` and `[auth.jwt]`: how callers are authenticated.
 //!
-//! An example: `mode = "jwt"` with an issuer, an audience and both `jwks_file` and
-//! `jwks_url` is a error, for there is one place where the keys are.
+//! The modes `jwt` and `mtls+jwt` require an issuer, an audience and exactly one of
+//! `jwks_file` and `jwks_url`.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -16,7 +16,7 @@ use super::parsed::Parsed;
 use super::paths::FILE;
 use super::reader::Reader;
 use super::section::Section;
-use super::sections::{at, seconds};
+use super::sections::{seconds, section};
 use crate::auth::{AuthMode, AuthSettings, JwksSource, JwtSettings, TokenAlgorithm};
 
 const MODES: [(&str, AuthMode); 5] = [
@@ -31,7 +31,7 @@ const NETWORKS: List<Parsed<IpNet>> = List {
     each: Parsed {
         read: network,
         write: ToString::to_string,
-        expected: "an IP address or a network, as in \"10.0.0.7\" or \"10.0.0.0/8\"",
+        expected: "an IP address or a CIDR network, as in \"10.0.0.7\" or \"10.0.0.0/8\"",
     },
     sizes: 1..=64,
     plural: "networks",
@@ -47,22 +47,22 @@ const ALGORITHMS: List<Parsed<TokenAlgorithm>> = List {
     plural: "algorithms",
 };
 
-const WORD: ValidatedString = ValidatedString {
-    fits: is_word,
+const GRAPHIC_ASCII: ValidatedString = ValidatedString {
+    is_valid: is_graphic_ascii,
     expected: "1 to 512 printable ASCII characters without spaces",
 };
 
 const URL: ValidatedString = ValidatedString {
-    fits: is_url,
-    expected: "an https URL without user and fragment, or http on loopback, as in \
+    is_valid: is_url,
+    expected: "an https URL without user and fragment, or an http URL on loopback, as in \
         \"https://kubernetes.default.svc/openid/v1/jwks\"",
 };
 
 /// Reads both sections.
 pub(super) fn auth(reader: &mut Reader) -> AuthSettings {
-    let section = &mut at(reader, "auth");
-    let mode = section.choice("mode", AuthMode::None, &MODES);
-    let trusted_proxies = section.optional("trusted_proxies", &NETWORKS);
+    let auth = &mut section(reader, "auth");
+    let mode = auth.choice("mode", AuthMode::None, &MODES);
+    let trusted_proxies = auth.optional("trusted_proxies", &NETWORKS);
     let jwt = jwt(reader, mode);
     AuthSettings {
         mode,
@@ -71,37 +71,37 @@ pub(super) fn auth(reader: &mut Reader) -> AuthSettings {
     }
 }
 
-/// What `[auth.jwt]` says.
+/// `[auth.jwt]` as configured.
 struct JwtSection {
     issuer: Option<String>,
     audience: Option<String>,
-    file: Option<PathBuf>,
-    url: Option<Uri>,
-    ca_file: Option<PathBuf>,
-    token_file: Option<PathBuf>,
+    jwks_file: Option<PathBuf>,
+    jwks_url: Option<Uri>,
+    jwks_ca_file: Option<PathBuf>,
+    jwks_token_file: Option<PathBuf>,
     algorithms: Vec<TokenAlgorithm>,
     leeway: Duration,
     refresh_interval: Duration,
 }
 
-/// Which tokens count, where the section is whole.
+/// Returns the token settings, if the section is complete.
 fn jwt(reader: &mut Reader, mode: AuthMode) -> Option<JwtSettings> {
-    let given = given(&mut at(reader, "auth.jwt"));
-    if given.file.is_some() && given.url.is_some() {
-        let problem = "the keys are at one place: leave the file or the url unset";
-        reader.clash(&["auth.jwt.jwks_file", "auth.jwt.jwks_url"], problem);
+    let jwt = jwt_section(&mut section(reader, "auth.jwt"));
+    if jwt.jwks_file.is_some() && jwt.jwks_url.is_some() {
+        let problem = "set only one of jwks_file and jwks_url";
+        reader.conflict(&["auth.jwt.jwks_file", "auth.jwt.jwks_url"], problem);
         return None;
     }
-    if given.url.is_none() && (given.ca_file.is_some() || given.token_file.is_some()) {
+    if jwt.jwks_url.is_none() && (jwt.jwks_ca_file.is_some() || jwt.jwks_token_file.is_some()) {
         let keys = [
             "auth.jwt.jwks_url",
             "auth.jwt.jwks_ca_file",
             "auth.jwt.jwks_token_file",
         ];
-        reader.clash(&keys, "jwks_ca_file and jwks_token_file are for jwks_url");
+        reader.conflict(&keys, "jwks_ca_file and jwks_token_file require jwks_url");
     }
-    let whole = settings(given);
-    if whole.is_none() && mode.requires_token() {
+    let settings = jwt_settings(jwt);
+    if settings.is_none() && mode.requires_token() {
         let keys = [
             "auth.mode",
             "auth.jwt.issuer",
@@ -109,28 +109,30 @@ fn jwt(reader: &mut Reader, mode: AuthMode) -> Option<JwtSettings> {
             "auth.jwt.jwks_file",
             "auth.jwt.jwks_url",
         ];
-        let problem = "tokens are judged by their issuer, their audience and a set of keys: \
-            set issuer, audience, and jwks_file or jwks_url in [auth.jwt]";
-        reader.clash(&keys, problem);
+        let problem = "this auth.mode requires issuer, audience, and jwks_file or jwks_url in \
+            [auth.jwt]";
+        reader.conflict(&keys, problem);
     }
-    whole
+    settings
 }
 
-fn given(at: &mut Section<'_>) -> JwtSection {
+fn jwt_section(section: &mut Section<'_>) -> JwtSection {
     JwtSection {
-        issuer: at.optional_text("issuer", &WORD),
-        audience: at.optional_text("audience", &WORD),
-        file: at.optional_text("jwks_file", &FILE).map(PathBuf::from),
-        url: at
+        issuer: section.optional_text("issuer", &GRAPHIC_ASCII),
+        audience: section.optional_text("audience", &GRAPHIC_ASCII),
+        jwks_file: section.optional_text("jwks_file", &FILE).map(PathBuf::from),
+        jwks_url: section
             .optional_text("jwks_url", &URL)
             .and_then(|url| url.parse().ok()),
-        ca_file: at.optional_text("jwks_ca_file", &FILE).map(PathBuf::from),
-        token_file: at
+        jwks_ca_file: section
+            .optional_text("jwks_ca_file", &FILE)
+            .map(PathBuf::from),
+        jwks_token_file: section
             .optional_text("jwks_token_file", &FILE)
             .map(PathBuf::from),
-        algorithms: at.read("algorithms", &ALGORITHMS, vec![TokenAlgorithm::Rs256]),
-        leeway: at.time("leeway", seconds(30), Duration::ZERO..=seconds(300)),
-        refresh_interval: at.time(
+        algorithms: section.read("algorithms", &ALGORITHMS, vec![TokenAlgorithm::Rs256]),
+        leeway: section.time("leeway", seconds(30), Duration::ZERO..=seconds(300)),
+        refresh_interval: section.time(
             "refresh_interval",
             seconds(600),
             seconds(10)..=seconds(24 * 60 * 60),
@@ -138,28 +140,30 @@ fn given(at: &mut Section<'_>) -> JwtSection {
     }
 }
 
-fn settings(given: JwtSection) -> Option<JwtSettings> {
-    let source = match (given.file, given.url) {
+fn jwt_settings(jwt: JwtSection) -> Option<JwtSettings> {
+    let source = match (jwt.jwks_file, jwt.jwks_url) {
         (Some(file), _) => JwksSource::File(file),
         (None, Some(url)) => JwksSource::Url {
             url,
-            ca_file: given.ca_file,
-            token_file: given.token_file,
+            ca_file: jwt.jwks_ca_file,
+            token_file: jwt.jwks_token_file,
         },
         (None, None) => return None,
     };
     Some(JwtSettings {
-        issuer: given.issuer?,
-        audience: given.audience?,
+        issuer: jwt.issuer?,
+        audience: jwt.audience?,
         source,
-        algorithms: given.algorithms,
-        leeway: given.leeway,
-        refresh_interval: given.refresh_interval,
+        algorithms: jwt.algorithms,
+        leeway: jwt.leeway,
+        refresh_interval: jwt.refresh_interval,
     })
 }
 
-/// An address is the network that holds it alone. A network with bits beyond its
-/// prefix is larger than it looks, and an IPv4 address in IPv6 is known as IPv4.
+/// Parses an IP address or a CIDR network. An address becomes a network of one host,
+/// and an IPv4-mapped IPv6 address becomes IPv4; an IPv4-mapped network is rejected.
+/// So is a network with host bits set, such as `10.0.0.7/8`: it covers more than it
+/// seems to.
 fn network(text: &str) -> Option<IpNet> {
     if let Ok(address) = text.parse::<IpAddr>() {
         return Some(IpNet::from(address.to_canonical()));
@@ -169,12 +173,12 @@ fn network(text: &str) -> Option<IpNet> {
     (network == network.trunc() && !is_mapped).then_some(network)
 }
 
-fn is_word(text: &str) -> bool {
+fn is_graphic_ascii(text: &str) -> bool {
     (1..=512).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 fn is_url(text: &str) -> bool {
-    if !is_word(text) || text.contains(['@', '#']) {
+    if !is_graphic_ascii(text) || text.contains(['@', '#']) {
         return false;
     }
     let Ok(uri) = text.parse::<Uri>() else {
@@ -186,15 +190,15 @@ fn is_url(text: &str) -> bool {
     let host = authority.host().trim_matches(['[', ']']);
     let is_loopback =
         host == "localhost" || host.parse::<IpAddr>().is_ok_and(|host| host.is_loopback());
-    let scheme_fits = match uri.scheme_str() {
+    let scheme_allowed = match uri.scheme_str() {
         Some("https") => true,
-        // What is fetched is believed: nobody on the way may change it.
+        // The fetched keys are trusted, so the connection must protect their integrity.
         Some("http") => is_loopback,
         _ => false,
     };
-    // The crate reads `host:` and `host:99999`, and says that they have no port.
-    let port_fits = authority.port_u16().is_some() || authority.as_str() == authority.host();
-    scheme_fits && !host.is_empty() && port_fits
+    // `http::Uri` parses `host:` and `host:99999` as an authority without a port.
+    let port_is_valid = authority.port_u16().is_some() || authority.as_str() == authority.host();
+    scheme_allowed && !host.is_empty() && port_is_valid
 }
 
 #[cfg(test)]
@@ -202,17 +206,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_come_over_https_or_from_loopback() {
-        for right in [
+    fn a_jwks_url_is_https_or_on_loopback() {
+        for valid in [
             "https://kubernetes.default.svc/openid/v1/jwks",
             "https://idp.example:8443/keys?tenant=7",
             "http://127.0.0.1:9/jwks",
             "http://[::1]:9/jwks",
             "http://localhost/jwks",
         ] {
-            assert!(is_url(right), "{right}");
+            assert!(is_url(valid), "{valid}");
         }
-        for wrong in [
+        for invalid in [
             "",
             "/jwks",
             "http://10.0.0.1/jwks",
@@ -223,17 +227,17 @@ mod tests {
             "https://h/#f",
             "ftp://127.0.0.1/",
         ] {
-            assert!(!is_url(wrong), "{wrong}");
+            assert!(!is_url(invalid), "{invalid}");
         }
     }
 
     #[test]
-    fn an_address_is_a_network_of_one() {
+    fn an_address_is_a_network_of_one_host() {
         let written = |text| network(text).map(|network| network.to_string());
         assert_eq!(written("10.0.0.7").as_deref(), Some("10.0.0.7/32"));
         assert_eq!(written("::ffff:10.0.0.7").as_deref(), Some("10.0.0.7/32"));
         assert_eq!(written("fd00::/8").as_deref(), Some("fd00::/8"));
-        for wrong in [
+        for invalid in [
             "",
             "10.0.0",
             "10.0.0.0/33",
@@ -242,7 +246,7 @@ mod tests {
             "host",
             "10.0.0.1:80",
         ] {
-            assert_eq!(written(wrong), None, "{wrong}");
+            assert_eq!(written(invalid), None, "{invalid}");
         }
     }
 }

@@ -1,70 +1,76 @@
-//! The callers: `[callers.default]` for everyone, `[callers."NAME"]` for one, and
-//! `[callers."FORM"]` for those whose names are of a form.
+//! The callers: `[callers.default]` for all, `[callers."NAME"]` for one caller, and
+//! `[callers."PATTERN"]` for the callers whose names match a glob pattern.
 //!
-//! A named caller takes nothing from `[callers.default]`, nor from a form: what its
-//! section leaves out has the default that the example file gives, so the section
-//! says all there is to say. An example: `max_waiting = 50` for the default and
-//! `weight = 3` for `payments`. Of `payments` 1000 may wait, of others 50 each.
+//! A named caller inherits nothing from `[callers.default]` or from a pattern: a key
+//! that its section leaves out has the default of the example file, so the section is
+//! complete in itself. For example, with `max_waiting = 50` in `[callers.default]` and
+//! `weight = 3` in `[callers.payments]`, 1000 requests of `payments` may wait, and 50 of
+//! each other caller.
 
 use std::collections::HashMap;
 
 use super::key_path::KeyPath;
-use super::permissions::grant;
+use super::permissions::permissions;
 use super::profiles::Profiles;
 use super::reader::Reader;
 use super::section::Section;
-use super::sections::{HIGHEST_RATE, LEAST_RATE};
+use super::sections::{MAX_RATE, MIN_RATE, count, section};
 use crate::admission::{CallerLimits, QueueSettings, Weight};
 use crate::auth::policy::{Permissions, Policy};
 use crate::model::{CallerGlob, CallerGlobs, CallerId, MalformedGlob, PerCaller};
 
-/// The most callers, and forms of names, with a section of their own.
-const MOST_NAMED: usize = 1000;
+/// The most caller sections: names and patterns together.
+const MAX_NAMED: usize = 1000;
 
-/// The most callers kept apart. Each arrival looks at every caller of late.
-const MOST_CALLERS: u32 = 10_000;
+/// The upper bound of `max_callers`. Each arriving request looks at every recently
+/// seen caller.
+const MAX_CALLERS: u32 = 10_000;
 
-/// What one section says: for admission, and for the policy.
-type CallerSection = (CallerLimits, Permissions);
+/// One section: the limits for admission, and the permissions for the policy.
+struct CallerSection {
+    limits: CallerLimits,
+    permissions: Permissions,
+}
 
-/// What the sections with names say.
+/// All sections but `[callers.default]`.
 #[derive(Default)]
-struct Sections {
+struct CallerSections {
     named: HashMap<CallerId, CallerSection>,
     globs: Vec<(CallerGlob, CallerSection)>,
 }
 
 /// Reads `[admission]` and everything below `[profiles]` and `[callers]`.
 pub(super) fn callers(reader: &mut Reader) -> (QueueSettings, Policy) {
-    let unset = QueueSettings::default();
-    let mut admission = Section::new(reader, KeyPath::dotted("admission"));
-    let max_callers = admission.count("max_callers", unset.max_callers, MOST_CALLERS);
-    let max_waiting = admission.count("max_waiting", unset.max_waiting, 1_000_000);
+    let defaults = QueueSettings::default();
+    let mut admission = section(reader, "admission");
+    let max_callers = admission.count("max_callers", defaults.max_callers, MAX_CALLERS);
+    let max_waiting = admission.count("max_waiting", defaults.max_waiting, 1_000_000);
     let profiles = Profiles::read(reader);
-    let default = said(
-        &mut Section::new(reader, KeyPath::dotted("callers.default")),
-        &profiles,
-    );
-    let sections = sections(reader, &profiles);
+    let default = caller_section(&mut section(reader, "callers.default"), &profiles);
+    let sections = named_sections(reader, &profiles);
     let queue = QueueSettings {
-        limits: sections.per_caller(default.0, |said| said.0.clone(), reader),
+        limits: sections.per_caller(default.limits, |caller| caller.limits.clone(), reader),
         max_callers,
         max_waiting,
     };
     let policy = Policy {
-        permissions: sections.per_caller(default.1, |said| said.1.clone(), reader),
+        permissions: sections.per_caller(
+            default.permissions,
+            |caller| caller.permissions.clone(),
+            reader,
+        ),
         profiles: profiles.settings,
     };
     (queue, policy)
 }
 
-impl Sections {
-    fn add(&mut self, name: &str, said: CallerSection) -> Result<(), MalformedGlob> {
+impl CallerSections {
+    fn add(&mut self, name: &str, section: CallerSection) -> Result<(), MalformedGlob> {
         if CallerGlob::is_glob(name) {
-            self.globs.push((CallerGlob::parse(name)?, said));
+            self.globs.push((CallerGlob::parse(name)?, section));
         } else {
             let caller = CallerId::new(name).ok_or(MalformedGlob::NoName)?;
-            self.named.insert(caller, said);
+            self.named.insert(caller, section);
         }
         Ok(())
     }
@@ -76,11 +82,11 @@ impl Sections {
         reader: &mut Reader,
     ) -> PerCaller<T> {
         let named = self.named.iter();
-        let named = named.map(|(caller, said)| (caller.clone(), part(said)));
+        let named = named.map(|(caller, section)| (caller.clone(), part(section)));
         let globs = self.globs.iter();
-        let globs = globs.map(|(glob, said)| (glob.clone(), part(said)));
+        let globs = globs.map(|(glob, section)| (glob.clone(), part(section)));
         let globs = CallerGlobs::new(globs).unwrap_or_else(|error| {
-            reader.refuse(&KeyPath::dotted("callers"), &error.to_string());
+            reader.reject_section(&KeyPath::dotted("callers"), &error.to_string());
             CallerGlobs::default()
         });
         PerCaller {
@@ -91,42 +97,41 @@ impl Sections {
     }
 }
 
-fn sections(reader: &mut Reader, profiles: &Profiles) -> Sections {
+fn named_sections(reader: &mut Reader, profiles: &Profiles) -> CallerSections {
     let callers = KeyPath::dotted("callers");
     let mut names = reader.names_below(&callers);
     names.remove("default");
-    if names.len() > MOST_NAMED {
+    if names.len() > MAX_NAMED {
         let problem = format!(
-            "names {} callers, must be at most {MOST_NAMED}",
+            "has {} caller sections, must be at most {MAX_NAMED}",
             names.len()
         );
-        reader.refuse(&callers, &problem);
+        reader.reject_section(&callers, &problem);
     }
-    let mut sections = Sections::default();
+    let mut sections = CallerSections::default();
     for name in names {
         let key = callers.child(&name);
-        let said = said(&mut Section::new(reader, key.clone()), profiles);
-        if let Err(wrong) = sections.add(&name, said) {
-            reader.refuse(&key, &wrong.to_string());
+        let caller = caller_section(&mut Section::new(reader, key.clone()), profiles);
+        if let Err(malformed) = sections.add(&name, caller) {
+            reader.reject_section(&key, &malformed.to_string());
         }
     }
     sections
 }
 
-fn said(at: &mut Section<'_>, profiles: &Profiles) -> CallerSection {
-    (policy(at), grant(at, profiles))
+fn caller_section(section: &mut Section<'_>, profiles: &Profiles) -> CallerSection {
+    CallerSection {
+        limits: limits(section),
+        permissions: permissions(section, profiles),
+    }
 }
 
-fn policy(at: &mut Section<'_>) -> CallerLimits {
-    let unset = CallerLimits::default();
-    let weight = at.count(
-        "weight",
-        super::sections::count(unset.weight.get()),
-        Weight::MAX,
-    );
+fn limits(section: &mut Section<'_>) -> CallerLimits {
+    let defaults = CallerLimits::default();
+    let weight = section.count("weight", count(defaults.weight.get()), Weight::MAX);
     CallerLimits {
-        weight: Weight::new(weight.get()).unwrap_or(unset.weight),
-        max_rate_per_second: at.optional_number("max_rate_per_second", LEAST_RATE, HIGHEST_RATE),
-        max_waiting: at.count("max_waiting", unset.max_waiting, 100_000),
+        weight: Weight::new(weight.get()).unwrap_or(defaults.weight),
+        max_rate_per_second: section.optional_number("max_rate_per_second", MIN_RATE, MAX_RATE),
+        max_waiting: section.count("max_waiting", defaults.max_waiting, 100_000),
     }
 }

@@ -1,6 +1,6 @@
-//! Values that a room outside knows how to read: its words.
+//! Text values that are parsed and constrained by a type of [`crate::model`].
 //!
-//! An example: [`Constrained`] over `S3Bucket::parse` reads `"kyc-images"` and refuses
+//! For example, [`Constrained`] over `S3Bucket::parse` reads `"kyc-images"`, and rejects
 //! `"no bucket"` with `must be 3 to 255 characters of A-Z a-z 0-9 . - _`.
 
 use super::key_path::quote;
@@ -8,10 +8,10 @@ use super::kind::Kind;
 use super::layers::RawValue;
 use crate::model::BrokenConstraint;
 
-/// A text that `parse` makes a value of, or refuses with what it `must be`.
+/// A string that `parse` converts. Its error reads `must be ...`.
 pub(super) struct Constrained<T> {
     pub(super) parse: fn(&str) -> Result<T, BrokenConstraint>,
-    pub(super) show: fn(&T) -> String,
+    pub(super) format: fn(&T) -> String,
 }
 
 impl<T> Kind for Constrained<T> {
@@ -22,9 +22,9 @@ impl<T> Kind for Constrained<T> {
     }
 
     fn expected(&self, _: &RawValue) -> String {
-        // No word may be empty, so this refuses, and says what it must be.
-        let refused = (self.parse)("").err().map(|error| error.to_string());
-        let expected = refused.unwrap_or_default();
+        // No such value may be empty, so this returns the error with the constraint.
+        let broken = (self.parse)("").err().map(|error| error.to_string());
+        let expected = broken.unwrap_or_default();
         expected
             .strip_prefix("must be ")
             .unwrap_or(&expected)
@@ -32,6 +32,6 @@ impl<T> Kind for Constrained<T> {
     }
 
     fn write(&self, value: &T) -> String {
-        quote(&(self.show)(value))
+        quote(&(self.format)(value))
     }
 }

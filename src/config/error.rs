@@ -1,10 +1,7 @@
-//! What is wrong with a configuration, in words that say where to go and what
-//! to write there.
+//! Configuration errors, each with the place, the key, the value and the bound.
 //!
-//! Each error is one line: place, key, value, what it must be. An example: a
-//! file says on line 12 that `burst = 0` in `[quota.create]`. The line is
-//! `livegate.toml:12: quota.create.burst = 0: must be a whole number from 1 to
-//! 10000`.
+//! An error is one line. For example, `burst = 0` in `[quota.create]` on line 12 gives
+//! `livegate.toml:12: quota.create.burst = 0: must be a whole number from 1 to 10000`.
 
 use std::fmt::{self, Write as _};
 use std::path::Path;
@@ -12,16 +9,16 @@ use std::sync::Arc;
 
 use super::resolved::ResolvedSetting;
 
-/// Where a value comes from. The order is that of precedence.
+/// The source of a value, in ascending precedence.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Source {
-    /// Nobody set it.
+    /// The setting is unset.
     Default,
     /// The configuration file.
     File {
-        /// The file, as it was named on the command line.
+        /// The path as given on the command line.
         path: Arc<Path>,
-        /// The line of the key, counted from 1; `None`: the file as a whole.
+        /// The line of the key, from 1; `None` for the whole file.
         line: Option<usize>,
     },
     /// The environment variable of this name.
@@ -44,37 +41,37 @@ impl fmt::Display for Source {
     }
 }
 
-/// One thing that is wrong.
+/// One configuration error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError {
-    /// Where to correct it.
+    /// Where to fix it.
     pub source: Source,
-    /// The key and, after ` = `, the value as it was written, where the value
-    /// matters; `None` for a file that cannot be read at all.
+    /// The key and, if it matters, ` = ` and the value as written; `None` for an
+    /// error of the whole source.
     pub setting: Option<String>,
-    /// Other settings that it cannot stand beside.
-    pub beside: Vec<ResolvedSetting>,
-    /// What it must be.
+    /// The other settings of a conflict.
+    pub related: Vec<ResolvedSetting>,
+    /// The problem, and usually the valid values.
     pub problem: String,
 }
 
 impl ConfigError {
-    /// A error of a source as a whole.
+    /// An error of a source as a whole.
     pub(super) fn of_source(source: Source, problem: String) -> Self {
         Self {
             source,
             setting: None,
-            beside: Vec::new(),
+            related: Vec::new(),
             problem,
         }
     }
 
-    /// A error of one setting.
+    /// An error of one setting.
     pub(super) fn of_setting(source: Source, setting: String, problem: String) -> Self {
         Self {
             source,
             setting: Some(setting),
-            beside: Vec::new(),
+            related: Vec::new(),
             problem,
         }
     }
@@ -85,7 +82,7 @@ impl fmt::Display for ConfigError {
         write!(f, "{}: ", self.source)?;
         if let Some(setting) = &self.setting {
             f.write_str(setting)?;
-            for other in &self.beside {
+            for other in &self.related {
                 write!(f, ", {other} ({})", other.source)?;
             }
             f.write_str(": ")?;
@@ -94,20 +91,20 @@ impl fmt::Display for ConfigError {
     }
 }
 
-/// All that is wrong, in the order of the places: the file from its top, then
-/// the environment, then the command line.
+/// All configuration errors, ordered by place: the file by line, then the
+/// environment, then the command line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigErrors(Vec<ConfigError>);
 
 impl ConfigErrors {
-    /// `errors` in the order of their places.
+    /// Sorts `errors` by place.
     pub(super) fn new(mut errors: Vec<ConfigError>) -> Self {
-        debug_assert!(!errors.is_empty(), "an error says what is wrong");
+        debug_assert!(!errors.is_empty(), "there is at least one error");
         errors.sort_by(|left, right| left.source.cmp(&right.source));
         Self(errors)
     }
 
-    /// Each of them; there is at least one.
+    /// Returns the errors; there is at least one.
     pub fn iter(&self) -> impl Iterator<Item = &ConfigError> {
         self.0.iter()
     }
@@ -127,7 +124,7 @@ impl fmt::Display for ConfigErrors {
 
 impl std::error::Error for ConfigErrors {}
 
-/// A name that holds a line break must not break out of its line.
+/// Replaces control characters, so that a name with a line break stays on its line.
 fn write_on_one_line(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
     text.chars()
         .try_for_each(|character| match character.is_control() {

@@ -1,7 +1,4 @@
-//! The knobs of `[grpc]` and `[grpc.tls]`.
-//!
-//! An example: `key = "/tls/tls.key"` alone in `[grpc.tls]` is a error, for a key
-//! without its certificate is half of a whole.
+//! The settings of `[grpc]` and `[grpc.tls]`.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,25 +6,25 @@ use std::time::Duration;
 use super::paths::FILE;
 use super::reader::Reader;
 use super::section::Section;
-use super::sections::{at, loopback, millis, seconds};
+use super::sections::{loopback, millis, seconds, section};
 use crate::grpc::{EdgeLimits, GrpcSettings, TlsSettings};
 
 /// Reads both sections.
 pub(super) fn grpc(reader: &mut Reader) -> GrpcSettings {
-    let section = &mut at(reader, "grpc");
+    let grpc = &mut section(reader, "grpc");
     let settings = GrpcSettings {
-        listen: section.address("listen", loopback(50051)),
-        allow_plaintext: section.flag("allow_plaintext", false),
-        allow_unauthenticated: section.flag("allow_unauthenticated", false),
-        default_deadline: section.time("default_deadline", seconds(15), millis(10)..=seconds(300)),
-        limits: limits(section),
+        listen: grpc.address("listen", loopback(50051)),
+        allow_plaintext: grpc.flag("allow_plaintext", false),
+        allow_unauthenticated: grpc.flag("allow_unauthenticated", false),
+        default_deadline: grpc.time("default_deadline", seconds(15), millis(10)..=seconds(300)),
+        limits: limits(grpc),
         tls: None,
     };
     let tls = tls(reader);
     GrpcSettings { tls, ..settings }
 }
 
-fn limits(at: &mut Section<'_>) -> EdgeLimits {
+fn limits(section: &mut Section<'_>) -> EdgeLimits {
     let mut limits = EdgeLimits::default();
     let counts = [
         ("max_connections", &mut limits.max_connections, 1_000_000),
@@ -48,14 +45,14 @@ fn limits(at: &mut Section<'_>) -> EdgeLimits {
         ),
     ];
     for (name, count, high) in counts {
-        *count = at.count(name, *count, high);
+        *count = section.count(name, *count, high);
     }
-    times(at, &mut limits);
+    timeouts(section, &mut limits);
     limits
 }
 
-fn times(at: &mut Section<'_>, limits: &mut EdgeLimits) {
-    let waits = [
+fn timeouts(section: &mut Section<'_>, limits: &mut EdgeLimits) {
+    let timeouts = [
         ("handshake_timeout", &mut limits.handshake_timeout),
         ("first_request_timeout", &mut limits.first_request_timeout),
         ("request_body_timeout", &mut limits.request_body_timeout),
@@ -63,21 +60,21 @@ fn times(at: &mut Section<'_>, limits: &mut EdgeLimits) {
         ("keepalive_interval", &mut limits.keepalive_interval),
         ("keepalive_timeout", &mut limits.keepalive_timeout),
     ];
-    for (name, wait) in waits {
-        *wait = at.time(name, *wait, millis(100)..=seconds(600));
+    for (name, timeout) in timeouts {
+        *timeout = section.time(name, *timeout, millis(100)..=seconds(600));
     }
     let (age, grace) = (limits.max_connection_age, limits.max_connection_age_grace);
     let week = seconds(7 * 24 * 60 * 60);
-    limits.max_connection_age = at.time("max_connection_age", age, seconds(1)..=week);
+    limits.max_connection_age = section.time("max_connection_age", age, seconds(1)..=week);
     let hour = seconds(60 * 60);
     limits.max_connection_age_grace =
-        at.time("max_connection_age_grace", grace, Duration::ZERO..=hour);
+        section.time("max_connection_age_grace", grace, Duration::ZERO..=hour);
 }
 
-/// The files of TLS, where both the certificate and the key are there.
+/// Returns the TLS files, if both certificate and key are set.
 fn tls(reader: &mut Reader) -> Option<TlsSettings> {
-    let section = &mut at(reader, "grpc.tls");
-    let mut file = |name| section.optional_text(name, &FILE).map(PathBuf::from);
+    let tls = &mut section(reader, "grpc.tls");
+    let mut file = |name| tls.optional_text(name, &FILE).map(PathBuf::from);
     let files = (file("certificate"), file("key"), file("client_ca"));
     if let (Some(certificate), Some(key), client_ca) = files {
         return Some(TlsSettings {
@@ -88,9 +85,9 @@ fn tls(reader: &mut Reader) -> Option<TlsSettings> {
     }
     if files != (None, None, None) {
         let keys = ["grpc.tls.certificate", "grpc.tls.key", "grpc.tls.client_ca"];
-        reader.clash(
+        reader.conflict(
             &keys,
-            "certificate and key belong together, and client_ca needs both",
+            "certificate and key must be set together, and client_ca requires both",
         );
     }
     None

@@ -1,14 +1,14 @@
-//! The name of a setting: its path through the tree of sections.
+//! The key of a setting: its path through the sections.
 //!
-//! A path is a list, not a text with dots, because a caller's name may hold dots
-//! itself. The text is TOML's own: `callers."spiffe://a.b/c".weight` has three
-//! segments, the second of them in quotes because of its dots and slashes.
+//! A path is a list of segments and not a dotted string, because a caller's name may
+//! contain dots. It is written as in TOML: `callers."spiffe://a.org/b".weight` has three
+//! segments, of which the second is quoted because of its dots and slashes.
 
 use std::fmt::{self, Write as _};
 
 use toml::de::{DeTable, DeValue};
 
-/// What every variable that is a setting begins with.
+/// The prefix of the environment variables that are settings.
 pub(super) const PREFIX: &str = "LIVEGATE_";
 
 /// The path of a setting or of a section, as in `quota.create.burst`.
@@ -16,20 +16,19 @@ pub(super) const PREFIX: &str = "LIVEGATE_";
 pub struct KeyPath(Vec<String>);
 
 impl KeyPath {
-    /// The path with these segments.
+    /// Makes a path of these segments.
     pub(super) fn new(segments: Vec<String>) -> Self {
         Self(segments)
     }
 
-    /// The path that `text` writes with plain dots and no quotes.
+    /// Splits `text` at its dots, without regard to quotes.
     pub(super) fn dotted(text: &str) -> Self {
         Self(text.split('.').map(str::to_owned).collect())
     }
 
-    /// The path that `text` writes as TOML does; `None` where TOML would not
-    /// read it as a key.
+    /// Parses `text` as a TOML key; returns `None` if it is not one.
     pub(super) fn parse(text: &str) -> Option<Self> {
-        // A line break could smuggle in a section header.
+        // A line break could introduce a section header.
         if text.contains(['\n', '\r']) {
             return None;
         }
@@ -41,43 +40,43 @@ impl KeyPath {
             let (segment, value) = table.iter().next()?;
             segments.push(segment.get_ref().to_string());
             let DeValue::Table(inner) = value.get_ref() else {
-                // The value is ours only if nothing stands behind it: no comment.
+                // Text after the value, such as a comment, would come from `text`.
                 return (value.span().end == line.len()).then_some(Self(segments));
             };
             table = inner;
         }
     }
 
-    /// The path one segment deeper.
+    /// Returns the path with one more segment.
     pub(super) fn child(&self, name: &str) -> Self {
         let mut segments = self.0.clone();
         segments.push(name.to_owned());
         Self(segments)
     }
 
-    /// The section in which the setting stands.
+    /// Returns the path of the section that contains the setting.
     #[must_use]
     pub fn section(&self) -> Self {
         let end = self.0.len().saturating_sub(1);
         Self(self.0[..end].to_vec())
     }
 
-    /// The last segment, as TOML writes it.
+    /// Returns the last segment, quoted as in TOML.
     pub(super) fn name(&self) -> String {
         self.0.last().map(|name| segment(name)).unwrap_or_default()
     }
 
-    /// The segments, from the outermost section inwards.
+    /// Returns the segments, the outermost section first.
     pub(super) fn segments(&self) -> &[String] {
         &self.0
     }
 
-    /// Whether this path leads through `section` to something inside it.
+    /// Returns whether this path is below `section`.
     pub(super) fn is_inside(&self, section: &Self) -> bool {
         self.0.len() > section.0.len() && self.0.starts_with(&section.0)
     }
 
-    /// The environment variable that sets it.
+    /// Returns the name of the environment variable that sets it.
     pub(super) fn variable(&self) -> String {
         format!("{PREFIX}{}", self.0.join("__").to_uppercase())
     }
@@ -95,7 +94,7 @@ impl fmt::Display for KeyPath {
     }
 }
 
-/// `text` as a TOML string on one line.
+/// Formats `text` as a TOML string on one line.
 pub(super) fn quote(text: &str) -> String {
     let mut quoted = String::from('"');
     for character in text.chars() {
@@ -124,7 +123,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_reads_back_from_what_it_shows() {
+    fn a_displayed_key_parses_back() {
         for name in [
             "plain",
             "a.b",
@@ -140,16 +139,16 @@ mod tests {
     }
 
     #[test]
-    fn a_text_that_is_no_key_gives_none() {
-        for wrong in [
+    fn a_malformed_key_is_rejected() {
+        for malformed in [
             "", ".", "a.", "a b", "a\nb", "[a]\nb", "a = 1 #", "\"open", "a.b#",
         ] {
-            assert_eq!(KeyPath::parse(wrong), None, "{wrong:?}");
+            assert_eq!(KeyPath::parse(malformed), None, "{malformed:?}");
         }
     }
 
     #[test]
-    fn a_key_names_its_variable() {
+    fn a_key_has_an_environment_variable() {
         assert_eq!(
             KeyPath::dotted("quota.create.burst").variable(),
             "LIVEGATE_QUOTA__CREATE__BURST"

@@ -1,10 +1,9 @@
-//! What a value may be: how it is read, what is said of one that does not fit,
-//! and how it is written back.
+//! The kinds of values: parsing, the description of valid values, and output as TOML.
 //!
-//! A value from a file has TOML's type; one from the environment or the command
-//! line is a text, whose type the kind knows. An example: [`Time`] from 10ms to
-//! 60s reads `"3s"` of a file and `3s` of a variable, writes `"3s"`, and refuses
-//! `3` with `must be a duration from 10ms to 1m; add a unit, as in "3s"`.
+//! A value from the file has a TOML type. A value from the environment or the command
+//! line is an untyped string, which the kind parses. For example, [`Time`] from 10ms to
+//! 60s reads `"3s"` from the file and `3s` from a variable, writes `"3s"`, and rejects `3`
+//! with `must be a duration from 10ms to 1m; add a unit, as in "3s"`.
 
 use std::num::NonZeroU32;
 use std::ops::{Bound, RangeBounds, RangeInclusive};
@@ -15,21 +14,21 @@ use super::layers::RawValue;
 
 /// A kind of value.
 pub(super) trait Kind {
-    /// What is made of it.
+    /// The type of a parsed value.
     type Value;
-    /// The value of `raw`, where it fits.
+    /// Parses `raw`; returns `None` if it is not valid.
     fn read(&self, raw: &RawValue) -> Option<Self::Value>;
-    /// What a value must be: the end of `must be ...`.
+    /// Describes valid values; completes `must be ...`.
     fn expected(&self, raw: &RawValue) -> String;
-    /// The value in TOML.
+    /// Formats a value as TOML.
     fn write(&self, value: &Self::Value) -> String;
-    /// Whether a value must not be shown.
+    /// Returns whether values must not be shown.
     fn is_secret(&self) -> bool {
         false
     }
 }
 
-/// A length of time, with its unit.
+/// A duration with a unit.
 pub(super) struct Time(pub(super) RangeInclusive<Duration>);
 
 impl Kind for Time {
@@ -91,7 +90,7 @@ impl Kind for Number {
     fn read(&self, raw: &RawValue) -> Option<f64> {
         let number = match raw {
             RawValue::Float(number) => *number,
-            // Integers past 2^53 lose digits, and are out of every bound.
+            // Integers beyond 2^53 lose precision, and exceed every bound.
             RawValue::Integer(number) => *number as f64,
             RawValue::Untyped(text) => text.parse().ok()?,
             RawValue::String(_)
@@ -150,7 +149,7 @@ impl Kind for Count {
     }
 }
 
-/// A small whole number that may be 0.
+/// A small whole number, which may be 0.
 pub(super) struct SmallInteger(pub(super) RangeInclusive<u8>);
 
 impl Kind for SmallInteger {
@@ -175,7 +174,7 @@ impl Kind for SmallInteger {
     }
 }
 
-/// Yes or no.
+/// A boolean.
 pub(super) struct Flag;
 
 impl Kind for Flag {
@@ -203,7 +202,7 @@ impl Kind for Flag {
     }
 }
 
-/// One of a few names, each with what it stands for.
+/// One of several names, each with its value.
 pub(super) struct Choice<'c, T>(pub(super) &'c [(&'c str, T)]);
 
 impl<T: Clone + PartialEq> Kind for Choice<'_, T> {
@@ -211,8 +210,8 @@ impl<T: Clone + PartialEq> Kind for Choice<'_, T> {
 
     fn read(&self, raw: &RawValue) -> Option<T> {
         let text = raw.text()?;
-        let found = self.0.iter().find(|(name, _)| *name == text)?;
-        Some(found.1.clone())
+        let (_, value) = self.0.iter().find(|(name, _)| *name == text)?;
+        Some(value.clone())
     }
 
     fn expected(&self, _: &RawValue) -> String {
@@ -221,15 +220,15 @@ impl<T: Clone + PartialEq> Kind for Choice<'_, T> {
     }
 
     fn write(&self, value: &T) -> String {
-        let named = self.0.iter().find(|(_, one)| one == value);
-        debug_assert!(named.is_some(), "a default is one of the choices");
+        let named = self.0.iter().find(|(_, choice)| choice == value);
+        debug_assert!(named.is_some(), "the default is one of the choices");
         named.map(|(name, _)| quote(name)).unwrap_or_default()
     }
 }
 
-/// A text of a form that has a test.
+/// A string that passes a check.
 pub(super) struct ValidatedString {
-    pub(super) fits: fn(&str) -> bool,
+    pub(super) is_valid: fn(&str) -> bool,
     pub(super) expected: &'static str,
 }
 
@@ -238,7 +237,7 @@ impl Kind for ValidatedString {
 
     fn read(&self, raw: &RawValue) -> Option<String> {
         raw.text()
-            .filter(|text| (self.fits)(text))
+            .filter(|text| (self.is_valid)(text))
             .map(str::to_owned)
     }
 
@@ -260,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn a_duration_without_a_unit_is_told_which_to_add() {
+    fn a_duration_without_a_unit_is_rejected_with_a_hint() {
         let time = Time(Duration::from_millis(10)..=Duration::from_secs(60));
         for bare in [
             RawValue::Integer(3),
@@ -280,13 +279,13 @@ mod tests {
     }
 
     #[test]
-    fn a_number_keeps_its_bounds_and_is_finite() {
+    fn a_number_is_finite_and_within_its_bounds() {
         let share = Number {
             low: Bound::Excluded(0.0),
             high: 1.0,
         };
-        for wrong in ["0", "1.1", "nan", "inf", "-1", "", "one"] {
-            assert_eq!(share.read(&untyped(wrong)), None, "{wrong}");
+        for invalid in ["0", "1.1", "nan", "inf", "-1", "", "one"] {
+            assert_eq!(share.read(&untyped(invalid)), None, "{invalid}");
         }
         assert_eq!(share.read(&RawValue::Float(f64::NAN)), None);
         assert_eq!(share.read(&RawValue::Integer(1)), Some(1.0));
@@ -300,15 +299,15 @@ mod tests {
     #[test]
     fn a_count_starts_at_1() {
         let count = Count { high: 10 };
-        for wrong in ["0", "11", "-1", "2.0", "4294967297"] {
-            assert_eq!(count.read(&untyped(wrong)), None, "{wrong}");
+        for invalid in ["0", "11", "-1", "2.0", "4294967297"] {
+            assert_eq!(count.read(&untyped(invalid)), None, "{invalid}");
         }
         assert_eq!(count.read(&untyped("10")).map(NonZeroU32::get), Some(10));
         assert_eq!(count.read(&RawValue::Integer(i64::MAX)), None);
     }
 
     #[test]
-    fn a_text_in_the_file_is_no_number_and_no_flag() {
+    fn a_string_in_the_file_is_neither_a_number_nor_a_boolean() {
         assert_eq!(Flag.read(&RawValue::String("true".to_owned())), None);
         assert_eq!(Flag.read(&untyped("true")), Some(true));
         assert_eq!(

@@ -1,11 +1,10 @@
-//! The three sources, one upon the other: the file, the environment, the
-//! command line.
+//! The three sources as layers, in ascending precedence: the file, the environment,
+//! the command line.
 //!
-//! Every value keeps its source, and one that is overridden is still known, so
-//! that an unknown key is reported wherever it stands. An example: the file has
-//! `burst = 7` in `[quota.create]` on line 2, the environment has
-//! `LIVEGATE_QUOTA__CREATE__BURST=9`. Two entries have the key
-//! `quota.create.burst`; the effective one is the second.
+//! Every value keeps its source. Overridden entries are kept too, so that an unknown
+//! key is reported wherever it occurs. For example, with `burst = 7` in `[quota.create]`
+//! of the file and `LIVEGATE_QUOTA__CREATE__BURST=9` in the environment, there are two
+//! entries for `quota.create.burst`, and the second one takes effect.
 
 mod environment;
 mod file;
@@ -17,24 +16,22 @@ use std::path::PathBuf;
 use super::error::{ConfigError, Source};
 use super::key_path::{KeyPath, quote};
 
-/// Where a configuration is read from. Reading the same sources again reads the
-/// file again.
+/// The sources of a configuration. The file is read on each load.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sources {
-    /// The file; `None`: the defaults.
+    /// The configuration file, if any.
     pub file: Option<PathBuf>,
-    /// Environment variables; those that do not begin with `LIVEGATE_` are left
-    /// alone.
+    /// Environment variables; those without the prefix `LIVEGATE_` are ignored.
     pub environment: Vec<(String, String)>,
-    /// Settings of the form `section.key=value`. Where two have the same key,
-    /// the later one counts.
+    /// Settings as `section.key=value`. The last one of a key takes effect.
     pub set: Vec<String>,
 }
 
-/// A value as it was found.
+/// A value before it is parsed.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum RawValue {
-    /// From the environment or the command line, of whatever type is wanted.
+    /// A value from the environment or the command line; the setting determines its
+    /// type.
     Untyped(String),
     /// A TOML string.
     String(String),
@@ -46,15 +43,15 @@ pub(super) enum RawValue {
     Boolean(bool),
     /// A TOML array of strings.
     StringArray(Vec<String>),
-    /// Another array, a date, an integer of more than 64 bits: nothing that a setting
-    /// could be.
+    /// A value that no setting accepts: another array, a date, or an integer of more
+    /// than 64 bits.
     Unsupported,
     /// A table.
     Table,
 }
 
 impl RawValue {
-    /// The value, where it is a text or can be taken for one.
+    /// Returns the value of a string, untyped or of TOML.
     pub(super) fn text(&self) -> Option<&str> {
         match self {
             Self::Untyped(text) | Self::String(text) => Some(text),
@@ -68,13 +65,13 @@ impl RawValue {
     }
 }
 
-/// One value, or one section header, of one source.
+/// One value, or one section header, from one source.
 #[derive(Clone, Debug)]
 pub(super) struct LayerEntry {
     pub(super) key: KeyPath,
     pub(super) raw: RawValue,
     pub(super) source: Source,
-    /// The value as it was written.
+    /// The value as the source spells it.
     written: String,
 }
 
@@ -88,20 +85,20 @@ impl LayerEntry {
         }
     }
 
-    /// Whether it stands in the file.
-    pub(super) fn is_of_file(&self) -> bool {
+    /// Returns whether the entry is from the file.
+    pub(super) fn is_from_file(&self) -> bool {
         matches!(self.source, Source::File { .. })
     }
 
-    /// `key = value` on one line of bounded length, for a error; without what
-    /// stands before the `@` of a URL, which may be a password.
-    pub(super) fn shown(&self) -> String {
-        const LONGEST: usize = 100;
+    /// Formats the entry for an error message: `key = value` on one line of bounded
+    /// length. The user and password of a URL are masked.
+    pub(super) fn summary(&self) -> String {
+        const MAX_CHARACTERS: usize = 100;
         if self.raw == RawValue::Table {
             return format!("[{}]", self.key);
         }
-        let secret = self.written.find("://").zip(self.written.rfind('@'));
-        let written = match secret {
+        let credentials = self.written.find("://").zip(self.written.rfind('@'));
+        let written = match credentials {
             Some((scheme, at)) if scheme < at => {
                 format!("{}://***{}", &self.written[..scheme], &self.written[at..])
             }
@@ -109,32 +106,32 @@ impl LayerEntry {
         };
         let mut value: String = written
             .chars()
-            .take(LONGEST)
-            .map(|one| if one.is_control() { ' ' } else { one })
+            .take(MAX_CHARACTERS)
+            .map(|letter| if letter.is_control() { ' ' } else { letter })
             .collect();
-        if written.chars().nth(LONGEST).is_some() {
+        if written.chars().nth(MAX_CHARACTERS).is_some() {
             value.push_str("...");
         }
         format!("{} = {value}", self.key)
     }
 }
 
-/// All entries of all sources.
+/// The entries of all sources.
 #[derive(Debug, Default)]
 pub(super) struct Layers {
-    /// In order of precedence, the lowest first.
+    /// The lowest precedence first.
     entries: Vec<LayerEntry>,
     /// The last entry of each key.
     latest: HashMap<KeyPath, usize>,
-    /// What could not be read into entries.
+    /// Parts of the sources that could not be read.
     pub(super) errors: Vec<ConfigError>,
-    /// Whether the file could not be read: then nothing can be said about
-    /// settings that stand together.
+    /// Whether the file could not be read. Conflicts between settings are not
+    /// reported then.
     pub(super) incomplete: bool,
 }
 
 impl Layers {
-    /// Reads all of `sources`.
+    /// Reads all `sources`.
     pub(super) fn read(sources: &Sources) -> Self {
         let mut layers = Self::default();
         if let Some(path) = &sources.file {
@@ -146,18 +143,18 @@ impl Layers {
     }
 
     /// Reads `text` as if it were a file.
-    pub(super) fn of_text(text: &str) -> Self {
+    pub(super) fn from_text(text: &str) -> Self {
         let mut layers = Self::default();
         file::read_text("<text>".as_ref(), text, &mut layers);
         layers
     }
 
-    /// The value that counts for `key`.
+    /// Returns the entry that takes effect for `key`.
     pub(super) fn latest(&self, key: &KeyPath) -> Option<&LayerEntry> {
         self.latest.get(key).map(|at| &self.entries[*at])
     }
 
-    /// Every entry, the overridden ones too.
+    /// Returns all entries, including overridden ones.
     pub(super) fn entries(&self) -> &[LayerEntry] {
         &self.entries
     }

@@ -1,8 +1,8 @@
-//! Lists: a few values of one kind.
+//! Lists of values of one kind.
 //!
-//! An example: `["a", "b"]` in a file. In a variable or a `--set` the same, or
-//! without the brackets: `a,b`. A list of none is `[]` there too: an empty text is
-//! refused, for it is more often a error than meant.
+//! A list in the file is a TOML array: `["a", "b"]`. In a variable or `--set` it is a
+//! TOML array or comma-separated: `a,b`. The empty list is `[]` there too: an empty
+//! string is rejected because it is more often a mistake than intended.
 
 use std::ops::RangeInclusive;
 
@@ -11,11 +11,11 @@ use toml::de::DeValue;
 use super::kind::Kind;
 use super::layers::RawValue;
 
-/// Values of the kind `each`, as many as `sizes` allows.
+/// A list of values of the kind `each`, with a length within `sizes`.
 pub(super) struct List<K> {
     pub(super) each: K,
     pub(super) sizes: RangeInclusive<usize>,
-    /// What they are called, more than one of them.
+    /// The plural noun for the values, in error messages.
     pub(super) plural: &'static str,
 }
 
@@ -34,7 +34,7 @@ impl<K: Kind> Kind for List<K> {
         }
         let values = texts.into_iter();
         values
-            .map(|one| self.each.read(&RawValue::String(one)))
+            .map(|text| self.each.read(&RawValue::String(text)))
             .collect()
     }
 
@@ -45,16 +45,16 @@ impl<K: Kind> Kind for List<K> {
     }
 
     fn write(&self, value: &Vec<K::Value>) -> String {
-        let values: Vec<String> = value.iter().map(|one| self.each.write(one)).collect();
+        let values: Vec<String> = value.iter().map(|value| self.each.write(value)).collect();
         format!("[{}]", values.join(", "))
     }
 }
 
-/// The texts of a list that has no type: as TOML has it, or with commas between.
+/// Splits an untyped list: a TOML array of strings, or comma-separated.
 fn parts(text: &str) -> Option<Vec<String>> {
     let text = text.trim();
     if !text.starts_with('[') {
-        return Some(text.split(',').map(|one| one.trim().to_owned()).collect());
+        return Some(text.split(',').map(|part| part.trim().to_owned()).collect());
     }
     let document = DeValue::parse(text).ok()?;
     let DeValue::Array(values) = document.get_ref() else {
@@ -74,7 +74,7 @@ mod tests {
 
     const NAMES: List<ValidatedString> = List {
         each: ValidatedString {
-            fits: |text| !text.is_empty(),
+            is_valid: |text| !text.is_empty(),
             expected: "at least one character",
         },
         sizes: 0..=2,
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_without_a_type_is_written_as_in_a_file_or_with_commas_between() {
+    fn an_untyped_list_is_a_toml_array_or_comma_separated() {
         let both = Some(vec!["a,b".to_owned(), "c".to_owned()]);
         assert_eq!(read(" [\"a,b\", 'c'] "), both);
         assert_eq!(read("a, c"), Some(vec!["a".to_owned(), "c".to_owned()]));
@@ -96,21 +96,21 @@ mod tests {
     }
 
     #[test]
-    fn none_is_said_by_brackets_and_never_by_an_empty_text() {
+    fn the_empty_list_is_brackets_and_not_an_empty_string() {
         assert_eq!(read("[]"), Some(Vec::new()));
         assert_eq!(
             NAMES.read(&RawValue::StringArray(Vec::new())),
             Some(Vec::new())
         );
-        for wrong in [
+        for invalid in [
             "", " ", ",", "a,", "[", "[]]", "[1]", "[[]]", "[] #", "[\"\"]", "a,b,c",
         ] {
-            assert_eq!(read(wrong), None, "{wrong:?}");
+            assert_eq!(read(invalid), None, "{invalid:?}");
         }
     }
 
     #[test]
-    fn a_list_says_how_many_there_may_be_and_what_each_must_be() {
+    fn the_error_gives_the_bounds_of_the_length_and_of_each_value() {
         let expected = NAMES.expected(&RawValue::Unsupported);
         assert_eq!(
             expected,

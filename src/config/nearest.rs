@@ -1,13 +1,13 @@
-//! Which key was meant by one that does not exist.
+//! The suggestion for an unknown key: the known key that was most likely meant.
 //!
-//! The measure is the number of letters to add, drop or change. An example:
-//! `quota.create.brust` is 2 away from `quota.create.burst`, and 2 is within a
-//! quarter of its 18 letters, so that key was meant. `burst` alone is 13 away
-//! from it, but ends as it does: also meant, unless something is nearer.
+//! The measure is the [Levenshtein distance](https://en.wikipedia.org/wiki/Levenshtein_distance),
+//! limited to a quarter of the key's length and to 4. For example, `quota.create.brust` has distance
+//! 2 from `quota.create.burst` and a limit of 4. If no key is that close, a key with the
+//! same last segment is suggested: `quota.create.burst` for `burst`.
 
 use super::key_path::KeyPath;
 
-/// The key of `known` that `unknown` most likely meant.
+/// Returns the key in `known` that `unknown` most likely meant.
 pub(super) fn nearest<'k>(
     unknown: &KeyPath,
     known: impl Iterator<Item = &'k KeyPath> + Clone,
@@ -23,7 +23,7 @@ pub(super) fn nearest<'k>(
         .or_else(|| same_ending(unknown, known))
 }
 
-/// The first key in order that has the last segment of `unknown`.
+/// Returns the first key in order with the same last segment as `unknown`.
 fn same_ending<'k>(
     unknown: &KeyPath,
     known: impl Iterator<Item = &'k KeyPath>,
@@ -33,12 +33,12 @@ fn same_ending<'k>(
         .min()
 }
 
-/// The Levenshtein distance of two texts, where it is at most `limit`.
+/// Returns the Levenshtein distance of two strings, if it is at most `limit`.
 fn distance_within(limit: usize, left: &str, right: &str) -> Option<usize> {
     if left.len().abs_diff(right.len()) > limit {
         return None;
     }
-    // `row[i]` is the distance of what was read of `left` from `right[..i]`.
+    // `row[i]` is the distance between the bytes of `left` read so far and `right[..i]`.
     let mut row: Vec<usize> = (0..=right.len()).collect();
     for (read, letter) in left.bytes().enumerate() {
         let mut diagonal = row[0];
@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn a_misspelt_key_finds_the_one_that_was_meant() {
+    fn a_misspelled_key_suggests_the_nearest_key() {
         assert_eq!(
             meant("quota.create.brust").as_deref(),
             Some("quota.create.burst")
@@ -80,13 +80,13 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_guessed_for_a_key_like_no_other() {
+    fn a_key_unlike_any_other_gives_no_suggestion() {
         assert_eq!(meant("colour"), None);
         assert_eq!(meant(""), None);
     }
 
     #[test]
-    fn the_distance_counts_letters_added_dropped_or_changed() {
+    fn the_distance_counts_added_removed_and_changed_letters() {
         assert_eq!(distance_within(9, "kitten", "sitting"), Some(3));
         assert_eq!(distance_within(2, "kitten", "sitting"), None);
         assert_eq!(distance_within(0, "same", "same"), Some(0));

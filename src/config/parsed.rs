@@ -1,13 +1,13 @@
-//! Values that are texts here and something else outside.
+//! String values that are parsed into a type of another crate or room.
 //!
-//! An example: [`Parsed`] over a function that reads networks makes
-//! `10.0.0.0/8` of `"10.0.0.0/8"`, and writes it so again.
+//! For example, [`Parsed`] with a function that parses networks reads `"10.0.0.0/8"`
+//! and writes it back as it was.
 
 use super::key_path::quote;
 use super::kind::Kind;
 use super::layers::RawValue;
 
-/// A text that `read` makes a value of, or does not.
+/// A string that `read` parses and `write` formats.
 pub(super) struct Parsed<T> {
     pub(super) read: fn(&str) -> Option<T>,
     pub(super) write: fn(&T) -> String,

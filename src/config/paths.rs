@@ -1,7 +1,7 @@
-//! The paths of files: one, or a few.
+//! File paths, single and in lists.
 //!
-//! An example: `["/keys/new", "/keys/old"]` in a file, and in a variable or a
-//! `--set` the same with a comma between: `/keys/new,/keys/old`.
+//! For example, a list is `["/keys/new", "/keys/old"]` in the file, and the same or
+//! `/keys/new,/keys/old` in a variable or `--set`.
 
 use std::path::PathBuf;
 
@@ -10,22 +10,22 @@ use super::kind::{Kind, ValidatedString};
 use super::layers::RawValue;
 use super::list::List;
 
-const LONGEST: usize = 4096;
+const MAX_LENGTH: usize = 4096;
 
-/// One to eight paths.
+/// A list of one to eight paths.
 pub(super) const PATHS: List<ListedPath> = List {
     each: ListedPath,
     sizes: 1..=8,
     plural: "paths",
 };
 
-/// One file, alone.
+/// A single path.
 pub(super) const FILE: ValidatedString = ValidatedString {
-    fits: is_path,
+    is_valid: is_path,
     expected: "the path of a file, of 1 to 4096 printable ASCII characters",
 };
 
-/// A path that can stand between commas.
+/// A path in a list, which may not contain the separator.
 pub(super) struct ListedPath;
 
 impl Kind for ListedPath {
@@ -37,7 +37,7 @@ impl Kind for ListedPath {
     }
 
     fn expected(&self, _: &RawValue) -> String {
-        format!("1 to {LONGEST} printable ASCII characters without a comma")
+        format!("1 to {MAX_LENGTH} printable ASCII characters without a comma")
     }
 
     fn write(&self, value: &PathBuf) -> String {
@@ -47,7 +47,7 @@ impl Kind for ListedPath {
 
 fn is_path(text: &str) -> bool {
     let fits = |byte: u8| (b' '..=b'~').contains(&byte);
-    (1..=LONGEST).contains(&text.len()) && text.bytes().all(fits)
+    (1..=MAX_LENGTH).contains(&text.len()) && text.bytes().all(fits)
 }
 
 #[cfg(test)]
@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn paths_are_listed_in_a_file_and_have_commas_between_elsewhere() {
+    fn a_list_of_paths_is_an_array_in_the_file_and_comma_separated_elsewhere() {
         let both = vec![PathBuf::from("/a b"), PathBuf::from("c")];
         assert_eq!(PATHS.read(&listed(&["/a b", "c"])), Some(both.clone()));
         let untyped = RawValue::Untyped("/a b, c".to_owned());
@@ -68,15 +68,15 @@ mod tests {
     }
 
     #[test]
-    fn no_path_too_many_and_strange_ones_are_refused() {
-        for wrong in [&[][..], &[""], &["a,b"], &["a\n"], &["\u{e9}"], &["a"; 9]] {
-            assert_eq!(PATHS.read(&listed(wrong)), None, "{wrong:?}");
+    fn an_empty_list_too_many_paths_and_unprintable_paths_are_rejected() {
+        for invalid in [&[][..], &[""], &["a,b"], &["a\n"], &["\u{e9}"], &["a"; 9]] {
+            assert_eq!(PATHS.read(&listed(invalid)), None, "{invalid:?}");
         }
-        for wrong in ["", "a,", ",", "a,\n", "[]"] {
+        for invalid in ["", "a,", ",", "a,\n", "[]"] {
             assert_eq!(
-                PATHS.read(&RawValue::Untyped(wrong.to_owned())),
+                PATHS.read(&RawValue::Untyped(invalid.to_owned())),
                 None,
-                "{wrong:?}"
+                "{invalid:?}"
             );
         }
         assert_eq!(PATHS.read(&RawValue::String("/a".to_owned())), None);

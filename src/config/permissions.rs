@@ -1,7 +1,7 @@
-//! What a caller is granted: the keys of a `[callers]` section that say so.
+//! The permissions of a caller: the keys of a `[callers]` section that grant them.
 //!
-//! An example: `buckets = ["kyc-images"]` and `prefixes = []` let the caller name
-//! that bucket alone, and no prefix of its keys.
+//! For example, `buckets = ["kyc-images"]` and `prefixes = []` permit the caller to send
+//! that bucket, and no key prefix.
 
 use super::constrained::Constrained;
 use super::kind::{Choice, Kind};
@@ -11,40 +11,40 @@ use super::section::Section;
 use crate::auth::policy::Permissions;
 use crate::model::{AuditImagesLimit, ChallengeType, Operation};
 
-/// The most values in a list of one caller.
-const MOST: usize = 100;
+/// The most values in one list.
+const MAX_VALUES: usize = 100;
 
-/// As [`Operation`], in the words of the file.
+/// The names of the operations in the file.
 const OPERATIONS: [(&str, Operation); 2] = [
     ("create", Operation::Create),
     ("results", Operation::Results),
 ];
 
-/// Reads what the caller of the section `at` is granted.
-pub(super) fn grant(at: &mut Section<'_>, profiles: &Profiles) -> Permissions {
+/// Reads the permissions in a caller's section.
+pub(super) fn permissions(section: &mut Section<'_>, profiles: &Profiles) -> Permissions {
     let challenges = Constrained {
         parse: ChallengeType::parse,
-        show: |one| one.as_str().to_owned(),
+        format: |challenge| challenge.as_str().to_owned(),
     };
     Permissions {
-        allow: at.optional("allow", &list("operations", Choice(&OPERATIONS))),
-        buckets: at.optional("buckets", &list("buckets", BUCKET)),
-        prefixes: at.optional("prefixes", &list("prefixes", PREFIX)),
-        kms_keys: at.optional("kms_keys", &list("keys", KMS_KEY)),
+        allow: section.optional("allow", &list("operations", Choice(&OPERATIONS))),
+        buckets: section.optional("buckets", &list("buckets", BUCKET)),
+        prefixes: section.optional("prefixes", &list("prefixes", PREFIX)),
+        kms_keys: section.optional("kms_keys", &list("keys", KMS_KEY)),
         max_audit_images: AuditImagesLimit::new(
-            at.small_integer("max_audit_images", 4, 0..=4).into(),
+            section.small_integer("max_audit_images", 4, 0..=4).into(),
         )
         .ok(),
-        challenge_types: at.optional("challenge_types", &list("challenges", challenges)),
-        profiles: at.optional("profiles", &list("profiles", profiles.names())),
-        require_profile: at.flag("require_profile", false),
+        challenge_types: section.optional("challenge_types", &list("challenges", challenges)),
+        profiles: section.optional("profiles", &list("profiles", profiles.names())),
+        require_profile: section.flag("require_profile", false),
     }
 }
 
 fn list<K: Kind>(plural: &'static str, each: K) -> List<K> {
     List {
         each,
-        sizes: 0..=MOST,
+        sizes: 0..=MAX_VALUES,
         plural,
     }
 }

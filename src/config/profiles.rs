@@ -1,8 +1,7 @@
-//! The profiles: `[profiles.NAME]`, settings of a session by a name of their own.
+//! The profiles: `[profiles.NAME]`, named session settings.
 //!
-//! An example: `[profiles.kyc]` with `s3_bucket = "kyc-images"` on line 7 and
-//! `profiles = ["kyb"]` for a caller on line 9 are one error, told at line 9: there
-//! is no profile `kyb`.
+//! For example, `[profiles.kyc]` on line 7 and `profiles = ["kyb"]` for a caller on line 9
+//! give one error at line 9, because no profile is named `kyb`.
 
 use std::collections::HashMap;
 
@@ -19,12 +18,12 @@ use crate::model::{
 };
 
 /// The most profiles.
-const MOST: usize = 100;
+const MAX_PROFILES: usize = 100;
 
-/// The most challenges that one of them may offer.
-const MOST_CHALLENGES: usize = 10;
+/// The most challenges in a profile.
+const MAX_CHALLENGES: usize = 10;
 
-/// The profiles by their names.
+/// The profiles by name.
 pub(super) struct Profiles {
     pub(super) settings: HashMap<ProfileName, SessionSettings>,
 }
@@ -33,29 +32,32 @@ impl Profiles {
     pub(super) fn read(reader: &mut Reader) -> Self {
         let profiles = KeyPath::dotted("profiles");
         let names = reader.names_below(&profiles);
-        if names.len() > MOST {
-            let problem = format!("names {} profiles, must be at most {MOST}", names.len());
-            reader.refuse(&profiles, &problem);
+        if names.len() > MAX_PROFILES {
+            let problem = format!(
+                "has {} profiles, must be at most {MAX_PROFILES}",
+                names.len()
+            );
+            reader.reject_section(&profiles, &problem);
         }
         let mut settings = HashMap::new();
         for name in names {
             let key = profiles.child(&name);
-            let read = profile(reader, &key);
+            let profile = profile(reader, &key);
             match ProfileName::parse(&name) {
-                Ok(name) => drop(settings.insert(name, read)),
-                Err(broken) => reader.refuse(&key, &format!("a profile's name {broken}")),
+                Ok(name) => drop(settings.insert(name, profile)),
+                Err(broken) => reader.reject_section(&key, &format!("profile name {broken}")),
             }
         }
         Self { settings }
     }
 
-    /// The kind of a name that one of them has.
+    /// The kind of a reference to one of the profiles.
     pub(super) fn names(&self) -> ProfileReference<'_> {
         ProfileReference(self)
     }
 }
 
-/// The name of one of the profiles.
+/// The name of an existing profile.
 pub(super) struct ProfileReference<'p>(&'p Profiles);
 
 impl Kind for ProfileReference<'_> {
@@ -70,9 +72,9 @@ impl Kind for ProfileReference<'_> {
         let mut names: Vec<&str> = self.0.settings.keys().map(ProfileName::as_str).collect();
         names.sort_unstable();
         match names.as_slice() {
-            [] => "the name of a section [profiles.NAME], of which there is none".to_owned(),
+            [] => "the name of a [profiles.NAME] section; none is configured".to_owned(),
             names => format!(
-                "the name of a section [profiles.NAME]: {}",
+                "the name of a [profiles.NAME] section: {}",
                 names.join(", ")
             ),
         }
@@ -84,15 +86,15 @@ impl Kind for ProfileReference<'_> {
 }
 
 fn profile(reader: &mut Reader, key: &KeyPath) -> SessionSettings {
-    let at = &mut Section::new(reader, key.clone());
-    let bucket = at.optional("s3_bucket", &BUCKET);
-    let key_prefix = at.optional("s3_key_prefix", &PREFIX);
-    let kms_key_id = at.optional("kms_key_id", &KMS_KEY);
-    let audit_images = at.small_integer("audit_images_limit", 0, 0..=4);
-    let challenges = at.optional("challenge_types", &CHALLENGES);
+    let section = &mut Section::new(reader, key.clone());
+    let bucket = section.optional("s3_bucket", &BUCKET);
+    let key_prefix = section.optional("s3_key_prefix", &PREFIX);
+    let kms_key_id = section.optional("kms_key_id", &KMS_KEY);
+    let audit_images = section.small_integer("audit_images_limit", 0, 0..=4);
+    let challenges = section.optional("challenge_types", &CHALLENGES);
     if bucket.is_none() && key_prefix.is_some() {
-        let problem = "s3_key_prefix needs an s3_bucket beside it";
-        reader.clash(&[&format!("{key}.s3_key_prefix")], problem);
+        let problem = "s3_key_prefix requires s3_bucket in the same profile";
+        reader.conflict(&[&format!("{key}.s3_key_prefix")], problem);
     }
     SessionSettings {
         output: bucket.map(|bucket| OutputConfig { bucket, key_prefix }),
@@ -104,25 +106,25 @@ fn profile(reader: &mut Reader, key: &KeyPath) -> SessionSettings {
 
 pub(super) const BUCKET: Constrained<S3Bucket> = Constrained {
     parse: S3Bucket::parse,
-    show: |one| one.as_str().to_owned(),
+    format: |value| value.as_str().to_owned(),
 };
 
 pub(super) const PREFIX: Constrained<S3KeyPrefix> = Constrained {
     parse: S3KeyPrefix::parse,
-    show: |one| one.as_str().to_owned(),
+    format: |value| value.as_str().to_owned(),
 };
 
 pub(super) const KMS_KEY: Constrained<KmsKeyId> = Constrained {
     parse: KmsKeyId::parse,
-    show: |one| one.as_str().to_owned(),
+    format: |value| value.as_str().to_owned(),
 };
 
-/// The challenges of a profile, the preferred one first.
+/// The challenges of a profile, in order of preference.
 const CHALLENGES: List<Constrained<ChallengePreference>> = List {
     each: Constrained {
         parse: ChallengePreference::parse,
-        show: ChallengePreference::to_string,
+        format: ChallengePreference::to_string,
     },
-    sizes: 1..=MOST_CHALLENGES,
+    sizes: 1..=MAX_CHALLENGES,
     plural: "challenges",
 };

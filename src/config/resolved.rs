@@ -1,15 +1,15 @@
-//! The configuration as it came out, each value with its source, as a TOML file
-//! that gives the same configuration when it is read again.
+//! The resolved configuration: each setting with its value and source, and its output
+//! as TOML that reads back as the same configuration.
 //!
-//! An example: a file of one line, `burst = 7` in `[quota.create]`, and
+//! For example, with `burst = 7` in `[quota.create]` of the file, and
 //! `LIVEGATE_QUOTA__CREATE__TARGET_UTILIZATION=0.5`:
 //!
 //! ```toml
 //! [quota.create]
-//! rate_per_second = 25.0  # default
-//! burst = 7               # livegate.toml:2
-//! target_utilization = 0.5          # LIVEGATE_QUOTA__CREATE__TARGET_UTILIZATION
-//! max_wait = "10s"        # default
+//! rate_per_second = 25.0    # default
+//! burst = 7                 # livegate.toml:2
+//! target_utilization = 0.5  # LIVEGATE_QUOTA__CREATE__TARGET_UTILIZATION
+//! max_wait = "10s"          # default
 //! ```
 
 use std::collections::HashMap;
@@ -18,14 +18,14 @@ use std::fmt;
 use super::error::Source;
 use super::key_path::KeyPath;
 
-/// One setting as it came out.
+/// One resolved setting.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ResolvedSetting {
-    /// Which setting.
+    /// The key.
     pub key: KeyPath,
-    /// Its value in TOML; `None` where it is optional and not set.
+    /// The value in TOML; `None` if it is optional and not set.
     pub value: Option<String>,
-    /// Who said so.
+    /// Where the value comes from.
     pub source: Source,
 }
 
@@ -47,11 +47,11 @@ impl ResolvedSetting {
     }
 }
 
-/// `settings` as a file, the sources as comments in one column.
+/// Formats `settings` as TOML, with the sources as comments in one column.
 pub(super) fn to_toml(settings: &[ResolvedSetting]) -> String {
     let width = settings
         .iter()
-        .map(|one| one.line().chars().count())
+        .map(|setting| setting.line().chars().count())
         .max()
         .unwrap_or(0);
     let mut text = String::new();
@@ -71,19 +71,23 @@ pub(super) fn to_toml(settings: &[ResolvedSetting]) -> String {
     text
 }
 
-/// The keys whose values differ between `before` and `after`, or that only one
-/// of them has. A value that only moved to another source is the same value.
+/// Returns the keys whose values differ between `before` and `after`, or that only
+/// one of them has. A change of the source alone is no change.
 pub(super) fn changed_keys(before: &[ResolvedSetting], after: &[ResolvedSetting]) -> Vec<KeyPath> {
-    let mut gone: HashMap<&KeyPath, &Option<String>> =
-        before.iter().map(|one| (&one.key, &one.value)).collect();
+    let mut remaining: HashMap<&KeyPath, &Option<String>> = before
+        .iter()
+        .map(|setting| (&setting.key, &setting.value))
+        .collect();
     let mut changed = Vec::new();
-    for now in after {
-        if gone.remove(&now.key) != Some(&now.value) {
-            changed.push(now.key.clone());
+    for setting in after {
+        if remaining.remove(&setting.key) != Some(&setting.value) {
+            changed.push(setting.key.clone());
         }
     }
-    // What is still here in the order in which it stood.
-    let removed = before.iter().filter(|one| gone.contains_key(&one.key));
-    changed.extend(removed.map(|one| one.key.clone()));
+    // The keys that only `before` has, in its order.
+    let removed = before
+        .iter()
+        .filter(|setting| remaining.contains_key(&setting.key));
+    changed.extend(removed.map(|setting| setting.key.clone()));
     changed
 }

@@ -1,17 +1,17 @@
-//! A value that is never shown: not in a error, not by `check-config`.
+//! A secret: never shown in errors or by `check-config`.
 //!
-//! An example: `LIVEGATE_STORE__PASSWORD=hunter2` is read as it is and written as
-//! `"********"`. That text itself is refused, so a configuration that was printed
-//! and is read again does not log in with asterisks.
+//! For example, `LIVEGATE_STORE__PASSWORD=hunter2` is written as `"********"`. That text
+//! itself is rejected as a value, so a printed configuration that is read back fails
+//! instead of authenticating with asterisks.
 
 use super::kind::Kind;
 use super::layers::RawValue;
 use crate::store::Password;
 
 const MASK: &str = "\"********\"";
-const LONGEST: usize = 512;
+const MAX_LENGTH: usize = 512;
 
-/// A secret of printable ASCII.
+/// A secret in printable ASCII.
 pub(super) struct Secret;
 
 impl Kind for Secret {
@@ -19,14 +19,14 @@ impl Kind for Secret {
 
     fn read(&self, raw: &RawValue) -> Option<Password> {
         let text = raw.text()?;
-        let fits = (1..=LONGEST).contains(&text.len())
+        let is_valid = (1..=MAX_LENGTH).contains(&text.len())
             && text.bytes().all(|byte| byte.is_ascii_graphic())
             && text.bytes().any(|byte| byte != b'*');
-        fits.then(|| Password::new(text))
+        is_valid.then(|| Password::new(text))
     }
 
     fn expected(&self, _: &RawValue) -> String {
-        "1 to 512 printable ASCII characters without spaces, not just asterisks".to_owned()
+        "1 to 512 printable ASCII characters without spaces, and not only asterisks".to_owned()
     }
 
     fn write(&self, _: &Password) -> String {
@@ -47,8 +47,8 @@ mod tests {
         let read = |text: &str| Secret.read(&RawValue::Untyped(text.to_owned()));
         assert_eq!(read("hunter2"), Some(Password::new("hunter2")));
         assert_eq!(Secret.write(&Password::new("hunter2")), "\"********\"");
-        for wrong in ["", "********", "a b", "\u{e9}", &"x".repeat(513)] {
-            assert_eq!(read(wrong), None, "{wrong:?}");
+        for invalid in ["", "********", "a b", "\u{e9}", &"x".repeat(513)] {
+            assert_eq!(read(invalid), None, "{invalid:?}");
         }
     }
 }

@@ -1,9 +1,9 @@
-//! One section of the configuration: a getter for each kind of setting.
+//! One section of the configuration, with a getter for each kind of setting.
 //!
-//! So that a knob is one line where its component is assembled. An example:
-//! `at.time("max_wait", seconds(10), Duration::ZERO..=seconds(180))` in the
-//! section `quota.create` reads `quota.create.max_wait`, is 10 s where that is
-//! not set, and a error where it is 181 s.
+//! Each setting is one line where its component is assembled. For example,
+//! `section.time("max_wait", seconds(10), Duration::ZERO..=seconds(180))` in the section
+//! `quota.create` reads `quota.create.max_wait`. It returns 10 s if the setting is unset,
+//! and records an error if the value is 181 s.
 
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
@@ -11,7 +11,7 @@ use std::ops::{Bound, RangeInclusive};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::address::Address;
+use super::address::ListenAddress;
 use super::key_path::KeyPath;
 use super::kind::{Choice, Count, Flag, Kind, Number, SmallInteger, Time, ValidatedString};
 use super::paths::PATHS;
@@ -19,7 +19,7 @@ use super::reader::Reader;
 use super::secret::Secret;
 use crate::store::Password;
 
-/// The getters of one section.
+/// Reads the settings of one section.
 pub(super) struct Section<'r> {
     reader: &'r mut Reader,
     key: KeyPath,
@@ -39,19 +39,19 @@ impl<'r> Section<'r> {
         self.read(name, &Time(bounds), default)
     }
 
-    /// A number of at least, or above, `low`.
+    /// Reads a number; `low` is inclusive or exclusive, `high` inclusive.
     pub(super) fn number(&mut self, name: &str, default: f64, low: Bound<f64>, high: f64) -> f64 {
         self.read(name, &Number { low, high }, default)
     }
 
-    /// A number from `low` that may be left unset.
+    /// Reads an optional number from `low` to `high`.
     pub(super) fn optional_number(&mut self, name: &str, low: f64, high: f64) -> Option<f64> {
         let low = Bound::Included(low);
         let kind = Number { low, high };
         self.reader.optional(self.key.child(name), &kind)
     }
 
-    /// A whole number from 1.
+    /// Reads a whole number from 1 to `high`.
     pub(super) fn count(&mut self, name: &str, default: NonZeroU32, high: u32) -> NonZeroU32 {
         self.read(name, &Count { high }, default)
     }
@@ -61,7 +61,7 @@ impl<'r> Section<'r> {
     }
 
     pub(super) fn address(&mut self, name: &str, default: SocketAddr) -> SocketAddr {
-        self.read(name, &Address, default)
+        self.read(name, &ListenAddress, default)
     }
 
     pub(super) fn choice<T: Clone + PartialEq>(
@@ -77,22 +77,22 @@ impl<'r> Section<'r> {
         self.read(name, kind, default.to_owned())
     }
 
-    /// A text that may be left unset.
+    /// Reads an optional string.
     pub(super) fn optional_text(&mut self, name: &str, kind: &ValidatedString) -> Option<String> {
         self.reader.optional(self.key.child(name), kind)
     }
 
-    /// A secret that may be left unset.
+    /// Reads an optional secret.
     pub(super) fn optional_secret(&mut self, name: &str) -> Option<Password> {
         self.reader.optional(self.key.child(name), &Secret)
     }
 
-    /// The paths of files; none where that is unset.
+    /// Reads a list of paths, which is empty if it is unset.
     pub(super) fn optional_paths(&mut self, name: &str) -> Vec<PathBuf> {
         self.optional(name, &PATHS).unwrap_or_default()
     }
 
-    /// A value of `kind` that may be left unset.
+    /// Reads an optional value of `kind`.
     pub(super) fn optional<K: Kind>(&mut self, name: &str, kind: &K) -> Option<K::Value> {
         self.reader.optional(self.key.child(name), kind)
     }
@@ -106,7 +106,7 @@ impl<'r> Section<'r> {
         self.read(name, &SmallInteger(bounds), default)
     }
 
-    /// A value of `kind`.
+    /// Reads a value of `kind`.
     pub(super) fn read<K: Kind>(&mut self, name: &str, kind: &K, default: K::Value) -> K::Value {
         self.reader.read(self.key.child(name), kind, default)
     }

@@ -1,9 +1,7 @@
-//! Every knob: its section, default and bounds, into the component's own type.
+//! Every setting: its section, default and bounds, read into the component's type.
 //!
-//! A new knob is one line here, a field of its component, and its paragraph in
-//! `deploy/livegate.example.toml`; a test compares that file with this one. An
-//! example: `target_utilization` is `at.number("target_utilization", 0.98, Excluded(0.0), 1.0)` in
-//! [`quota`], so both buckets have it, 0.98 where unset, above 0 and at most 1.
+//! A new setting is one line here, a field in its component, and a paragraph in
+//! `deploy/livegate.example.toml`, which a test compares with this file.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
@@ -30,15 +28,14 @@ use crate::retry::RetrySettings;
 use crate::shutdown::ShutdownSettings;
 use crate::upstream::aws;
 
-/// The least rate, in calls a second: one in 1000 s. Below it a wait is longer
-/// than anybody would wait.
-pub(super) const LEAST_RATE: f64 = 0.001;
+/// The lowest rate, in calls per second: one call in 1000 s.
+pub(super) const MIN_RATE: f64 = 0.001;
 
-/// The highest rate, in calls a second.
-pub(super) const HIGHEST_RATE: f64 = 10_000.0;
+/// The highest rate, in calls per second.
+pub(super) const MAX_RATE: f64 = 10_000.0;
 
-/// What the simulator can play.
-const PROFILES: &[&str] = &[
+/// The profiles of the simulator.
+const SIMULATOR_PROFILES: &[&str] = &[
     "default",
     "slow",
     "throttled",
@@ -53,24 +50,24 @@ pub(super) fn config(reader: &mut Reader) -> Config {
     let config = Config {
         grpc: grpc(reader),
         admin: AdminSettings {
-            listen: at(reader, "admin").address("listen", loopback(9464)),
+            listen: section(reader, "admin").address("listen", loopback(9464)),
         },
-        upstream: upstream(&mut at(reader, "upstream")),
-        create_quota: quota(&mut at(reader, "quota.create")),
-        results_quota: quota(&mut at(reader, "quota.results")),
-        results: results(&mut at(reader, "results")),
+        upstream: upstream(&mut section(reader, "upstream")),
+        create_quota: quota(&mut section(reader, "quota.create")),
+        results_quota: quota(&mut section(reader, "quota.results")),
+        results: results(&mut section(reader, "results")),
         auth: auth(reader),
-        audit: audit(&mut at(reader, "audit")),
-        retry: retry(&mut at(reader, "retry")),
-        store: store::store(&mut at(reader, "store")),
-        idempotency: store::idempotency(&mut at(reader, "idempotency")),
+        audit: audit(&mut section(reader, "audit")),
+        retry: retry(&mut section(reader, "retry")),
+        store: store::store(&mut section(reader, "store")),
+        idempotency: store::idempotency(&mut section(reader, "idempotency")),
         adaptive: AdaptiveSettings {
-            enabled: at(reader, "adaptive").flag("enabled", true),
+            enabled: section(reader, "adaptive").flag("enabled", true),
         },
-        shutdown: shutdown(&mut at(reader, "shutdown")),
-        log: telemetry::log(&mut at(reader, "log")),
-        traces: telemetry::traces(&mut at(reader, "traces")),
-        simulator: simulator(&mut at(reader, "simulator")),
+        shutdown: shutdown(&mut section(reader, "shutdown")),
+        log: telemetry::log(&mut section(reader, "log")),
+        traces: telemetry::traces(&mut section(reader, "traces")),
+        simulator: simulator(&mut section(reader, "simulator")),
         callers: QueueSettings::default(),
         policy: Policy::default(),
     };
@@ -82,92 +79,101 @@ pub(super) fn config(reader: &mut Reader) -> Config {
     }
 }
 
-pub(super) fn at<'r>(reader: &'r mut Reader, section: &str) -> Section<'r> {
-    Section::new(reader, KeyPath::dotted(section))
+/// Opens the section with the dotted key `key`.
+pub(super) fn section<'r>(reader: &'r mut Reader, key: &str) -> Section<'r> {
+    Section::new(reader, KeyPath::dotted(key))
 }
 
-fn upstream(at: &mut Section<'_>) -> aws::AwsSettings {
+fn upstream(section: &mut Section<'_>) -> aws::AwsSettings {
     let region = ValidatedString {
-        fits: is_region,
+        is_valid: is_region,
         expected: "an AWS region, as in \"us-east-1\"",
     };
     let endpoint = ValidatedString {
-        fits: is_endpoint,
+        is_valid: is_endpoint,
         expected: "an http or https URL with a host and no user, query or fragment, \
             as in \"http://127.0.0.1:9900\"",
     };
     aws::AwsSettings {
-        region: at.text("region", "us-east-1", &region),
-        endpoint_url: at.optional_text("endpoint_url", &endpoint),
-        use_fips: at.flag("use_fips", false),
-        use_dual_stack: at.flag("use_dual_stack", false),
-        attempt_timeout: at.time("attempt_timeout", seconds(3), millis(10)..=seconds(60)),
+        region: section.text("region", "us-east-1", &region),
+        endpoint_url: section.optional_text("endpoint_url", &endpoint),
+        use_fips: section.flag("use_fips", false),
+        use_dual_stack: section.flag("use_dual_stack", false),
+        attempt_timeout: section.time("attempt_timeout", seconds(3), millis(10)..=seconds(60)),
     }
 }
 
-fn quota(at: &mut Section<'_>) -> QuotaSettings {
-    let rate = at.number("rate_per_second", 25.0, Included(LEAST_RATE), HIGHEST_RATE);
+fn quota(section: &mut Section<'_>) -> QuotaSettings {
+    let rate = section.number("rate_per_second", 25.0, Included(MIN_RATE), MAX_RATE);
     QuotaSettings {
         rate_per_second: rate,
-        burst: at.count("burst", fifth_of(rate), 10_000),
-        target_utilization: at.number("target_utilization", 0.98, Excluded(0.0), 1.0),
-        // One who waited for a session's whole life could wait for nothing else.
-        max_wait: at.time("max_wait", seconds(10), Duration::ZERO..=SESSION_LIFE),
+        burst: section.count("burst", fifth_of(rate), 10_000),
+        target_utilization: section.number("target_utilization", 0.98, Excluded(0.0), 1.0),
+        // A request never waits longer than a session lives.
+        max_wait: section.time("max_wait", seconds(10), Duration::ZERO..=SESSION_LIFE),
     }
 }
 
-/// The calls of a fifth of a second, at least one: AWS throttles sudden rises. A
-/// rate of 25 gives 5, of 9 gives 1, of 0.5 gives 1.
+/// Returns a fifth of the rate, at least 1: the default burst is small because AWS
+/// throttles sudden increases. A rate of 25 gives 5; rates of 9 and 0.5 give 1.
 fn fifth_of(rate: f64) -> NonZeroU32 {
-    // Floored, and in the bounds of a rate: it fits.
+    // The cast rounds down, and the bounds of a rate fit into `u32`.
     NonZeroU32::new((rate / 5.0) as u32).unwrap_or(NonZeroU32::MIN)
 }
 
-fn results(at: &mut Section<'_>) -> ResultsSettings {
+fn results(section: &mut Section<'_>) -> ResultsSettings {
     ResultsSettings {
-        enabled: at.flag("enabled", false),
-        allow_unauthenticated: at.flag("allow_unauthenticated", false),
-        require_token: at.flag("require_token", true),
-        token_key_files: at.optional_paths("token_key_files"),
+        enabled: section.flag("enabled", false),
+        allow_unauthenticated: section.flag("allow_unauthenticated", false),
+        require_token: section.flag("require_token", true),
+        token_key_files: section.optional_paths("token_key_files"),
     }
 }
 
-fn audit(at: &mut Section<'_>) -> AuditSettings {
-    let path = at.optional_text("path", &FILE).map(PathBuf::from);
-    let digest_key_file = at.optional_text("digest_key_file", &FILE);
+fn audit(section: &mut Section<'_>) -> AuditSettings {
+    let path = section.optional_text("path", &FILE).map(PathBuf::from);
+    let digest_key_file = section.optional_text("digest_key_file", &FILE);
     AuditSettings {
         output: path.map_or(AuditOutput::StandardOutput, AuditOutput::File),
         digest_key_file: digest_key_file.map(PathBuf::from),
     }
 }
 
-fn retry(at: &mut Section<'_>) -> RetrySettings {
+fn retry(section: &mut Section<'_>) -> RetrySettings {
     let delay = Duration::ZERO..=seconds(60);
     RetrySettings {
-        max_attempts: at.count("max_attempts", count(4), 10),
-        base_delay: at.time("base_delay", millis(100), delay.clone()),
-        max_delay: at.time("max_delay", seconds(2), delay),
-        budget_ratio: at.number("budget_ratio", 0.1, Included(0.0), 1.0),
-        budget_floor_per_second: at.number("budget_floor_per_second", 1.0, Included(0.0), 1000.0),
+        max_attempts: section.count("max_attempts", count(4), 10),
+        base_delay: section.time("base_delay", millis(100), delay.clone()),
+        max_delay: section.time("max_delay", seconds(2), delay),
+        budget_ratio: section.number("budget_ratio", 0.1, Included(0.0), 1.0),
+        budget_floor_per_second: section.number(
+            "budget_floor_per_second",
+            1.0,
+            Included(0.0),
+            1000.0,
+        ),
     }
 }
 
-fn shutdown(at: &mut Section<'_>) -> ShutdownSettings {
+fn shutdown(section: &mut Section<'_>) -> ShutdownSettings {
     ShutdownSettings {
-        lameduck: at.time("lameduck", seconds(5), Duration::ZERO..=seconds(600)),
-        grace: at.time("grace", seconds(20), Duration::ZERO..=seconds(600)),
+        lameduck: section.time("lameduck", seconds(5), Duration::ZERO..=seconds(600)),
+        grace: section.time("grace", seconds(20), Duration::ZERO..=seconds(600)),
     }
 }
 
-fn simulator(at: &mut Section<'_>) -> SimulatorSettings {
-    let profiles: Vec<(&str, &str)> = PROFILES.iter().map(|name| (*name, *name)).collect();
+fn simulator(section: &mut Section<'_>) -> SimulatorSettings {
+    let profiles: Vec<(&str, &str)> = SIMULATOR_PROFILES
+        .iter()
+        .map(|name| (*name, *name))
+        .collect();
     SimulatorSettings {
-        listen: at.address("listen", loopback(9900)),
-        profile: at.choice("profile", "default", &profiles).to_owned(),
+        listen: section.address("listen", loopback(9900)),
+        profile: section.choice("profile", "default", &profiles).to_owned(),
     }
 }
 
-/// Words of letters, at least two, and a number: `us-gov-west-1`.
+/// Returns whether `text` is at least two words and a number, as in `us-gov-west-1`.
 fn is_region(text: &str) -> bool {
     let Some((words, number)) = text.rsplit_once('-') else {
         return false;
@@ -187,13 +193,13 @@ fn is_endpoint(text: &str) -> bool {
     let Ok(uri) = text.parse::<http::Uri>() else {
         return false;
     };
-    let is_web = matches!(uri.scheme_str(), Some("http" | "https"));
+    let is_http = matches!(uri.scheme_str(), Some("http" | "https"));
     let Some(authority) = uri.authority() else {
         return false;
     };
-    // The crate reads `host:` and `host:99999`, and says that they have no port.
-    let port_fits = authority.port_u16().is_some() || authority.as_str() == authority.host();
-    is_web && !authority.host().is_empty() && port_fits
+    // `http::Uri` parses `host:` and `host:99999` as an authority without a port.
+    let port_is_valid = authority.port_u16().is_some() || authority.as_str() == authority.host();
+    is_http && !authority.host().is_empty() && port_is_valid
 }
 
 pub(super) fn loopback(port: u16) -> SocketAddr {
@@ -217,7 +223,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_unset_burst_follows_the_rate_and_a_set_one_does_not() {
+    fn the_default_burst_is_a_fifth_of_the_rate() {
         for (text, burst) in [
             ("", 5),
             ("rate_per_second = 0.001", 1),
@@ -227,7 +233,7 @@ mod tests {
             ("rate_per_second = 5.0\nburst = 5", 5),
         ] {
             let loaded = Config::from_text(&format!("[quota.create]\n{text}"));
-            let config = loaded.expect("all in bounds").config;
+            let config = loaded.expect("all values are valid").config;
             assert_eq!(config.create_quota.burst.get(), burst, "{text}");
             assert_eq!(config.results_quota.burst.get(), 5, "{text}");
         }
@@ -235,10 +241,10 @@ mod tests {
 
     #[test]
     fn a_region_is_words_and_a_number() {
-        for right in ["us-east-1", "ap-southeast-2", "us-gov-west-1"] {
-            assert!(is_region(right), "{right}");
+        for valid in ["us-east-1", "ap-southeast-2", "us-gov-west-1"] {
+            assert!(is_region(valid), "{valid}");
         }
-        for wrong in [
+        for invalid in [
             "",
             "us",
             "us-1",
@@ -248,20 +254,20 @@ mod tests {
             "us-east-1a",
             "us-east-100",
         ] {
-            assert!(!is_region(wrong), "{wrong}");
+            assert!(!is_region(invalid), "{invalid}");
         }
     }
 
     #[test]
-    fn an_endpoint_is_a_web_address_with_a_host() {
-        for right in [
+    fn an_endpoint_is_an_http_url_with_a_host() {
+        for valid in [
             "http://127.0.0.1:9900",
             "https://vpce-1.amazonaws.com",
             "http://[::1]:80/x",
         ] {
-            assert!(is_endpoint(right), "{right}");
+            assert!(is_endpoint(valid), "{valid}");
         }
-        for wrong in [
+        for invalid in [
             "",
             "/",
             "host:80",
@@ -276,7 +282,7 @@ mod tests {
             "http://h#f",
             "http://h/é",
         ] {
-            assert!(!is_endpoint(wrong), "{wrong}");
+            assert!(!is_endpoint(invalid), "{invalid}");
         }
     }
 }

@@ -1,8 +1,8 @@
-//! `[store]` and `[idempotency]`: where replicas meet.
+//! `[store]` and `[idempotency]`: the state that replicas share.
 //!
-//! An example: `url = "redis://10.0.0.7:6379/2"` turns the store on; the address,
-//! the database, and nothing else: `redis://me:word@10.0.0.7` is refused, because
-//! user and password have keys of their own, one of which is never shown.
+//! `url = "redis://10.0.0.7:6379/2"` enables the store. The URL has an address and a
+//! database only: `redis://me:word@10.0.0.7` is rejected because user and password have
+//! keys of their own, and the password is never shown.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -12,36 +12,38 @@ use super::section::Section;
 use crate::idempotency::IdempotencySettings;
 use crate::store::StoreSettings;
 
-pub(super) fn store(at: &mut Section<'_>) -> StoreSettings {
+pub(super) fn store(section: &mut Section<'_>) -> StoreSettings {
     let url = ValidatedString {
-        fits: is_url,
-        expected: "redis:// or rediss:// (TLS) with a host, at most a port and the number of a \
-            database, and no user, as in \"redis://127.0.0.1:6379/0\"",
+        is_valid: is_url,
+        expected: "a redis:// or rediss:// (TLS) URL with a host, optionally a port and a database \
+            number, and no user, as in \"redis://127.0.0.1:6379/0\"",
     };
     let name = ValidatedString {
-        fits: is_graphic,
+        is_valid: is_graphic,
         expected: "1 to 512 printable ASCII characters without spaces",
     };
     let prefix = ValidatedString {
-        fits: is_prefix,
+        is_valid: is_prefix,
         expected: "1 to 64 characters of A-Z a-z 0-9 . _ -",
     };
     let millis = Duration::from_millis;
-    let most = NonZeroU32::new(16).expect("it is not zero");
+    let max_replicas = NonZeroU32::new(16).expect("16 is not zero");
     StoreSettings {
-        url: at.optional_text("url", &url),
-        user: at.optional_text("user", &name),
-        password: at.optional_secret("password"),
-        password_file: at.optional_text("password_file", &name).map(Into::into),
-        timeout: at.time("timeout", millis(50), millis(1)..=millis(10_000)),
-        prefix: at.text("prefix", "livegate", &prefix),
-        max_replicas: at.count("max_replicas", most, 10_000),
+        url: section.optional_text("url", &url),
+        user: section.optional_text("user", &name),
+        password: section.optional_secret("password"),
+        password_file: section
+            .optional_text("password_file", &name)
+            .map(Into::into),
+        timeout: section.time("timeout", millis(50), millis(1)..=millis(10_000)),
+        prefix: section.text("prefix", "livegate", &prefix),
+        max_replicas: section.count("max_replicas", max_replicas, 10_000),
     }
 }
 
-pub(super) fn idempotency(at: &mut Section<'_>) -> IdempotencySettings {
+pub(super) fn idempotency(section: &mut Section<'_>) -> IdempotencySettings {
     IdempotencySettings {
-        required: at.flag("required", false),
+        required: section.flag("required", false),
     }
 }
 
@@ -57,9 +59,9 @@ fn is_url(text: &str) -> bool {
     };
     let database = uri.path().trim_start_matches('/');
     let is_store = matches!(uri.scheme_str(), Some("redis" | "rediss"));
-    let port_fits = authority.port_u16().is_some() || authority.as_str() == authority.host();
-    let database_fits = database.is_empty() || database.parse::<u16>().is_ok();
-    is_store && !authority.host().is_empty() && port_fits && database_fits
+    let port_is_valid = authority.port_u16().is_some() || authority.as_str() == authority.host();
+    let database_is_valid = database.is_empty() || database.parse::<u16>().is_ok();
+    is_store && !authority.host().is_empty() && port_is_valid && database_is_valid
 }
 
 fn is_graphic(text: &str) -> bool {
@@ -67,8 +69,8 @@ fn is_graphic(text: &str) -> bool {
 }
 
 fn is_prefix(text: &str) -> bool {
-    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-    (1..=64).contains(&text.len()) && text.bytes().all(fits)
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    (1..=64).contains(&text.len()) && text.bytes().all(is_allowed)
 }
 
 #[cfg(test)]
@@ -76,15 +78,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_store_is_a_host_and_a_database_without_a_user() {
-        for right in [
+    fn a_store_url_has_a_host_and_a_database_and_no_user() {
+        for valid in [
             "redis://127.0.0.1:6379",
             "rediss://cache.internal",
             "redis://[::1]:1/15",
         ] {
-            assert!(is_url(right), "{right}");
+            assert!(is_url(valid), "{valid}");
         }
-        for wrong in [
+        for invalid in [
             "",
             "127.0.0.1:6379",
             "http://h",
@@ -95,7 +97,7 @@ mod tests {
             "redis://h/1?a",
             "unix:///tmp/s",
         ] {
-            assert!(!is_url(wrong), "{wrong}");
+            assert!(!is_url(invalid), "{invalid}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Files, variables and `--set`: which of them counts, and where each error is.
+//! The precedence of files, variables and `--set`, and the place of each error.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ fn a_variable_overrides_the_file_and_a_set_overrides_both() {
                 &["quota.create.max_wait=3s", "quota.create.max_wait=4s"],
             );
             given.file = Some(path.to_owned());
-            let loaded = Config::load(&given).expect("right sources");
+            let loaded = Config::load(&given).expect("valid sources");
             let quota = &loaded.config.create_quota;
             assert_eq!((quota.burst.get(), quota.target_utilization), (7, 0.6));
             assert_eq!(quota.max_wait, Duration::from_secs(4));
@@ -45,7 +45,7 @@ fn a_variable_overrides_the_file_and_a_set_overrides_both() {
 }
 
 #[test]
-fn every_mistake_of_every_source_is_told_at_once_in_the_order_of_the_places() {
+fn all_errors_of_all_sources_are_reported_in_the_order_of_their_places() {
     in_a_file(
         "[quota.create]\nburst = 0\nbrust = 9\n[grpc]\ndefault_deadline = 5\n",
         |path| {
@@ -74,7 +74,7 @@ fn every_mistake_of_every_source_is_told_at_once_in_the_order_of_the_places() {
              must be a whole number from 1 to 10"
                     .to_owned(),
                 "--set: \"nonsense\": must be KEY=VALUE, as in quota.create.burst=9; \
-             a name with dots or slashes stands in quotes"
+             quote a name that contains dots or slashes"
                     .to_owned(),
                 "--set: auth.mode = \"magic\": must be one of \"none\", \"trusted-header\", \"mtls\", \
              \"jwt\", \"mtls+jwt\""
@@ -86,18 +86,21 @@ fn every_mistake_of_every_source_is_told_at_once_in_the_order_of_the_places() {
 }
 
 #[test]
-fn a_text_that_is_no_toml_says_line_and_column() {
+fn malformed_toml_is_reported_with_line_and_column() {
     let errors = errors_in("[grpc]\nlisten = = 1\n");
     assert!(
-        errors[0].starts_with("<text>:2: column 10: not TOML: "),
+        errors[0].starts_with("<text>:2: column 10: invalid TOML: "),
         "{errors:?}"
     );
-    let twice = errors_in("[grpc]\nlisten = \"[::]:1\"\nlisten = \"[::]:2\"\n");
-    assert!(twice[0].starts_with("<text>:3: column 1: "), "{twice:?}");
+    let duplicate = errors_in("[grpc]\nlisten = \"[::]:1\"\nlisten = \"[::]:2\"\n");
+    assert!(
+        duplicate[0].starts_with("<text>:3: column 1: "),
+        "{duplicate:?}"
+    );
 }
 
 #[test]
-fn a_file_that_cannot_be_read_is_named_beside_the_mistakes_of_the_others() {
+fn an_unreadable_file_is_reported_beside_the_errors_of_the_other_sources() {
     let mut given = sources(&[], &["quota.create.burst=0", "results.enabled=true"]);
     given.file = Some("/no/such/livegate.toml".into());
     given.set.push("grpc.listen=0.0.0.0:1".to_owned());
@@ -109,7 +112,7 @@ fn a_file_that_cannot_be_read_is_named_beside_the_mistakes_of_the_others() {
     assert_eq!(
         errors.len(),
         2,
-        "the file might allow the results: {errors:?}"
+        "no conflict is reported without the file: {errors:?}"
     );
     in_a_file(b"[grpc]\n# \xff\n", |path| {
         let given = Sources {
@@ -117,7 +120,7 @@ fn a_file_that_cannot_be_read_is_named_beside_the_mistakes_of_the_others() {
             ..Sources::default()
         };
         let expected = format!(
-            "{}: must be UTF-8, and is not from byte 9 on",
+            "{}: must be UTF-8; the first invalid byte is at offset 9",
             path.display()
         );
         assert_eq!(errors_of(&given), [expected]);
@@ -125,15 +128,15 @@ fn a_file_that_cannot_be_read_is_named_beside_the_mistakes_of_the_others() {
 }
 
 #[test]
-fn variables_of_others_are_left_alone_and_an_unknown_one_of_ours_is_refused() {
-    let others = [
+fn foreign_variables_are_ignored_and_unknown_settings_are_rejected() {
+    let foreign = [
         ("PATH", "/bin"),
         ("LIVEGATE_LOG", "debug"),
         ("LIVEGATE_BIN", "/x"),
         ("LIVEGATE_PORT", "tcp://10.0.0.1:50051"),
         ("LIVEGATE_SERVICE_HOST", "10.0.0.1"),
     ];
-    assert!(Config::load(&sources(&others, &[])).is_ok());
+    assert!(Config::load(&sources(&foreign, &[])).is_ok());
     assert_eq!(
         errors_of(&sources(&[("LIVEGATE_GRPC_LISTEN", "secret")], &[])),
         ["LIVEGATE_GRPC_LISTEN: grpc_listen: no such key; did you mean LIVEGATE_GRPC__LISTEN?"]
@@ -141,30 +144,36 @@ fn variables_of_others_are_left_alone_and_an_unknown_one_of_ours_is_refused() {
 }
 
 #[test]
-fn two_variables_for_one_key_are_refused() {
+fn two_variables_for_one_key_are_rejected() {
     let both = [
         ("LIVEGATE_QUOTA__CREATE__BURST", "1"),
         ("LIVEGATE_quota__create__burst", "2"),
     ];
-    assert_eq!(errors_of(&sources(&both, &[])).len(), 1);
+    assert_eq!(
+        errors_of(&sources(&both, &[])),
+        [
+            "LIVEGATE_quota__create__burst: quota.create.burst: is also set by \
+             LIVEGATE_QUOTA__CREATE__BURST; unset one of the two variables"
+        ]
+    );
 }
 
 #[test]
-fn reading_the_sources_again_names_the_keys_that_changed() {
+fn loading_again_returns_the_changed_keys() {
     in_a_file("[quota.create]\nburst = 7\n[callers.old]\n", |path| {
         let given = Sources {
             file: Some(path.to_owned()),
             ..Sources::default()
         };
-        let before = Config::load(&given).expect("right sources");
+        let before = Config::load(&given).expect("valid sources");
         assert_eq!(
             before.changed_keys(&Config::load(&given).expect("the same")),
             []
         );
-        // The burst moves to another line, and stays; the wait changes.
+        // The burst moves to another line but keeps its value; the wait changes.
         let text = "[quota.create]\nmax_wait = \"1s\"\nburst = 7\n";
         std::fs::write(path, text).expect("a file");
-        let after = Config::load(&given).expect("right sources");
+        let after = Config::load(&given).expect("valid sources");
         let changed: Vec<String> = before
             .changed_keys(&after)
             .iter()

@@ -1,4 +1,4 @@
-//! What callers may do, as the configuration says it.
+//! The permissions of callers, and the profiles.
 
 use livegate::auth::policy::Permissions;
 use livegate::config::Config;
@@ -34,10 +34,10 @@ fn caller(name: &str) -> CallerId {
 }
 
 #[test]
-fn a_section_says_what_its_callers_are_granted() {
+fn a_section_sets_the_permissions_of_its_callers() {
     let config = from(ALL).config;
     let web = caller("spiffe://a.org/ns/pay/sa/web");
-    let grant = Permissions {
+    let expected = Permissions {
         allow: Some(vec![Operation::Create]),
         buckets: Some(vec![
             S3Bucket::parse("one").unwrap(),
@@ -50,7 +50,7 @@ fn a_section_says_what_its_callers_are_granted() {
         profiles: Some(vec![ProfileName::parse("kyc").unwrap()]),
         require_profile: true,
     };
-    assert_eq!(config.policy.permissions.of(&web), &grant);
+    assert_eq!(config.policy.permissions.of(&web), &expected);
     assert_eq!(config.callers.limits.of(&web).weight.get(), 7);
     let other = caller("spiffe://a.org/ns/pay/sa/job");
     let unset = Permissions {
@@ -63,12 +63,12 @@ fn a_section_says_what_its_callers_are_granted() {
 
 #[test]
 fn a_profile_holds_the_settings_of_a_session() {
-    let rules = from(ALL).config.policy;
+    let policy = from(ALL).config.policy;
     let challenges = [
         "FaceMovementChallenge@1.0.0..",
         "FaceMovementAndLightChallenge",
     ];
-    let challenges = challenges.map(|one| ChallengePreference::parse(one).unwrap());
+    let challenges = challenges.map(|challenge| ChallengePreference::parse(challenge).unwrap());
     let expected = SessionSettings {
         output: Some(OutputConfig {
             bucket: S3Bucket::parse("kyc-images").unwrap(),
@@ -79,7 +79,7 @@ fn a_profile_holds_the_settings_of_a_session() {
         kms_key_id: KmsKeyId::parse("alias/kyc").ok(),
     };
     assert_eq!(
-        rules.profiles[&ProfileName::parse("kyc").unwrap()],
+        policy.profiles[&ProfileName::parse("kyc").unwrap()],
         expected
     );
     let plain = from("[profiles.plain]\naudit_images_limit = 0")
@@ -90,7 +90,7 @@ fn a_profile_holds_the_settings_of_a_session() {
 }
 
 #[test]
-fn rules_and_profiles_read_back_from_what_is_printed() {
+fn printed_permissions_and_profiles_read_back() {
     let none = "[callers.none]\nallow = []\nbuckets = []\nprofiles = []\n";
     let loaded = from(&format!("{ALL}{none}"));
     assert_eq!(from(&loaded.to_toml()).config, loaded.config);
@@ -105,7 +105,7 @@ fn rules_and_profiles_read_back_from_what_is_printed() {
 }
 
 #[test]
-fn a_list_of_none_is_not_a_list_that_is_unset_in_the_file_and_elsewhere() {
+fn an_empty_list_differs_from_an_unset_list_in_every_source() {
     let given = sources(
         &[("LIVEGATE_CALLERS__WEB__BUCKETS", "[]")],
         &[
@@ -113,12 +113,12 @@ fn a_list_of_none_is_not_a_list_that_is_unset_in_the_file_and_elsewhere() {
             "callers.web.kms_keys=alias/a, alias/b",
         ],
     );
-    let rules = Config::load(&given).expect("right sources").config.policy;
-    let grant = rules.permissions.of(&caller("web"));
-    assert_eq!(grant.buckets.as_deref(), Some(&[][..]));
-    assert_eq!(grant.allow.as_deref(), Some(&[][..]));
-    assert_eq!(grant.kms_keys.as_ref().map(Vec::len), Some(2));
-    assert_eq!(grant.prefixes, None);
+    let policy = Config::load(&given).expect("valid sources").config.policy;
+    let permissions = policy.permissions.of(&caller("web"));
+    assert_eq!(permissions.buckets.as_deref(), Some(&[][..]));
+    assert_eq!(permissions.allow.as_deref(), Some(&[][..]));
+    assert_eq!(permissions.kms_keys.as_ref().map(Vec::len), Some(2));
+    assert_eq!(permissions.prefixes, None);
     let empty = sources(&[("LIVEGATE_CALLERS__WEB__BUCKETS", "")], &[]);
     assert_eq!(
         errors_of(&empty),
@@ -129,8 +129,8 @@ fn a_list_of_none_is_not_a_list_that_is_unset_in_the_file_and_elsewhere() {
     );
 }
 
-/// A setting, and what is said of it.
-const MISTAKES: &[(&str, &str)] = &[
+/// Settings, each with its error.
+const ERRORS: &[(&str, &str)] = &[
     (
         "callers.web.allow = [\"create\", \"delete\"]",
         "callers.web.allow = [\"create\", \"delete\"]: must be a list of 0 to 100 operations, \
@@ -158,7 +158,7 @@ const MISTAKES: &[(&str, &str)] = &[
     (
         "callers.web.profiles = [\"kyc\"]",
         "callers.web.profiles = [\"kyc\"]: must be a list of 0 to 100 profiles, \
-             each the name of a section [profiles.NAME], of which there is none",
+             each the name of a [profiles.NAME] section; none is configured",
     ),
     (
         "callers.\"web**\".weight = 1",
@@ -166,11 +166,11 @@ const MISTAKES: &[(&str, &str)] = &[
     ),
     (
         "profiles.Kyc.s3_bucket = \"abc\"",
-        "[profiles.Kyc]: a profile's name must be 1 to 64 characters of a-z 0-9 - _",
+        "[profiles.Kyc]: profile name must be 1 to 64 characters of a-z 0-9 - _",
     ),
     (
         "profiles.kyc.s3_key_prefix = \"a\"",
-        "profiles.kyc.s3_key_prefix = \"a\": s3_key_prefix needs an s3_bucket beside it",
+        "profiles.kyc.s3_key_prefix = \"a\": s3_key_prefix requires s3_bucket in the same profile",
     ),
     (
         "profiles.kyc.kms_key_id = \"/a\"",
@@ -184,26 +184,26 @@ const MISTAKES: &[(&str, &str)] = &[
 ];
 
 #[test]
-fn a_mistake_in_a_rule_names_key_value_and_bound() {
-    for (text, expected) in MISTAKES {
+fn an_error_in_a_permission_names_key_value_and_bound() {
+    for (text, expected) in ERRORS {
         assert_eq!(errors_in(text), [format!("<text>:1: {expected}")], "{text}");
     }
-    let known = "callers.web.profiles = [\"kyb\"]\n[profiles.kyc]\n[profiles.kya]\n";
-    let told = errors_in(known);
+    let text = "callers.web.profiles = [\"kyb\"]\n[profiles.kyc]\n[profiles.kya]\n";
+    let errors = errors_in(text);
     assert!(
-        told[0].ends_with("a section [profiles.NAME]: kya, kyc"),
-        "{told:?}"
+        errors[0].ends_with("a [profiles.NAME] section: kya, kyc"),
+        "{errors:?}"
     );
 }
 
 #[test]
-fn profiles_are_at_most_100() {
+fn there_are_at_most_100_profiles() {
     let text: String = (0..100).map(|n| format!("[profiles.p{n}]\n")).collect();
     assert_eq!(from(&text).config.policy.profiles.len(), 100);
-    let told = errors_in(&format!("{text}[profiles.more]\n"));
-    assert_eq!(told.len(), 1);
+    let errors = errors_in(&format!("{text}[profiles.more]\n"));
+    assert_eq!(errors.len(), 1);
     assert!(
-        told[0].contains("names 101 profiles, must be at most 100"),
-        "{told:?}"
+        errors[0].contains("has 101 profiles, must be at most 100"),
+        "{errors:?}"
     );
 }

@@ -1,11 +1,11 @@
-//! What is printed reads back, and the example file is what holds without one.
+//! The printed configuration, and the example file.
 
 use super::from;
 
 const EXAMPLE: &str = include_str!("../../deploy/livegate.example.toml");
 
 #[test]
-fn what_is_printed_reads_back_as_the_same_configuration() {
+fn a_printed_configuration_reads_back() {
     let loaded = from(
         "upstream.endpoint_url = \"http://h:1\"\nshutdown.grace = \"61500ms\"\n\
          quota.create.rate_per_second = 1e-3\nauth.mode = \"trusted-header\"\n\
@@ -15,12 +15,12 @@ fn what_is_printed_reads_back_as_the_same_configuration() {
 }
 
 #[test]
-fn the_sources_of_the_printed_configuration_stand_in_one_column() {
+fn the_sources_of_a_printed_configuration_are_aligned() {
     let text = from("").to_toml();
     let settings = text.lines().filter(|line| line.contains("# default"));
     let columns: Vec<_> = settings.filter_map(|line| line.find("# default")).collect();
     assert!(
-        columns.len() > 30 && columns.iter().all(|one| *one == columns[0]),
+        columns.len() > 30 && columns.iter().all(|column| *column == columns[0]),
         "{text}"
     );
     assert!(
@@ -30,7 +30,7 @@ fn the_sources_of_the_printed_configuration_stand_in_one_column() {
 }
 
 #[test]
-fn the_example_file_names_every_setting_at_its_default() {
+fn the_example_file_has_every_setting_at_its_default() {
     let (example, defaults) = (from(EXAMPLE), from(""));
     assert_eq!(example.config, defaults.config);
     for (shown, default) in example.resolved.iter().zip(&defaults.resolved) {
@@ -38,26 +38,21 @@ fn the_example_file_names_every_setting_at_its_default() {
         let name = shown.key.to_string();
         let name = name.rsplit('.').next().expect("a name");
         match &shown.value {
-            Some(_) => assert_ne!(
-                shown.source.to_string(),
-                "default",
-                "{} is there",
-                shown.key
-            ),
+            Some(_) => assert_ne!(shown.source.to_string(), "default", "{} is set", shown.key),
             None => assert!(
                 EXAMPLE.contains(&format!("\n# {name} = ")),
-                "{name} is commented"
+                "{name} is commented out"
             ),
         }
     }
 }
 
 #[test]
-fn the_commented_settings_of_the_example_file_are_right_too() {
+fn the_commented_settings_of_the_example_file_are_valid() {
     let is_setting = |line: &str| line.starts_with("# [") || line.contains(" = ");
     let uncommented: String = EXAMPLE
         .lines()
-        // The keys of tokens are at one place: here at the url.
+        // The file sets jwks_url, which excludes jwks_file.
         .filter(|line| !line.starts_with("# jwks_file"))
         .map(|line| match line.strip_prefix("# ") {
             Some(rest) if is_setting(line) && !rest.contains("Set it") => format!("{rest}\n"),

@@ -1,4 +1,4 @@
-//! Whatever is loaded: no panic, and what loads reads back.
+//! Properties: no input makes the loader panic, and a loaded configuration reads back.
 
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ proptest! {
         rate in 0.001..10_000.0_f64, burst in 1..=10_000_u32, wait in 0..=180_000_000_u64,
         name in "[!-~]{1,128}", weight in 1..=100_u32,
     ) {
-        // Two stars have a place of their own.
+        // `**` is valid only as a whole segment.
         let name = name.replace("**", "*");
         prop_assume!(!name.contains("**"));
         let given = sources(&[], &[
@@ -39,7 +39,7 @@ proptest! {
             &format!("quota.create.max_wait={wait}us"),
             &format!("callers.{}.weight={weight}", toml_key(&name)),
         ]);
-        let loaded = Config::load(&given).expect("all in bounds");
+        let loaded = Config::load(&given).expect("all values are in bounds");
         prop_assert_eq!(&from(&loaded.to_toml()).config, &loaded.config);
         prop_assert_eq!(loaded.config.create_quota.max_wait, Duration::from_micros(wait));
     }

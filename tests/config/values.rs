@@ -1,10 +1,10 @@
-//! Each value by itself: its type, its bounds, its place.
+//! Each value alone: its type, its bounds, its place.
 
 use livegate::config::Config;
 
 use super::{errors_in, errors_of, from, sources};
 
-const LISTS_OF_ANY_SIZE: [&str; 6] = [
+const LISTS_THAT_MAY_BE_EMPTY: [&str; 6] = [
     "callers.default.allow",
     "callers.default.buckets",
     "callers.default.prefixes",
@@ -14,10 +14,10 @@ const LISTS_OF_ANY_SIZE: [&str; 6] = [
 ];
 
 #[test]
-fn a_value_out_of_bounds_or_of_the_wrong_type_is_refused_for_every_setting() {
+fn every_setting_rejects_values_out_of_bounds_or_of_the_wrong_type() {
     let defaults = from("");
     for setting in &defaults.resolved {
-        for wrong in [
+        for invalid in [
             "[]",
             "{}",
             "1979-05-27",
@@ -26,10 +26,10 @@ fn a_value_out_of_bounds_or_of_the_wrong_type_is_refused_for_every_setting() {
             "nan",
             "\"\u{e9}\"",
         ] {
-            let text = format!("{} = {wrong}", setting.key);
-            // A list of none is what lets nothing be sent.
-            let is_list = LISTS_OF_ANY_SIZE.contains(&setting.key.to_string().as_str());
-            if is_list && wrong == "[]" {
+            let text = format!("{} = {invalid}", setting.key);
+            // The empty list permits no values.
+            let is_list = LISTS_THAT_MAY_BE_EMPTY.contains(&setting.key.to_string().as_str());
+            if is_list && invalid == "[]" {
                 assert!(Config::from_text(&text).is_ok(), "{text}");
             } else {
                 assert_eq!(errors_in(&text).len(), 1, "{text}");
@@ -39,7 +39,7 @@ fn a_value_out_of_bounds_or_of_the_wrong_type_is_refused_for_every_setting() {
 }
 
 #[test]
-fn the_first_value_beyond_a_bound_is_refused_and_the_bound_is_not() {
+fn the_bound_is_accepted_and_the_first_value_beyond_it_is_rejected() {
     for (key, inside, outside) in [
         ("grpc.default_deadline", "\"10ms\"", "\"9ms\""),
         ("grpc.default_deadline", "\"5m\"", "\"5m 1ms\""),
@@ -77,7 +77,7 @@ fn the_first_value_beyond_a_bound_is_refused_and_the_bound_is_not() {
 }
 
 #[test]
-fn a_value_that_is_wrong_by_itself_is_not_compared_with_others() {
+fn an_invalid_value_causes_no_further_conflict() {
     assert_eq!(
         errors_in("retry.base_delay = \"x\"\nretry.max_delay = \"1ms\"").len(),
         1
@@ -85,12 +85,12 @@ fn a_value_that_is_wrong_by_itself_is_not_compared_with_others() {
 }
 
 #[test]
-fn a_section_that_does_not_exist_or_is_a_value_is_refused() {
+fn an_unknown_section_and_a_value_instead_of_a_section_are_rejected() {
     assert_eq!(errors_in("[nothing]"), ["<text>:1: nothing: no such key"]);
     assert_eq!(errors_in("quota = 5").len(), 1);
     assert_eq!(
         errors_in("callers.weight = 5"),
-        ["<text>:1: callers.weight = 5: must be a section, with keys of its own"]
+        ["<text>:1: callers.weight = 5: must be a section, not a value"]
     );
     assert_eq!(
         errors_in("[qouta.create]\nburst = 1\ntarget_utilization = 1").len(),
@@ -99,7 +99,7 @@ fn a_section_that_does_not_exist_or_is_a_value_is_refused() {
 }
 
 #[test]
-fn a_password_in_a_url_does_not_show() {
+fn a_password_in_a_url_is_masked() {
     let errors = errors_in("upstream.endpoint_url = \"http://me:hunter2@host\"");
     assert!(
         !errors[0].contains("hunter2") && errors[0].contains("***@host"),
@@ -108,7 +108,7 @@ fn a_password_in_a_url_does_not_show() {
 }
 
 #[test]
-fn a_key_or_a_value_of_absurd_depth_is_a_mistake_like_any_other() {
+fn a_very_deep_key_or_value_is_reported_as_an_error() {
     let deep = 50_000;
     for text in [
         format!("x = {}", "[".repeat(deep)),

@@ -1,9 +1,9 @@
-//! The environment: `LIVEGATE_QUOTA__CREATE__BURST=9` is `quota.create.burst`.
+//! The environment: `LIVEGATE_QUOTA__CREATE__BURST=9` sets `quota.create.burst`.
 //!
-//! `LIVEGATE_` is in upper case; after it, two underscores part the segments and
-//! case does not matter. A caller's name takes the case of the caller that the
-//! file names, and is in lower case where the file names none: beside
-//! `[callers.Payments]`, `LIVEGATE_CALLERS__PAYMENTS__WEIGHT=3` is its weight.
+//! After the upper-case prefix `LIVEGATE_`, two underscores separate the segments, and
+//! case is ignored. A caller's name takes its spelling from the file, and is lower case
+//! if the file does not name the caller: with `[callers.Payments]` in the file,
+//! `LIVEGATE_CALLERS__PAYMENTS__WEIGHT=3` sets its weight.
 
 use std::collections::BTreeMap;
 
@@ -11,11 +11,11 @@ use super::{LayerEntry, Layers};
 use crate::config::error::{ConfigError, Source};
 use crate::config::key_path::{KeyPath, PREFIX};
 
-/// Variables that begin with `LIVEGATE_` and are read by others: the filter of
-/// the log, and the binary that tests run.
+/// Variables with the prefix that are no settings: the log filter, and the binary
+/// under test.
 const NOT_SETTINGS: &[&str] = &["LIVEGATE_LOG", "LIVEGATE_BIN"];
 
-/// Reads those of `variables` that are settings into `layers`.
+/// Adds the settings among `variables` to `layers`.
 pub(super) fn read(variables: &[(String, String)], layers: &mut Layers) {
     let mut settings: BTreeMap<KeyPath, (&str, &str)> = BTreeMap::new();
     for (name, value) in variables {
@@ -25,9 +25,9 @@ pub(super) fn read(variables: &[(String, String)], layers: &mut Layers) {
         if NOT_SETTINGS.contains(&name.as_str()) || is_service_link(path, value) {
             continue;
         }
-        let key = spelled_as_in(layers, path);
+        let key = key_of(path, layers);
         if let Some((first, _)) = settings.insert(key.clone(), (name, value)) {
-            let problem = format!("is set by {first} too: only one of the two may be");
+            let problem = format!("is also set by {first}; unset one of the two variables");
             let source = Source::Variable(name.clone());
             layers
                 .errors
@@ -43,8 +43,8 @@ pub(super) fn read(variables: &[(String, String)], layers: &mut Layers) {
     }
 }
 
-/// The key of a variable, a caller's name as the file spells it.
-fn spelled_as_in(layers: &Layers, path: &str) -> KeyPath {
+/// Returns the key of a variable. A caller's name is spelled as in the file.
+fn key_of(path: &str, layers: &Layers) -> KeyPath {
     let mut segments: Vec<String> = path.split("__").map(str::to_ascii_lowercase).collect();
     if let [section, caller, _, ..] = segments.as_mut_slice()
         && section == "callers"
@@ -66,18 +66,18 @@ fn spelled_as_in(layers: &Layers, path: &str) -> KeyPath {
     KeyPath::new(segments)
 }
 
-/// Whether Kubernetes set the variable. Where a Service is named `livegate` or
-/// `livegate-...`, every pod of the namespace is given `LIVEGATE_SERVICE_HOST`,
-/// `LIVEGATE_PORT=tcp://10.0.0.1:80` and a dozen more. No setting looks like
-/// them, because a setting has two underscores.
-/// Source: the Kubernetes documentation, "Discovering services".
+/// Returns whether Kubernetes set the variable. For a Service named `livegate` or
+/// `livegate-...`, every pod in the namespace gets `LIVEGATE_SERVICE_HOST`,
+/// `LIVEGATE_PORT=tcp://10.0.0.1:80` and a dozen more. They cannot be settings, which
+/// have two underscores.
+/// Source: <https://kubernetes.io/docs/concepts/services-networking/service/#discovering-services>.
 fn is_service_link(path: &str, value: &str) -> bool {
     if path.contains("__") {
         return false;
     }
     let path = format!("_{path}");
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let is_one_port = |rest: &str| {
+    let is_port_variable = |rest: &str| {
         let mut parts = rest.split('_');
         let starts = parts.next().is_some_and(is_number)
             && parts
@@ -94,10 +94,10 @@ fn is_service_link(path: &str, value: &str) -> bool {
         || (path.ends_with("_PORT") && value.contains("://"))
         || path
             .rsplit_once("_PORT_")
-            .is_some_and(|(_, rest)| is_one_port(rest))
+            .is_some_and(|(_, rest)| is_port_variable(rest))
         || path
             .split_once("_PORT_")
-            .is_some_and(|(_, rest)| is_one_port(rest))
+            .is_some_and(|(_, rest)| is_port_variable(rest))
 }
 
 #[cfg(test)]
@@ -105,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_kubernetes_sets_for_a_service_of_our_name_is_no_setting() {
+    fn the_service_variables_of_kubernetes_are_not_settings() {
         for (path, value) in [
             ("SERVICE_HOST", "10.0.0.1"),
             ("SERVICE_PORT", "50051"),
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn a_misspelt_setting_is_not_taken_for_one_of_kubernetes() {
+    fn a_misspelled_setting_is_not_a_service_variable() {
         for path in [
             "PORT",
             "GRPC_LISTEN",

@@ -1,8 +1,8 @@
-//! The file: TOML, each entry with the line of its key.
+//! The configuration file: TOML, each entry with the line of its key.
 //!
-//! A file that is no TOML gives one error for each place that cannot be read,
-//! with line and column, and no entries: what the parser saves of it would only
-//! breed errors that are none.
+//! A malformed file gives one error for each place that cannot be parsed, with line and
+//! column, and no entries: the parser's partial result would only cause further,
+//! misleading errors.
 
 use std::ops::Range;
 use std::path::Path;
@@ -20,7 +20,7 @@ pub(super) fn read(path: &Path, layers: &mut Layers) {
         Ok(Ok(text)) => return read_text(path, &text, layers),
         Ok(Err(error)) => {
             let valid = error.utf8_error().valid_up_to();
-            format!("must be UTF-8, and is not from byte {valid} on")
+            format!("must be UTF-8; the first invalid byte is at offset {valid}")
         }
         Err(error) => format!("cannot be read: {error}"),
     };
@@ -34,46 +34,46 @@ pub(super) fn read(path: &Path, layers: &mut Layers) {
 
 /// Reads `text`, the content of the file at `path`, into `layers`.
 pub(super) fn read_text(path: &Path, text: &str, layers: &mut Layers) {
-    let document = Document {
+    let document = TomlDocument {
         path: Arc::from(path),
         text,
         lines: line_starts(text),
     };
     let (table, errors) = DeTable::parse_recoverable(text);
     if errors.is_empty() {
-        document.enter(&KeyPath::new(Vec::new()), table.get_ref(), layers);
+        document.add_entries(&KeyPath::new(Vec::new()), table.get_ref(), layers);
         return;
     }
     layers.incomplete = true;
     for error in errors {
-        let (line, column) = document.place(error.span().unwrap_or_default());
-        let problem = format!("column {column}: not TOML: {}", error.message());
+        let (line, column) = document.position(error.span().unwrap_or_default());
+        let problem = format!("column {column}: invalid TOML: {}", error.message());
         layers
             .errors
             .push(ConfigError::of_source(document.source(line), problem));
     }
 }
 
-struct Document<'t> {
+struct TomlDocument<'t> {
     path: Arc<Path>,
     text: &'t str,
     /// The offset of the first byte of each line.
     lines: Vec<usize>,
 }
 
-impl Document<'_> {
-    fn enter(&self, section: &KeyPath, table: &DeTable<'_>, layers: &mut Layers) {
+impl TomlDocument<'_> {
+    fn add_entries(&self, section: &KeyPath, table: &DeTable<'_>, layers: &mut Layers) {
         for (name, value) in table {
             let key = section.child(name.get_ref());
-            let (line, _) = self.place(name.span());
+            let (line, _) = self.position(name.span());
             layers.push(LayerEntry {
                 key: key.clone(),
-                raw: raw(value.get_ref()),
+                raw: raw_value(value.get_ref()),
                 source: self.source(line),
                 written: self.text.get(value.span()).unwrap_or_default().to_owned(),
             });
             if let DeValue::Table(inner) = value.get_ref() {
-                self.enter(&key, inner, layers);
+                self.add_entries(&key, inner, layers);
             }
         }
     }
@@ -85,8 +85,8 @@ impl Document<'_> {
         }
     }
 
-    /// The line and the column, both from 1, at which `span` begins.
-    fn place(&self, span: Range<usize>) -> (usize, usize) {
+    /// Returns the line and column, both from 1, of the start of `span`.
+    fn position(&self, span: Range<usize>) -> (usize, usize) {
         let line = self
             .lines
             .partition_point(|start| *start <= span.start)
@@ -104,7 +104,7 @@ fn line_starts(text: &str) -> Vec<usize> {
     std::iter::once(0).chain(after_breaks).collect()
 }
 
-fn raw(value: &DeValue<'_>) -> RawValue {
+fn raw_value(value: &DeValue<'_>) -> RawValue {
     match value {
         DeValue::String(text) => RawValue::String(text.to_string()),
         DeValue::Integer(digits) => i64::from_str_radix(digits.as_str(), digits.radix())
@@ -114,17 +114,17 @@ fn raw(value: &DeValue<'_>) -> RawValue {
             .parse()
             .map_or(RawValue::Unsupported, RawValue::Float),
         DeValue::Boolean(flag) => RawValue::Boolean(*flag),
-        DeValue::Array(values) => texts(values.iter().map(|value| value.get_ref())),
+        DeValue::Array(values) => string_array(values.iter().map(|value| value.get_ref())),
         DeValue::Datetime(_) => RawValue::Unsupported,
         DeValue::Table(_) => RawValue::Table,
     }
 }
 
-fn texts<'v>(values: impl Iterator<Item = &'v DeValue<'v>>) -> RawValue {
+fn string_array<'v>(values: impl Iterator<Item = &'v DeValue<'v>>) -> RawValue {
     let text = |value: &DeValue<'_>| match value {
         DeValue::String(text) => Some(text.to_string()),
         _ => None,
     };
-    let texts = values.map(text).collect::<Option<_>>();
-    texts.map_or(RawValue::Unsupported, RawValue::StringArray)
+    let strings = values.map(text).collect::<Option<_>>();
+    strings.map_or(RawValue::Unsupported, RawValue::StringArray)
 }

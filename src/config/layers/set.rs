@@ -1,14 +1,14 @@
 //! The command line: `--set quota.create.burst=9`.
 //!
-//! The key is written as in TOML, so a name with dots stands in quotes:
-//! `--set 'callers."a.b".weight=3'`. The value begins after the first `=` that
-//! is in no quotes, and is taken as it stands.
+//! The key is written as in TOML, so a name with dots is quoted:
+//! `--set 'callers."a.b".weight=3'`. The value is everything after the first `=` outside
+//! quotes.
 
 use super::{LayerEntry, Layers};
 use crate::config::error::{ConfigError, Source};
 use crate::config::key_path::{KeyPath, quote};
 
-/// Reads each of `settings` into `layers`.
+/// Adds `settings` to `layers`.
 pub(super) fn read(settings: &[String], layers: &mut Layers) {
     for setting in settings {
         let parts = split(setting);
@@ -16,7 +16,7 @@ pub(super) fn read(settings: &[String], layers: &mut Layers) {
             Some((key, value)) => layers.push(LayerEntry::untyped(key, value, Source::Set)),
             None => {
                 let problem = "must be KEY=VALUE, as in quota.create.burst=9; \
-                    a name with dots or slashes stands in quotes";
+                    quote a name that contains dots or slashes";
                 let shown: String = quote(parts.map_or(setting, |(key, _)| key))
                     .chars()
                     .take(100)
@@ -31,7 +31,7 @@ pub(super) fn read(settings: &[String], layers: &mut Layers) {
     }
 }
 
-/// What stands before and after the first `=` outside of quotes.
+/// Splits `setting` at the first `=` outside quotes.
 fn split(setting: &str) -> Option<(&str, &str)> {
     let mut open = None;
     let mut letters = setting.char_indices();
@@ -39,7 +39,7 @@ fn split(setting: &str) -> Option<(&str, &str)> {
         match (open, letter) {
             (None, '=') => return Some((&setting[..at], &setting[at + 1..])),
             (None, '"' | '\'') => open = Some(letter),
-            // The escaped letter, which may be a quote, ends nothing.
+            // Skip the escaped letter, which may be a quote.
             (Some('"'), '\\') => drop(letters.next()),
             (Some(quote), _) if quote == letter => open = None,
             _ => {}
@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_value_begins_after_the_first_equals_sign_outside_of_quotes() {
+    fn the_value_begins_after_the_first_equals_sign_outside_quotes() {
         assert_eq!(split("a.b=c=d"), Some(("a.b", "c=d")));
         assert_eq!(
             split("callers.\"a=b\".weight=2"),
