@@ -1,16 +1,14 @@
-//! The composition root: the only file that names every concrete type.
-//!
-//! It makes the parts from the configuration, ties them together, and sees to the
-//! order of starting (bind, serve, warm up, ready) and of leaving.
+//! The composition root: builds all components from the configuration, connects them,
+//! and orders startup (bind, serve, warm up, ready) and shutdown.
 
 mod audit;
-mod doors;
 mod error;
 mod key_file;
 mod metrics;
 mod process;
 mod ready;
 mod reload;
+mod reloadable;
 mod service;
 mod token_keys;
 
@@ -24,12 +22,12 @@ use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::{error, field, info, warn};
 
-use self::doors::Doors;
 pub use self::error::AppError;
 pub use self::key_file::KeyFileError;
 use self::metrics::Metrics;
 use self::ready::ReadyCollector;
 use self::reload::Reload;
+use self::reloadable::Reloadable;
 use self::service::{open_store, service};
 pub use self::token_keys::TokenKeyError;
 use crate::admin::{self, Readiness};
@@ -42,16 +40,17 @@ use crate::shutdown::ShutdownSettings;
 use crate::telemetry::LogFilter;
 use crate::upstream::aws::{CredentialsSource, Rekognition};
 
-/// How long to wait before asking for credentials again: at first, and at most.
-const WARM_UP_EACH: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
+/// The first and the longest delay between attempts to load the credentials.
+const WARM_UP_DELAYS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 
-/// The last tenth of the grace period is for answers alone.
-const LAST_PART: u32 = 10;
+/// Requests that still wait for quota are refused when a tenth of the grace period is
+/// left, so that their responses arrive in time.
+const REFUSAL_DIVISOR: u32 = 10;
 
-/// How long those that are cut off may take to be gone.
-const CUTTING_OFF: Duration = Duration::from_secs(1);
+/// The time for aborted calls and connections to end.
+const ABORT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The service, with its ports bound and nothing served yet.
+/// The service, with its listeners bound and not serving yet.
 pub struct Livegate {
     config: Config,
     credentials: CredentialsSource,
@@ -63,10 +62,10 @@ pub struct Livegate {
 }
 
 impl Livegate {
-    /// Binds the ports that `config` names, and reads the keys.
+    /// Binds the listeners and reads the keys.
     ///
     /// # Errors
-    /// Where one cannot be had.
+    /// Returns an error if an address cannot be bound or a file cannot be used.
     pub async fn bind(config: Config, credentials: CredentialsSource) -> Result<Self, AppError> {
         let token_keys = token_keys::load(&config.results)?;
         let grpc = bind("grpc.listen", config.grpc.listen).await?;
@@ -83,12 +82,12 @@ impl Livegate {
         })
     }
 
-    /// The same service, which loads `sources` again on SIGHUP and when the file
-    /// changes; `loaded` is what came of them the first time. From this call on
-    /// SIGHUP does not end the process.
+    /// Makes the service reload `sources` on SIGHUP and when the file changes. `loaded`
+    /// is the result of the first load. From this call on, SIGHUP does not end the
+    /// process.
     ///
     /// # Errors
-    /// Where the process may not listen to signals.
+    /// Returns an error if the signal handler cannot be installed.
     pub fn reloading(
         self,
         sources: Sources,
@@ -99,43 +98,45 @@ impl Livegate {
         Ok(Self { reload, ..self })
     }
 
-    /// Where it serves gRPC.
+    /// Returns the bound address of the gRPC listener.
     ///
     /// # Errors
-    /// Where the system does not say.
+    /// Returns an error if the system does not report the address.
     pub fn grpc_address(&self) -> std::io::Result<SocketAddr> {
         self.grpc.local_addr()
     }
 
-    /// Where it serves its operators.
+    /// Returns the bound address of the admin listener.
     ///
     /// # Errors
-    /// Where the system does not say.
+    /// Returns an error if the system does not report the address.
     pub fn admin_address(&self) -> std::io::Result<SocketAddr> {
         self.admin.local_addr()
     }
 
-    /// Serves until `stop`, then leaves in order. Dropped half way, it ends
-    /// everything at once, and the audit may lack the last lines.
+    /// Serves until `stop`, then shuts down in order. If the future is dropped,
+    /// everything ends at once, and the last audit lines may be lost.
     ///
     /// # Errors
-    /// Where the audit cannot be had, or the gRPC server fails permanently.
+    /// Returns an error if the audit log cannot be opened, or the gRPC server fails
+    /// permanently.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), AppError> {
         let config = &self.config;
         log_start(config, &self.grpc, &self.admin);
-        let (registry, metrics) = Metrics::of(config);
+        let (registry, metrics) = Metrics::new(config);
         let audit = audit::open(&config.audit, &metrics.audit)?;
-        let (readiness, notes, _end_admin) = open_admin(self.admin, registry);
+        let (readiness, degradation, _stop_admin) = open_admin(self.admin, registry);
 
         let api = Rekognition::new(&config.upstream, &self.credentials, &metrics.credentials);
         let api = Arc::new(api.await);
         let health = Health::starting().await;
         let store = open_store(config, &metrics.store).await;
-        let doors = Doors::open(config, store.as_ref(), &metrics.attempts);
+        let reloadable = Reloadable::open(config, store.as_ref(), &metrics.attempts);
         let ownership = Ownership::new(self.token_keys, &config.upstream.region);
         let auth = Arc::new(Authenticator::new(&config.auth, metrics.auth.clone()));
+        let parts = (store, ownership, &audit);
         let server = Server {
-            service: service(config, &api, &doors, (store, ownership, &audit), &metrics),
+            service: service(config, &api, &reloadable, parts, &metrics),
             health: health.clone(),
             auth: auth.clone(),
             default_deadline: config.grpc.default_deadline,
@@ -145,46 +146,54 @@ impl Livegate {
         };
         let leaving = Leaving::default();
         let serving = server.serve(grpc::connections(self.grpc), leaving.clone());
-        let state = State::new(health, readiness, leaving);
+        let state = ServiceState::new(health, readiness, leaving);
         let ended = tokio::select! {
             served = serving => served.map_err(AppError::Grpc),
-            () = live(&api, &state, &doors, stop, config.shutdown) => Ok(()),
-            () = Reload::watch(self.reload, &doors) => Ok(()),
-            () = doors.watch(&metrics.admission, &notes) => Err(AppError::AdmissionGone),
+            () = run_until_stopped(&api, &state, &reloadable, stop, config.shutdown) => Ok(()),
+            () = Reload::watch(self.reload, &reloadable) => Ok(()),
+            () = reloadable.watch(&metrics.admission, &degradation) => {
+                Err(AppError::AdmissionStopped)
+            }
             () = Tls::watch(self.tls.as_ref(), &metrics.grpc) => Ok(()),
             () = auth.refresh_jwks() => Ok(()),
         };
-        // After the last handler, where there was time: each may leave a line as it ends.
+        // After the handlers, each of which may write a line as it ends.
         audit.flush().await;
-        info!("gone");
+        info!("shutdown complete");
         ended
     }
 }
 
-/// Serves the operators until the guard is dropped; what they are told is sent by
-/// the other two.
+/// Serves the admin endpoint until the guard is dropped. The two senders set the
+/// readiness and the reasons for degraded service that it reports.
 fn open_admin(
     listener: TcpListener,
     mut registry: Registry,
 ) -> (watch::Sender<Readiness>, watch::Sender<String>, DropGuard) {
     let (readiness, ready) = watch::channel(Readiness::Starting);
-    let (notes, noted) = watch::channel(String::new());
-    let ended = CancellationToken::new();
-    let until_ended = ended.clone().cancelled_owned();
+    let (degradation, degraded) = watch::channel(String::new());
+    let stop = CancellationToken::new();
+    let until_stopped = stop.clone().cancelled_owned();
     registry.register_collector(Box::new(ReadyCollector(ready.clone())));
     let registry = Arc::new(registry);
-    tokio::spawn(admin::serve(listener, registry, ready, noted, until_ended));
-    (readiness, notes, ended.drop_guard())
+    tokio::spawn(admin::serve(
+        listener,
+        registry,
+        ready,
+        degraded,
+        until_stopped,
+    ));
+    (readiness, degradation, stop.drop_guard())
 }
 
-/// What the outside is told of the service's state.
-struct State {
+/// The state of the service that health checks, probes and connections see.
+struct ServiceState {
     health: Health,
     readiness: watch::Sender<Readiness>,
     leaving: Leaving,
 }
 
-impl State {
+impl ServiceState {
     fn new(health: Health, readiness: watch::Sender<Readiness>, leaving: Leaving) -> Self {
         Self {
             health,
@@ -193,55 +202,55 @@ impl State {
         }
     }
 
-    async fn ready(&self) {
+    async fn set_ready(&self) {
         self.health.ready().await;
         self.readiness.send_replace(Readiness::Ready);
         info!("ready");
     }
 
-    async fn not_ready(&self) {
+    async fn set_not_ready(&self) {
         self.health.leaving().await;
         self.readiness.send_replace(Readiness::Draining);
     }
 }
 
-/// From warming up to the end of the grace period, and of those whom it cuts off.
-async fn live(
+/// Warms up and serves until `stop`, then drains: lameduck, grace period, abort of the
+/// remaining calls.
+async fn run_until_stopped(
     api: &Rekognition,
-    state: &State,
-    doors: &Doors,
+    state: &ServiceState,
+    reloadable: &Reloadable,
     stop: impl Future<Output = ()>,
     shutdown: ShutdownSettings,
 ) {
-    let serve_on = async {
+    let serve = async {
         warm_up(api).await;
-        state.ready().await;
+        state.set_ready().await;
         std::future::pending::<()>().await;
     };
     tokio::select! {
-        () = serve_on => {}
+        () = serve => {}
         () = stop => {}
     }
-    state.not_ready().await;
+    state.set_not_ready().await;
     tokio::time::sleep(shutdown.lameduck).await;
     state.leaving.closing.cancel();
-    // Those who still wait near the end are told while they can be.
-    let to_answer = shutdown.grace / LAST_PART;
-    tokio::time::sleep(shutdown.grace - to_answer).await;
-    doors.close();
-    tokio::time::sleep(to_answer).await;
-    warn!("the grace period is over: calls under way are cut off");
+    let after_refusal = shutdown.grace / REFUSAL_DIVISOR;
+    tokio::time::sleep(shutdown.grace - after_refusal).await;
+    reloadable.close();
+    tokio::time::sleep(after_refusal).await;
+    warn!("grace period over, aborting calls in progress");
     state.leaving.cut_off.cancel();
-    tokio::time::sleep(CUTTING_OFF).await;
+    tokio::time::sleep(ABORT_TIMEOUT).await;
 }
 
-/// Returns once there are credentials.
+/// Returns once the credentials are loaded.
 async fn warm_up(api: &Rekognition) {
-    let (mut wait, longest) = WARM_UP_EACH;
+    let (mut delay, max_delay) = WARM_UP_DELAYS;
     while let Err(failure) = api.warm_up().await {
-        error!(%failure, "no credentials for aws: not ready");
-        tokio::time::sleep(wait).await;
-        wait = (wait * 2).min(longest);
+        error!(%failure, "cannot load AWS credentials, not ready");
+        tokio::time::sleep(delay).await;
+        delay = (delay * 2).min(max_delay);
     }
 }
 
@@ -259,18 +268,14 @@ fn log_start(config: &Config, grpc: &TcpListener, admin: &TcpListener) {
     let upstream = &config.upstream;
     info!(
         aws.region = upstream.region,
-        store.url = config
-            .store
-            .url
-            .as_deref()
-            .unwrap_or("none: the only replica"),
-        aws.endpoint = upstream.endpoint_url.as_deref().unwrap_or("aws itself"),
+        store.url = config.store.url.as_deref().unwrap_or("none"),
+        aws.endpoint = upstream.endpoint_url.as_deref().unwrap_or("aws"),
         grpc.listen = address(grpc),
         admin.listen = address(admin),
         results.enabled = config.results.enabled,
         "starting"
     );
     if config.auth.mode == AuthMode::None {
-        warn!("auth.mode is none: every caller is one and the same");
+        warn!("auth.mode is none, treating all callers as one");
     }
 }

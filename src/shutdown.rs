@@ -1,30 +1,30 @@
-//! How the process leaves: on which signal, in which order, by when.
+//! Shutdown: its signals, its phases and their durations.
 //!
 //! ```text
 //! SIGTERM        lameduck: not ready,        grace: no new connections,
-//!    |           still serving                calls under way are finished
-//!    |---------------------------------------|----------------------------| gone
+//!    |           still serving               calls in progress finish
+//!    |---------------------------------------|----------------------------| exit
 //! ```
 //!
-//! A second signal ends the wait at once. An example, with a lameduck of 5 s and a
-//! grace of 20 s: whatever its clients do, they are cut off 25 s after SIGTERM. The audit
-//! and the traces may take 7 s more; mostly they take none.
+//! A second signal ends the process at once. For example, with a lameduck of 5 s and a
+//! grace of 20 s, clients are disconnected 25 s after SIGTERM at the latest. Writing the
+//! last audit lines and traces can take up to 7 s more.
 
 use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::info;
 
-/// How the process leaves.
+/// `[shutdown]`: the durations of the phases.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ShutdownSettings {
-    /// Not ready, still serving: the time in which balancers notice.
+    /// The time of serving while not ready, in which load balancers notice.
     pub lameduck: Duration,
-    /// How long what is in flight may take from then on.
+    /// The time for calls in progress to finish after that.
     pub grace: Duration,
 }
 
-/// SIGTERM and SIGINT, heard from the moment on that this is made.
+/// Receives SIGTERM and SIGINT from its creation on.
 #[derive(Debug)]
 pub struct ShutdownSignals {
     terminate: Signal,
@@ -32,11 +32,11 @@ pub struct ShutdownSignals {
 }
 
 impl ShutdownSignals {
-    /// Listens. Make it before anything says that the process is ready: a signal
-    /// that comes earlier ends the process at once.
+    /// Installs the signal handlers. A signal that arrives earlier ends the process at
+    /// once, so call this before the process reports that it is ready.
     ///
     /// # Errors
-    /// Where the process may not listen to signals.
+    /// Returns an error if a handler cannot be installed.
     pub fn listen() -> std::io::Result<Self> {
         let terminate = signal(SignalKind::terminate())?;
         let interrupt = signal(SignalKind::interrupt())?;
@@ -46,12 +46,12 @@ impl ShutdownSignals {
         })
     }
 
-    /// Waits for the next one.
+    /// Waits for the next signal.
     pub async fn next(&mut self) {
         let name = tokio::select! {
             _ = self.terminate.recv() => "SIGTERM",
             _ = self.interrupt.recv() => "SIGINT",
         };
-        info!(signal = name, "asked to leave");
+        info!(signal = name, "shutdown requested");
     }
 }

@@ -27,7 +27,7 @@ async fn a_reload_under_load_loses_no_request_and_adds_no_burst() {
     let service = Process::serve(&map).await;
     let mut calls = concurrent_calls(&service, 40).await;
     map.swap(FAST);
-    service.logs("configuration loaded again").await;
+    service.logs("configuration reloaded").await;
     let begun = Instant::now();
     let mut issued = 1;
     while let Some(call) = calls.join_next().await {
@@ -54,9 +54,9 @@ async fn an_invalid_file_is_rejected_with_every_error_and_the_old_one_stays_in_u
     let map = ConfigMap::holding(FAST);
     let service = Process::serve(&map).await;
     map.swap("[quota.create]\nrate_per_second = -1.0\nbrust = 3\n");
-    let refused = service.logs("configuration refused").await;
+    let refused = service.logs("configuration rejected").await;
     assert!(refused.contains("rate_per_second"), "{refused}");
-    let refused = service.logs("configuration refused").await;
+    let refused = service.logs("configuration rejected").await;
     assert!(
         refused.contains("brust") && refused.contains("burst"),
         "{refused}"
@@ -76,7 +76,7 @@ async fn a_new_policy_applies_to_new_calls_and_loses_no_request_that_waits() {
     let rules = "[callers.default]\nrequire_profile = true\n\
         [profiles.kyc]\ns3_bucket = \"kyc-images\"\n";
     map.swap(&format!("{FAST}{rules}"));
-    let applied = service.logs("configuration loaded again").await;
+    let applied = service.logs("configuration reloaded").await;
     for key in ["callers.default.require_profile", "profiles.kyc.s3_bucket"] {
         assert!(applied.contains(key), "{applied}");
     }
@@ -123,12 +123,12 @@ async fn a_caller_that_a_reload_adds_is_counted_by_its_name() {
         "32 other callers have the series"
     );
     map.swap(&format!("{base}[callers.payments]\nweight = 2\n"));
-    service.logs("configuration loaded again").await;
+    service.logs("configuration reloaded").await;
     create("payments").await;
     let metrics = service.metrics().await;
     assert!(metrics.contains(&format!("{payments}1\n")), "{metrics}");
     map.swap(base);
-    service.logs("configuration loaded again").await;
+    service.logs("configuration reloaded").await;
     assert!(
         !service.metrics().await.contains(payments),
         "the series is removed"
@@ -141,7 +141,7 @@ async fn sighup_reloads_and_logs_the_keys_that_need_a_restart() {
     let service = Process::serve(&map).await;
     map.swap("[grpc]\ndefault_deadline = \"1s\"\n[quota.create]\nburst = 3\n");
     service.hang_up();
-    let applied = service.logs("configuration loaded again").await;
+    let applied = service.logs("configuration reloaded").await;
     assert!(applied.contains("quota.create.burst"), "{applied}");
     let pending = service.logs("need a restart").await;
     assert!(pending.contains("grpc.default_deadline"), "{pending}");

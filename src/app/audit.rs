@@ -1,18 +1,18 @@
-//! The audit, as the configuration has it.
+//! Opens the audit log from its settings.
 //!
-//! An example: without `audit.digest_key_file` the digests are by a key that is made
-//! at the start, so one end user has other digests after each restart.
+//! Without `audit.digest_key_file` the digests use a random key, so the digest of an end
+//! user changes with each restart.
 
 use tracing::warn;
 
 use super::{AppError, key_file};
 use crate::audit::{Audit, AuditMetrics, AuditOutput, AuditSettings, DigestKey};
 
-/// Opens it.
+/// Opens the audit log.
 pub(super) fn open(settings: &AuditSettings, metrics: &AuditMetrics) -> Result<Audit, AppError> {
     let key = match &settings.digest_key_file {
         Some(path) => key_file::read("audit.digest_key_file", path)?,
-        None => random(&settings.output)?,
+        None => random_key(&settings.output)?,
     };
     let audit = Audit::open(
         settings.output.clone(),
@@ -22,11 +22,11 @@ pub(super) fn open(settings: &AuditSettings, metrics: &AuditMetrics) -> Result<A
     Ok(audit?)
 }
 
-fn random(output: &AuditOutput) -> Result<Vec<u8>, AppError> {
+fn random_key(output: &AuditOutput) -> Result<Vec<u8>, AppError> {
     if *output != AuditOutput::Disabled {
         warn!(
-            "audit.digest_key_file is not set: the audit's digests are by a key of this process \
-             alone, and mean nothing beyond it"
+            "audit.digest_key_file is not set, using a random key: audit digests differ between \
+             replicas and after a restart"
         );
     }
     let mut key = vec![0; 32];

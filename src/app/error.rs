@@ -1,7 +1,7 @@
-//! Why the service did not start, or did not go on.
+//! The errors of starting and running the service.
 //!
-//! An example: another program has the port. `grpc.listen = "127.0.0.1:50051": cannot
-//! listen there: Address already in use`.
+//! For example, if the port is taken: `grpc.listen = "127.0.0.1:50051": cannot listen:
+//! Address already in use`.
 
 use std::net::SocketAddr;
 
@@ -10,37 +10,37 @@ use super::token_keys::TokenKeyError;
 use crate::audit::AuditError;
 use crate::grpc::TlsError;
 
-/// Why the service did not start, or did not go on.
+/// An error that prevents the service from starting or ends it.
 #[derive(Debug, thiserror::Error)]
 pub enum AppError {
-    /// A port cannot be had.
-    #[error("{key} = \"{address}\": cannot listen there: {source}")]
+    /// An address cannot be bound.
+    #[error("{key} = \"{address}\": cannot listen: {source}")]
     Bind {
-        /// The key that names the address.
+        /// The configuration key of the address.
         key: &'static str,
         /// The address.
         address: SocketAddr,
-        /// What the system says.
+        /// The cause.
         source: std::io::Error,
     },
-    /// The files of TLS cannot be used.
+    /// The TLS files cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
-    /// The keys of result tokens cannot be had.
+    /// The signing keys of result tokens cannot be loaded.
     #[error(transparent)]
     TokenKeys(#[from] TokenKeyError),
-    /// The file of the audit cannot be had.
+    /// The audit file cannot be opened.
     #[error(transparent)]
     Audit(#[from] AuditError),
-    /// The file of a key is of no use.
+    /// The file of a key cannot be used.
     #[error(transparent)]
     KeyFile(#[from] KeyFileError),
-    /// There is no randomness to make a key of.
-    #[error("a key for the audit cannot be made: {0}")]
+    /// The system provides no random bytes.
+    #[error("cannot generate the audit digest key: {0}")]
     NoRandomness(getrandom::Error),
-    /// The task that admits requests is gone: nothing can be served any more.
-    #[error("admission has ended: a bug, told before this line")]
-    AdmissionGone,
+    /// The task that admits requests has panicked, so no request can be served.
+    #[error("the admission task stopped unexpectedly, see the panic in the log")]
+    AdmissionStopped,
     /// The gRPC server failed.
     #[error("the grpc server failed: {0}")]
     Grpc(std::io::Error),

@@ -1,6 +1,6 @@
-//! A secret in a file: read whole, and bounded.
+//! Reads a secret key from a file, with a bounded size.
 //!
-//! An example: `/keys/a` holds 16 bytes, and `audit.digest_key_file` names it:
+//! For example, `audit.digest_key_file` names `/keys/a`, which has 16 bytes:
 //! `audit.digest_key_file: /keys/a: must be 32 to 4096 bytes, not 16`.
 
 use std::io::Read as _;
@@ -8,40 +8,41 @@ use std::path::{Path, PathBuf};
 
 use crate::result_token::{SigningKey, UnfitKey};
 
-/// Why a file is of no use. The text names it, and nothing that is in it.
+/// A key file that cannot be used. The message has the path and no content.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyFileError {
-    /// It cannot be read.
+    /// The file cannot be read.
     #[error("{setting}: {}: cannot be read: {source}", path.display())]
     Unreadable {
-        /// The key of the configuration that names it.
+        /// The configuration key of the path.
         setting: &'static str,
-        /// Which one.
+        /// The path.
         path: PathBuf,
-        /// What the system says.
+        /// The cause.
         source: std::io::Error,
     },
-    /// What it holds is no key.
+    /// The content is not a valid key.
     #[error("{setting}: {}: {source}", path.display())]
-    Unfit {
-        /// The key of the configuration that names it.
+    Invalid {
+        /// The configuration key of the path.
         setting: &'static str,
-        /// Which one.
+        /// The path.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The cause.
         source: UnfitKey,
     },
 }
 
-/// The bytes of the file, all of which count, a line break at its end too.
+/// Reads the bytes of the file. All of them belong to the key, including a line break at
+/// the end.
 pub(super) fn read(setting: &'static str, path: &Path) -> Result<Vec<u8>, KeyFileError> {
     let path = path.to_owned();
-    // A byte more than fits tells a file that is too long from one that is not,
-    // and bounds what is read of one without an end.
-    let bound = SigningKey::MOST as u64 + 1;
+    // One byte more than the maximum detects a file that is too long, and bounds the
+    // read of an endless one, such as a device.
+    let limit = SigningKey::MOST as u64 + 1;
     let mut secret = Vec::new();
     let file = std::fs::File::open(&path);
-    if let Err(source) = file.and_then(|file| file.take(bound).read_to_end(&mut secret)) {
+    if let Err(source) = file.and_then(|file| file.take(limit).read_to_end(&mut secret)) {
         return Err(KeyFileError::Unreadable {
             setting,
             path,
@@ -50,7 +51,7 @@ pub(super) fn read(setting: &'static str, path: &Path) -> Result<Vec<u8>, KeyFil
     }
     match SigningKey::fits(&secret) {
         Ok(()) => Ok(secret),
-        Err(source) => Err(KeyFileError::Unfit {
+        Err(source) => Err(KeyFileError::Invalid {
             setting,
             path,
             source,

@@ -1,4 +1,4 @@
-//! What all components count, in one registry.
+//! The metrics of all components, in one registry.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::session::AttemptMetrics;
 use crate::store::StoreMetrics;
 use crate::upstream::aws::CredentialsMetrics;
 
-/// What all components count.
+/// The metrics of all components.
 pub(super) struct Metrics {
     pub(super) retry: Arc<Retry>,
     pub(super) grpc: GrpcMetrics,
@@ -31,8 +31,8 @@ pub(super) struct Metrics {
 }
 
 impl Metrics {
-    /// A registry, and what counts in it.
-    pub(super) fn of(config: &Config) -> (Registry, Self) {
+    /// Creates a registry with the metrics of all components.
+    pub(super) fn new(config: &Config) -> (Registry, Self) {
         let mut registry = Registry::default();
         let metrics = Self::register(&mut registry, config);
         (registry, metrics)
@@ -46,12 +46,13 @@ impl Metrics {
         ];
         registry.register(
             "livegate_build",
-            "Always 1; its labels say which build runs: more than one version outside an upgrade is a mistake",
+            "Always 1; the labels identify the running build. More than one version outside an \
+             upgrade is an error",
             Info::new(build.to_vec()),
         );
         registry.register_collector(Box::new(ProcessCollector));
         RetryMetrics::register(registry, retry.clone());
-        let named = named(config);
+        let named = named_callers(config);
         Self {
             retry,
             grpc: GrpcMetrics::register(registry),
@@ -65,7 +66,7 @@ impl Metrics {
     }
 }
 
-/// The callers that have series of their own.
-pub(super) fn named(config: &Config) -> HashSet<CallerId> {
+/// Returns the callers with metric series of their own.
+pub(super) fn named_callers(config: &Config) -> HashSet<CallerId> {
     config.callers.limits.named.keys().cloned().collect()
 }

@@ -1,8 +1,4 @@
-//! What the system says of this process, read at each scrape from `/proc`; where
-//! there is none, nothing is told.
-//!
-//! An example: `/proc/self/stat` has 250 and 50 as the times spent, in hundredths
-//! of a second: `process_cpu_seconds_total` is 3.
+//! Process metrics, read from `/proc` at each scrape. Without `/proc` there are none.
 
 use std::fmt;
 use std::fs::{read_dir, read_to_string};
@@ -12,15 +8,15 @@ use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 
-/// Linux tells programs times in hundredths of a second, on all that it runs on.
+/// Linux reports process times in hundredths of a second on every architecture.
 const TICKS_PER_SECOND: f64 = 100.0;
 
-/// Reads the process's own numbers when it is asked.
+/// Collects the metrics of this process.
 #[derive(Debug)]
 pub(super) struct ProcessCollector;
 
-/// The numbers of one moment.
-struct Numbers {
+/// One reading.
+struct ProcessStats {
     cpu_seconds: f64,
     resident_bytes: i64,
     open_files: i64,
@@ -29,32 +25,33 @@ struct Numbers {
 
 impl Collector for ProcessCollector {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let Some(numbers) = Numbers::read() else {
+        let Some(stats) = ProcessStats::read() else {
             return Ok(());
         };
         describe(
             &mut encoder,
             "process_cpu_seconds",
-            "Processor time spent; near a whole core a second calls wait for it",
-            &ConstCounter::new(numbers.cpu_seconds),
+            "CPU time used. Near one second per second for each core, calls wait for CPU",
+            &ConstCounter::new(stats.cpu_seconds),
         )?;
         describe(
             &mut encoder,
             "process_resident_memory_bytes",
-            "Memory in use; compare with the pod's limit",
-            &ConstGauge::new(numbers.resident_bytes),
+            "Resident memory. Compare with the memory limit of the pod",
+            &ConstGauge::new(stats.resident_bytes),
         )?;
         describe(
             &mut encoder,
             "process_open_fds",
-            "Open files and sockets; each connection is one",
-            &ConstGauge::new(numbers.open_files),
+            "Open file descriptors. Each connection uses one",
+            &ConstGauge::new(stats.open_files),
         )?;
         describe(
             &mut encoder,
             "process_start_time_seconds",
-            "When the process started, in seconds since 1970; young again and again: it restarts",
-            &ConstGauge::new(numbers.started_seconds),
+            "Start time of the process, in seconds since 1970. Frequent changes mean that it keeps \
+             restarting",
+            &ConstGauge::new(stats.started_seconds),
         )
     }
 }
@@ -69,7 +66,7 @@ fn describe(
     metric.encode(described)
 }
 
-impl Numbers {
+impl ProcessStats {
     fn read() -> Option<Self> {
         let stat = read_to_string("/proc/self/stat").ok()?;
         let status = read_to_string("/proc/self/status").ok()?;
@@ -80,8 +77,8 @@ impl Numbers {
     }
 
     fn of(stat: &str, status: &str, system: &str, open_files: i64) -> Option<Self> {
-        // The program's name is in brackets and may hold anything; after it come
-        // the fields from the third on (proc_pid_stat(5)).
+        // The program's name is in parentheses and may contain any character; the fields
+        // from the third on follow it (proc_pid_stat(5)).
         let (_, fields) = stat.rsplit_once(')')?;
         let fields: Vec<&str> = fields.split_whitespace().collect();
         let seconds = |number: usize| {
@@ -109,14 +106,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_numbers_are_found_whatever_the_program_is_called() {
+    fn the_fields_are_found_after_any_program_name() {
         let stat = "7 (a) b ( c) S 1 7 7 0 -1 4194560 9 0 0 0 250 50 0 0 20 0 3 0 12345 1 2";
         let status = "Name:\tx\nVmRSS:\t    2048 kB\n";
         let system = "cpu 1 2\nbtime 1700000000\n";
-        let numbers = Numbers::of(stat, status, system, 9).unwrap();
-        assert!((numbers.cpu_seconds - 3.0).abs() < 1e-9);
-        assert_eq!((numbers.resident_bytes, numbers.open_files), (2 << 20, 9));
-        assert!((numbers.started_seconds - 1_700_000_123.45).abs() < 1e-3);
-        assert!(Numbers::of("", status, system, 9).is_none());
+        let stats = ProcessStats::of(stat, status, system, 9).unwrap();
+        assert!((stats.cpu_seconds - 3.0).abs() < 1e-9);
+        assert_eq!((stats.resident_bytes, stats.open_files), (2 << 20, 9));
+        assert!((stats.started_seconds - 1_700_000_123.45).abs() < 1e-3);
+        assert!(ProcessStats::of("", status, system, 9).is_none());
     }
 }

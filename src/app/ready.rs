@@ -1,4 +1,4 @@
-//! Whether the service is ready, as its probes are told, read at each scrape.
+//! Readiness as a metric, read at each scrape.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use crate::admin::Readiness;
 
-/// Tells what `/readyz` says.
+/// Collects the readiness that `/readyz` reports.
 #[derive(Debug)]
 pub(super) struct ReadyCollector(pub(super) watch::Receiver<Readiness>);
 
@@ -18,8 +18,8 @@ impl Collector for ReadyCollector {
         let ready = ConstGauge::new(i64::from(*self.0.borrow() == Readiness::Ready));
         let described = encoder.encode_descriptor(
             "livegate_ready",
-            "1 while the probes are told that the service is ready; 0 for more than a minute: it \
-             has no credentials",
+            "1 while /readyz reports ready. If it is 0 for more than a minute, the service has no \
+             AWS credentials",
             None,
             ready.metric_type(),
         )?;

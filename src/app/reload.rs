@@ -1,14 +1,15 @@
-//! Reload: other rates, weights, ceilings, rules and profiles without a restart.
+//! Reload: applies new rates, weights, caller limits, permissions and profiles without a
+//! restart.
 //!
-//! On SIGHUP, and when the content of the file has changed and then stayed (it is
-//! read again each second: a Kubernetes `ConfigMap` is a symlink that is swapped, which no watch on
-//! the file would see), all sources are merged again. A file with mistakes is
-//! refused whole, with its mistakes in the log, and the settings stay as they are.
-//! Keys that need a restart are named and left for it.
+//! All sources are loaded again on SIGHUP, and when the content of the file has changed
+//! and then stayed the same for one poll. The file is polled each second, because a watch
+//! on the file would miss the symlink swap of a Kubernetes `ConfigMap`. A file with errors
+//! is rejected as a whole: the errors are logged and the settings stay in effect. Changed
+//! keys that need a restart are logged.
 //!
-//! An example: the file now says `quota.create.rate_per_second = 50.0` and
-//! `grpc.listen = "0.0.0.0:50051"`. The rate is 50 from this moment on and nobody
-//! in the line loses the place; the log says that `grpc.listen` needs a restart.
+//! For example, the file now has `quota.create.rate_per_second = 50.0` and `grpc.listen =
+//! "0.0.0.0:50051"`. The rate is 50 at once, waiting requests keep their position, and the
+//! log reports that `grpc.listen` needs a restart.
 
 use std::path::Path;
 use std::time::Duration;
@@ -17,27 +18,27 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{error, info, warn};
 
-use super::doors::Doors;
+use super::reloadable::Reloadable;
 use crate::config::{Config, ConfigErrors, KeyPath, Loaded, Sources};
 use crate::telemetry::LogFilter;
 
-/// How often the file is read.
-const POLL_EACH: Duration = Duration::from_secs(1);
+/// The interval at which the file is read.
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// What the settings were loaded from, to load them again.
+/// Loads the sources again and applies the changes.
 #[derive(Debug)]
 pub(super) struct Reload {
     sources: Sources,
-    /// What the process started with: of keys that need a restart, what runs.
+    /// The configuration at startup, which is in effect for keys that need a restart.
     started: Loaded,
-    /// What was loaded last: of all other keys, what runs.
+    /// The configuration loaded last, which is in effect for all other keys.
     latest: Loaded,
-    /// Which lines are logged.
+    /// The log filter, which a reload replaces.
     filter: LogFilter,
     hangup: Signal,
-    /// Whether somebody waits to read what came of a reload: it was asked for, or
-    /// the one before was refused.
-    awaited: bool,
+    /// Whether to log a reload without changes: it was requested by SIGHUP, or the one
+    /// before was rejected.
+    log_unchanged: bool,
 }
 
 impl Reload {
@@ -54,38 +55,37 @@ impl Reload {
             latest,
             filter,
             hangup,
-            awaited: false,
+            log_unchanged: false,
         })
     }
 
-    /// Reloads for ever; where nobody is to, it waits for ever.
-    pub(super) async fn watch(reload: Option<Self>, doors: &Doors) {
+    /// Reloads forever. Without a `reload` it waits forever.
+    pub(super) async fn watch(reload: Option<Self>, reloadable: &Reloadable) {
         match reload {
-            Some(reload) => reload.go_on(doors).await,
+            Some(reload) => reload.run(reloadable).await,
             None => std::future::pending().await,
         }
     }
 
-    async fn go_on(mut self, doors: &Doors) {
-        let mut poll = interval(POLL_EACH);
+    async fn run(mut self, reloadable: &Reloadable) {
+        let mut poll = interval(POLL_INTERVAL);
         poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        // What the file held when it was loaded nobody knows by now: it may have
-        // changed since, so the first look loads it again.
-        let mut content = None;
-        let mut seen = None;
+        // The file may have changed since startup, so the first stable content is loaded.
+        let mut loaded = None;
+        let mut previous = None;
         loop {
-            let asked = tokio::select! {
+            let requested = tokio::select! {
                 _ = self.hangup.recv() => true,
                 _ = poll.tick() => false,
             };
-            self.awaited |= asked;
-            let now = self.read().await;
-            // A writer may be half way: what changed must be the same twice.
-            let settled = now == seen;
-            seen = now.clone();
-            if asked || (settled && now != content) {
-                content = now;
-                self.reload(doors);
+            self.log_unchanged |= requested;
+            let content = self.read().await;
+            // A writer may be halfway through, so changed content must be read twice.
+            let is_stable = content == previous;
+            previous = content.clone();
+            if requested || (is_stable && content != loaded) {
+                loaded = content;
+                self.reload(reloadable);
             }
         }
     }
@@ -98,33 +98,33 @@ impl Reload {
             .filter(|content| !content.is_empty())
     }
 
-    fn reload(&mut self, doors: &Doors) {
+    fn reload(&mut self, reloadable: &Reloadable) {
         match Config::load(&self.sources) {
-            Ok(loaded) => self.apply(loaded, doors),
-            Err(mistakes) => {
-                log_refused(&mistakes);
-                self.awaited = true;
+            Ok(loaded) => self.apply(loaded, reloadable),
+            Err(errors) => {
+                log_rejected(&errors);
+                self.log_unchanged = true;
             }
         }
     }
 
-    fn apply(&mut self, loaded: Loaded, doors: &Doors) {
-        // Whoever reads that it is loaded finds it so.
-        doors.apply(&loaded.config);
+    fn apply(&mut self, loaded: Loaded, reloadable: &Reloadable) {
+        // Apply before logging, so that the log line is true when it is read.
+        reloadable.apply(&loaded.config);
         let changed = self.latest.changed_keys(&loaded);
         let mut live = changed.iter().filter(|key| is_live(key)).peekable();
         if live.peek().is_some() {
-            info!(config.changed = listed(live), "configuration loaded again");
-        } else if self.awaited {
-            info!("configuration read again: nothing changes by it");
+            info!(config.changed = listed(live), "configuration reloaded");
+        } else if self.log_unchanged {
+            info!("configuration unchanged");
         }
-        self.awaited = false;
+        self.log_unchanged = false;
         let pending = self.started.changed_keys(&loaded);
         let mut pending = pending.iter().filter(|key| !is_live(key)).peekable();
         if pending.peek().is_some() {
             warn!(
                 config.pending = listed(pending),
-                "these keys need a restart to take effect"
+                "changed keys need a restart to take effect"
             );
         }
         self.filter.set(&loaded.config.log.filter);
@@ -132,7 +132,7 @@ impl Reload {
     }
 }
 
-/// Whether a key takes effect while requests wait.
+/// Returns whether a change of the key takes effect without a restart.
 fn is_live(key: &KeyPath) -> bool {
     let key = key.to_string();
     let live = [
@@ -150,8 +150,8 @@ fn listed<'a>(keys: impl Iterator<Item = &'a KeyPath>) -> String {
     keys.map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
-fn log_refused(mistakes: &ConfigErrors) {
-    for mistake in mistakes.iter() {
-        error!(%mistake, "configuration refused: the settings stay as they are");
+fn log_rejected(errors: &ConfigErrors) {
+    for error in errors.iter() {
+        error!(%error, "configuration rejected, keeping previous settings");
     }
 }

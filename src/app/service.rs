@@ -1,7 +1,6 @@
-//! The service itself, made of the parts that the configuration asks for.
+//! Builds the gRPC service from the components that the configuration selects.
 //!
-//! An example: with `results.enabled = false` it has a creator and no reader, so
-//! no call can read a result, whatever it presents.
+//! With `results.enabled = false` there is no result reader, so no call can read a result.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,8 +8,8 @@ use std::time::Duration;
 use tokio::time::timeout;
 use tracing::warn;
 
-use super::doors::Doors;
 use super::metrics::Metrics;
+use super::reloadable::Reloadable;
 use crate::admission::Admission;
 use crate::audit::Audit;
 use crate::config::Config;
@@ -20,51 +19,53 @@ use crate::session::{Attempts, Creator, Ownership, ResultReader, TokenRequiremen
 use crate::store::{Store, StoreMetrics};
 use crate::upstream::aws::Rekognition;
 
-/// How long the start waits for the store: what is served without it has no record.
-const STORE_WAIT: Duration = Duration::from_secs(2);
+/// The time that startup waits for the store, without which requests are not recorded.
+const STORE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The store, where there is one; connected, unless that takes too long.
+/// Opens the store, if one is configured, and waits until it is connected or the time is
+/// up.
 pub(super) async fn open_store(config: &Config, metrics: &StoreMetrics) -> Option<Store> {
     let store = Store::open(&config.store, metrics)?;
-    if timeout(STORE_WAIT, store.up()).await.is_err() {
-        warn!("starting without the store");
+    if timeout(STORE_TIMEOUT, store.up()).await.is_err() {
+        warn!("cannot connect to store in time, starting without it");
     }
     Some(store)
 }
 
-/// The claims, in the store where there is one.
+/// Opens the idempotency records, which are in the store if there is one.
 fn claims(config: &Config, store: Option<Store>) -> Claims {
     store.map_or_else(Claims::default, |store| {
         Claims::shared(store, config.idempotency)
     })
 }
 
-/// The methods, over `api` and through the `doors`.
+/// Builds the service over `api`.
 pub(super) fn service(
     config: &Config,
     api: &Arc<Rekognition>,
-    doors: &Doors,
+    reloadable: &Reloadable,
     (store, ownership, audit): (Option<Store>, Ownership, &Audit),
     metrics: &Metrics,
 ) -> SessionService<Rekognition> {
-    let attempts = |door: &Admission, operation| {
-        Attempts::new(door.clone(), metrics.retry.clone()).counted(&metrics.attempts, operation)
+    let attempts = |admission: &Admission, operation| {
+        Attempts::new(admission.clone(), metrics.retry.clone())
+            .counted(&metrics.attempts, operation)
     };
     let creator = Creator::new(
         api.clone(),
-        attempts(&doors.create, "create"),
+        attempts(&reloadable.create_admission, "create"),
         claims(config, store),
         ownership.clone(),
-        doors.policy.clone(),
+        reloadable.authorizer.clone(),
     );
     let proof = if config.results.require_token {
         TokenRequirement::Required
     } else {
         TokenRequirement::Optional
     };
-    let attempts = attempts(&doors.results, "results");
+    let attempts = attempts(&reloadable.results_admission, "results");
     let results = config.results.enabled;
-    let policy = doors.policy.clone();
+    let policy = reloadable.authorizer.clone();
     let results =
         results.then(|| ResultReader::new(api.clone(), attempts, (ownership, proof), policy));
     SessionService::new(creator, results).audited(audit.clone())

@@ -1,8 +1,8 @@
-//! The keys of result tokens, as the files have them.
+//! Loads the signing keys of result tokens.
 //!
-//! An example: `token_key_files = ["/keys/b", "/keys/a"]`, and `/keys/a` holds 16
-//! bytes. Nothing is served: `results.token_key_files: /keys/a: must be 32 to 4096
-//! bytes, not 16`. Without the setting there is a key of this process alone.
+//! For example, with `token_key_files = ["/keys/b", "/keys/a"]`, and 16 bytes in `/keys/a`,
+//! the service does not start: `results.token_key_files: /keys/a: must be 32 to 4096 bytes,
+//! not 16`. Without the setting a random key is generated.
 
 use tracing::warn;
 
@@ -10,32 +10,32 @@ use super::key_file::{self, KeyFileError};
 use crate::config::ResultsSettings;
 use crate::result_token::{SameKey, SigningKey, TokenKeys};
 
-/// Why there are no keys. The text names files, and nothing that is in them.
+/// Keys that cannot be loaded. The message has the paths and no content.
 #[derive(Debug, thiserror::Error)]
 pub enum TokenKeyError {
-    /// A file is of no use.
+    /// A file cannot be used.
     #[error(transparent)]
     File(#[from] KeyFileError),
-    /// Two files hold the same key.
+    /// Two files contain the same key.
     #[error("results.token_key_files: {0}")]
     Same(#[from] SameKey),
-    /// There is no randomness to make a key of.
-    #[error("a key for result tokens cannot be made: {0}")]
+    /// The system provides no random bytes.
+    #[error("cannot generate a key for result tokens: {0}")]
     NoRandomness(#[from] getrandom::Error),
 }
 
-/// The keys that `settings` name, or one that is made now.
+/// Reads the keys that `settings` name, or generates one.
 pub(super) fn load(settings: &ResultsSettings) -> Result<TokenKeys, TokenKeyError> {
     let mut keys = Vec::new();
     for path in &settings.token_key_files {
         let secret = key_file::read("results.token_key_files", path)?;
-        keys.push(SigningKey::new(&secret).expect("as long as a key is, or it is not read"));
+        keys.push(SigningKey::new(&secret).expect("key_file::read checks the length"));
     }
     if keys.is_empty() {
         if settings.enabled && settings.require_token {
             warn!(
-                "results.token_key_files is not set: result tokens are of use to this process \
-                 alone, and end with it"
+                "results.token_key_files is not set, using a random key: result tokens are valid \
+                 only in this process and until it ends"
             );
         }
         keys.push(SigningKey::random()?);
@@ -50,7 +50,8 @@ mod tests {
 
     use super::*;
 
-    fn refusal(contents: &[&[u8]]) -> Option<String> {
+    /// Returns the error for key files with `contents`.
+    fn error_for(contents: &[&[u8]]) -> Option<String> {
         let folder = tempfile::tempdir().unwrap();
         let mut files = Vec::new();
         for (number, content) in contents.iter().enumerate() {
@@ -58,10 +59,10 @@ mod tests {
             std::fs::write(&path, content).unwrap();
             files.push(path);
         }
-        refusal_of(files)
+        load_error(files)
     }
 
-    fn refusal_of(token_key_files: Vec<PathBuf>) -> Option<String> {
+    fn load_error(token_key_files: Vec<PathBuf>) -> Option<String> {
         let settings = ResultsSettings {
             enabled: true,
             allow_unauthenticated: false,
@@ -72,27 +73,30 @@ mod tests {
     }
 
     #[test]
-    fn keys_come_from_files_or_are_made() {
-        assert_eq!(refusal(&[]), None);
-        assert_eq!(refusal(&[&[1; 32]]), None);
-        assert_eq!(refusal(&[&[1; 32], &[2; 4096]]), None);
+    fn keys_are_read_from_files_or_generated() {
+        assert_eq!(error_for(&[]), None);
+        assert_eq!(error_for(&[&[1; 32]]), None);
+        assert_eq!(error_for(&[&[1; 32], &[2; 4096]]), None);
     }
 
     #[test]
-    fn a_file_that_is_no_key_is_named_and_not_shown() {
-        let short = refusal(&[&[1; 32], b"hunter2"]).unwrap();
+    fn an_invalid_key_file_is_named_without_its_content() {
+        let short = error_for(&[&[1; 32], b"hunter2"]).unwrap();
         assert!(
             short.ends_with("/1: must be 32 to 4096 bytes, not 7"),
             "{short}"
         );
-        let same = refusal(&[&[1; 32], &[1; 32]]).unwrap();
+        let same = error_for(&[&[1; 32], &[1; 32]]).unwrap();
         assert_eq!(
             same,
             "results.token_key_files: two of the keys are the same"
         );
-        let gone = refusal_of(vec![PathBuf::from("/no/such/key")]).unwrap();
-        assert!(gone.contains("/no/such/key: cannot be read"), "{gone}");
-        let endless = refusal_of(vec![PathBuf::from("/dev/zero")]).unwrap();
+        let missing = load_error(vec![PathBuf::from("/no/such/key")]).unwrap();
+        assert!(
+            missing.contains("/no/such/key: cannot be read"),
+            "{missing}"
+        );
+        let endless = load_error(vec![PathBuf::from("/dev/zero")]).unwrap();
         assert!(endless.ends_with("not 4097"), "{endless}");
     }
 }

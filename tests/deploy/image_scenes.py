@@ -225,4 +225,4 @@ def test_the_image_creates_a_session_as_it_is_deployed(
     assert "\nUid:\t65532\t65532\t65532\t65532\n" in status
     os.kill(livegate, signal.SIGTERM)
     assert container.started[0].wait(TIMEOUT_SECONDS) == 0
-    assert '"gone"' in log.read_text()
+    assert '"shutdown complete"' in log.read_text()

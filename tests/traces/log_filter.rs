@@ -19,14 +19,14 @@ async fn a_new_filter_applies_while_the_process_runs() {
     let caller = Caller::of(&service).await;
     caller.create(None).await;
     map.swap(&format!("{QUICK}{DEBUG_FILTER}"));
-    let before = service.logs_until("configuration loaded again").await;
+    let before = service.logs_until("configuration reloaded").await;
     let answered = |line: &String| line.contains("call answered");
     assert!(!before.iter().any(answered), "{before:?}");
     assert!(before.iter().any(|line| line.contains("log.filter")));
     until_applied(&service, &caller).await;
 
     map.swap(&format!("{QUICK}[log]\nfilter = \"livegate=loud\"\n"));
-    let refused = service.logs("configuration refused").await;
+    let refused = service.logs("configuration rejected").await;
     assert!(refused.contains("log.filter") && refused.contains("livegate=loud"));
     let (_, call_id) = caller.create(None).await;
     let kept = service.logs(&call_id).await;
@@ -42,7 +42,7 @@ async fn the_environment_variable_overrides_the_configured_filter() {
     caller.create(None).await;
     service.logs("attempt ended").await;
     map.swap(&format!("{QUICK}[log]\nfilter = \"error\"\n"));
-    service.logs("configuration loaded again").await;
+    service.logs("configuration reloaded").await;
     caller.create(None).await;
     service.logs("attempt ended").await;
 }

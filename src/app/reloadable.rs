@@ -1,0 +1,126 @@
+//! The components that a reload reconfigures: admission to the quota of each operation,
+//! authorization, and the callers with metrics of their own.
+//!
+//! For example, a reload adds `[callers.payments]`. From then on `payments` has the weight
+//! and the permissions of that section, and its own series in the metrics.
+
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::interval;
+
+use super::metrics::named_callers;
+use crate::admission::{
+    Admission, AdmissionMetrics, AdmissionSettings, AdmissionState, QuotaSettings, SharedQuota,
+};
+use crate::auth::policy::{Authorizer, DefaultPermission};
+use crate::config::Config;
+use crate::session::AttemptMetrics;
+use crate::store::Store;
+
+/// The interval at which the gauges are updated.
+const UPDATE_INTERVAL: Duration = Duration::from_secs(1);
+
+/// The components that a reload reconfigures.
+pub(super) struct Reloadable {
+    pub(super) create_admission: Admission,
+    pub(super) results_admission: Admission,
+    pub(super) authorizer: Authorizer,
+    attempts: AttemptMetrics,
+}
+
+impl Reloadable {
+    /// Builds the components. With a store, admission uses the quota that the replicas
+    /// share.
+    pub(super) fn open(config: &Config, store: Option<&Store>, attempts: &AttemptMetrics) -> Self {
+        let open = |quota: &QuotaSettings, operation: &str| {
+            let settings = admission_settings(config, quota);
+            match store {
+                None => Admission::open(settings),
+                Some(store) => {
+                    let shared = SharedQuota {
+                        store: store.clone(),
+                        name: format!("{}:{operation}", config.upstream.region),
+                        max_replicas: config.store.max_replicas,
+                    };
+                    Admission::open_shared(settings, shared)
+                }
+            }
+        };
+        Self {
+            create_admission: open(&config.create_quota, "create"),
+            results_admission: open(&config.results_quota, "results"),
+            authorizer: authorizer(config),
+            attempts: attempts.clone(),
+        }
+    }
+
+    /// Refuses all waiting and new requests, so that callers have time to retry at another
+    /// replica.
+    pub(super) fn close(&self) {
+        self.create_admission.close();
+        self.results_admission.close();
+    }
+
+    /// Updates `metrics` and `degradation` every second. Returns if an admission task has
+    /// stopped, which only a bug can cause.
+    pub(super) async fn watch(
+        &self,
+        metrics: &AdmissionMetrics,
+        degradation: &watch::Sender<String>,
+    ) {
+        let mut ticks = interval(UPDATE_INTERVAL);
+        loop {
+            ticks.tick().await;
+            let mut lines = String::new();
+            for (operation, admission) in [
+                ("create", &self.create_admission),
+                ("results", &self.results_admission),
+            ] {
+                let Some(state) = admission.state().await else {
+                    return;
+                };
+                metrics.record(operation, &state);
+                lines.push_str(&degraded_line(operation, &state));
+            }
+            degradation.send_replace(lines);
+        }
+    }
+
+    /// Applies `config`. Waiting requests keep their position in the queue.
+    pub(super) fn apply(&self, config: &Config) {
+        self.create_admission
+            .apply(admission_settings(config, &config.create_quota));
+        self.results_admission
+            .apply(admission_settings(config, &config.results_quota));
+        self.authorizer.apply(config.policy.clone());
+        self.attempts.name(named_callers(config));
+    }
+}
+
+/// Builds the authorizer. Without an explicit permission, authenticated callers are
+/// denied and unauthenticated ones allowed; `auth.mode` does not change on a reload.
+fn authorizer(config: &Config) -> Authorizer {
+    let default = if config.auth.mode.is_authenticated() {
+        DefaultPermission::Deny
+    } else {
+        DefaultPermission::Allow
+    };
+    Authorizer::new(config.policy.clone(), default)
+}
+
+fn degraded_line(operation: &str, state: &AdmissionState) -> String {
+    if !state.degraded {
+        return String::new();
+    }
+    let rate = state.rate_per_second;
+    format!("{operation}: degraded: store unavailable, using local share of {rate:.2} calls/s\n")
+}
+
+fn admission_settings(config: &Config, quota: &QuotaSettings) -> AdmissionSettings {
+    AdmissionSettings {
+        quota: quota.clone(),
+        callers: config.callers.clone(),
+        adaptive: config.adaptive.enabled,
+    }
+}
