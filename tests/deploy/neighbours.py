@@ -1,4 +1,4 @@
-"""What a container finds around it: a name server, and TLS in front of a plain server."""
+"""The network around a container: a name server, and a TLS proxy in front of a plaintext server."""
 
 import socket
 import ssl
@@ -12,7 +12,7 @@ NAME = "livegate.test"
 
 
 class NameServer:
-    """Knows one name, which is this machine."""
+    """Resolves one name, to the loopback address."""
 
     address = "127.0.0.153"
 
@@ -34,7 +34,7 @@ class NameServer:
 
 
 class Authority:
-    """An authority that no one trusts unless told to, and its one certificate."""
+    """A certificate authority that is trusted only where it is configured, with its one certificate."""
 
     def __init__(self, directory: Path):
         self.certificate, self.key = directory / "certificate.pem", directory / "key.pem"
@@ -52,7 +52,7 @@ class Authority:
 
 
 class TlsFront:
-    """Takes TLS off, and passes on what is below."""
+    """Terminates TLS, and forwards the plaintext."""
 
     def __init__(self, authority: Authority, behind: int):
         self.behind = behind

@@ -1,4 +1,4 @@
-"""The manifests as kustomize renders them, and questions to ask of them."""
+"""The manifests as kustomize renders them, with helpers to query them."""
 
 import subprocess
 import tomllib
@@ -23,66 +23,66 @@ class Manifests:
         self.objects = list(yaml.safe_load_all(text))
 
     def of_kind(self, kind: str) -> list[dict]:
-        """All objects of a kind."""
+        """Returns all objects of a kind."""
         return [one for one in self.objects if one["kind"] == kind]
 
     def only(self, kind: str, name: str = "livegate") -> dict:
-        """The one object of that kind and name."""
+        """Returns the only object of that kind and name."""
         [found] = [one for one in self.of_kind(kind) if one["metadata"]["name"] == name]
         return found
 
     @property
     def deployment(self) -> dict:
-        """What is declared of Livegate's Deployment."""
+        """The spec of the Deployment of Livegate."""
         return self.only("Deployment")["spec"]
 
     @property
     def pod(self) -> dict:
-        """What is declared of Livegate's pods."""
+        """The pod spec of Livegate."""
         return self.deployment["template"]["spec"]
 
     @property
     def container(self) -> dict:
-        """The one container in them."""
+        """The only container of the pods."""
         [container] = self.pod["containers"]
         return container
 
     @property
     def mounts(self) -> dict[str, tuple[dict, dict]]:
-        """By its path, each mount of the container and the volume that is there."""
+        """The mounts of the container with their volumes, by path."""
         volumes = {volume["name"]: volume for volume in self.pod["volumes"]}
         return {mount["mountPath"]: (mount, volumes[mount["name"]]) for mount in self.container["volumeMounts"]}
 
     @property
     def config_text(self) -> str:
-        """The configuration that they read."""
+        """The configuration file."""
         return self.only("ConfigMap")["data"]["livegate.toml"]
 
     @property
     def config(self) -> dict:
-        """The same, parsed."""
+        """The parsed configuration."""
         return tomllib.loads(self.config_text)
 
     @property
-    def is_proven(self) -> bool:
-        """Whether callers must prove who they are."""
+    def authenticates(self) -> bool:
+        """Whether callers are authenticated."""
         return "auth" in self.config
 
     @property
     def serves(self) -> bool:
-        """Whether this is the service, not the demonstration."""
+        """Whether this is the service and not the demo."""
         return self.container["args"][0] == "serve"
 
 
 @cache
 def overlay(name: str) -> Manifests:
-    """An overlay of ours."""
+    """Returns an overlay of the repository."""
     return Manifests(KUBERNETES / "overlays" / name)
 
 
 def with_component(name: str, directory: Path, of: str = "one-replica") -> Manifests:
-    """The service with a component, put together in an empty directory."""
-    # Kustomize wants relative paths, and goes by where links lead.
+    """Renders an overlay with a component, in an empty directory."""
+    # Kustomize requires relative paths, and resolves symlinks.
     directory = directory.resolve()
     kustomization = {
         "resources": [relpath(KUBERNETES / "overlays" / of, directory)],
@@ -93,8 +93,8 @@ def with_component(name: str, directory: Path, of: str = "one-replica") -> Manif
 
 
 def seconds(duration: str) -> float:
-    """What a duration of the configuration is in seconds."""
+    """Converts a duration of the configuration to seconds."""
     for unit, factor in (("ms", 0.001), ("s", 1), ("m", 60)):
         if duration.endswith(unit) and duration.removesuffix(unit).isdigit():
             return int(duration.removesuffix(unit)) * factor
-    raise ValueError(f"{duration!r} is no duration of one unit")
+    raise ValueError(f"{duration!r} is not a duration with one unit")

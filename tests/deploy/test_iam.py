@@ -1,4 +1,4 @@
-"""What the IAM documents grant, and to whom."""
+"""The permissions and trust of the IAM documents."""
 
 import json
 from pathlib import Path
@@ -14,13 +14,13 @@ TRUSTS = sorted(path.name for path in IAM.glob("trust-*.json"))
 
 
 def statement(name: str) -> dict:
-    """The one statement of a document."""
+    """Returns the only statement of a document."""
     [one] = json.loads((IAM / name).read_text())["Statement"]
     return one
 
 
 def actions(name: str) -> set[str]:
-    """What a document allows."""
+    """Returns the actions that a document permits."""
     action = statement(name)["Action"]
     return {action} if isinstance(action, str) else set(action)
 
@@ -31,7 +31,7 @@ def test_every_action_exists_and_fits_its_resource(name: str) -> None:
     assert not found, [str(one) for one in found]
 
 
-def test_each_document_grants_what_its_holder_needs_and_no_more() -> None:
+def test_each_document_grants_the_least_privilege() -> None:
     granted = {name: actions(name) for name in GRANTS}
     assert granted == {
         "client.json": {"rekognition:StartFaceLivenessSession"},
@@ -42,29 +42,29 @@ def test_each_document_grants_what_its_holder_needs_and_no_more() -> None:
 
 
 @pytest.mark.parametrize("name", GRANTS)
-def test_every_grant_is_bound_to_a_region_or_a_resource(name: str) -> None:
-    granted = statement(name)
-    if granted["Resource"] == "*":
-        assert "aws:RequestedRegion" in granted["Condition"]["StringEquals"], "Rekognition has no resource here"
+def test_every_grant_is_restricted_to_a_region_or_a_resource(name: str) -> None:
+    grant = statement(name)
+    if grant["Resource"] == "*":
+        assert "aws:RequestedRegion" in grant["Condition"]["StringEquals"], "Rekognition has no resources here"
 
 
 @pytest.mark.parametrize("name", TRUSTS)
-def test_a_role_is_trusted_to_one_service_account_alone(name: str) -> None:
+def test_a_role_trusts_only_one_service_account(name: str) -> None:
     account = overlay("one-replica").only("ServiceAccount")["metadata"]
-    demanded = statement(name)["Condition"]["StringEquals"]
+    conditions = statement(name)["Condition"]["StringEquals"]
     if name == "trust-irsa.json":
         subject = f"system:serviceaccount:{account['namespace']}:{account['name']}"
-        assert {key.rsplit(":", 1)[1]: value for key, value in demanded.items()} == {
+        assert {key.rsplit(":", 1)[1]: value for key, value in conditions.items()} == {
             "aud": "sts.amazonaws.com",
             "sub": subject,
         }
     else:
-        assert demanded["aws:RequestTag/kubernetes-namespace"] == account["namespace"]
-        assert demanded["aws:RequestTag/kubernetes-service-account"] == account["name"]
-        assert ":cluster/" in demanded["aws:RequestTag/eks-cluster-arn"]
+        assert conditions["aws:RequestTag/kubernetes-namespace"] == account["namespace"]
+        assert conditions["aws:RequestTag/kubernetes-service-account"] == account["name"]
+        assert ":cluster/" in conditions["aws:RequestTag/eks-cluster-arn"]
 
 
-def test_the_documents_and_the_manifests_speak_of_one_account(tmp_path: Path) -> None:
+def test_the_documents_and_the_manifests_use_the_same_account(tmp_path: Path) -> None:
     annotations = with_component("irsa", tmp_path).only("ServiceAccount")["metadata"]["annotations"]
     number = annotations["eks.amazonaws.com/role-arn"].split(":")[4]
     documents = "".join((IAM / name).read_text() for name in (*GRANTS, *TRUSTS))

@@ -1,4 +1,4 @@
-"""Where callers prove who they are: what is mounted is what Livegate reads, and it asks for enough."""
+"""Authentication of callers: the mounted files match the configuration, and it is strict enough."""
 
 from pathlib import PurePosixPath
 
@@ -6,42 +6,42 @@ import pytest
 
 from rendered import OVERLAYS, Manifests, overlay
 
-PROVEN = [name for name in OVERLAYS if overlay(name).is_proven]
-# Where Kubernetes shows its root certificate in every namespace.
+AUTHENTICATED = [name for name in OVERLAYS if overlay(name).authenticates]
+# The ConfigMap with the root certificate of the cluster, in every namespace.
 ROOT_CERTIFICATE = "kube-root-ca.crt"
 SHORTEST_TOKEN_SECONDS = 600
 
 
-@pytest.fixture(params=PROVEN)
+@pytest.fixture(params=AUTHENTICATED)
 def manifests(request: pytest.FixtureRequest) -> Manifests:
-    """Each overlay that asks who calls."""
+    """Each overlay that authenticates callers."""
     return overlay(request.param)
 
 
 def mounted(manifests: Manifests, path: str) -> tuple[dict, str]:
-    """The volume in which a file of the configuration lies, and the file's name there."""
+    """Returns the volume of a file in the configuration, and the name of the file in it."""
     file = PurePosixPath(path)
     _, volume = manifests.mounts[str(file.parent)]
     return volume, file.name
 
 
-def test_three_replicas_ask_who_calls() -> None:
-    assert PROVEN == ["three-replicas"]
+def test_three_replicas_authenticate_callers() -> None:
+    assert AUTHENTICATED == ["three-replicas"]
 
 
-def test_a_certificate_and_a_token_are_needed(manifests: Manifests) -> None:
+def test_a_certificate_and_a_token_are_required(manifests: Manifests) -> None:
     assert manifests.config["auth"]["mode"] == "mtls+jwt"
     assert "allow_plaintext" not in manifests.config["grpc"]
     assert "allow_unauthenticated" not in manifests.config["grpc"]
 
 
-def test_nobody_is_allowed_anything_unnamed(manifests: Manifests) -> None:
+def test_only_named_callers_have_permissions(manifests: Manifests) -> None:
     callers = manifests.config["callers"]
     assert "default" not in callers
     for name, policy in callers.items():
         kind, account, namespace, _ = name.split(":")
         assert (kind, account) == ("system", "serviceaccount") and "*" not in namespace
-        assert policy["allow"] == ["create"], "results are turned off here"
+        assert policy["allow"] == ["create"], "results are disabled here"
 
 
 def test_the_certificate_comes_from_the_secret_that_cert_manager_writes(manifests: Manifests) -> None:
@@ -54,7 +54,7 @@ def test_the_certificate_comes_from_the_secret_that_cert_manager_writes(manifest
         assert {item["path"]: item["key"] for item in volume["secret"]["items"]}[name] == key
 
 
-def test_the_keys_of_tokens_are_asked_for_with_a_token_of_the_pod(manifests: Manifests) -> None:
+def test_the_jwks_is_fetched_with_a_token_of_the_pod(manifests: Manifests) -> None:
     jwt = manifests.config["auth"]["jwt"]
     volume, token_name = mounted(manifests, jwt["jwks_token_file"])
     authority, authority_name = mounted(manifests, jwt["jwks_ca_file"])
@@ -66,21 +66,21 @@ def test_the_keys_of_tokens_are_asked_for_with_a_token_of_the_pod(manifests: Man
     assert root["configMap"] == {"name": ROOT_CERTIFICATE, "items": [{"key": "ca.crt", "path": authority_name}]}
 
 
-def test_secrets_are_for_livegate_to_read_alone(manifests: Manifests) -> None:
-    held = [volume.get("secret") or volume.get("projected") for volume in manifests.pod["volumes"]]
-    modes = [one["defaultMode"] for one in held if one]
-    assert modes == [0o440, 0o440], "by the group that fsGroup gives them"
+def test_only_livegate_can_read_the_secrets(manifests: Manifests) -> None:
+    sources = [volume.get("secret") or volume.get("projected") for volume in manifests.pod["volumes"]]
+    modes = [one["defaultMode"] for one in sources if one]
+    assert modes == [0o440, 0o440], "readable through the group that fsGroup sets"
     assert manifests.pod["securityContext"]["fsGroup"] == manifests.pod["securityContext"]["runAsGroup"]
 
 
-def test_the_audience_is_not_that_of_the_api_server(manifests: Manifests) -> None:
+def test_the_audience_differs_from_that_of_the_api_server(manifests: Manifests) -> None:
     jwt = manifests.config["auth"]["jwt"]
     assert jwt["audience"] == "livegate" != jwt["issuer"]
     assert jwt["jwks_url"] == "https://kubernetes.default.svc/openid/v1/jwks"
 
 
 @pytest.mark.parametrize("name", OVERLAYS)
-def test_the_services_say_whether_they_lead_to_tls(name: str) -> None:
+def test_the_services_declare_whether_they_serve_tls(name: str) -> None:
     manifests = overlay(name)
     protocol = "https" if "tls" in manifests.config["grpc"] else "kubernetes.io/h2c"
     for service in ("livegate", "livegate-headless"):

@@ -1,4 +1,4 @@
-"""What watches Livegate, as its components bring it to the cluster."""
+"""The monitoring components: alerts and dashboard."""
 
 import json
 import re
@@ -12,13 +12,13 @@ README = (REPOSITORY / "deploy/README.md").read_text()
 RULE = KUBERNETES / "components/prometheus-rule/prometheus-rule.yaml"
 
 
-def test_the_alerts_reach_the_operator_as_they_stand(tmp_path: Path) -> None:
+def test_the_component_contains_the_alerts_unchanged(tmp_path: Path) -> None:
     rule = with_component("prometheus-rule", tmp_path).only("PrometheusRule")
     assert rule["spec"] == yaml.safe_load(RULE.read_text())["spec"]
     assert [name for group in rule["spec"]["groups"] for name in group["rules"] if "alert" in name]
 
 
-def test_what_is_cut_out_is_what_the_operator_is_given() -> None:
+def test_the_extracted_rules_equal_those_of_the_operator() -> None:
     command = "sed '1,/^spec:$/d; s/^  //'"
     assert command in README and command in (REPOSITORY / "tests/run").read_text()
     _, below = re.split(r"^spec:\n", RULE.read_text(), flags=re.MULTILINE)
@@ -26,7 +26,7 @@ def test_what_is_cut_out_is_what_the_operator_is_given() -> None:
     assert yaml.safe_load(cut) == yaml.safe_load(RULE.read_text())["spec"]
 
 
-def test_the_dashboard_is_where_grafana_looks(tmp_path: Path) -> None:
+def test_the_dashboard_has_the_label_for_grafana(tmp_path: Path) -> None:
     dashboard = with_component("grafana-dashboard", tmp_path).only("ConfigMap", "livegate-dashboard")
     assert dashboard["metadata"]["labels"]["grafana_dashboard"] == "1"
     [(name, text)] = dashboard["data"].items()

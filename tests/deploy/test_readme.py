@@ -1,4 +1,4 @@
-"""What deploy/README.md and the runbook name exists: at three in the morning nothing else will do."""
+"""The log lines, metrics, labels and settings in deploy/README.md and the runbook exist."""
 
 import os
 import re
@@ -14,41 +14,41 @@ SECTIONS = "grpc|admin|upstream|quota|results|auth|retry|adaptive|shutdown|admis
 
 
 def named(pattern: str) -> list[str]:
-    """What the page names in code marks, each once."""
+    """Returns the distinct matches of a pattern on the pages."""
     found = sorted(set(re.findall(pattern, README)))
-    assert found, "the page has another form than this test thinks"
+    assert found, "the pattern matches nothing on the pages"
     return found
 
 
 @pytest.mark.parametrize("line", named(r'`"([A-Za-z][^"`]* [^"`]*)"`'))
-def test_each_log_line_is_one_that_livegate_writes(line: str) -> None:
+def test_each_log_line_exists(line: str) -> None:
     assert f'"{line}"' in SOURCE
 
 
 @pytest.mark.parametrize("metric", named(r"\b(?:livegate|grpc_server)_[a-z_]+\b"))
-def test_each_metric_is_one_that_livegate_has(metric: str) -> None:
+def test_each_metric_exists(metric: str) -> None:
     assert f'"{re.sub("_(total|count|sum|bucket|info)$", "", metric)}"' in SOURCE
 
 
 @pytest.mark.parametrize("value", named(r'(?:outcome|reason)="([a-z_]+)"'))
-def test_each_label_is_one_that_livegate_gives(value: str) -> None:
+def test_each_label_value_exists(value: str) -> None:
     assert f'"{value}"' in SOURCE
 
 
 @pytest.mark.parametrize("key", named(rf"`((?:{SECTIONS})\.[a-zA-Z_.]+)`"))
-def test_each_setting_is_one_that_livegate_knows(key: str) -> None:
+def test_each_setting_exists(key: str) -> None:
     setting = key.replace(".NAME.", ".someone.")
     command = [os.environ["LIVEGATE_BIN"], "check-config", "--set", f"{setting}=?"]
     refused = subprocess.run(command, capture_output=True, text=True, timeout=30).stderr
     assert "no such key" not in refused, refused
 
 
-def test_each_overlay_and_component_is_told_of() -> None:
-    told = set(re.findall(r"`([a-z-]+)`", README))
-    assert told >= {*OVERLAYS, *COMPONENTS}
+def test_each_overlay_and_component_is_described() -> None:
+    described = set(re.findall(r"`([a-z-]+)`", README))
+    assert described >= {*OVERLAYS, *COMPONENTS}
 
 
-def test_the_timeline_is_that_of_the_manifests() -> None:
+def test_the_timeline_matches_the_manifests() -> None:
     deployment = (REPOSITORY / "deploy/kubernetes/base/deployment.yaml").read_text()
     assert "terminationGracePeriodSeconds: 35" in deployment
     assert re.search(r"SIGTERM +5 s +25 s +35 s", README)

@@ -121,7 +121,7 @@ def test_the_dashboard_counts_the_faults_that_the_alerts_count():
         for rule in group["rules"]
         if rule.get("record") == "livegate:faults:ratio_rate5m"
     ]
-    [shown] = [panel["targets"][0]["expr"] for panel in PANELS if "allowed is 0.1 %" in panel["title"]]
+    [shown] = [panel["targets"][0]["expr"] for panel in PANELS if "objective: 0.1 %" in panel["title"]]
     assert shown.replace("$__rate_interval", "5m").split() == alerted.split()
 
 
@@ -130,7 +130,7 @@ def test_each_alert_has_its_entry_in_the_runbook(alert):
     name = alert["alert"]
     entry = re.search(rf"^## {name}\n(.*?)(?=^## |\Z)", RUNBOOK, re.M | re.S)
     assert entry, f"the runbook has no entry {name}"
-    for part in ("Means:", "Users feel:", "Do:"):
+    for part in ("Meaning:", "Impact:", "Fix:"):
         assert part.lower() in entry[1].lower(), f"{name} does not say {part}"
     assert alert["annotations"]["runbook_url"].endswith(f"#{name.lower()}")
 
