@@ -1,11 +1,10 @@
-//! The words that every room shares: identities, what a caller asks for, and
-//! what comes of a session.
+//! Types that all modules share: identifiers, session settings and session results.
 //!
-//! A value here is right by construction: the constructors refuse what the AWS
-//! service model refuses, so nothing that AWS would refuse can be sent. This
-//! module knows no wire format and no other module of the crate.
+//! Values are valid by construction: constructors enforce the constraints of the AWS
+//! service model, so Livegate never sends a request that the model rejects. This module
+//! knows no wire format and imports no other module of the crate.
 //!
-//! Ids, tokens, subjects and images never show in `Debug`: what prints is `SessionId(..)`.
+//! `Debug` output hides ids, tokens, subjects and images: it prints `SessionId(..)`.
 
 mod challenge;
 mod deadline;

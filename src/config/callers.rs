@@ -69,7 +69,7 @@ impl CallerSections {
         if CallerGlob::is_glob(name) {
             self.globs.push((CallerGlob::parse(name)?, section));
         } else {
-            let caller = CallerId::new(name).ok_or(MalformedGlob::NoName)?;
+            let caller = CallerId::new(name).ok_or(MalformedGlob::InvalidName)?;
             self.named.insert(caller, section);
         }
         Ok(())

@@ -1,22 +1,22 @@
-//! The challenges that may be offered, and in which versions.
+//! Challenges that a session may offer, and their versions.
 //!
-//! An example: `FaceMovementChallenge@1.0.0..` is that challenge from version 1.0.0
-//! on, and `FaceMovementChallenge` is it in any version.
+//! For example, `FaceMovementChallenge@1.0.0..` is that challenge in version 1.0.0 or
+//! later, and `FaceMovementChallenge` is that challenge in any version.
 
 use std::fmt;
 
 use super::BrokenConstraint;
 
-/// A challenge that may be offered, in the versions that will do.
+/// A challenge that a session may offer, with the accepted versions.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ChallengePreference {
-    /// Which challenge.
+    /// The challenge.
     pub challenge: ChallengeType,
-    /// The versions that will do.
+    /// The accepted versions.
     pub versions: ChallengeVersions,
 }
 
-/// What the person is asked to do.
+/// The task that the person performs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ChallengeType {
     /// Move the face into an oval, under flashes of coloured light.
@@ -26,7 +26,7 @@ pub enum ChallengeType {
 }
 
 impl ChallengeType {
-    /// AWS's name for it.
+    /// Returns the challenge's name in the AWS API.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -35,13 +35,15 @@ impl ChallengeType {
         }
     }
 
-    /// Reads AWS's name for it.
+    /// Parses the challenge's name in the AWS API.
     ///
     /// # Errors
-    /// Where there is no challenge of that name.
+    /// If no challenge has that name.
     pub fn parse(text: &str) -> Result<Self, BrokenConstraint> {
         let named = [Self::FaceMovementAndLight, Self::FaceMovement];
-        let named = named.into_iter().find(|one| one.as_str() == text);
+        let named = named
+            .into_iter()
+            .find(|challenge| challenge.as_str() == text);
         named.ok_or(BrokenConstraint(
             "must be \"FaceMovementAndLightChallenge\" or \"FaceMovementChallenge\"",
         ))
@@ -49,33 +51,33 @@ impl ChallengeType {
 }
 
 impl ChallengePreference {
-    /// Reads a challenge, in any version or in those after an `@`, as in
-    /// `FaceMovementChallenge@1.0.0..2.0.0`; either end may be left out.
+    /// Parses `NAME` or `NAME@MINIMUM..MAXIMUM`, such as
+    /// `FaceMovementChallenge@1.0.0..2.0.0`. Either bound may be empty.
     ///
     /// # Errors
-    /// Where `text` is neither.
+    /// If `text` has neither format.
     pub fn parse(text: &str) -> Result<Self, BrokenConstraint> {
-        const FORM: BrokenConstraint = BrokenConstraint(
+        const FORMAT: BrokenConstraint = BrokenConstraint(
             "must be \"FaceMovementAndLightChallenge\" or \"FaceMovementChallenge\", \
-            with the versions after an @ where not any will do, as in \
+            optionally followed by @ and a version range, such as \
             \"FaceMovementChallenge@1.0.0..2.0.0\"",
         );
         let (name, versions) = match text.split_once('@') {
             None => (text, ChallengeVersions::default()),
             Some((name, versions)) => {
-                let (low, high) = versions.split_once("..").ok_or(FORM)?;
-                let end = |text: &str| match text {
+                let (low, high) = versions.split_once("..").ok_or(FORMAT)?;
+                let bound = |text: &str| match text {
                     "" => Ok(None),
                     text => Version::parse(text).map(Some),
                 };
                 let versions = ChallengeVersions::new(
-                    end(low).map_err(|_| FORM)?,
-                    end(high).map_err(|_| FORM)?,
+                    bound(low).map_err(|_| FORMAT)?,
+                    bound(high).map_err(|_| FORMAT)?,
                 );
-                (name, versions.map_err(|_| FORM)?)
+                (name, versions.map_err(|_| FORMAT)?)
             }
         };
-        let challenge = ChallengeType::parse(name).map_err(|_| FORM)?;
+        let challenge = ChallengeType::parse(name).map_err(|_| FORMAT)?;
         Ok(Self {
             challenge,
             versions,
@@ -89,9 +91,9 @@ impl fmt::Display for ChallengePreference {
         if self.versions == ChallengeVersions::default() {
             return Ok(());
         }
-        let end = |version: Option<Version>| version.map(|one| one.to_string()).unwrap_or_default();
+        let bound = |version: Option<Version>| version.map(|v| v.to_string()).unwrap_or_default();
         let ChallengeVersions { minimum, maximum } = self.versions;
-        write!(f, "@{}..{}", end(minimum), end(maximum))
+        write!(f, "@{}..{}", bound(minimum), bound(maximum))
     }
 }
 
@@ -103,29 +105,29 @@ pub struct ChallengeVersions {
 }
 
 impl ChallengeVersions {
-    /// A range; `None` leaves an end open.
+    /// Creates a range; `None` leaves a bound open.
     ///
     /// # Errors
-    /// Where the minimum is above the maximum.
+    /// If the minimum is above the maximum.
     pub fn new(
         minimum: Option<Version>,
         maximum: Option<Version>,
     ) -> Result<Self, BrokenConstraint> {
         match (minimum, maximum) {
             (Some(low), Some(high)) if low > high => Err(BrokenConstraint(
-                "must have a minimum that is not above its maximum",
+                "must have a minimum that is not above the maximum",
             )),
             _ => Ok(Self { minimum, maximum }),
         }
     }
 
-    /// The lowest version that will do.
+    /// Returns the lowest accepted version.
     #[must_use]
     pub fn minimum(&self) -> Option<Version> {
         self.minimum
     }
 
-    /// The highest version that will do.
+    /// Returns the highest accepted version.
     #[must_use]
     pub fn maximum(&self) -> Option<Version> {
         self.maximum
@@ -137,27 +139,27 @@ impl ChallengeVersions {
 pub struct Version([u16; 3]);
 
 impl Version {
-    /// Reads a version as in `1.0.0`.
+    /// Parses a version such as `1.0.0`.
     ///
     /// # Errors
-    /// Where `text` is not three numbers from 0 to 999, joined by dots and
+    /// If `text` is not three numbers from 0 to 999, joined by dots and
     /// without leading zeros.
     pub fn parse(text: &str) -> Result<Self, BrokenConstraint> {
-        const FORM: BrokenConstraint = BrokenConstraint(
+        const FORMAT: BrokenConstraint = BrokenConstraint(
             "must be three numbers from 0 to 999 joined by dots, without leading zeros",
         );
         let mut numbers = [0; 3];
         let mut parts = text.split('.');
         for number in &mut numbers {
-            let part = parts.next().ok_or(FORM)?;
+            let part = parts.next().ok_or(FORMAT)?;
             let leading_zero = part.len() > 1 && part.starts_with('0');
             let digits = part.bytes().all(|byte| byte.is_ascii_digit());
             if !(1..=3).contains(&part.len()) || leading_zero || !digits {
-                return Err(FORM);
+                return Err(FORMAT);
             }
-            *number = part.parse().map_err(|_| FORM)?;
+            *number = part.parse().map_err(|_| FORMAT)?;
         }
-        parts.next().map_or(Ok(Self(numbers)), |_| Err(FORM))
+        parts.next().map_or(Ok(Self(numbers)), |_| Err(FORMAT))
     }
 }
 
@@ -173,22 +175,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_version_is_three_plain_numbers() {
-        for right in ["0.0.0", "1.0.0", "999.999.999", "10.0.7"] {
+    fn a_version_is_three_numbers() {
+        for valid in ["0.0.0", "1.0.0", "999.999.999", "10.0.7"] {
             assert_eq!(
-                Version::parse(right).map(|v| v.to_string()),
-                Ok(right.to_owned())
+                Version::parse(valid).map(|v| v.to_string()),
+                Ok(valid.to_owned())
             );
         }
-        for wrong in [
+        for invalid in [
             "", "1", "1.0", "1.0.0.0", "01.0.0", "1000.0.0", "1.0.+1", "1.0.٣", "1..0", " 1.0.0",
         ] {
-            assert!(Version::parse(wrong).is_err(), "{wrong:?}");
+            assert!(Version::parse(invalid).is_err(), "{invalid:?}");
         }
     }
 
     #[test]
-    fn versions_compare_as_numbers_and_a_range_is_not_upside_down() {
+    fn versions_compare_as_numbers_and_a_minimum_is_not_above_its_maximum() {
         let (nine, ten) = (Version::parse("1.9.0"), Version::parse("1.10.0"));
         assert!(ChallengeVersions::new(nine.ok(), ten.ok()).is_ok());
         assert!(ChallengeVersions::new(ten.ok(), nine.ok()).is_err());
@@ -196,17 +198,17 @@ mod tests {
     }
 
     #[test]
-    fn a_preference_reads_back_from_what_it_shows() {
-        for right in [
+    fn a_preference_parses_back_from_its_display_text() {
+        for valid in [
             "FaceMovementChallenge",
             "FaceMovementAndLightChallenge@1.0.0..2.0.0",
             "FaceMovementChallenge@1.0.0..",
             "FaceMovementChallenge@..1.0.0",
         ] {
-            let shown = ChallengePreference::parse(right).map(|one| one.to_string());
-            assert_eq!(shown, Ok(right.to_owned()));
+            let text = ChallengePreference::parse(valid).map(|preference| preference.to_string());
+            assert_eq!(text, Ok(valid.to_owned()));
         }
-        for wrong in [
+        for invalid in [
             "",
             "FaceMovement",
             "FaceMovementChallenge@",
@@ -214,7 +216,7 @@ mod tests {
             "FaceMovementChallenge@2.0.0..1.0.0",
             "@1.0.0..2.0.0",
         ] {
-            assert!(ChallengePreference::parse(wrong).is_err(), "{wrong:?}");
+            assert!(ChallengePreference::parse(invalid).is_err(), "{invalid:?}");
         }
     }
 }

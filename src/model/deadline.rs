@@ -1,37 +1,39 @@
-//! The instant by which a caller must have its answer.
+//! The instant by which a caller needs its response.
 //!
-//! A deadline is made once, where a request enters, and handed down: nothing
-//! below adds time to it, and no decision reads a clock to know what is left.
+//! The gRPC layer creates the deadline once per request and passes it down. No lower
+//! layer extends it. Decisions take `now` as a parameter instead of reading a clock.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// The instant by which an answer must have left.
+/// The instant by which the response must be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Deadline(Instant);
 
 impl Deadline {
-    /// A deadline `wait` after `now`; one too far to be counted is a day off.
+    /// Returns the deadline `wait` after `now`, at most one day.
+    ///
+    /// The bound prevents an overflow of [`Instant`].
     #[must_use]
     pub fn after(now: Instant, wait: Duration) -> Self {
-        const FAR: Duration = Duration::from_secs(24 * 60 * 60);
-        Self(now + wait.min(FAR))
+        const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+        Self(now + wait.min(LONGEST))
     }
 
-    /// The instant itself, to sleep until.
+    /// Returns the instant, to sleep until.
     #[must_use]
     pub fn instant(self) -> Instant {
         self.0
     }
 
-    /// What is left of it at `now`: zero once it is over.
+    /// Returns the time left at `now`: zero once the deadline has passed.
     #[must_use]
     pub fn left(self, now: Instant) -> Duration {
         self.0.saturating_duration_since(now)
     }
 
-    /// Whether nothing is left of it at `now`.
+    /// Returns whether the deadline has passed at `now`.
     #[must_use]
     pub fn is_over(self, now: Instant) -> bool {
         self.left(now).is_zero()
@@ -43,7 +45,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn what_is_left_falls_to_zero_and_stays_there() {
+    async fn the_time_left_falls_to_zero_and_stays_there() {
         let now = Instant::now();
         let deadline = Deadline::after(now, Duration::from_millis(200));
         assert_eq!(deadline.left(now), Duration::from_millis(200));
@@ -53,7 +55,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_longest_wait_a_peer_can_name_is_no_overflow() {
+    async fn the_longest_duration_does_not_overflow() {
         let now = Instant::now();
         assert!(!Deadline::after(now, Duration::MAX).is_over(now));
     }

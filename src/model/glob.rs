@@ -1,14 +1,14 @@
-//! Callers by the form of their names.
+//! Glob patterns for caller names.
 //!
-//! In a form `*` stands for any number of characters but `/`, and `**`, in the
-//! place of a whole segment, for any number of segments, none included. All else
-//! stands for itself, `?` and `[` too. Of several forms the most specific counts:
-//! the one with more characters that stand for themselves, then the one with fewer
-//! `**`, then the one that comes first by its text.
+//! `*` matches any number of characters except `/`. `**` must be a whole segment and
+//! matches any number of segments, including none. All other characters are literal,
+//! including `?` and `[`. If several patterns match, the most specific one wins: the one
+//! with the most literal characters, then the one with the fewest `**`, then the first in
+//! byte order.
 //!
-//! An example: `spiffe://a.org/ns/*/sa/web` has 25 such characters and
-//! `spiffe://a.org/**` has 15, so `spiffe://a.org/ns/pay/sa/web` has what the former
-//! says, and `spiffe://a.org/ns/pay/web` what the latter does.
+//! For example, `spiffe://a.org/ns/*/sa/web` has 25 literal characters and
+//! `spiffe://a.org/**` has 15. The first wins for `spiffe://a.org/ns/pay/sa/web`; only the
+//! second matches `spiffe://a.org/ns/pay/web`.
 
 use std::cmp::Reverse;
 use std::fmt;
@@ -17,107 +17,107 @@ use globset::{Glob, GlobBuilder, GlobSet};
 
 use super::CallerId;
 
-/// What stands for others.
-const WILD: char = '*';
+/// The wildcard character.
+const WILDCARD: char = '*';
 
-/// The form of callers' names: 1 to 128 printable ASCII characters, without spaces.
+/// A glob pattern for caller names: 1 to 128 printable ASCII characters without spaces.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CallerGlob {
     glob: Glob,
     text: String,
 }
 
-/// A text that is no form of callers' names.
+/// Why a text is not a valid caller name or pattern.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MalformedGlob {
-    /// No caller could have such a name.
+    /// No caller name could match.
     #[error(
-        "a caller's name, or the form of one, must be 1 to 128 printable ASCII characters, \
-        without spaces"
+        "a caller name or pattern must be 1 to 128 printable ASCII characters without spaces, \
+        and not \"_overflow\""
     )]
-    NoName,
-    /// `**` in the middle of a segment.
-    #[error("** must stand between slashes, in the place of a whole segment")]
-    PartOfSegment,
+    InvalidName,
+    /// `**` is only a part of a segment.
+    #[error("** must be a whole segment between slashes")]
+    PartialSegment,
 }
 
-/// More forms than can be looked at together.
+/// The patterns are too large to match in one automaton.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the forms of callers' names are too many, and too long, to be compared with at once")]
+#[error("the caller name patterns are too many or too long to match at once")]
 pub struct TooManyGlobs;
 
 impl CallerGlob {
-    /// Whether `name` is a form rather than a name.
+    /// Returns whether `name` is a pattern, not an exact name.
     #[must_use]
     pub fn is_glob(name: &str) -> bool {
-        name.contains(WILD)
+        name.contains(WILDCARD)
     }
 
-    /// Reads a form.
+    /// Parses a pattern.
     ///
     /// # Errors
-    /// Where `text` is none.
+    /// If `text` is not a valid pattern.
     pub fn parse(text: &str) -> Result<Self, MalformedGlob> {
-        CallerId::new(text).ok_or(MalformedGlob::NoName)?;
-        let is_part = |segment: &str| segment.contains("**") && segment != "**";
-        if text.split('/').any(is_part) {
-            return Err(MalformedGlob::PartOfSegment);
+        CallerId::new(text).ok_or(MalformedGlob::InvalidName)?;
+        let is_partial = |segment: &str| segment.contains("**") && segment != "**";
+        if text.split('/').any(is_partial) {
+            return Err(MalformedGlob::PartialSegment);
         }
-        let literals: Vec<String> = text.split(WILD).map(globset::escape).collect();
+        let literals: Vec<String> = text.split(WILDCARD).map(globset::escape).collect();
         let built = GlobBuilder::new(&literals.join("*"))
             .literal_separator(true)
             .backslash_escape(false)
             .build();
-        // Nothing but stars is left that the library could object to.
-        let glob = built.map_err(|_| MalformedGlob::NoName)?;
+        // All other characters are escaped, so only wildcards could fail to compile.
+        let glob = built.map_err(|_| MalformedGlob::InvalidName)?;
         let text = text.to_owned();
         Ok(Self { glob, text })
     }
 
-    /// The less, the more specific.
+    /// Returns the sort key: a lower rank is more specific.
     fn rank(&self) -> (Reverse<usize>, usize, String) {
-        let literals = self.text.chars().filter(|one| *one != WILD).count();
-        let across = self.text.matches("**").count();
-        (Reverse(literals), across, self.text.clone())
+        let literals = self.text.chars().filter(|c| *c != WILDCARD).count();
+        let double_wildcards = self.text.matches("**").count();
+        (Reverse(literals), double_wildcards, self.text.clone())
     }
 }
 
-/// What each form of callers' names comes to.
+/// A value for each pattern.
 #[derive(Clone)]
 pub struct CallerGlobs<T> {
-    /// The most specific first.
+    /// Most specific first.
     ordered: Vec<(CallerGlob, T)>,
-    /// All of them in one automaton, in the same order.
+    /// All patterns in one automaton, in the same order.
     matcher: GlobSet,
 }
 
 impl<T> CallerGlobs<T> {
-    /// Orders `globs`.
+    /// Sorts and compiles `globs`.
     ///
     /// # Errors
-    /// Where they are too large to be compared with together.
+    /// If they are too large for one automaton.
     pub fn new(globs: impl IntoIterator<Item = (CallerGlob, T)>) -> Result<Self, TooManyGlobs> {
         let mut ordered: Vec<(CallerGlob, T)> = globs.into_iter().collect();
         ordered.sort_by_cached_key(|(glob, _)| glob.rank());
-        let matcher = GlobSet::new(ordered.iter().map(|(one, _)| &one.glob));
+        let matcher = GlobSet::new(ordered.iter().map(|(pattern, _)| &pattern.glob));
         let matcher = matcher.map_err(|_| TooManyGlobs)?;
         Ok(Self { ordered, matcher })
     }
 
-    /// What the most specific form of `caller`'s name comes to.
+    /// Returns the value of the most specific pattern that matches `caller`.
     #[must_use]
     pub fn of(&self, caller: &CallerId) -> Option<&T> {
         let first = self.matcher.matches(caller.as_str()).into_iter().min()?;
         self.ordered.get(first).map(|(_, value)| value)
     }
 
-    /// How many there are.
+    /// Returns the number of patterns.
     #[must_use]
     pub fn len(&self) -> usize {
         self.ordered.len()
     }
 
-    /// Whether there is none.
+    /// Returns whether there are no patterns.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.ordered.is_empty()
@@ -125,7 +125,7 @@ impl<T> CallerGlobs<T> {
 }
 
 impl<T> Default for CallerGlobs<T> {
-    /// None.
+    /// No patterns.
     fn default() -> Self {
         Self {
             ordered: Vec::new(),

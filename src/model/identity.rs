@@ -1,4 +1,4 @@
-//! Who asks, for what, and the name AWS knows it by.
+//! Identifiers of callers, sessions and requests.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::Subject;
 
-/// How long a session lives after it was issued, and its result with it.
+/// The lifetime of a session and its result, from when the session was created.
 /// Source: the Amazon Rekognition developer guide, "Face Liveness".
 pub const SESSION_LIFE: Duration = Duration::from_secs(180);
 
@@ -23,20 +23,27 @@ impl CallerId {
     /// The longest name, in bytes.
     pub const MAX_LENGTH: usize = 128;
 
-    /// The one caller of a Livegate that does not ask who calls.
+    /// The metrics' label value for all callers beyond the bound on series. No caller has
+    /// this name.
+    pub const OVERFLOW: &str = "_overflow";
+
+    /// Returns the caller of every request when authentication is off.
     #[must_use]
     pub fn anonymous() -> Self {
         Self(Arc::from("anonymous"))
     }
 
-    /// A caller by name: 1 to 128 printable ASCII characters, no spaces.
+    /// Returns the caller `name`, or `None` unless it is 1 to 128 printable ASCII
+    /// characters without spaces and not `_overflow`.
     #[must_use]
     pub fn new(name: &str) -> Option<Self> {
-        let fits = (1..=Self::MAX_LENGTH).contains(&name.len());
-        (fits && name.bytes().all(|byte| byte.is_ascii_graphic())).then(|| Self(Arc::from(name)))
+        let valid = (1..=Self::MAX_LENGTH).contains(&name.len())
+            && name.bytes().all(|byte| byte.is_ascii_graphic())
+            && name != Self::OVERFLOW;
+        valid.then(|| Self(Arc::from(name)))
     }
 
-    /// The name.
+    /// Returns the name.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -49,21 +56,22 @@ impl fmt::Display for CallerId {
     }
 }
 
-/// A text that is no UUID of 36 characters.
+/// The text is not a valid UUID in its hyphenated format of 36 characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be a UUID of 36 characters, neither nil nor max")]
 pub struct MalformedUuid;
 
-/// A session's name at AWS: a lower-case UUID. Whoever holds it can stream a
-/// check to it, so it does not show in `Debug`.
+/// The id of a session at AWS: a lower-case UUID.
+///
+/// Anyone who has the id can stream a video to the session, so `Debug` hides it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SessionId(Uuid);
 
 impl SessionId {
-    /// Reads a session id.
+    /// Parses a session id.
     ///
     /// # Errors
-    /// Where `text` is not a lower-case UUID of 36 characters.
+    /// If `text` is not a lower-case UUID of 36 characters.
     pub fn parse(text: &str) -> Result<Self, MalformedUuid> {
         if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
             return Err(MalformedUuid);
@@ -71,7 +79,7 @@ impl SessionId {
         hyphenated(text).map(Self)
     }
 
-    /// The id in its 36 characters, to hand to the one who asked for it.
+    /// Returns the id as text, to send to its caller.
     #[must_use]
     pub fn expose(&self) -> String {
         self.0.hyphenated().to_string()
@@ -84,16 +92,16 @@ impl fmt::Debug for SessionId {
     }
 }
 
-/// A caller's name for one session that it wants.
+/// The caller's id for one session: an idempotency key.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct RequestId(Uuid);
 
 impl RequestId {
-    /// Reads a request id, in upper or lower case.
+    /// Parses a request id in upper or lower case.
     ///
     /// # Errors
-    /// Where `text` is not a UUID of 36 characters, or is the nil or the max
-    /// UUID: a caller that forgets to fill its id in must not share a session.
+    /// If `text` is not a UUID of 36 characters, or is the nil or max UUID: callers that
+    /// forget to set the id must not share a session.
     pub fn parse(text: &str) -> Result<Self, MalformedUuid> {
         let id = hyphenated(text)?;
         if id.is_nil() || id.is_max() {
@@ -102,9 +110,10 @@ impl RequestId {
         Ok(Self(id))
     }
 
-    /// When the id was made, since the Unix epoch, where it says so (version 7).
+    /// Returns when the id was created, since the Unix epoch. Only version 7 ids contain it
+    /// ([RFC 9562](https://www.rfc-editor.org/rfc/rfc9562#section-5.7)).
     #[must_use]
-    pub fn made_at(&self) -> Option<Duration> {
+    pub fn created_at(&self) -> Option<Duration> {
         if self.0.get_version_num() != 7 {
             return None;
         }
@@ -120,27 +129,28 @@ impl fmt::Debug for RequestId {
 }
 
 fn hyphenated(text: &str) -> Result<Uuid, MalformedUuid> {
-    // `Uuid` reads four forms; only the hyphenated one has 36 characters.
+    // `Uuid` parses four formats; only the hyphenated one has 36 characters.
     if text.len() != 36 {
         return Err(MalformedUuid);
     }
     Uuid::try_parse(text).map_err(|_| MalformedUuid)
 }
 
-/// The name under which AWS makes a session at most once: 43 characters of
-/// `A-Z a-z 0-9 - _`.
+/// The idempotency token for AWS, which creates at most one session per token: 43
+/// characters of `A-Z a-z 0-9 - _`.
 ///
-/// It is derived, not stored, so every replica derives the same one; and not
-/// the caller's raw id, which another caller could repeat to be handed a
-/// stranger's session.
+/// The token is derived, not stored, so every replica derives the same one. It is not the
+/// caller's request id itself: another caller could send the same id and receive a session
+/// that is not its own.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct ClientRequestToken(String);
 
 impl ClientRequestToken {
-    /// The token of `caller`'s request `id` for `subject`: SHA-256 over all three,
-    /// each with its length before it. With the same id, another subject has
-    /// another session. Of the subject it tells nothing to whoever does not know
-    /// the id.
+    /// Derives the token of a request: SHA-256 over `caller`, `id` and `subject`, each
+    /// prefixed with its length.
+    ///
+    /// The same id with another subject gives another token, so another session. Without
+    /// the id, the token reveals nothing about the subject.
     #[must_use]
     pub fn derive(caller: &CallerId, id: &RequestId, subject: Option<&Subject>) -> Self {
         let subject = subject.map(|subject| subject.expose().as_bytes());
@@ -152,13 +162,13 @@ impl ClientRequestToken {
         Self::digest(parts.into_iter().flatten())
     }
 
-    /// A token that nobody else has, for a caller that sent no request id.
+    /// Returns a unique token, for a request without a request id.
     #[must_use]
     pub fn random() -> Self {
         Self::digest([&b""[..], Uuid::new_v4().as_bytes()])
     }
 
-    /// The 43 characters, to send.
+    /// Returns the token as text, to send to AWS.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
@@ -187,11 +197,11 @@ mod tests {
     const ID: &str = "0b5e3a4c-7d57-4f0e-9a51-6b5c1f7f3a10";
 
     fn caller(name: &str) -> CallerId {
-        CallerId::new(name).expect("a plain name")
+        CallerId::new(name).expect("a valid name")
     }
 
     #[test]
-    fn a_token_is_the_same_for_the_same_caller_and_id_whatever_the_case() {
+    fn a_token_is_the_same_for_the_same_caller_and_id_in_any_case() {
         let lower = RequestId::parse(ID).expect("a UUID");
         let upper = RequestId::parse(&ID.to_uppercase()).expect("a UUID");
         let token = ClientRequestToken::derive(&caller("payments"), &lower, None);
@@ -209,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_differs_by_caller_and_a_random_one_from_every_other() {
+    fn tokens_differ_by_caller_and_subject_and_random_tokens_are_unique() {
         let id = RequestId::parse(ID).expect("a UUID");
         let first = ClientRequestToken::derive(&caller("payments"), &id, None);
         assert_ne!(
@@ -229,38 +239,47 @@ mod tests {
             SessionId::parse(ID).map(|id| id.expose()),
             Ok(ID.to_owned())
         );
-        for wrong in [
+        for invalid in [
             "",
             "x",
             &ID.to_uppercase(),
             &ID.replace('-', ""),
             &format!("{{{ID}}}"),
         ] {
-            assert_eq!(SessionId::parse(wrong), Err(MalformedUuid), "{wrong:?}");
+            assert_eq!(SessionId::parse(invalid), Err(MalformedUuid), "{invalid:?}");
         }
     }
 
     #[test]
-    fn only_a_version_7_says_when_it_was_made() {
-        let made = uuid::Timestamp::from_unix(uuid::NoContext, 1_700_000_000, 0);
-        let seven = RequestId::parse(&Uuid::new_v7(made).to_string()).expect("a UUID");
-        assert_eq!(seven.made_at().map(|at| at.as_secs()), Some(1_700_000_000));
-        assert_eq!(RequestId::parse(ID).expect("a UUID").made_at(), None);
+    fn only_a_version_7_id_contains_its_creation_time() {
+        let created = uuid::Timestamp::from_unix(uuid::NoContext, 1_700_000_000, 0);
+        let seven = RequestId::parse(&Uuid::new_v7(created).to_string()).expect("a UUID");
+        assert_eq!(
+            seven.created_at().map(|at| at.as_secs()),
+            Some(1_700_000_000)
+        );
+        assert_eq!(RequestId::parse(ID).expect("a UUID").created_at(), None);
     }
 
     #[test]
-    fn nothing_secret_shows_in_debug() {
+    fn debug_hides_ids_and_tokens() {
         let id = RequestId::parse(ID).expect("a UUID");
         let session = SessionId::parse(ID).expect("a UUID");
-        let shown = format!("{id:?} {session:?} {:?}", ClientRequestToken::random());
-        assert_eq!(shown, "RequestId(..) SessionId(..) ClientRequestToken(..)");
+        let text = format!("{id:?} {session:?} {:?}", ClientRequestToken::random());
+        assert_eq!(text, "RequestId(..) SessionId(..) ClientRequestToken(..)");
     }
 
     #[test]
-    fn a_caller_has_a_printable_name_of_bounded_length() {
+    fn a_caller_name_is_1_to_128_printable_ascii_characters() {
         assert!(CallerId::new("spiffe://example.org/ns/a/sa/b").is_some());
-        for wrong in ["", "a b", "a\n", "é", &"x".repeat(129)] {
-            assert_eq!(CallerId::new(wrong), None, "{wrong:?}");
+        for invalid in ["", "a b", "a\n", "é", &"x".repeat(129)] {
+            assert_eq!(CallerId::new(invalid), None, "{invalid:?}");
         }
+    }
+
+    #[test]
+    fn the_overflow_label_is_not_a_caller_name() {
+        assert_eq!(CallerId::new("_overflow"), None);
+        assert!(CallerId::new("_overflow2").is_some());
     }
 }

@@ -1,5 +1,9 @@
 //! The operations that Livegate offers.
 
+use std::fmt::{self, Write as _};
+
+use prometheus_client::encoding::{EncodeLabelValue, LabelValueEncoder};
+
 /// One method of the service; each maps to one AWS operation with a quota of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Operation {
@@ -7,4 +11,21 @@ pub enum Operation {
     Create,
     /// Reading a result: `GetSessionResult`, AWS's `GetFaceLivenessSessionResults`.
     Results,
+}
+
+impl Operation {
+    /// Returns the operation's name in configuration keys, metrics and the store.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Results => "results",
+        }
+    }
+}
+
+impl EncodeLabelValue for Operation {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
+        encoder.write_str(self.as_str())
+    }
 }

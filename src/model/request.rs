@@ -1,61 +1,63 @@
-//! What a caller may ask of a session, each value within the bounds of the AWS
-//! service model. The model's own patterns are not anchored; these are.
+//! Session settings, each within the bounds of the AWS service model.
+//!
+//! The patterns in the service model are not anchored; these constraints apply to the
+//! whole text.
 
 use super::ChallengePreference;
 
-/// What a value had to be and was not. Its text completes the sentence "the
-/// field ...".
+/// The constraint that a value violates, as a predicate such as "must be from 0 to 4".
+/// The caller puts the field before it and the value after it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct BrokenConstraint(pub(super) &'static str);
 
-/// The settings of a session; the default is AWS's own.
+/// The settings of a session. The default equals the AWS default.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct SessionSettings {
-    /// Where the images go; `None`: they come back as bytes.
+    /// Where AWS stores the images; `None`: the result contains them as bytes.
     pub output: Option<OutputConfig>,
-    /// How many audit images to keep.
+    /// The number of audit images to keep.
     pub audit_images_limit: AuditImagesLimit,
-    /// The challenges to offer, the preferred one first.
+    /// The challenges to offer, in order of preference.
     pub challenges: Vec<ChallengePreference>,
-    /// The key that encrypts the images in S3.
+    /// The KMS key that encrypts the images in S3.
     pub kms_key_id: Option<KmsKeyId>,
 }
 
-/// What a session shall be like, as its caller said it.
+/// The settings that a request asks for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum RequestedSettings {
-    /// In its own words.
+    /// Settings from the request itself.
     Settings(SessionSettings),
-    /// As the operators have it under this name.
+    /// The settings of a configured profile.
     Profile(ProfileName),
 }
 
 impl Default for RequestedSettings {
-    /// Nothing said.
+    /// The default settings.
     fn default() -> Self {
         Self::Settings(SessionSettings::default())
     }
 }
 
-/// The bucket, and what its keys begin with.
+/// Where in S3 the images are stored.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct OutputConfig {
-    /// A bucket of the account, in the region of the session.
+    /// A bucket in Livegate's AWS account and the session's region.
     pub bucket: S3Bucket,
-    /// What the keys begin with; `None`: nothing.
+    /// The prefix of the object keys.
     pub key_prefix: Option<S3KeyPrefix>,
 }
 
-/// How many audit images to keep, at best effort: 0 to 4.
+/// The number of audit images to keep: 0 to 4. AWS may keep fewer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct AuditImagesLimit(u8);
 
 impl AuditImagesLimit {
-    /// A limit.
+    /// Creates a limit.
     ///
     /// # Errors
-    /// Where `count` is not from 0 to 4.
+    /// If `count` is not from 0 to 4.
     pub fn new(count: i32) -> Result<Self, BrokenConstraint> {
         match u8::try_from(count) {
             Ok(count @ 0..=4) => Ok(Self(count)),
@@ -63,14 +65,14 @@ impl AuditImagesLimit {
         }
     }
 
-    /// The count.
+    /// Returns the number.
     #[must_use]
     pub fn get(self) -> u8 {
         self.0
     }
 }
 
-/// Declares a text that is right by construction.
+/// Declares a text type that is valid by construction.
 macro_rules! bounded_text {
     ($(#[$attribute:meta])* $name:ident, $accepts:expr, $must:literal) => {
         $(#[$attribute])*
@@ -78,10 +80,10 @@ macro_rules! bounded_text {
         pub struct $name(String);
 
         impl $name {
-            /// Reads one.
+            /// Parses the text.
             ///
             /// # Errors
-            /// Where `text` breaks the constraint that the type names.
+            /// If `text` violates the constraint in the type's documentation.
             pub fn parse(text: &str) -> Result<Self, BrokenConstraint> {
                 let accepts: fn(&str) -> bool = $accepts;
                 accepts(text)
@@ -89,7 +91,7 @@ macro_rules! bounded_text {
                     .ok_or(BrokenConstraint($must))
             }
 
-            /// The text.
+            /// Returns the text.
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0
@@ -99,8 +101,8 @@ macro_rules! bounded_text {
 }
 
 bounded_text!(
-    /// A KMS key: 1 to 2048 characters of `A-Z a-z 0-9 : _ / + = , @ . -`, a
-    /// letter or digit first.
+    /// The id of a KMS key: 1 to 2048 characters of `A-Z a-z 0-9 : _ / + = , @ . -`,
+    /// starting with a letter or digit.
     KmsKeyId,
     |text| (1..=2048).contains(&text.len())
         && text.as_bytes()[0].is_ascii_alphanumeric()
@@ -109,7 +111,7 @@ bounded_text!(
 );
 
 bounded_text!(
-    /// A bucket: 3 to 255 characters of `A-Z a-z 0-9 . - _`.
+    /// The name of an S3 bucket: 3 to 255 characters of `A-Z a-z 0-9 . - _`.
     S3Bucket,
     |text| (3..=255).contains(&text.len())
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b".-_".contains(&b)),
@@ -117,8 +119,8 @@ bounded_text!(
 );
 
 bounded_text!(
-    /// What the keys of a bucket begin with: 1 to 950 characters, neither white
-    /// space nor control characters.
+    /// A prefix of S3 object keys: 1 to 950 characters without white space and control
+    /// characters.
     S3KeyPrefix,
     |text| (1..=950).contains(&text.chars().count())
         && !text.chars().any(|c| c.is_whitespace() || c.is_control()),
@@ -126,7 +128,7 @@ bounded_text!(
 );
 
 bounded_text!(
-    /// Settings that the operators have named: 1 to 64 characters of `a-z 0-9 - _`.
+    /// The name of a settings profile: 1 to 64 characters of `a-z 0-9 - _`.
     #[derive(PartialOrd, Ord)]
     ProfileName,
     |text| (1..=64).contains(&text.len())
@@ -139,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn texts_are_held_to_their_bounds_at_both_ends() {
+    fn texts_have_lower_and_upper_length_bounds() {
         assert!(S3Bucket::parse("abc").is_ok());
         assert!(S3Bucket::parse("ab").is_err());
         assert!(S3Bucket::parse(&"a".repeat(255)).is_ok());
@@ -151,16 +153,16 @@ mod tests {
         assert!(KmsKeyId::parse(&"a".repeat(2049)).is_err());
         assert!(S3KeyPrefix::parse(&"é".repeat(950)).is_ok());
         assert!(S3KeyPrefix::parse(&"é".repeat(951)).is_err());
-        for wrong in ["a b", "a\u{a0}b", "a\u{2028}", "a\0"] {
-            assert!(S3KeyPrefix::parse(wrong).is_err(), "{wrong:?}");
+        for invalid in ["a b", "a\u{a0}b", "a\u{2028}", "a\0"] {
+            assert!(S3KeyPrefix::parse(invalid).is_err(), "{invalid:?}");
         }
     }
 
     #[test]
-    fn audit_images_are_none_to_four() {
+    fn the_audit_images_limit_is_0_to_4() {
         assert_eq!(AuditImagesLimit::new(4).map(AuditImagesLimit::get), Ok(4));
-        for wrong in [-1, 5, 260, i32::MIN] {
-            assert!(AuditImagesLimit::new(wrong).is_err(), "{wrong}");
+        for invalid in [-1, 5, 260, i32::MIN] {
+            assert!(AuditImagesLimit::new(invalid).is_err(), "{invalid}");
         }
     }
 }

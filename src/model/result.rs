@@ -1,4 +1,4 @@
-//! What came of a session. Pictures and confidence do not show in `Debug`.
+//! The result of a session. `Debug` output hides images and confidence.
 
 use std::fmt;
 
@@ -6,24 +6,24 @@ use bytes::Bytes;
 
 use super::{ChallengeType, SessionId};
 
-/// What AWS says of a session.
+/// The result of a session, as AWS reports it.
 #[derive(Clone, PartialEq)]
 pub struct LivenessResult {
     /// The session.
     pub session_id: SessionId,
-    /// How far it is.
+    /// The session's status.
     pub status: SessionStatus,
-    /// How sure AWS is that a live person was seen: 0 to 100.
+    /// The confidence that the video shows a live person: 0 to 100.
     pub confidence: Option<f32>,
-    /// The picture to compare with.
+    /// The image for later face comparison.
     pub reference_image: Option<Image>,
-    /// Further pictures, at most four.
+    /// Further images from the video, at most four.
     pub audit_images: Vec<Image>,
-    /// The challenge that was played.
+    /// The challenge that the person performed.
     pub challenge: Option<Challenge>,
-    /// What the person could do better.
+    /// Hints for the next attempt.
     pub feedback: Vec<Feedback>,
-    /// The kind of SDK that streamed the video, by its own word.
+    /// The type of the SDK that streamed the video, as the SDK reported it.
     pub sdk_type: Option<String>,
 }
 
@@ -33,31 +33,31 @@ impl fmt::Debug for LivenessResult {
     }
 }
 
-/// How far a session is.
+/// The status of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SessionStatus {
-    /// Issued; no video yet.
+    /// Created; no video yet.
     Created,
-    /// The video is being streamed or analysed.
+    /// The video is streaming, or AWS analyses it.
     InProgress,
-    /// The analysis finished.
+    /// The analysis completed.
     Succeeded,
-    /// The check could not be finished.
+    /// The check could not be completed.
     Failed,
-    /// Its life passed first.
+    /// The session expired before the check completed.
     Expired,
-    /// A status that this version does not know: no success.
+    /// A status that this version does not know. Not a success.
     Unknown,
 }
 
-/// A picture, as bytes or as the place where it is stored.
+/// An image, as bytes or as an object in S3.
 #[derive(Clone, PartialEq)]
 pub struct Image {
-    /// The JPEG itself.
+    /// The JPEG bytes.
     pub bytes: Option<Bytes>,
-    /// Where it is stored.
+    /// The object in S3.
     pub stored: Option<S3Object>,
-    /// Where in it the face is.
+    /// The position of the face in the image.
     pub bounding_box: Option<BoundingBox>,
 }
 
@@ -70,42 +70,42 @@ impl fmt::Debug for Image {
 /// An object in S3.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct S3Object {
-    /// The bucket.
+    /// The name of the bucket.
     pub bucket: Option<String>,
-    /// The key.
+    /// The object's key.
     pub name: Option<String>,
     /// The object's version.
     pub version: Option<String>,
 }
 
-/// A rectangle, as shares of the picture's width and height; a face at the edge
-/// gives numbers below 0 or above 1.
+/// A rectangle, in fractions of the image's width and height. A face at the edge of the
+/// image gives values below 0 or above 1.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct BoundingBox {
-    /// Its width.
+    /// The width.
     pub width: Option<f32>,
-    /// Its height.
+    /// The height.
     pub height: Option<f32>,
-    /// Its left edge.
+    /// The left edge.
     pub left: Option<f32>,
-    /// Its upper edge.
+    /// The top edge.
     pub top: Option<f32>,
 }
 
-/// The challenge that was played.
+/// A challenge that a person performed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Challenge {
-    /// Which one; `None`: one that this version does not know.
+    /// The type; `None`: a type that this version does not know.
     pub challenge: Option<ChallengeType>,
-    /// Its version, as AWS wrote it.
+    /// The version, as AWS reported it.
     pub version: String,
 }
 
-/// Advice on the next try.
+/// A hint for the next attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Feedback {
-    /// AWS's code.
+    /// The code from AWS.
     pub code: String,
-    /// The advice in words.
+    /// The hint as text.
     pub message: String,
 }

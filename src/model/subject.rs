@@ -1,15 +1,16 @@
-//! The end user for whom a session is, as the caller names them.
+//! The end user that a session is for.
 
 use std::fmt;
 use std::sync::Arc;
 
-/// The caller's own name for an end user. It says nothing to Livegate but
-/// whether two are the same. It may be a personal datum, so it does not show in
-/// `Debug`.
+/// The caller's identifier of an end user.
+///
+/// Livegate only compares subjects for equality. A subject may be personal data, so
+/// `Debug` hides it.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Subject(Arc<str>);
 
-/// A text that names no subject.
+/// The text is not a valid subject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "must be at most {} characters, none of them a control character",
@@ -18,13 +19,13 @@ pub struct Subject(Arc<str>);
 pub struct MalformedSubject;
 
 impl Subject {
-    /// The longest name, in characters.
+    /// The longest subject, in characters.
     pub const MAX_LENGTH: usize = 128;
 
-    /// Reads a subject: 1 to 128 characters, none of them a control character.
+    /// Parses a subject.
     ///
     /// # Errors
-    /// Where `text` is something else.
+    /// If `text` is not 1 to 128 characters, or contains a control character.
     pub fn parse(text: &str) -> Result<Self, MalformedSubject> {
         let length = text.chars().take(Self::MAX_LENGTH + 1).count();
         let fits = (1..=Self::MAX_LENGTH).contains(&length);
@@ -35,7 +36,7 @@ impl Subject {
         }
     }
 
-    /// The name itself, for what keeps it secret.
+    /// Returns the text. The receiver must keep it out of logs and errors.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
@@ -54,16 +55,20 @@ mod tests {
 
     #[test]
     fn a_subject_is_1_to_128_characters_and_has_no_control_characters() {
-        for right in ["7", "a b", "\u{e9}\u{1f600}", &"\u{e9}".repeat(128)] {
-            assert_eq!(Subject::parse(right).unwrap().expose(), right);
+        for valid in ["7", "a b", "\u{e9}\u{1f600}", &"\u{e9}".repeat(128)] {
+            assert_eq!(Subject::parse(valid).unwrap().expose(), valid);
         }
-        for wrong in ["", "a\nb", "\0", "\u{7f}", "\u{85}", &"x".repeat(129)] {
-            assert_eq!(Subject::parse(wrong), Err(MalformedSubject), "{wrong:?}");
+        for invalid in ["", "a\nb", "\0", "\u{7f}", "\u{85}", &"x".repeat(129)] {
+            assert_eq!(
+                Subject::parse(invalid),
+                Err(MalformedSubject),
+                "{invalid:?}"
+            );
         }
     }
 
     #[test]
-    fn a_subject_does_not_show_in_debug() {
+    fn debug_hides_the_subject() {
         let subject = Subject::parse("jane@example.org").unwrap();
         assert_eq!(format!("{subject:?}"), "Subject(..)");
     }

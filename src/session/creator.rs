@@ -257,7 +257,7 @@ enum Replay {
 /// A version 7 id says when it was made: a session of that time would be gone.
 fn refuse_past_life(request_id: &RequestId) -> Result<(), SessionError> {
     let now = wall_clock().duration_since(UNIX_EPOCH).unwrap_or_default();
-    match request_id.made_at() {
+    match request_id.created_at() {
         Some(made) if now.saturating_sub(made) > SESSION_LIFE => {
             Err(SessionError::RequestIdExpired)
         }

@@ -162,7 +162,7 @@ const ERRORS: &[(&str, &str)] = &[
     ),
     (
         "callers.\"web**\".weight = 1",
-        "[callers.\"web**\"]: ** must stand between slashes, in the place of a whole segment",
+        "[callers.\"web**\"]: ** must be a whole segment between slashes",
     ),
     (
         "profiles.Kyc.s3_bucket = \"abc\"",

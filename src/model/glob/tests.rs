@@ -1,28 +1,28 @@
-//! Forms of names: what they match, and which of them counts.
+//! What patterns match, and which one wins.
 
 use proptest::prelude::*;
 
 use super::*;
 
-fn globs(forms: &[&'static str]) -> CallerGlobs<&'static str> {
-    let parsed = forms.iter().map(|form| {
-        let glob = CallerGlob::parse(form);
+fn globs(patterns: &[&'static str]) -> CallerGlobs<&'static str> {
+    let parsed = patterns.iter().map(|pattern| {
+        let glob = CallerGlob::parse(pattern);
         (
-            glob.unwrap_or_else(|error| panic!("{form}: {error}")),
-            *form,
+            glob.unwrap_or_else(|error| panic!("{pattern}: {error}")),
+            *pattern,
         )
     });
-    CallerGlobs::new(parsed).expect("few of them")
+    CallerGlobs::new(parsed).expect("few patterns")
 }
 
-fn counts(forms: &[&'static str], name: &str) -> Option<&'static str> {
-    let caller = CallerId::new(name).expect("a plain name");
-    globs(forms).of(&caller).copied()
+fn winner(patterns: &[&'static str], name: &str) -> Option<&'static str> {
+    let caller = CallerId::new(name).expect("a valid name");
+    globs(patterns).of(&caller).copied()
 }
 
 #[test]
-fn a_star_stops_at_a_slash_and_two_do_not() {
-    for (form, right, wrong) in [
+fn one_star_stops_at_a_slash_and_two_stars_do_not() {
+    for (pattern, matching, other) in [
         (
             "web-*",
             &["web-1", "web-"][..],
@@ -48,18 +48,22 @@ fn a_star_stops_at_a_slash_and_two_do_not() {
         ("**/z", &["z", "a/z", "a/b/z"], &["az"]),
         ("spiffe://a.b/*", &["spiffe://a.b/c"], &["spiffe://axb/c"]),
     ] {
-        for name in right {
-            assert_eq!(counts(&[form], name), Some(form), "{form} and {name}");
+        for name in matching {
+            assert_eq!(
+                winner(&[pattern], name),
+                Some(pattern),
+                "{pattern} and {name}"
+            );
         }
-        for name in wrong {
-            assert_eq!(counts(&[form], name), None, "{form} and {name}");
+        for name in other {
+            assert_eq!(winner(&[pattern], name), None, "{pattern} and {name}");
         }
     }
 }
 
 #[test]
-fn nothing_but_the_star_is_special() {
-    for (form, right, wrong) in [
+fn only_the_star_is_special() {
+    for (pattern, matching, other) in [
         ("a?*", "a?b", "abb"),
         ("[ab]*", "[ab]c", "ac"),
         ("{a,b}*", "{a,b}c", "ac"),
@@ -68,23 +72,27 @@ fn nothing_but_the_star_is_special() {
         ("a.*", "a.b", "axb"),
         ("(a|b)+*", "(a|b)+", "aab"),
     ] {
-        assert_eq!(counts(&[form], right), Some(form), "{form} and {right}");
-        assert_eq!(counts(&[form], wrong), None, "{form} and {wrong}");
+        assert_eq!(
+            winner(&[pattern], matching),
+            Some(pattern),
+            "{pattern} and {matching}"
+        );
+        assert_eq!(winner(&[pattern], other), None, "{pattern} and {other}");
     }
 }
 
 #[test]
-fn the_most_specific_form_counts_wherever_it_stands() {
-    let mut forms = [
+fn the_most_specific_pattern_wins_in_any_order() {
+    let mut patterns = [
         "**",
         "spiffe://a.org/**",
         "spiffe://a.org/ns/*/sa/web",
         "spiffe://a.org/ns/payments/sa/*",
         "spiffe://a.org/ns/payments/**",
     ];
-    for _ in 0..forms.len() {
-        forms.rotate_left(1);
-        for (name, form) in [
+    for _ in 0..patterns.len() {
+        patterns.rotate_left(1);
+        for (name, pattern) in [
             (
                 "spiffe://a.org/ns/payments/sa/web",
                 "spiffe://a.org/ns/payments/sa/*",
@@ -97,87 +105,91 @@ fn the_most_specific_form_counts_wherever_it_stands() {
             ("spiffe://a.org/web", "spiffe://a.org/**"),
             ("web", "**"),
         ] {
-            assert_eq!(counts(&forms, name), Some(form), "{name} of {forms:?}");
+            assert_eq!(
+                winner(&patterns, name),
+                Some(pattern),
+                "{name} in {patterns:?}"
+            );
         }
     }
 }
 
 #[test]
-fn of_two_that_are_as_specific_the_order_is_fixed() {
-    assert_eq!(counts(&["a/**", "a/*"], "a/b"), Some("a/*"));
+fn equally_specific_patterns_have_a_fixed_order() {
+    assert_eq!(winner(&["a/**", "a/*"], "a/b"), Some("a/*"));
     assert_eq!(
-        counts(&["*b/c", "ab/*"], "ab/c"),
+        winner(&["*b/c", "ab/*"], "ab/c"),
         Some("*b/c"),
-        "* is before a"
+        "* sorts before a"
     );
-    // What is escaped for the library counts once.
-    assert_eq!(counts(&["[*", "[a*"], "[ab"), Some("[a*"));
-    assert_eq!(counts(&["[*", "*ab"], "[ab"), Some("*ab"));
+    // A character that is escaped for the library counts once.
+    assert_eq!(winner(&["[*", "[a*"], "[ab"), Some("[a*"));
+    assert_eq!(winner(&["[*", "*ab"], "[ab"), Some("*ab"));
 }
 
 #[test]
-fn what_no_caller_could_have_is_no_form() {
-    for wrong in ["", "a *", "*\n", "\u{e9}*", &"*".repeat(129)] {
+fn a_pattern_that_no_name_can_match_is_refused() {
+    for invalid in ["", "a *", "*\n", "\u{e9}*", &"*".repeat(129)] {
         assert_eq!(
-            CallerGlob::parse(wrong),
-            Err(MalformedGlob::NoName),
-            "{wrong:?}"
+            CallerGlob::parse(invalid),
+            Err(MalformedGlob::InvalidName),
+            "{invalid:?}"
         );
     }
-    for wrong in ["a**", "**a", "a/b**/c", "***", "spiffe:**"] {
-        let expected = Err(MalformedGlob::PartOfSegment);
-        assert_eq!(CallerGlob::parse(wrong), expected, "{wrong:?}");
+    for invalid in ["a**", "**a", "a/b**/c", "***", "spiffe:**"] {
+        let expected = Err(MalformedGlob::PartialSegment);
+        assert_eq!(CallerGlob::parse(invalid), expected, "{invalid:?}");
     }
 }
 
 #[test]
-fn a_thousand_long_forms_are_compared_with_at_once() {
-    let forms = (0..1000).map(|n| format!("*/{n}/{}/*", "x".repeat(115)));
-    let forms = forms.map(|form| (CallerGlob::parse(&form).expect("a form"), form.clone()));
-    let globs = CallerGlobs::new(forms).expect("they fit");
-    let name = CallerId::new(&format!("a/777/{}/b", "x".repeat(115))).expect("a name");
+fn a_thousand_long_patterns_are_matched_at_once() {
+    let patterns = (0..1000).map(|n| format!("*/{n}/{}/*", "x".repeat(115)));
+    let parsed = patterns.map(|text| (CallerGlob::parse(&text).expect("valid"), text.clone()));
+    let globs = CallerGlobs::new(parsed).expect("within the size limit");
+    let name = CallerId::new(&format!("a/777/{}/b", "x".repeat(115))).expect("a valid name");
     assert!(
         globs
             .of(&name)
-            .is_some_and(|form| form.starts_with("*/777/"))
+            .is_some_and(|pattern| pattern.starts_with("*/777/"))
     );
 }
 
-/// What a star stands for, told without the library.
-fn matches(form: &[u8], name: &[u8]) -> bool {
-    match form.split_first() {
+/// Matches `name` without the library, as a reference.
+fn matches(pattern: &[u8], name: &[u8]) -> bool {
+    match pattern.split_first() {
         None => name.is_empty(),
         Some((b'*', rest)) => {
-            let most = name
+            let longest = name
                 .iter()
-                .position(|one| *one == b'/')
+                .position(|byte| *byte == b'/')
                 .unwrap_or(name.len());
-            (0..=most).any(|taken| matches(rest, &name[taken..]))
+            (0..=longest).any(|taken| matches(rest, &name[taken..]))
         }
-        Some((one, rest)) => name
+        Some((byte, rest)) => name
             .split_first()
-            .is_some_and(|(first, name)| first == one && matches(rest, name)),
+            .is_some_and(|(first, name)| first == byte && matches(rest, name)),
     }
 }
 
 proptest! {
     #[test]
-    fn a_form_matches_what_its_stars_can_stand_for(
-        form in "([a/\\[?]\\*?){1,6}", name in "[ab/\\[?]{1,8}",
+    fn a_pattern_matches_the_same_names_as_the_reference(
+        pattern in "([a/\\[?]\\*?){1,6}", name in "[ab/\\[?]{1,8}",
     ) {
-        let glob = CallerGlob::parse(&form).expect("no two stars meet");
-        let globs = CallerGlobs::new([(glob, ())]).expect("one");
-        let caller = CallerId::new(&name).expect("a plain name");
-        let expected = matches(form.as_bytes(), name.as_bytes());
-        prop_assert_eq!(globs.of(&caller).is_some(), expected, "{} and {}", form, name);
+        let glob = CallerGlob::parse(&pattern).expect("no two adjacent stars");
+        let globs = CallerGlobs::new([(glob, ())]).expect("one pattern");
+        let caller = CallerId::new(&name).expect("a valid name");
+        let expected = matches(pattern.as_bytes(), name.as_bytes());
+        prop_assert_eq!(globs.of(&caller).is_some(), expected, "{} and {}", pattern, name);
     }
 
     #[test]
-    fn every_form_matches_the_names_it_was_made_of(
+    fn a_pattern_with_one_star_matches_any_text_in_its_place(
         before in "[!-)+-.0-~]{0,20}", middle in "[!-)+-.0-~]{0,20}", after in "[!-)+-.0-~]{0,20}",
     ) {
         let glob = CallerGlob::parse(&format!("{before}*{after}")).expect("one star");
-        let globs = CallerGlobs::new([(glob, ())]).expect("one");
+        let globs = CallerGlobs::new([(glob, ())]).expect("one pattern");
         let name = format!("{before}{middle}{after}");
         if let Some(caller) = CallerId::new(&name) {
             prop_assert!(globs.of(&caller).is_some(), "{}", name);
