@@ -14,7 +14,9 @@ pub enum NotAuthenticated {
     #[error("the metadata key livegate-caller is missing")]
     CallerMissing,
     /// The metadata key does not hold one valid caller name.
-    #[error("the metadata key livegate-caller must be 1 to 128 printable ASCII characters")]
+    #[error(
+        "the metadata key livegate-caller must be 1 to 128 printable ASCII characters and not _overflow"
+    )]
     CallerMalformed,
     /// The peer is neither on loopback nor a listed proxy, or its address is unknown.
     #[error("the metadata key livegate-caller is not trusted from this address")]
@@ -38,7 +40,9 @@ pub enum NotAuthenticated {
     #[error("the client certificate's SPIFFE ID must have a trust domain and a path")]
     CertificateSpiffeId,
     /// The name in the certificate is not a valid caller name.
-    #[error("the client certificate's name must be 1 to 128 characters and not a wildcard")]
+    #[error(
+        "the client certificate's name must be 1 to 128 characters, not a wildcard and not _overflow"
+    )]
     CertificateName,
     /// There is no token.
     #[error("the metadata key authorization is missing: a bearer token is required")]
@@ -80,7 +84,9 @@ pub enum NotAuthenticated {
     #[error("the token is not valid yet")]
     TokenNotYetValid,
     /// The claim `sub` is not a valid caller name.
-    #[error("the token's subject (sub) must be 1 to 128 printable ASCII characters")]
+    #[error(
+        "the token's subject (sub) must be 1 to 128 printable ASCII characters and not _overflow"
+    )]
     TokenSubject,
 }
 

@@ -17,7 +17,7 @@ const SEVERAL: &str =
 const UNNAMED: &str = "the client certificate has no SPIFFE ID and no DNS name";
 const INVALID_ID: &str = "the client certificate's SPIFFE ID must have a trust domain and a path";
 const INVALID_NAME: &str =
-    "the client certificate's name must be 1 to 128 characters and not a wildcard";
+    "the client certificate's name must be 1 to 128 characters, not a wildcard and not _overflow";
 
 /// The case, the names in the certificate, and the caller or the message.
 const CASES: [(&str, &str, Result<&str, &str>); 17] = [

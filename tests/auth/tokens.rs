@@ -18,7 +18,7 @@ const ALGORITHM: &str = "the token's signature algorithm is not accepted";
 const UNKNOWN: &str = "the token is not signed by a known key";
 const INCOMPLETE: &str = "the token must have the claims exp, nbf, iss, aud and sub";
 const INVALID_SUBJECT: &str =
-    "the token's subject (sub) must be 1 to 128 printable ASCII characters";
+    "the token's subject (sub) must be 1 to 128 printable ASCII characters and not _overflow";
 
 /// Settings that accept tokens of the issuer, with its JWKS from `source`.
 pub(crate) fn settings(mode: AuthMode, source: JwksSource) -> AuthSettings {
