@@ -1,14 +1,15 @@
-//! Whether, and after how long, a failed attempt is repeated.
+//! Retries with exponential backoff, full jitter and a retry budget.
 //!
-//! Delays grow exponentially and are drawn at random from the whole of that
-//! (*full jitter*); what the other side asks to wait is a lower bound. There is
-//! no retry past the most attempts, past the deadline, or beyond the process's
-//! budget. This module owns the loop; it knows neither AWS nor
-//! admission, and is the only importer of `backon`.
+//! Each delay is drawn uniformly between zero and an exponentially growing bound
+//! ([full jitter](https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/)).
+//! The delay that the server asks for is a lower bound. Retries stop at the maximum number
+//! of attempts, at the deadline, or when the budget of the process is exhausted. This
+//! module owns the retry loop. It knows neither AWS nor admission, and is the only module
+//! that imports `backon`.
 //!
-//! An example, with a base of 100 ms and at most 4 attempts: the delays are
-//! drawn from 0-100 ms, 0-200 ms and 0-400 ms. With 150 ms left of the deadline
-//! a drawn delay of 180 ms ends it: the caller gets the error now, not later.
+//! For example, with a base delay of 100 ms and at most 4 attempts, the delays are drawn
+//! from 0-100 ms, 0-200 ms and 0-400 ms. If 150 ms are left until the deadline and the
+//! drawn delay is 180 ms, the caller gets the error at once.
 
 mod budget;
 mod metrics;
@@ -25,31 +26,31 @@ use self::budget::RetryBudget;
 pub use self::metrics::RetryMetrics;
 use crate::model::Deadline;
 
-/// When an attempt is repeated, and when no more.
+/// The settings of the retry policy.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RetrySettings {
-    /// The most attempts for one request, the first one included.
+    /// The maximum number of attempts for one request, including the first.
     pub max_attempts: NonZeroU32,
     /// The upper bound of the first delay; it doubles with each retry.
     pub base_delay: Duration,
-    /// The upper bound of any delay that the other side did not ask for.
+    /// The upper bound of every delay that the server did not ask for.
     pub max_delay: Duration,
-    /// Retries allowed for each success.
+    /// Retries that each successful request adds to the budget.
     pub budget_ratio: f64,
-    /// Retries allowed for each second, besides.
+    /// Retries that each second adds to the budget.
     pub budget_floor_per_second: f64,
 }
 
-/// What a failed attempt says of another one.
+/// Whether to retry after a failed attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Advice {
-    /// It can come to something else, but not before this time has passed.
+pub enum RetryDecision {
+    /// Retry after at least this delay.
     RetryAfter(Duration),
-    /// It would come to the same.
+    /// Do not retry: the next attempt would fail in the same way.
     GiveUp,
 }
 
-/// The retry policy of the process, and its budget.
+/// The retry policy and the retry budget of the process.
 #[derive(Debug)]
 pub struct Retry {
     delays: ExponentialBuilder,
@@ -57,7 +58,7 @@ pub struct Retry {
 }
 
 impl Retry {
-    /// A policy whose budget is what one second allows.
+    /// Returns a policy whose budget starts with the retries of one second.
     #[must_use]
     pub fn new(settings: &RetrySettings) -> Self {
         let delays = ExponentialBuilder::new()
@@ -71,11 +72,11 @@ impl Retry {
         }
     }
 
-    /// Runs `attempt` until it succeeds or there is no point, no time or no
-    /// budget left.
+    /// Runs `attempt` until it succeeds, `decide` gives up, or attempts, time or budget run
+    /// out.
     ///
-    /// Dropped half way, it drops the attempt under way, or the wait for the
-    /// next; what a budget paid for a retry that never left stays paid.
+    /// Dropping the future drops the current attempt or the current delay. A retry that was
+    /// already taken from the budget is not returned.
     ///
     /// # Errors
     /// The error of the last attempt.
@@ -83,7 +84,7 @@ impl Retry {
         &self,
         deadline: Deadline,
         attempt: impl FnMut() -> F,
-        advice: impl Fn(&E) -> Advice,
+        decide: impl Fn(&E) -> RetryDecision,
     ) -> Result<T, E>
     where
         F: Future<Output = Result<T, E>>,
@@ -91,24 +92,29 @@ impl Retry {
         let success = attempt
             .retry(self.delays.build())
             .sleep(tokio::time::sleep)
-            .when(|error| advice(error) != Advice::GiveUp)
-            .adjust(|error, bound| self.delay(deadline, bound?, advice(error)))
+            .when(|error| decide(error) != RetryDecision::GiveUp)
+            .adjust(|error, bound| self.delay(deadline, bound?, decide(error)))
             .await?;
         self.budget().deposit(Instant::now());
         Ok(success)
     }
 
-    /// Retries that the budget would allow at `now`.
-    pub fn left(&self, now: Instant) -> f64 {
-        self.budget().left(now)
+    /// Returns the number of retries that the budget allows at `now`.
+    pub fn available(&self, now: Instant) -> f64 {
+        self.budget().available(now)
     }
 
-    fn delay(&self, deadline: Deadline, bound: Duration, advice: Advice) -> Option<Duration> {
-        let Advice::RetryAfter(asked) = advice else {
+    fn delay(
+        &self,
+        deadline: Deadline,
+        bound: Duration,
+        decision: RetryDecision,
+    ) -> Option<Duration> {
+        let RetryDecision::RetryAfter(minimum) = decision else {
             return None;
         };
         let now = Instant::now();
-        let delay = bound.mul_f64(fastrand::f64()).max(asked);
+        let delay = bound.mul_f64(fastrand::f64()).max(minimum);
         let fits = delay < deadline.left(now);
         (fits && self.budget().withdraw(now)).then_some(delay)
     }

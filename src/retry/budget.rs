@@ -1,10 +1,12 @@
-//! The budget of retries: however many calls fail, retries stay a small share.
+//! The [retry budget](https://twitter.github.io/finagle/guide/Clients.html#retry-budgets):
+//! it keeps retries a small share of all calls, even when most calls fail.
 //!
-//! A pure value. Each success pays in a part of a retry, each second pays in
-//! some besides, each retry takes one out; it holds what ten seconds pay in.
+//! A pure value. Each success deposits a fraction of a retry, each second deposits the
+//! floor, and each retry withdraws one. The balance is bounded by ten seconds of the floor
+//! plus ten retries.
 //!
-//! An example, with a ratio of 0.1 and a floor of 1 a second: while 25 calls a
-//! second succeed, 3.5 retries a second are allowed. When all of them fail, one.
+//! For example, with a ratio of 0.1 and a floor of 1 per second, 25 successful calls per
+//! second allow 3.5 retries per second. If all calls fail, the budget allows 1 per second.
 
 use std::time::Duration;
 
@@ -12,24 +14,24 @@ use tokio::time::Instant;
 
 use super::RetrySettings;
 
-/// How long the floor may be saved up.
-const SAVED: Duration = Duration::from_secs(10);
+/// How long deposits of the floor accumulate.
+const FLOOR_WINDOW: Duration = Duration::from_secs(10);
 
-/// What successes may be saved up to, in retries.
-const SAVED_SUCCESSES: f64 = 10.0;
+/// The balance that deposits of successes can reach beyond the floor's, in retries.
+const SUCCESS_CAPACITY: f64 = 10.0;
 
-/// Retries that may still be made.
+/// The number of retries that are still allowed.
 #[derive(Debug)]
 pub(super) struct RetryBudget {
     ratio: f64,
     floor_per_second: f64,
     balance: f64,
-    at: Instant,
+    updated_at: Instant,
 }
 
 impl RetryBudget {
-    /// A budget that holds one second's floor, at least one retry where the
-    /// floor is not zero.
+    /// Returns a budget that holds the floor of one second, and at least one retry unless
+    /// the floor is zero.
     pub(super) fn new(settings: &RetrySettings, now: Instant) -> Self {
         let floor = settings.budget_floor_per_second;
         let balance = if floor > 0.0 { floor.max(1.0) } else { 0.0 };
@@ -37,17 +39,17 @@ impl RetryBudget {
             ratio: settings.budget_ratio,
             floor_per_second: floor,
             balance,
-            at: now,
+            updated_at: now,
         }
     }
 
-    /// A call succeeded.
+    /// Deposits the fraction of a retry for one successful call.
     pub(super) fn deposit(&mut self, now: Instant) {
         self.accrue(now);
-        self.balance = (self.balance + self.ratio).min(self.most());
+        self.balance = (self.balance + self.ratio).min(self.capacity());
     }
 
-    /// Takes out one retry, where there is one.
+    /// Withdraws one retry and returns `true`, or returns `false` if the balance is too low.
     pub(super) fn withdraw(&mut self, now: Instant) -> bool {
         self.accrue(now);
         let covered = self.balance >= 1.0;
@@ -57,20 +59,20 @@ impl RetryBudget {
         covered
     }
 
-    /// How many it would allow now, in parts too.
-    pub(super) fn left(&mut self, now: Instant) -> f64 {
+    /// Returns the balance at `now`, including fractions of a retry.
+    pub(super) fn available(&mut self, now: Instant) -> f64 {
         self.accrue(now);
         self.balance
     }
 
     fn accrue(&mut self, now: Instant) {
-        let age = now.saturating_duration_since(self.at).as_secs_f64();
-        self.balance = (self.balance + age * self.floor_per_second).min(self.most());
-        self.at = now;
+        let elapsed = now.saturating_duration_since(self.updated_at).as_secs_f64();
+        self.balance = (self.balance + elapsed * self.floor_per_second).min(self.capacity());
+        self.updated_at = now;
     }
 
-    fn most(&self) -> f64 {
-        self.floor_per_second * SAVED.as_secs_f64() + SAVED_SUCCESSES
+    fn capacity(&self) -> f64 {
+        self.floor_per_second * FLOOR_WINDOW.as_secs_f64() + SUCCESS_CAPACITY
     }
 }
 
@@ -92,20 +94,20 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn while_nothing_succeeds_the_floor_is_all_there_is() {
+    async fn without_successes_the_budget_allows_only_the_floor() {
         let start = Instant::now();
         let mut budget = budget(0.1, 1.0, start);
-        let tries = |at: u64| start + Duration::from_millis(at * 10);
-        let allowed = (0..1000).filter(|at| budget.withdraw(tries(*at))).count();
+        let at = |step: u64| start + Duration::from_millis(step * 10);
+        let allowed = (0..1000).filter(|step| budget.withdraw(at(*step))).count();
         assert_eq!(
             allowed,
             1 + 9,
-            "one at once, then one a second for ten seconds"
+            "one at once, then one per second for ten seconds"
         );
     }
 
     #[tokio::test(start_paused = true)]
-    async fn ten_successes_pay_for_one_retry_and_savings_are_bounded() {
+    async fn ten_successes_pay_for_one_retry_and_the_balance_is_bounded() {
         let now = Instant::now();
         let mut budget = budget(0.1, 0.0, now);
         assert!(!budget.withdraw(now));

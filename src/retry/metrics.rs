@@ -1,4 +1,4 @@
-//! What is left of the retry budget, worked out when somebody looks.
+//! The metric of the retry budget, computed at each scrape.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::Retry;
 
-/// Tells what the budget of a policy holds.
+/// Reports the balance of a policy's retry budget.
 #[derive(Debug)]
 pub struct RetryMetrics(Arc<Retry>);
 
@@ -24,14 +24,14 @@ impl RetryMetrics {
 
 impl Collector for RetryMetrics {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let left = ConstGauge::new(self.0.left(Instant::now()));
-        let described = encoder.encode_descriptor(
+        let balance = ConstGauge::new(self.0.available(Instant::now()));
+        let metric_encoder = encoder.encode_descriptor(
             "livegate_retry_budget_retries",
-            "Retries that may still be made; below 1 failures go straight to the callers: look at \
-             what AWS answers",
+            "Retries that the budget still allows; below 1, callers get failures without a retry: \
+             check the errors from AWS",
             None,
-            left.metric_type(),
+            balance.metric_type(),
         )?;
-        left.encode(described)
+        balance.encode(metric_encoder)
     }
 }

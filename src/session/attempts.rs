@@ -18,7 +18,7 @@ use super::spans;
 use crate::admission::{Admission, ArrivalKind, AttemptOutcome, Permit, RefusalReason};
 use crate::model::CallerId;
 use crate::model::Deadline;
-use crate::retry::{Advice, Retry};
+use crate::retry::{Retry, RetryDecision};
 use crate::upstream::{UpstreamError, UpstreamErrorKind};
 
 /// What it took to get an answer.
@@ -91,7 +91,7 @@ impl Attempts {
         let attempt = || self.attempt(caller, deadline, &trail, &call);
         let outcome = self
             .retry
-            .run(deadline, attempt, AttemptError::advice)
+            .run(deadline, attempt, AttemptError::decision)
             .await;
         let trail = trail.into_inner().unwrap_or_else(PoisonError::into_inner);
         (trail.effort, outcome.map_err(AttemptError::into_error))
@@ -239,10 +239,10 @@ impl AttemptError {
         }
     }
 
-    fn advice(&self) -> Advice {
+    fn decision(&self) -> RetryDecision {
         match self {
-            Self::Again(error) => Advice::RetryAfter(error.retry_after.unwrap_or_default()),
-            Self::With(_) => Advice::GiveUp,
+            Self::Again(error) => RetryDecision::RetryAfter(error.retry_after.unwrap_or_default()),
+            Self::With(_) => RetryDecision::GiveUp,
         }
     }
 
