@@ -6,7 +6,7 @@
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use crate::result_token::{SigningKey, UnfitKey};
+use crate::result_token::{InvalidKeyLength, SigningKey};
 
 /// A key file that cannot be used. The message has the path and no content.
 #[derive(Debug, thiserror::Error)]
@@ -29,7 +29,7 @@ pub enum KeyFileError {
         /// The path.
         path: PathBuf,
         /// The cause.
-        source: UnfitKey,
+        source: InvalidKeyLength,
     },
 }
 
@@ -39,7 +39,7 @@ pub(super) fn read(setting: &'static str, path: &Path) -> Result<Vec<u8>, KeyFil
     let path = path.to_owned();
     // One byte more than the maximum detects a file that is too long, and bounds the
     // read of an endless one, such as a device.
-    let limit = SigningKey::MOST as u64 + 1;
+    let limit = SigningKey::MAX_LENGTH as u64 + 1;
     let mut secret = Vec::new();
     let file = std::fs::File::open(&path);
     if let Err(source) = file.and_then(|file| file.take(limit).read_to_end(&mut secret)) {
@@ -49,7 +49,7 @@ pub(super) fn read(setting: &'static str, path: &Path) -> Result<Vec<u8>, KeyFil
             source,
         });
     }
-    match SigningKey::fits(&secret) {
+    match SigningKey::check_length(&secret) {
         Ok(()) => Ok(secret),
         Err(source) => Err(KeyFileError::Invalid {
             setting,

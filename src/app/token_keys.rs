@@ -8,7 +8,7 @@ use tracing::warn;
 
 use super::key_file::{self, KeyFileError};
 use crate::config::ResultsSettings;
-use crate::result_token::{SameKey, SigningKey, TokenKeys};
+use crate::result_token::{DuplicateKey, SigningKey, TokenKeys};
 
 /// Keys that cannot be loaded. The message has the paths and no content.
 #[derive(Debug, thiserror::Error)]
@@ -18,7 +18,7 @@ pub enum TokenKeyError {
     File(#[from] KeyFileError),
     /// Two files contain the same key.
     #[error("results.token_key_files: {0}")]
-    Same(#[from] SameKey),
+    Same(#[from] DuplicateKey),
     /// The system provides no random bytes.
     #[error("cannot generate a key for result tokens: {0}")]
     NoRandomness(#[from] getrandom::Error),

@@ -1,30 +1,31 @@
-//! What a token binds together, and how that becomes bytes.
+//! The values that a token binds, and their encoding.
 //!
-//! Each part has its length before it, so no two bindings have the same bytes. An
-//! example: the caller `ab` in the region `c` and the caller `a` in the region
-//! `bc` differ in the first length: 2 and 1. No subject is a part of no bytes,
-//! and a subject has at least one.
+//! Each part is prefixed with its length, so two different bindings never have the same
+//! bytes. For example, caller `ab` in region `c` and caller `a` in region `bc` differ in
+//! the first length: 2 and 1. A missing subject is an empty part; a subject has at least
+//! one byte.
 
 use crate::model::{CallerId, SessionId, Subject};
 
-/// What every encoding begins with: nothing else that is signed does.
+/// The prefix of every encoding, for domain separation: other signed data begins with
+/// another prefix.
 const LABEL: &[u8] = b"livegate result token, binding";
 
-/// Who may read which result.
+/// The values that a result token is issued for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Binding<'a> {
-    /// Who asked for the session.
+    /// The caller that created the session.
     pub caller: &'a CallerId,
-    /// For whom, where the caller said so.
+    /// The end user of the session, if the caller named one.
     pub subject: Option<&'a Subject>,
-    /// Where the session is.
+    /// The session's region.
     pub region: &'a str,
     /// The session.
     pub session: &'a SessionId,
 }
 
 impl Binding<'_> {
-    /// The bytes of this binding in a token that begins with `head`.
+    /// Returns the bytes to sign for a token that begins with `head`.
     pub(super) fn encode(&self, head: &[u8]) -> Vec<u8> {
         let session = self.session.expose();
         let subject = self.subject.map(Subject::expose).unwrap_or_default();

@@ -1,8 +1,8 @@
-//! One secret, and what is done with it.
+//! A signing key and its id.
 //!
-//! An example: the file of a key holds 32 random bytes. Its id, which stands in
-//! every token that it made, is the first 4 bytes of an HMAC of it: two replicas
-//! with the same file agree on it, and nobody learns the key from it.
+//! The id of a key is the first 4 bytes of an HMAC with that key over a fixed label. Every
+//! token contains the id of its key. Two replicas with the same key file compute the same
+//! id, and the id does not reveal the key.
 
 use std::fmt;
 
@@ -12,61 +12,60 @@ use sha2::Sha256;
 pub(super) const ID_LENGTH: usize = 4;
 pub(super) const TAG_LENGTH: usize = 32;
 
-/// What the HMAC that gives a key its id is of. Whatever a token is of begins
-/// with other bytes.
+/// The label whose HMAC is the key's id. Signed bindings begin with another prefix.
 const ID_LABEL: &[u8] = b"livegate result token, key id";
 
-/// The name of a key, which is no secret.
+/// The id of a key, which is not secret.
 pub(super) type KeyId = [u8; ID_LENGTH];
 
-/// A secret of at least 32 bytes. It does not show in `Debug`.
+/// A secret of 32 to 4096 bytes. `Debug` hides it.
 #[derive(Clone)]
 pub struct SigningKey {
     id: KeyId,
     mac: Hmac<Sha256>,
 }
 
-/// Bytes that are no key.
+/// The number of bytes is not a valid key length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("must be {least} to {most} bytes, not {0}", least = SigningKey::LEAST, most = SigningKey::MOST)]
-pub struct UnfitKey(usize);
+#[error("must be {min} to {max} bytes, not {0}", min = SigningKey::MIN_LENGTH, max = SigningKey::MAX_LENGTH)]
+pub struct InvalidKeyLength(usize);
 
 impl SigningKey {
-    /// The shortest key, in bytes: as long as what it makes.
-    pub const LEAST: usize = 32;
-    /// The longest key, in bytes: what is longer is some other file.
-    pub const MOST: usize = 4096;
+    /// The shortest key, in bytes: as long as the HMAC that it computes.
+    pub const MIN_LENGTH: usize = 32;
+    /// The longest key, in bytes. A longer file is probably not a key.
+    pub const MAX_LENGTH: usize = 4096;
 
-    /// A key of these bytes, all of which count.
+    /// Creates a key from all bytes of `secret`.
     ///
     /// # Errors
-    /// Where they are fewer than 32 or more than 4096.
-    pub fn new(secret: &[u8]) -> Result<Self, UnfitKey> {
-        Self::fits(secret)?;
+    /// If `secret` is shorter than 32 or longer than 4096 bytes.
+    pub fn new(secret: &[u8]) -> Result<Self, InvalidKeyLength> {
+        Self::check_length(secret)?;
         let mac = Hmac::new_from_slice(secret).expect("HMAC takes a key of any length");
         let mut id = KeyId::default();
         id.copy_from_slice(&tag_of(&mac, ID_LABEL)[..ID_LENGTH]);
         Ok(Self { id, mac })
     }
 
-    /// Whether there could be a key of these bytes.
+    /// Checks the length of `secret`.
     ///
     /// # Errors
-    /// Where they are fewer than 32 or more than 4096.
-    pub fn fits(secret: &[u8]) -> Result<(), UnfitKey> {
-        if (Self::LEAST..=Self::MOST).contains(&secret.len()) {
+    /// If `secret` is shorter than 32 or longer than 4096 bytes.
+    pub fn check_length(secret: &[u8]) -> Result<(), InvalidKeyLength> {
+        if (Self::MIN_LENGTH..=Self::MAX_LENGTH).contains(&secret.len()) {
             Ok(())
         } else {
-            Err(UnfitKey(secret.len()))
+            Err(InvalidKeyLength(secret.len()))
         }
     }
 
-    /// A key that nobody else has.
+    /// Generates a random key.
     ///
     /// # Errors
-    /// Where the system has no randomness.
+    /// If the system provides no randomness.
     pub fn random() -> Result<Self, getrandom::Error> {
-        let mut secret = [0; Self::LEAST];
+        let mut secret = [0; Self::MIN_LENGTH];
         getrandom::fill(&mut secret)?;
         Ok(Self::new(&secret).expect("32 bytes are enough"))
     }
@@ -79,7 +78,7 @@ impl SigningKey {
         tag_of(&self.mac, message)
     }
 
-    /// Whether `tag` is the one of `message`, in constant time.
+    /// Returns whether `tag` is the HMAC of `message`, in constant time.
     pub(super) fn verifies(&self, message: &[u8], tag: &[u8]) -> bool {
         let mut mac = self.mac.clone();
         mac.update(message);

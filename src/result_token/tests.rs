@@ -1,4 +1,4 @@
-//! Tokens that are right, and every way to forge one.
+//! Valid tokens, and all kinds of invalid ones.
 
 use proptest::prelude::*;
 
@@ -9,7 +9,7 @@ const ID: &str = "0b5e3a4c-7d57-4f0e-9a51-6b5c1f7f3a10";
 const OTHER_ID: &str = "0b5e3a4c-7d57-4f0e-9a51-6b5c1f7f3a11";
 const ISSUED: u64 = 1_800_000_000;
 
-/// What a binding borrows.
+/// The values that a binding borrows.
 #[derive(Clone, Debug, PartialEq)]
 struct Parts {
     caller: CallerId,
@@ -38,7 +38,7 @@ impl Parts {
     }
 }
 
-fn ours() -> Parts {
+fn valid_parts() -> Parts {
     Parts::new("payments", "jane", "eu-west-1", ID)
 }
 
@@ -56,36 +56,36 @@ fn at(second: u64) -> SystemTime {
 }
 
 fn issued() -> ResultToken {
-    keys(1, &[]).issue(&ours().binding(), at(ISSUED + 180))
+    keys(1, &[]).issue(&valid_parts().binding(), at(ISSUED + 180))
 }
 
-fn verify(token: &ResultToken, parts: &Parts) -> Result<(), NotBound> {
+fn verify(token: &ResultToken, parts: &Parts) -> Result<(), TokenRejected> {
     keys(1, &[]).verify(token, &parts.binding(), at(ISSUED))
 }
 
 #[test]
-fn a_token_is_right_for_what_it_was_made_for_and_has_60_url_safe_characters() {
+fn a_token_verifies_for_its_binding_and_has_60_url_safe_characters() {
     let token = issued();
-    assert_eq!(verify(&token, &ours()), Ok(()));
+    assert_eq!(verify(&token, &valid_parts()), Ok(()));
     assert_eq!(token.expose().len(), ResultToken::LENGTH);
     let is_safe = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
     assert!(token.expose().bytes().all(is_safe));
     assert!(
         token.expose().starts_with('A'),
-        "a command line takes it for no flag"
+        "a command line does not parse it as a flag"
     );
     assert_eq!(format!("{token:?}"), "ResultToken(..)");
 }
 
-/// As computed by another program, from the description of the module alone.
+/// Another program computed the expected value from the module's description.
 #[test]
-fn a_token_stays_what_it_is_from_release_to_release() {
+fn the_token_format_is_stable_between_releases() {
     let expected = "AZe4BFQAAAAAa0nStBnzFuvH9EI3XtjBv5rgkyrr3n_N4MMlqIMi970c_PlF";
     assert_eq!(issued().expose(), expected);
 }
 
 #[test]
-fn another_caller_subject_region_or_session_is_turned_away() {
+fn a_token_for_another_caller_subject_region_or_session_is_rejected() {
     for other in [
         Parts::new("payment", "jane", "eu-west-1", ID),
         Parts::new("Payments", "jane", "eu-west-1", ID),
@@ -98,64 +98,81 @@ fn another_caller_subject_region_or_session_is_turned_away() {
         Parts::new("payments", "jane", "eu-west-1", OTHER_ID),
         Parts::new("paymentsjane", "", "eu-west-1", ID),
     ] {
-        assert_eq!(verify(&issued(), &other), Err(NotBound), "{other:?}");
+        assert_eq!(verify(&issued(), &other), Err(TokenRejected), "{other:?}");
     }
     let without = Parts::new("payments", "", "eu-west-1", ID);
     let token = keys(1, &[]).issue(&without.binding(), at(ISSUED + 180));
     assert_eq!(verify(&token, &without), Ok(()));
-    assert_eq!(verify(&token, &ours()), Err(NotBound));
+    assert_eq!(verify(&token, &valid_parts()), Err(TokenRejected));
 }
 
 #[test]
-fn a_changed_bit_a_changed_character_and_a_changed_length_are_noticed() {
+fn a_token_with_a_changed_bit_character_or_length_is_rejected() {
     let text = issued().expose().to_owned();
     let bytes = BASE64_URL_SAFE_NO_PAD.decode(&text).unwrap();
     for bit in 0..bytes.len() * 8 {
         let mut changed = bytes.clone();
         changed[bit / 8] ^= 1 << (bit % 8);
         let changed = ResultToken(BASE64_URL_SAFE_NO_PAD.encode(changed));
-        assert_eq!(verify(&changed, &ours()), Err(NotBound), "bit {bit}");
+        assert_eq!(
+            verify(&changed, &valid_parts()),
+            Err(TokenRejected),
+            "bit {bit}"
+        );
     }
     for at in 0..text.len() {
         for other in ["A", "-", "=", "+", " ", "\0", "\u{e9}"] {
             let changed = format!("{}{other}{}", &text[..at], &text[at + 1..]);
             let is_same = changed == text;
             let token = ResultToken::presented(&changed);
-            assert_eq!(verify(&token, &ours()).is_ok(), is_same, "{changed:?}");
+            assert_eq!(
+                verify(&token, &valid_parts()).is_ok(),
+                is_same,
+                "{changed:?}"
+            );
         }
         let short = ResultToken::presented(&text[..at]);
-        assert_eq!(verify(&short, &ours()), Err(NotBound), "{at} characters");
+        assert_eq!(
+            verify(&short, &valid_parts()),
+            Err(TokenRejected),
+            "{at} characters"
+        );
     }
-    for wrong in [format!("{text}A"), format!("{text}="), format!(" {text}")] {
-        let wrong = ResultToken::presented(&wrong);
-        assert_eq!(verify(&wrong, &ours()), Err(NotBound), "{}", wrong.0);
+    for invalid in [format!("{text}A"), format!("{text}="), format!(" {text}")] {
+        let invalid = ResultToken::presented(&invalid);
+        assert_eq!(
+            verify(&invalid, &valid_parts()),
+            Err(TokenRejected),
+            "{}",
+            invalid.0
+        );
     }
 }
 
 #[test]
-fn a_token_is_believed_until_a_minute_after_its_expiry() {
-    let (keys, parts) = (keys(1, &[]), ours());
+fn a_token_verifies_until_a_minute_after_its_expiry() {
+    let (keys, parts) = (keys(1, &[]), valid_parts());
     let verify = |second| keys.verify(&issued(), &parts.binding(), at(second));
     for live in [0, ISSUED, ISSUED + 180, ISSUED + 240] {
         assert_eq!(verify(live), Ok(()), "{live}");
     }
-    for over in [ISSUED + 241, ISSUED + 86_400, u64::from(u32::MAX)] {
-        assert_eq!(verify(over), Err(NotBound), "{over}");
+    for expired in [ISSUED + 241, ISSUED + 86_400, u64::from(u32::MAX)] {
+        assert_eq!(verify(expired), Err(TokenRejected), "{expired}");
     }
 }
 
 #[test]
-fn an_expiry_that_was_moved_is_noticed() {
+fn a_token_with_a_changed_expiry_is_rejected() {
     let mut bytes = issued().bytes().unwrap();
     bytes[5..13].copy_from_slice(&u64::MAX.to_be_bytes());
-    let moved = ResultToken(BASE64_URL_SAFE_NO_PAD.encode(bytes));
-    assert_eq!(verify(&moved, &ours()), Err(NotBound));
+    let changed = ResultToken(BASE64_URL_SAFE_NO_PAD.encode(bytes));
+    assert_eq!(verify(&changed, &valid_parts()), Err(TokenRejected));
 }
 
 #[test]
-fn keys_are_rotated_without_turning_anyone_away() {
+fn keys_are_rotated_without_rejecting_a_valid_token() {
     let (old, both, new) = (keys(1, &[2]), keys(2, &[1]), keys(2, &[]));
-    let parts = ours();
+    let parts = valid_parts();
     let (binding, now) = (parts.binding(), at(ISSUED));
     let of_old = old.issue(&binding, at(ISSUED + 180));
     let of_new = both.issue(&binding, at(ISSUED + 180));
@@ -165,55 +182,61 @@ fn keys_are_rotated_without_turning_anyone_away() {
     assert_eq!(new.verify(&of_new, &binding, now), Ok(()));
     assert_eq!(
         new.verify(&of_old, &binding, now),
-        Err(NotBound),
-        "it is gone"
+        Err(TokenRejected),
+        "the old key was removed"
     );
-    assert_eq!(keys(3, &[4]).verify(&of_new, &binding, now), Err(NotBound));
+    assert_eq!(
+        keys(3, &[4]).verify(&of_new, &binding, now),
+        Err(TokenRejected)
+    );
 }
 
 #[test]
-fn a_token_that_names_another_key_is_not_believed_for_it() {
+fn a_token_with_the_id_of_another_key_is_rejected() {
     let both = keys(1, &[2]);
-    let parts = ours();
+    let parts = valid_parts();
     let mut bytes = issued().bytes().unwrap();
     for id in [key(2).id(), key(3).id()] {
         bytes[1..5].copy_from_slice(&id);
         let renamed = ResultToken(BASE64_URL_SAFE_NO_PAD.encode(bytes));
         let verified = both.verify(&renamed, &parts.binding(), at(ISSUED));
-        assert_eq!(verified, Err(NotBound));
+        assert_eq!(verified, Err(TokenRejected));
     }
 }
 
 #[test]
-fn a_key_is_32_to_4096_bytes_and_is_there_once() {
+fn a_key_is_32_to_4096_bytes_and_occurs_once() {
     for length in [32, 33, 4096] {
         assert!(SigningKey::new(&vec![7; length]).is_ok(), "{length}");
     }
     for length in [0, 31, 4097] {
-        let refused = SigningKey::new(&vec![7; length]).unwrap_err();
+        let error = SigningKey::new(&vec![7; length]).unwrap_err();
         let expected = format!("must be 32 to 4096 bytes, not {length}");
-        assert_eq!(refused.to_string(), expected);
+        assert_eq!(error.to_string(), expected);
     }
-    assert_eq!(TokenKeys::new(key(1), vec![key(1)]).unwrap_err(), SameKey);
-    let twice = vec![key(2), key(3), key(2)];
-    assert_eq!(TokenKeys::new(key(1), twice).unwrap_err(), SameKey);
-    let shown = format!("{:?}", keys(65, &[66]));
     assert_eq!(
-        shown,
+        TokenKeys::new(key(1), vec![key(1)]).unwrap_err(),
+        DuplicateKey
+    );
+    let twice = vec![key(2), key(3), key(2)];
+    assert_eq!(TokenKeys::new(key(1), twice).unwrap_err(), DuplicateKey);
+    let debug = format!("{:?}", keys(65, &[66]));
+    assert_eq!(
+        debug,
         "TokenKeys { signing: SigningKey(..), retired: [SigningKey(..)] }"
     );
 }
 
 #[test]
-fn two_random_keys_do_not_believe_one_another() {
+fn random_keys_reject_each_others_tokens() {
     let random = || TokenKeys::new(SigningKey::random().unwrap(), Vec::new()).unwrap();
-    let parts = ours();
+    let parts = valid_parts();
     let token = random().issue(&parts.binding(), at(ISSUED + 180));
     let verified = random().verify(&token, &parts.binding(), at(ISSUED));
-    assert_eq!(verified, Err(NotBound));
+    assert_eq!(verified, Err(TokenRejected));
 }
 
-/// Short texts of few letters, so that what two of them run into is often alike.
+/// Short texts of few letters, so that concatenations of different parts are often equal.
 fn parts() -> impl Strategy<Value = Parts> {
     let session = prop_oneof![Just(ID), Just(OTHER_ID)];
     ("[ab]{1,3}", "[ab\u{e9}]{0,3}", "[ab]{0,3}", session).prop_map(
@@ -221,7 +244,7 @@ fn parts() -> impl Strategy<Value = Parts> {
     )
 }
 
-/// What is left of `bytes` once its first part is taken off.
+/// Removes the first part of `bytes` and returns it.
 fn part(bytes: &mut &[u8]) -> Vec<u8> {
     let (length, rest) = bytes.split_at(8);
     let length = u64::from_be_bytes(length.try_into().unwrap());
@@ -232,7 +255,7 @@ fn part(bytes: &mut &[u8]) -> Vec<u8> {
 
 proptest! {
     #[test]
-    fn no_two_bindings_are_encoded_alike(
+    fn different_bindings_have_different_encodings(
         (one, other) in (parts(), parts()), heads in any::<(u8, u8)>(),
     ) {
         let same = one == other && heads.0 == heads.1;
@@ -241,26 +264,26 @@ proptest! {
     }
 
     #[test]
-    fn an_encoding_can_be_taken_apart_again(parts in parts(), head in any::<[u8; 13]>()) {
+    fn an_encoding_decodes_to_its_parts(parts in parts(), head in any::<[u8; 13]>()) {
         let encoded = parts.binding().encode(&head);
         let mut rest = encoded.as_slice();
-        let found: Vec<Vec<u8>> = (0..6).map(|_| part(&mut rest)).collect();
+        let decoded: Vec<Vec<u8>> = (0..6).map(|_| part(&mut rest)).collect();
         prop_assert!(rest.is_empty());
         let subject = parts.subject.as_ref().map(Subject::expose).unwrap_or_default();
         let session = parts.session.expose();
         let expected = [parts.caller.as_str(), subject, &parts.region, &session];
-        prop_assert_eq!(&found[1], &head);
-        prop_assert_eq!(&found[2..], expected.map(|text| text.as_bytes().to_vec()));
+        prop_assert_eq!(&decoded[1], &head);
+        prop_assert_eq!(&decoded[2..], expected.map(|text| text.as_bytes().to_vec()));
     }
 
     #[test]
-    fn whatever_is_presented_is_refused_without_a_panic(
+    fn any_other_text_is_rejected_without_a_panic(
         text in prop_oneof!["\\PC*", "[A-Za-z0-9_-]{60}"],
         bytes in prop::collection::vec(any::<u8>(), 0..60),
     ) {
         let encoded = BASE64_URL_SAFE_NO_PAD.encode(bytes);
         for text in [text, encoded] {
-            prop_assert_eq!(verify(&ResultToken::presented(&text), &ours()), Err(NotBound));
+            prop_assert_eq!(verify(&ResultToken::presented(&text), &valid_parts()), Err(TokenRejected));
         }
     }
 }
