@@ -1,43 +1,41 @@
-//! What is known of the sessions that callers have named: the claims.
+//! Idempotency: each request id of a caller creates at most one session.
 //!
-//! A claim ties a caller's request id to the parameters it first came with, to
-//! the moment the first attempt left, and to the session once there is one.
-//! Concurrent calls with the same request id join: within a process at its
-//! [`Claim`], across replicas at the record in the store. Without a record AWS
-//! would still answer the same token with the same session, but nobody would know
-//! how much of its life is gone.
+//! A request id is an
+//! [idempotency key](https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/).
+//! Its record holds a digest of the request's parameters, the time of the first attempt,
+//! and the session once it exists. Concurrent requests with the same id share one call to
+//! AWS: within a process by [single flight](https://pkg.go.dev/golang.org/x/sync/singleflight)
+//! (see [`Flight`]), across replicas by a lease on the record in the store. AWS itself would
+//! return the same session for the same token, but without a record no replica would know
+//! how much of the session's life is left.
 //!
-//! # The terms
+//! - A *record* is the stored state of one request id, in memory or in Redis.
+//! - A *lease* is the exclusive right of one replica to call AWS for a record. It expires if
+//!   the replica dies. The next replica calls AWS with the same token, which every replica
+//!   derives from the request, so AWS returns the same session.
 //!
-//! - A *record* is what a store keeps of a claim: in memory, or in Redis.
-//! - A *lease* says which replica is at it. It ends by itself when that replica
-//!   dies. Then another asks AWS with the same token, which every replica derives
-//!   alike: still one session.
-//!
-//! # An example
-//!
-//! A call with `request_id` R times out after its attempt left at 12:00:00. The
-//! repeat at 12:00:20, on another replica, finds the record, sends the same token,
-//! and is told the truth: 160 s left. A repeat at 12:03:00 is told that R has
-//! expired, and so is every other one for 24 h.
+//! For example, a request with id R times out after its attempt was sent at 12:00:00. The
+//! repeat at 12:00:20, on another replica, finds the record, sends the same token and
+//! returns the session with 160 s left. Repeats from 12:03:00 on fail because R has expired,
+//! for 24 h.
 //!
 //! ```text
-//! claim -> [take] --issued--> the session, replayed
-//!            | ours    \-held--> ask again, every 25 to 200 ms, until the deadline
-//!            v
-//!         admission -> leaving (recorded first) -> AWS -> issued
+//! join -> [acquire] --issued--> return the session, replayed
+//!           | acquired \-held--> poll every 25 to 200 ms until the deadline
+//!           v
+//!        admission -> record_sent (before the call) -> AWS -> record_issued
 //! ```
 //!
-//! The price is one round trip for each arrow that names the record. A store that
-//! fails costs no session, unless the settings demand one.
+//! Each access to a record costs one round trip to the store. If the store fails, sessions
+//! are created without a record, unless the settings require one.
 
-mod claim;
-mod known;
+mod backend;
+mod flight;
 mod memory;
 mod record;
-mod records;
 mod redis;
 mod seal;
+mod single_flight;
 #[cfg(test)]
 mod suite;
 
@@ -45,126 +43,128 @@ use std::time::Duration;
 
 use tracing::warn;
 
-use self::known::Known;
+use self::backend::RecordBackend;
 use self::record::{IdempotencyRecord, Owner};
-use self::records::Records;
+use self::single_flight::SingleFlight;
 use crate::model::{ClientRequestToken, RequestedSettings, SESSION_LIFE};
 use crate::store::{Store, StoreError};
 
-pub use self::claim::{Claim, Lease, Turn};
-pub use self::known::Joined;
-pub use self::record::Sent;
+pub use self::flight::{Acquired, Flight, Lease};
+pub use self::record::FirstSent;
+pub use self::single_flight::FlightGuard;
 
-/// Whether a session may be issued that no store knows of.
+/// Whether a session may be created without a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IdempotencySettings {
-    /// No session without a record.
+    /// Fail requests whose record cannot be written.
     pub required: bool,
 }
 
-/// How long what lasts, and how much is kept in this process.
+/// How long leases and records last, and how many records this process keeps.
 #[derive(Clone, Copy, Debug)]
-struct Terms {
+struct Retention {
     lease: Duration,
-    /// From the first attempt on.
-    kept: Duration,
-    /// Of records in this process, and of claims: of those that something was sent
-    /// for, the oldest use goes first.
-    most: u64,
+    /// The lifetime of a record, from its first attempt.
+    record: Duration,
+    /// The maximum number of records and of flights in this process whose attempt was sent.
+    /// The least recently used one is evicted first.
+    max_entries: u64,
 }
 
-impl Default for Terms {
-    /// A lease of 5 s; a record outlives the session by 24 h.
+impl Default for Retention {
+    /// A lease lasts 5 s; a record outlives its session by 24 h.
     fn default() -> Self {
         Self {
             lease: Duration::from_secs(5),
-            kept: SESSION_LIFE + Duration::from_secs(24 * 60 * 60),
-            most: 100_000,
+            record: SESSION_LIFE + Duration::from_secs(24 * 60 * 60),
+            max_entries: 100_000,
         }
     }
 }
 
-/// The claims that this process has to do with. Clones share them.
+/// The request ids that this process handles. Clones share them.
 #[derive(Clone, Debug)]
-pub struct Claims {
-    known: Known,
-    book: Book,
+pub struct Idempotency {
+    flights: SingleFlight,
+    store: RecordStore,
 }
 
-/// Where records are kept, by whom, and whether it can be done without.
+/// The backend of the records, this process as their owner, and whether records are
+/// required.
 #[derive(Clone, Debug)]
-struct Book {
-    records: Records,
+struct RecordStore {
+    backend: RecordBackend,
     owner: Owner,
     required: bool,
 }
 
-/// Why a claim does not lead to a session.
+/// Why a request id does not lead to a session.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ClaimError {
-    /// The request id was claimed before, with other parameters.
-    #[error("claimed before, with other parameters")]
+pub enum IdempotencyError {
+    /// The request id was used before with other parameters.
+    #[error("the request id was used before with other parameters")]
     Conflict,
-    /// There has to be a record, and the store does not take it.
+    /// A record is required, and the store failed.
     #[error(transparent)]
     Unavailable(#[from] StoreError),
 }
 
-impl Default for Claims {
-    /// Claims that are recorded in this process alone.
+impl Default for Idempotency {
+    /// Keeps the records in this process.
     fn default() -> Self {
-        let terms = Terms::default();
-        Self::over(Records::in_memory(terms), terms, false)
+        let retention = Retention::default();
+        Self::over(RecordBackend::in_memory(retention), retention, false)
     }
 }
 
-impl Claims {
-    /// Claims that are recorded in `store`.
+impl Idempotency {
+    /// Keeps the records in `store`, which all replicas share.
     #[must_use]
     pub fn shared(store: Store, settings: IdempotencySettings) -> Self {
-        let terms = Terms::default();
-        Self::over(Records::shared(store, terms), terms, settings.required)
+        let retention = Retention::default();
+        let backend = RecordBackend::shared(store, retention);
+        Self::over(backend, retention, settings.required)
     }
 
-    fn over(records: Records, terms: Terms, required: bool) -> Self {
-        let known = Known::new(terms);
+    fn over(backend: RecordBackend, retention: Retention, required: bool) -> Self {
+        let flights = SingleFlight::new(retention);
         let owner = Owner(ClientRequestToken::random().expose().to_owned());
-        let book = Book {
-            records,
+        let store = RecordStore {
+            backend,
             owner,
             required,
         };
-        Self { known, book }
+        Self { flights, store }
     }
 
-    /// Joins the claim that has `token`, made now where this process has none.
+    /// Joins the flight of `token`, or starts one if this process has none.
     ///
     /// # Errors
-    /// [`ClaimError::Conflict`] where it was made for something else.
-    pub fn claim(
+    /// [`IdempotencyError::Conflict`] if the flight was started with other settings.
+    pub fn join(
         &self,
         token: &ClientRequestToken,
-        wanted: &RequestedSettings,
-    ) -> Result<Joined, ClaimError> {
-        let record = IdempotencyRecord::of(token, wanted);
+        requested: &RequestedSettings,
+    ) -> Result<FlightGuard, IdempotencyError> {
+        let record = IdempotencyRecord::new(token, requested);
         let parameters = record.parameters.clone();
-        let joined = self.known.join(token, record, &self.book);
-        match &joined.record {
-            Some((first, _)) if first.parameters != parameters => Err(ClaimError::Conflict),
-            _ => Ok(joined),
+        let flight = self.flights.join(token, record, &self.store);
+        match &flight.record {
+            Some((first, _)) if first.parameters != parameters => Err(IdempotencyError::Conflict),
+            _ => Ok(flight),
         }
     }
 }
 
-impl Book {
-    /// Goes on without the store, where that is allowed.
-    fn forgive(&self, error: StoreError) -> Result<(), ClaimError> {
+impl RecordStore {
+    /// Ignores the failure of the store, unless a record is required.
+    fn tolerate(&self, error: StoreError) -> Result<(), IdempotencyError> {
         if self.required {
-            return Err(ClaimError::Unavailable(error));
+            return Err(IdempotencyError::Unavailable(error));
         }
-        // While there is no connection, its keeper has said so.
+        // The store logs a lost connection itself.
         if error != StoreError::Down {
-            warn!(%error, "a session goes without a record");
+            warn!(%error, "idempotency record not written");
         }
         Ok(())
     }

@@ -14,7 +14,7 @@ use crate::admission::Admission;
 use crate::audit::Audit;
 use crate::config::Config;
 use crate::grpc::SessionService;
-use crate::idempotency::Claims;
+use crate::idempotency::Idempotency;
 use crate::session::{Attempts, Creator, Ownership, ResultReader, TokenRequirement};
 use crate::store::{Store, StoreMetrics};
 use crate::upstream::aws::Rekognition;
@@ -33,9 +33,9 @@ pub(super) async fn open_store(config: &Config, metrics: &StoreMetrics) -> Optio
 }
 
 /// Opens the idempotency records, which are in the store if there is one.
-fn claims(config: &Config, store: Option<Store>) -> Claims {
-    store.map_or_else(Claims::default, |store| {
-        Claims::shared(store, config.idempotency)
+fn idempotency(config: &Config, store: Option<Store>) -> Idempotency {
+    store.map_or_else(Idempotency::default, |store| {
+        Idempotency::shared(store, config.idempotency)
     })
 }
 
@@ -54,7 +54,7 @@ pub(super) fn service(
     let creator = Creator::new(
         api.clone(),
         attempts(&reloadable.create_admission, "create"),
-        claims(config, store),
+        idempotency(config, store),
         ownership.clone(),
         reloadable.authorizer.clone(),
     );

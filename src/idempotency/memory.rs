@@ -1,11 +1,11 @@
-//! Records in this process: the store of a Livegate that has no other.
+//! Records in this process, for a deployment without a store.
 //!
-//! At most 100,000 of them, the oldest use goes first. An example: at 25 sessions
-//! a second that is an hour's worth; at one a second, all of a day's.
+//! At most 100,000 records are kept; the least recently used one is evicted first. That is
+//! more than an hour of records at 25 sessions per second, and a day at one per second.
 //!
-//! A record that nothing was sent for has no place among them: however many calls
-//! wait or are refused, they push nothing out. There is one for each such call, and
-//! it goes with its lease.
+//! Records without an attempt are stored separately, so requests that wait or are refused
+//! evict no sessions. There is one for each waiting request, and it is deleted with its
+//! lease.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,109 +15,128 @@ use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 use tokio::time::Instant;
 
-use super::Terms;
-use super::record::{IdempotencyRecord, Leaving, Owner, Sent, Taken};
+use super::Retention;
+use super::record::{AcquireReply, FirstSent, IdempotencyRecord, Owner, RecordedSend};
 use crate::model::SessionId;
 
-/// The records. Clones are the same ones.
+/// The records. Clones share them.
 #[derive(Clone, Debug)]
-pub(super) struct MemoryRecords {
-    /// What nothing was sent for yet. Its lock is held over each step, whichever
-    /// place that is about.
-    taken: Arc<Mutex<HashMap<String, Kept>>>,
-    sent: Cache<String, Kept>,
-    terms: Terms,
+pub(super) struct MemoryBackend {
+    /// The records without an attempt. Each operation holds this lock, also while it uses
+    /// `sent`.
+    leased: Arc<Mutex<HashMap<String, MemoryRecord>>>,
+    sent: Cache<String, MemoryRecord>,
+    retention: Retention,
 }
 
 #[derive(Clone, Debug, Default)]
-struct Kept {
+struct MemoryRecord {
     parameters: String,
     lease: Option<(Owner, Instant)>,
     sent: Option<(SystemTime, Instant)>,
     session: Option<SessionId>,
 }
 
-impl Kept {
-    fn leaving(&self, now: Instant) -> Option<Leaving> {
-        let (at, left) = self.sent?;
-        let age = now.saturating_duration_since(left);
-        Some(Leaving { at, age })
+impl MemoryRecord {
+    fn recorded_send(&self, now: Instant) -> Option<RecordedSend> {
+        let (at, sent) = self.sent?;
+        let age = now.saturating_duration_since(sent);
+        Some(RecordedSend { at, age })
     }
 }
 
-impl MemoryRecords {
-    pub(super) fn new(terms: Terms) -> Self {
+impl MemoryBackend {
+    pub(super) fn new(retention: Retention) -> Self {
         let sent = Cache::builder()
-            .max_capacity(terms.most)
+            .max_capacity(retention.max_entries)
             .eviction_policy(EvictionPolicy::lru())
-            .time_to_live(terms.kept)
+            .time_to_live(retention.record)
             .build();
-        let taken = Arc::default();
-        Self { taken, sent, terms }
-    }
-
-    fn with<T>(&self, record: &IdempotencyRecord, act: impl FnOnce(&mut Kept) -> T) -> T {
-        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        let name = &record.name;
-        let found = taken.remove(name).or_else(|| self.sent.get(name));
-        let mut kept = found.unwrap_or_else(|| Kept {
-            parameters: record.parameters.clone(),
-            ..Kept::default()
-        });
-        let told = act(&mut kept);
-        if kept.sent.is_some() {
-            self.sent.insert(name.clone(), kept);
-        } else if kept.lease.is_some() {
-            taken.insert(name.clone(), kept);
+        let leased = Arc::default();
+        Self {
+            leased,
+            sent,
+            retention,
         }
-        told
     }
 
-    pub(super) fn take(&self, record: &IdempotencyRecord, owner: &Owner, now: Instant) -> Taken {
-        self.with(record, |kept| {
-            if kept.parameters != record.parameters {
-                return Taken::Conflict;
+    /// Applies `change` to the stored state of `record`, which is created if missing.
+    fn update<T>(
+        &self,
+        record: &IdempotencyRecord,
+        change: impl FnOnce(&mut MemoryRecord) -> T,
+    ) -> T {
+        let mut leased = self.leased.lock().unwrap_or_else(PoisonError::into_inner);
+        let name = &record.name;
+        let found = leased.remove(name).or_else(|| self.sent.get(name));
+        let mut stored = found.unwrap_or_else(|| MemoryRecord {
+            parameters: record.parameters.clone(),
+            ..MemoryRecord::default()
+        });
+        let reply = change(&mut stored);
+        if stored.sent.is_some() {
+            self.sent.insert(name.clone(), stored);
+        } else if stored.lease.is_some() {
+            leased.insert(name.clone(), stored);
+        }
+        reply
+    }
+
+    pub(super) fn acquire(
+        &self,
+        record: &IdempotencyRecord,
+        owner: &Owner,
+        now: Instant,
+    ) -> AcquireReply {
+        self.update(record, |stored| {
+            if stored.parameters != record.parameters {
+                return AcquireReply::Conflict;
             }
-            let leaving = kept.leaving(now);
-            if let (Some(session), Some(leaving)) = (kept.session, leaving) {
-                return Taken::Issued(session, leaving);
+            let recorded = stored.recorded_send(now);
+            if let (Some(session), Some(recorded)) = (stored.session, recorded) {
+                return AcquireReply::Issued(session, recorded);
             }
-            match &kept.lease {
-                Some((holder, until)) if holder != owner && *until > now => Taken::Held,
+            match &stored.lease {
+                Some((holder, until)) if holder != owner && *until > now => AcquireReply::Held,
                 _ => {
-                    kept.lease = Some((owner.clone(), now + self.terms.lease));
-                    Taken::Ours(leaving)
+                    stored.lease = Some((owner.clone(), now + self.retention.lease));
+                    AcquireReply::Acquired(recorded)
                 }
             }
         })
     }
 
-    pub(super) fn note_sent(
+    pub(super) fn record_sent(
         &self,
         record: &IdempotencyRecord,
         owner: &Owner,
         at: SystemTime,
         now: Instant,
-    ) -> Leaving {
-        self.with(record, |kept| {
-            kept.lease = Some((owner.clone(), now + self.terms.lease));
-            let (at, left) = *kept.sent.get_or_insert((at, now));
-            let age = now.saturating_duration_since(left);
-            Leaving { at, age }
+    ) -> RecordedSend {
+        self.update(record, |stored| {
+            stored.lease = Some((owner.clone(), now + self.retention.lease));
+            let (at, sent) = *stored.sent.get_or_insert((at, now));
+            let age = now.saturating_duration_since(sent);
+            RecordedSend { at, age }
         })
     }
 
-    pub(super) fn note_issued(&self, record: &IdempotencyRecord, session: SessionId, sent: Sent) {
-        self.with(record, |kept| {
-            kept.session.get_or_insert(session);
-            kept.sent.get_or_insert((sent.at, Instant::now()));
-            kept.lease = None;
+    pub(super) fn record_issued(
+        &self,
+        record: &IdempotencyRecord,
+        session: SessionId,
+        sent: FirstSent,
+    ) {
+        self.update(record, |stored| {
+            stored.session.get_or_insert(session);
+            stored.sent.get_or_insert((sent.at, Instant::now()));
+            stored.lease = None;
         });
     }
 
     pub(super) fn release(&self, record: &IdempotencyRecord, owner: &Owner) {
-        self.with(record, |kept| {
-            kept.lease.take_if(|(holder, _)| holder == owner);
+        self.update(record, |stored| {
+            stored.lease.take_if(|(holder, _)| holder == owner);
         });
     }
 }

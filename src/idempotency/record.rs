@@ -1,14 +1,13 @@
-//! What is kept of one request id, and under what name.
+//! The record of one request id, and its name in the store.
 //!
-//! A record's name and the key that seals its session are both derived from the
-//! token, each in its own way, and the token itself is not kept: who reads the
-//! store learns neither the token nor a session.
+//! The record's name and the key that encrypts its session are derived from the client
+//! request token with different labels. The token itself is not stored, so a reader of the
+//! store learns neither tokens nor session ids.
 //!
-//! An example: the token `q3…` has the record `9f…`, SHA-256 over `record` and the
-//! token. Its parameters are SHA-256 over every field that is set, each with its
-//! name and its length before it, so a field that a later version adds does not
-//! change the digest of those that do not set it. Of a profile the name counts, not
-//! what it holds: that may change while a session of it lives.
+//! For example, the name of token `q3…` is `9f…`, SHA-256 over `record` and the token. The
+//! parameters are SHA-256 over every field that is set, each prefixed with its name and
+//! length, so a field of a later version does not change the digest of requests without it.
+//! For a profile only the name counts: its settings may change during a session's life.
 
 use std::time::{Duration, SystemTime};
 
@@ -22,7 +21,7 @@ use crate::model::{
     ChallengeType, ClientRequestToken, RequestedSettings, SESSION_LIFE, SessionId, SessionSettings,
 };
 
-/// The name of a record, what it is bound to, and the seal of its session.
+/// The name of a record, the digest of its parameters, and the seal of its session.
 #[derive(Clone, Debug)]
 pub(super) struct IdempotencyRecord {
     pub(super) name: String,
@@ -31,84 +30,86 @@ pub(super) struct IdempotencyRecord {
 }
 
 impl IdempotencyRecord {
-    pub(super) fn of(token: &ClientRequestToken, wanted: &RequestedSettings) -> Self {
-        let derive = |purpose: &str| digest([(purpose, token.expose())]);
+    pub(super) fn new(token: &ClientRequestToken, requested: &RequestedSettings) -> Self {
+        let derive = |label: &str| digest([(label, token.expose())]);
         Self {
             name: BASE64_URL_SAFE_NO_PAD.encode(derive("record")),
-            parameters: parameters(wanted),
+            parameters: parameters(requested),
             seal: Seal::new(&derive("seal")),
         }
     }
 }
 
-/// Who holds a claim: one process.
+/// The process that holds a lease.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Owner(pub(super) String);
 
-/// What a store says to one who wants to issue the session of a record.
+/// The store's reply to a request for the lease on a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Taken {
-    /// Go on; if an attempt has left before, this is when.
-    Ours(Option<Leaving>),
-    /// Somebody else is at it.
+pub(super) enum AcquireReply {
+    /// The lease is acquired. An earlier attempt may have been sent.
+    Acquired(Option<RecordedSend>),
+    /// Another process holds the lease.
     Held,
-    /// It is there.
-    Issued(SessionId, Leaving),
-    /// The record is bound to other parameters.
+    /// The session exists.
+    Issued(SessionId, RecordedSend),
+    /// The record has other parameters.
     Conflict,
 }
 
-/// When the first attempt left, as a store tells it.
+/// When the first attempt was sent, as stored in the record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Leaving {
-    /// By the wall clock of whoever sent it.
+pub(super) struct RecordedSend {
+    /// By the wall clock of the sender.
     pub(super) at: SystemTime,
     /// How long ago, by the store's clock.
     pub(super) age: Duration,
 }
 
-/// When the first attempt left, and when a session of it is over.
+/// When the first attempt was sent, and when its session expires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sent {
-    /// By the wall clock, to tell the caller.
+pub struct FirstSent {
+    /// By the wall clock of the sender, for timestamps.
     pub at: SystemTime,
-    /// By this process's stopwatch, to count to.
-    pub over: Instant,
+    /// By this process's monotonic clock, for durations.
+    pub expires_at: Instant,
 }
 
-impl Sent {
-    /// An attempt leaves at `now`, which is `at` on the wall.
+impl FirstSent {
+    /// Returns the value for an attempt that is sent at `now`, with the wall clock at `at`.
     #[must_use]
-    pub fn leaving(at: SystemTime, now: Instant) -> Self {
-        let over = now + SESSION_LIFE;
-        Self { at, over }
+    pub fn new(at: SystemTime, now: Instant) -> Self {
+        let expires_at = now + SESSION_LIFE;
+        Self { at, expires_at }
     }
 
-    /// Of two clocks the one that makes the session older is believed: an answer
-    /// that may be a replay is never said to be fresh.
-    pub(super) fn of(leaving: Leaving, wall: SystemTime, now: Instant) -> Self {
-        let by_wall = wall.duration_since(leaving.at).unwrap_or_default();
-        let age = leaving.age.max(by_wall);
+    /// Converts the recorded time to this process's clocks.
+    ///
+    /// Of the ages by the store's clock and by `wall`, the greater one counts, so that no
+    /// session is reported fresher than it is.
+    pub(super) fn from_record(recorded: RecordedSend, wall: SystemTime, now: Instant) -> Self {
+        let by_wall = wall.duration_since(recorded.at).unwrap_or_default();
+        let age = recorded.age.max(by_wall);
         Self {
-            at: leaving.at,
-            over: now + SESSION_LIFE.saturating_sub(age),
+            at: recorded.at,
+            expires_at: now + SESSION_LIFE.saturating_sub(age),
         }
     }
 
-    /// What is left of the session's life at `now`.
+    /// Returns what is left of the session's life at `now`.
     #[must_use]
-    pub fn left(&self, now: Instant) -> Duration {
-        self.over.saturating_duration_since(now)
+    pub fn time_to_live(&self, now: Instant) -> Duration {
+        self.expires_at.saturating_duration_since(now)
     }
 
-    /// How old a session of it is at `now`, at most its whole life.
+    /// Returns the age of the session at `now`, at most its whole life.
     pub(super) fn age(&self, now: Instant) -> Duration {
-        SESSION_LIFE.saturating_sub(self.left(now))
+        SESSION_LIFE.saturating_sub(self.time_to_live(now))
     }
 }
 
-fn parameters(wanted: &RequestedSettings) -> String {
-    let fields = match wanted {
+fn parameters(requested: &RequestedSettings) -> String {
+    let fields = match requested {
         RequestedSettings::Settings(settings) => settings_fields(settings),
         RequestedSettings::Profile(name) => vec![("profile", name.as_str().to_owned())],
     };
@@ -154,7 +155,7 @@ mod tests {
     use crate::model::{AuditImagesLimit, KmsKeyId, ProfileName};
 
     #[test]
-    fn a_digest_of_parameters_stays_the_same_from_release_to_release() {
+    fn the_digest_of_parameters_is_stable_between_releases() {
         let none = parameters(&RequestedSettings::default());
         assert_eq!(none, "wEWVse6jyVwLf3ELg1GLYeUlk9jBIO4MUtYfijuls3k");
         let other = SessionSettings {
@@ -167,26 +168,28 @@ mod tests {
             ..SessionSettings::default()
         };
         assert_ne!(parameters(&RequestedSettings::Settings(key)), none);
-        let profile = |name| RequestedSettings::Profile(ProfileName::parse(name).expect("a name"));
-        let one = parameters(&profile("kyc"));
-        assert_eq!(one, "vQTzSt0Gmvc8eAzyR-21F8ZyMmdhUobGClLb9Ik2gcw");
-        assert!(one != none && one != parameters(&profile("kyb")));
+        let profile =
+            |name| RequestedSettings::Profile(ProfileName::parse(name).expect("a valid name"));
+        let kyc = parameters(&profile("kyc"));
+        assert_eq!(kyc, "vQTzSt0Gmvc8eAzyR-21F8ZyMmdhUobGClLb9Ik2gcw");
+        assert!(kyc != none && kyc != parameters(&profile("kyb")));
     }
 
     #[test]
-    fn of_two_clocks_the_one_that_makes_a_session_older_is_believed() {
+    fn the_greater_age_of_two_clocks_counts() {
         let (wall, now) = (SystemTime::UNIX_EPOCH + 60 * SESSION_LIFE, Instant::now());
         let second = Duration::from_secs(1);
-        let left = |at, age| Sent::of(Leaving { at, age }, wall, now).left(now);
+        let left =
+            |at, age| FirstSent::from_record(RecordedSend { at, age }, wall, now).time_to_live(now);
         assert_eq!(left(wall - 20 * second, 5 * second), 160 * second);
         assert_eq!(left(wall + 20 * second, 5 * second), 175 * second);
         assert_eq!(left(wall, 200 * second), Duration::ZERO);
     }
 
     #[test]
-    fn neither_the_name_nor_the_seal_is_the_token() {
+    fn the_name_of_a_record_is_not_the_token() {
         let token = ClientRequestToken::random();
-        let record = IdempotencyRecord::of(&token, &RequestedSettings::default());
+        let record = IdempotencyRecord::new(&token, &RequestedSettings::default());
         assert_ne!(record.name, token.expose());
         assert_eq!(record.name.len(), 43);
     }

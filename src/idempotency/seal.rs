@@ -1,13 +1,13 @@
-//! How a session id lies in the store: sealed with AES-256-GCM.
+//! Encryption of session ids in the store, with AES-256-GCM.
 //!
-//! The key is derived from the client request token, which is not in the store
-//! and which only Livegate and AWS know: it is a digest of the caller and of the
-//! request id, a UUID that the caller made. So nobody has a key to configure,
-//! keep or rotate, and who reads the store, or a backup of it, would have to guess
-//! the UUID. Each key seals one session, each time with a nonce of its own.
+//! The key is derived from the client request token, which is not stored. Only Livegate and
+//! AWS know the token: it is a digest of the caller and the request id, a UUID from the
+//! caller. So operators have no key to configure or rotate, and a reader of the store or its
+//! backup would have to guess the UUID. Each key encrypts one session, each time with a
+//! random nonce.
 //!
-//! An example: 36 characters become 12 of nonce, 36 of text and 16 of tag, 86 in
-//! base64. A record copied to another name does not open.
+//! For example, the 36 characters of a session id become 12 bytes of nonce, 36 of ciphertext
+//! and 16 of tag: 86 characters in base64. A value copied to another record does not decrypt.
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, RandomizedNonceKey};
 use base64::Engine as _;
@@ -15,9 +15,9 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 
 use crate::model::SessionId;
 
-const NONCE: usize = 12;
+const NONCE_LENGTH: usize = 12;
 
-/// The seal of one record. It does not show in `Debug`.
+/// The encryption key of one record. `Debug` hides it.
 #[derive(Clone)]
 pub(super) struct Seal([u8; 32]);
 
@@ -32,8 +32,8 @@ impl Seal {
         Self(*key)
     }
 
-    /// The session as it may be kept; `None` where the system has no randomness.
-    pub(super) fn close(&self, session: &SessionId) -> Option<String> {
+    /// Encrypts `session`. Returns `None` if the system provides no randomness.
+    pub(super) fn seal(&self, session: &SessionId) -> Option<String> {
         let mut text = session.expose().into_bytes();
         let key = RandomizedNonceKey::new(&AES_256_GCM, &self.0).ok()?;
         let nonce = key.seal_in_place_append_tag(Aad::empty(), &mut text).ok()?;
@@ -41,10 +41,10 @@ impl Seal {
         Some(BASE64_URL_SAFE_NO_PAD.encode(sealed))
     }
 
-    /// The session that was kept; `None` where it was not sealed with this.
-    pub(super) fn open(&self, kept: &str) -> Option<SessionId> {
-        let sealed = BASE64_URL_SAFE_NO_PAD.decode(kept).ok()?;
-        let (nonce, text) = sealed.split_at_checked(NONCE)?;
+    /// Decrypts a session. Returns `None` if it was not encrypted with this key.
+    pub(super) fn open(&self, stored: &str) -> Option<SessionId> {
+        let sealed = BASE64_URL_SAFE_NO_PAD.decode(stored).ok()?;
+        let (nonce, text) = sealed.split_at_checked(NONCE_LENGTH)?;
         let nonce = aws_lc_rs::aead::Nonce::try_assume_unique_for_key(nonce).ok()?;
         let key = RandomizedNonceKey::new(&AES_256_GCM, &self.0).ok()?;
         let mut text = text.to_vec();
@@ -58,14 +58,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_seal_that_closed_it_opens_it_and_the_text_is_not_seen() {
+    fn only_the_same_key_decrypts_a_session() {
         let session = SessionId::parse("0b5e3a4c-7d57-4f0e-9a51-6b5c1f7f3a10").expect("a UUID");
-        let kept = Seal::new(&[7; 32]).close(&session).expect("randomness");
-        assert_eq!(Seal::new(&[7; 32]).open(&kept), Some(session));
-        assert_eq!(Seal::new(&[8; 32]).open(&kept), None);
-        assert_eq!(Seal::new(&[7; 32]).open(&kept[1..]), None);
+        let stored = Seal::new(&[7; 32]).seal(&session).expect("randomness");
+        assert_eq!(Seal::new(&[7; 32]).open(&stored), Some(session));
+        assert_eq!(Seal::new(&[8; 32]).open(&stored), None);
+        assert_eq!(Seal::new(&[7; 32]).open(&stored[1..]), None);
         assert_eq!(Seal::new(&[7; 32]).open(""), None);
-        assert_eq!(kept.len(), 86);
-        assert_ne!(Seal::new(&[7; 32]).close(&session), Some(kept));
+        assert_eq!(stored.len(), 86);
+        assert_ne!(Seal::new(&[7; 32]).seal(&session), Some(stored));
     }
 }

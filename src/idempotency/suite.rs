@@ -1,7 +1,7 @@
-//! What every store of records does: one suite, run in memory and against Redis.
+//! The behaviour of every record backend: one suite, run in memory and against Redis.
 //!
-//! The scenes have two replicas over one store. Leases are 200 ms, so that the end
-//! of one can be waited for; time is real, as the store's is.
+//! The tests have two replicas over one store. Leases last 200 ms, so that a test can wait
+//! for their end. Time is real, because the store's clock is real.
 
 mod server;
 
@@ -9,8 +9,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::time::{Instant, timeout};
 
-use super::records::Records;
-use super::{Claim, ClaimError, Claims, Joined, Terms, Turn};
+use super::backend::RecordBackend;
+use super::{Acquired, Flight, FlightGuard, Idempotency, IdempotencyError, Retention};
 use crate::model::{
     AuditImagesLimit, ClientRequestToken, RequestedSettings, SESSION_LIFE, SessionId,
     SessionSettings,
@@ -19,26 +19,26 @@ use crate::store::test_server::RedisServer;
 
 const LEASE: Duration = Duration::from_millis(200);
 const SOON: Duration = Duration::from_millis(100);
-const MOST: u64 = 50;
+const MAX_ENTRIES: u64 = 50;
 
-/// A store, which replicas open.
-struct Shop {
-    records: Records,
+/// A backend that replicas share.
+struct SharedBackend {
+    backend: RecordBackend,
     _server: Option<RedisServer>,
 }
 
-impl Shop {
-    fn terms() -> Terms {
-        Terms {
+impl SharedBackend {
+    fn retention() -> Retention {
+        Retention {
             lease: LEASE,
-            most: MOST,
-            ..Terms::default()
+            max_entries: MAX_ENTRIES,
+            ..Retention::default()
         }
     }
 
     async fn in_memory() -> Self {
         Self {
-            records: Records::in_memory(Self::terms()),
+            backend: RecordBackend::in_memory(Self::retention()),
             _server: None,
         }
     }
@@ -47,42 +47,42 @@ impl Shop {
         let server = RedisServer::start().await;
         let store = server.store().await;
         Self {
-            records: Records::shared(store, Self::terms()),
+            backend: RecordBackend::shared(store, Self::retention()),
             _server: Some(server),
         }
     }
 
-    fn replica(&self) -> Claims {
-        Claims::over(self.records.clone(), Self::terms(), false)
+    fn replica(&self) -> Idempotency {
+        Idempotency::over(self.backend.clone(), Self::retention(), false)
     }
 }
 
 macro_rules! suite {
-    ($($scene:ident)*) => {
+    ($($test:ident)*) => {
         mod in_memory {
-            $(#[tokio::test] async fn $scene() {
-                super::$scene(&super::Shop::in_memory().await).await;
+            $(#[tokio::test] async fn $test() {
+                super::$test(&super::SharedBackend::in_memory().await).await;
             })*
         }
         mod redis {
-            $(#[tokio::test] #[ignore = "needs redis-server: tests/run"] async fn $scene() {
-                super::$scene(&super::Shop::redis().await).await;
+            $(#[tokio::test] #[ignore = "needs redis-server: tests/run"] async fn $test() {
+                super::$test(&super::SharedBackend::redis().await).await;
             })*
         }
     };
 }
 
 suite! {
-    another_replica_gets_the_session_and_its_first_date
+    another_replica_gets_the_session_and_its_creation_time
     other_parameters_are_a_conflict_on_every_replica
-    a_replica_that_is_at_it_is_waited_for
-    a_replica_that_dies_is_followed_when_its_lease_ends
-    a_call_that_is_given_up_is_followed_at_once
-    what_was_never_sent_binds_nobody
-    the_first_of_two_attempts_dates_the_session
-    a_session_past_its_life_is_told_as_that
-    refused_request_ids_push_no_session_out
-    request_ids_that_wait_push_no_session_out
+    a_replica_waits_while_another_holds_the_lease
+    a_replica_takes_over_when_the_lease_of_a_dead_one_expires
+    a_dropped_lease_is_available_at_once
+    a_request_that_was_never_sent_does_not_bind_its_request_id
+    the_first_of_two_attempts_sets_the_creation_time
+    an_expired_session_has_no_time_left
+    refused_request_ids_evict_no_session
+    waiting_request_ids_evict_no_session
 }
 
 fn wall() -> SystemTime {
@@ -100,152 +100,189 @@ fn other_settings() -> RequestedSettings {
     })
 }
 
-fn claim(replica: &Claims, token: &ClientRequestToken) -> Joined {
-    let claim = replica.claim(token, &RequestedSettings::default());
-    claim.expect("the first settings")
+fn join(replica: &Idempotency, token: &ClientRequestToken) -> FlightGuard {
+    let flight = replica.join(token, &RequestedSettings::default());
+    flight.expect("the first settings")
 }
 
-async fn turn(claim: &Claim) -> Turn<'_> {
-    let turn = claim.turn(wall).await;
-    turn.expect("neither a conflict nor a store that has to be there")
+async fn acquire(flight: &Flight) -> Acquired<'_> {
+    let acquired = flight.acquire(wall).await;
+    acquired.expect("no conflict, and a record is not required")
 }
 
-async fn issue(claim: &Claim) {
-    let Turn::Ours(lease) = turn(claim).await else {
-        panic!("nobody was there before");
+async fn issue(flight: &Flight) {
+    let Acquired::Lease(lease) = acquire(flight).await else {
+        panic!("the session must be new");
     };
-    claim.leaving(wall()).await.expect("not required");
-    lease.issued(session()).await;
+    flight.record_sent(wall()).await.expect("not required");
+    lease.record_issued(session()).await;
 }
 
-async fn another_replica_gets_the_session_and_its_first_date(shop: &Shop) {
-    let (a, b, token) = (shop.replica(), shop.replica(), ClientRequestToken::random());
-    issue(&claim(&a, &token)).await;
-    let there = claim(&b, &token);
-    assert!(matches!(turn(&there).await, Turn::Issued(id) if id == session()));
-    let sent = there.sent().expect("it was sent");
-    assert_eq!(sent.at, wall(), "to the nanosecond");
-    let left = sent.left(Instant::now());
+async fn another_replica_gets_the_session_and_its_creation_time(shared: &SharedBackend) {
+    let (a, b, token) = (
+        shared.replica(),
+        shared.replica(),
+        ClientRequestToken::random(),
+    );
+    issue(&join(&a, &token)).await;
+    let there = join(&b, &token);
+    assert!(matches!(acquire(&there).await, Acquired::Issued(id) if id == session()));
+    let sent = there.first_sent().expect("an attempt was sent");
+    assert_eq!(sent.at, wall(), "equal to the nanosecond");
+    let left = sent.time_to_live(Instant::now());
     assert!(left <= SESSION_LIFE && left > SESSION_LIFE - Duration::from_secs(5));
 }
 
-async fn other_parameters_are_a_conflict_on_every_replica(shop: &Shop) {
-    let (a, b, token) = (shop.replica(), shop.replica(), ClientRequestToken::random());
-    issue(&claim(&a, &token)).await;
-    let here = a.claim(&token, &other_settings());
-    assert_eq!(here.err(), Some(ClaimError::Conflict));
-    let there = b.claim(&token, &other_settings()).expect("unknown to b");
-    assert_eq!(there.turn(wall).await.err(), Some(ClaimError::Conflict));
+async fn other_parameters_are_a_conflict_on_every_replica(shared: &SharedBackend) {
+    let (a, b, token) = (
+        shared.replica(),
+        shared.replica(),
+        ClientRequestToken::random(),
+    );
+    issue(&join(&a, &token)).await;
+    let here = a.join(&token, &other_settings());
+    assert_eq!(here.err(), Some(IdempotencyError::Conflict));
+    let there = b.join(&token, &other_settings()).expect("new on b");
+    assert_eq!(
+        there.acquire(wall).await.err(),
+        Some(IdempotencyError::Conflict)
+    );
 }
 
-async fn a_replica_that_is_at_it_is_waited_for(shop: &Shop) {
-    let (a, b, token) = (shop.replica(), shop.replica(), ClientRequestToken::random());
-    let (here, there) = (claim(&a, &token), claim(&b, &token));
-    let Turn::Ours(lease) = turn(&here).await else {
-        panic!("nobody was there before");
+async fn a_replica_waits_while_another_holds_the_lease(shared: &SharedBackend) {
+    let (a, b, token) = (
+        shared.replica(),
+        shared.replica(),
+        ClientRequestToken::random(),
+    );
+    let (here, there) = (join(&a, &token), join(&b, &token));
+    let Acquired::Lease(lease) = acquire(&here).await else {
+        panic!("the session must be new");
     };
-    assert!(timeout(SOON, turn(&there)).await.is_err(), "b waits");
-    here.leaving(wall()).await.expect("not required");
-    lease.issued(session()).await;
-    assert!(matches!(turn(&there).await, Turn::Issued(_)));
+    assert!(timeout(SOON, acquire(&there)).await.is_err(), "b waits");
+    here.record_sent(wall()).await.expect("not required");
+    lease.record_issued(session()).await;
+    assert!(matches!(acquire(&there).await, Acquired::Issued(_)));
 }
 
-async fn a_replica_that_dies_is_followed_when_its_lease_ends(shop: &Shop) {
-    let (a, b, token) = (shop.replica(), shop.replica(), ClientRequestToken::random());
-    let (here, there) = (claim(&a, &token), claim(&b, &token));
-    let Turn::Ours(lease) = turn(&here).await else {
-        panic!("nobody was there before");
+async fn a_replica_takes_over_when_the_lease_of_a_dead_one_expires(shared: &SharedBackend) {
+    let (a, b, token) = (
+        shared.replica(),
+        shared.replica(),
+        ClientRequestToken::random(),
+    );
+    let (here, there) = (join(&a, &token), join(&b, &token));
+    let Acquired::Lease(lease) = acquire(&here).await else {
+        panic!("the session must be new");
     };
-    here.leaving(wall()).await.expect("not required");
+    here.record_sent(wall()).await.expect("not required");
     std::mem::forget(lease);
-    let begun = Instant::now();
-    assert!(matches!(turn(&there).await, Turn::Ours(_)));
-    assert!(begun.elapsed() > SOON && begun.elapsed() < 5 * LEASE);
-    assert_eq!(there.sent().map(|sent| sent.at), Some(wall()));
+    let start = Instant::now();
+    assert!(matches!(acquire(&there).await, Acquired::Lease(_)));
+    assert!(start.elapsed() > SOON && start.elapsed() < 5 * LEASE);
+    assert_eq!(there.first_sent().map(|sent| sent.at), Some(wall()));
 }
 
-async fn a_call_that_is_given_up_is_followed_at_once(shop: &Shop) {
-    let (a, b, token) = (shop.replica(), shop.replica(), ClientRequestToken::random());
-    let (here, there) = (claim(&a, &token), claim(&b, &token));
-    let given_up = turn(&here).await;
-    here.leaving(wall()).await.expect("not required");
-    drop(given_up);
-    let followed = timeout(SOON, turn(&there)).await;
-    assert!(matches!(followed, Ok(Turn::Ours(_))));
-    assert_eq!(there.sent().map(|sent| sent.at), Some(wall()));
+async fn a_dropped_lease_is_available_at_once(shared: &SharedBackend) {
+    let (a, b, token) = (
+        shared.replica(),
+        shared.replica(),
+        ClientRequestToken::random(),
+    );
+    let (here, there) = (join(&a, &token), join(&b, &token));
+    let acquired = acquire(&here).await;
+    here.record_sent(wall()).await.expect("not required");
+    drop(acquired);
+    let next = timeout(SOON, acquire(&there)).await;
+    assert!(matches!(next, Ok(Acquired::Lease(_))));
+    assert_eq!(there.first_sent().map(|sent| sent.at), Some(wall()));
 }
 
-async fn what_was_never_sent_binds_nobody(shop: &Shop) {
-    let (a, b, token) = (shop.replica(), shop.replica(), ClientRequestToken::random());
-    drop(turn(&claim(&a, &token)).await);
-    let there = b.claim(&token, &other_settings()).expect("unknown to b");
-    // The release is on its way: at the latest the lease ends.
+async fn a_request_that_was_never_sent_does_not_bind_its_request_id(shared: &SharedBackend) {
+    let (a, b, token) = (
+        shared.replica(),
+        shared.replica(),
+        ClientRequestToken::random(),
+    );
+    drop(acquire(&join(&a, &token)).await);
+    let there = b.join(&token, &other_settings()).expect("new on b");
+    // The release runs in the background. At the latest the lease expires.
     for _ in 0..10 {
-        if let Ok(Turn::Ours(_)) = there.turn(wall).await {
-            assert_eq!(there.sent(), None);
+        if let Ok(Acquired::Lease(_)) = there.acquire(wall).await {
+            assert_eq!(there.first_sent(), None);
             return;
         }
         tokio::time::sleep(LEASE / 5).await;
     }
-    panic!("a refused call binds its request id");
+    panic!("a refused request binds its request id");
 }
 
-async fn the_first_of_two_attempts_dates_the_session(shop: &Shop) {
-    let (a, b, token) = (shop.replica(), shop.replica(), ClientRequestToken::random());
-    let (here, there) = (claim(&a, &token), claim(&b, &token));
-    here.leaving(wall()).await.expect("not required");
+async fn the_first_of_two_attempts_sets_the_creation_time(shared: &SharedBackend) {
+    let (a, b, token) = (
+        shared.replica(),
+        shared.replica(),
+        ClientRequestToken::random(),
+    );
+    let (here, there) = (join(&a, &token), join(&b, &token));
+    here.record_sent(wall()).await.expect("not required");
     let later = wall() + Duration::from_secs(7);
-    there.leaving(later).await.expect("not required");
-    assert_eq!(there.sent().map(|sent| sent.at), Some(wall()));
+    there.record_sent(later).await.expect("not required");
+    assert_eq!(there.first_sent().map(|sent| sent.at), Some(wall()));
 }
 
-async fn a_session_past_its_life_is_told_as_that(shop: &Shop) {
-    let (a, b, token) = (shop.replica(), shop.replica(), ClientRequestToken::random());
-    issue(&claim(&a, &token)).await;
-    let there = claim(&b, &token);
+async fn an_expired_session_has_no_time_left(shared: &SharedBackend) {
+    let (a, b, token) = (
+        shared.replica(),
+        shared.replica(),
+        ClientRequestToken::random(),
+    );
+    issue(&join(&a, &token)).await;
+    let there = join(&b, &token);
     let hours_later = || wall() + Duration::from_secs(20 * 60 * 60);
-    let turn = there.turn(hours_later).await;
-    assert!(matches!(turn, Ok(Turn::Issued(_))));
-    let left = there.sent().map(|sent| sent.left(Instant::now()));
+    let acquired = there.acquire(hours_later).await;
+    assert!(matches!(acquired, Ok(Acquired::Issued(_))));
+    let left = there
+        .first_sent()
+        .map(|sent| sent.time_to_live(Instant::now()));
     assert_eq!(left, Some(Duration::ZERO));
 }
 
-async fn refused_request_ids_push_no_session_out(shop: &Shop) {
-    let a = shop.replica();
+async fn refused_request_ids_evict_no_session(shared: &SharedBackend) {
+    let a = shared.replica();
     let token = fill(&a).await;
     refuse_many(&a).await;
-    let known = claim(&a, &token).sent().map(|sent| sent.at);
-    assert_eq!(known, Some(wall()), "before any record is asked");
-    let there = claim(&shop.replica(), &token);
-    assert!(matches!(turn(&there).await, Turn::Issued(_)));
+    let sent_at = join(&a, &token).first_sent().map(|sent| sent.at);
+    assert_eq!(sent_at, Some(wall()), "known without the store");
+    let there = join(&shared.replica(), &token);
+    assert!(matches!(acquire(&there).await, Acquired::Issued(_)));
 }
 
-async fn request_ids_that_wait_push_no_session_out(shop: &Shop) {
-    let a = shop.replica();
+async fn waiting_request_ids_evict_no_session(shared: &SharedBackend) {
+    let a = shared.replica();
     let token = fill(&a).await;
-    let waiting: Vec<_> = (0..4 * MOST)
-        .map(|_| claim(&a, &ClientRequestToken::random()))
+    let waiting: Vec<_> = (0..4 * MAX_ENTRIES)
+        .map(|_| join(&a, &ClientRequestToken::random()))
         .collect();
-    let mut turns = Vec::new();
-    for claim in &waiting {
-        turns.push(turn(claim).await);
+    let mut acquired = Vec::new();
+    for flight in &waiting {
+        acquired.push(acquire(flight).await);
     }
-    let there = claim(&shop.replica(), &token);
-    assert!(matches!(turn(&there).await, Turn::Issued(id) if id == session()));
+    let there = join(&shared.replica(), &token);
+    assert!(matches!(acquire(&there).await, Acquired::Issued(id) if id == session()));
 }
 
-/// Issues as many sessions as are kept. The token of the first.
-async fn fill(replica: &Claims) -> ClientRequestToken {
+/// Issues the maximum number of sessions. Returns the token of the first.
+async fn fill(replica: &Idempotency) -> ClientRequestToken {
     let first = ClientRequestToken::random();
-    issue(&claim(replica, &first)).await;
-    for _ in 1..MOST {
-        issue(&claim(replica, &ClientRequestToken::random())).await;
+    issue(&join(replica, &first)).await;
+    for _ in 1..MAX_ENTRIES {
+        issue(&join(replica, &ClientRequestToken::random())).await;
     }
     first
 }
 
-async fn refuse_many(replica: &Claims) {
-    for _ in 0..4 * MOST {
-        drop(turn(&claim(replica, &ClientRequestToken::random())).await);
+async fn refuse_many(replica: &Idempotency) {
+    for _ in 0..4 * MAX_ENTRIES {
+        drop(acquire(&join(replica, &ClientRequestToken::random())).await);
     }
 }

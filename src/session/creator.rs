@@ -23,7 +23,7 @@ use tokio::time::{Instant, timeout_at};
 use super::attempts::{AttemptStats, Attempts};
 use super::{Ownership, Progress, SessionError};
 use crate::auth::policy::Authorizer;
-use crate::idempotency::{Claim, ClaimError, Claims, Turn};
+use crate::idempotency::{Acquired, Flight, Idempotency, IdempotencyError};
 use crate::model::Deadline;
 use crate::model::{
     CallerId, ClientRequestToken, RequestId, RequestedSettings, SESSION_LIFE, SessionId,
@@ -74,7 +74,7 @@ pub struct Session {
 pub struct Creator<A> {
     api: Arc<A>,
     attempts: Attempts,
-    claims: Claims,
+    idempotency: Idempotency,
     ownership: Ownership,
     policy: Authorizer,
 }
@@ -85,14 +85,14 @@ impl<A: LivenessApi> Creator<A> {
     pub fn new(
         api: Arc<A>,
         attempts: Attempts,
-        claims: Claims,
+        idempotency: Idempotency,
         ownership: Ownership,
         policy: Authorizer,
     ) -> Self {
         Self {
             api,
             attempts,
-            claims,
+            idempotency,
             ownership,
             policy,
         }
@@ -113,23 +113,23 @@ impl<A: LivenessApi> Creator<A> {
     pub async fn create(&self, order: &CreateRequest) -> Result<Session, SessionError> {
         let settings = self.policy.create(&order.caller, &order.wanted)?;
         let Some(request_id) = &order.request_id else {
-            let claim = Claim::unshared();
+            let flight = Flight::unshared();
             let call = (&ClientRequestToken::random(), &settings);
-            let (effort, issued) = self.issue(order, call, &claim).await;
-            return self.answer(order, issued?, &claim, effort, Replay::No);
+            let (effort, issued) = self.issue(order, call, &flight).await;
+            return self.answer(order, issued?, &flight, effort, Replay::No);
         };
         refuse_past_life(request_id)?;
         let subject = order.subject.as_ref();
         let token = ClientRequestToken::derive(&order.caller, request_id, subject);
-        let claim = self.claims.claim(&token, &order.wanted)?;
+        let flight = self.idempotency.join(&token, &order.wanted)?;
         let call = (&token, &settings);
         // Whoever joins another call has this told, and settles nothing.
         let mut told = (AttemptStats::default(), Replay::Yes);
-        let session = claim.session();
-        let session = session.get_or_try_init(|| self.settle(order, call, &claim, &mut told));
-        let id = joined(order.deadline, &claim, session).await?;
+        let session = flight.session();
+        let session = session.get_or_try_init(|| self.settle(order, call, &flight, &mut told));
+        let id = joined(order.deadline, &flight, session).await?;
         let (effort, replay) = told;
-        self.answer(order, id, &claim, effort, replay)
+        self.answer(order, id, &flight, effort, replay)
     }
 
     /// The session of `claim`: another replica's, or one that is issued now, of
@@ -138,19 +138,19 @@ impl<A: LivenessApi> Creator<A> {
         &self,
         order: &CreateRequest,
         call: (&ClientRequestToken, &SessionSettings),
-        claim: &Claim,
+        flight: &Flight,
         told: &mut (AttemptStats, Replay),
     ) -> Result<SessionId, SessionError> {
-        refuse_sent_past_life(claim)?;
-        let lease = match claim.turn(wall_clock).await? {
-            Turn::Issued(session) => return Ok(session),
-            Turn::Ours(lease) => lease,
+        refuse_sent_past_life(flight)?;
+        let lease = match flight.acquire(wall_clock).await? {
+            Acquired::Issued(session) => return Ok(session),
+            Acquired::Lease(lease) => lease,
         };
-        refuse_sent_past_life(claim)?;
-        let (effort, issued) = self.issue(order, call, claim).await;
+        refuse_sent_past_life(flight)?;
+        let (effort, issued) = self.issue(order, call, flight).await;
         *told = (effort, Replay::No);
         let session = issued?;
-        lease.issued(session).await;
+        lease.record_issued(session).await;
         Ok(session)
     }
 
@@ -158,12 +158,15 @@ impl<A: LivenessApi> Creator<A> {
         &self,
         order: &CreateRequest,
         call: (&ClientRequestToken, &SessionSettings),
-        claim: &Claim,
+        flight: &Flight,
     ) -> (AttemptStats, Result<SessionId, SessionError>) {
         let (token, settings) = call;
         let call = async || {
-            claim.leaving(wall_clock()).await?;
-            let answer = self.api.create(token, claim.told(settings)).await;
+            flight.record_sent(wall_clock()).await?;
+            let answer = self
+                .api
+                .create(token, flight.first_settings(settings))
+                .await;
             answer.map_err(SessionError::Upstream)
         };
         let run = self.attempts.run(&order.caller, order.deadline, call);
@@ -187,14 +190,14 @@ impl<A: LivenessApi> Creator<A> {
         &self,
         order: &CreateRequest,
         id: SessionId,
-        claim: &Claim,
+        flight: &Flight,
         effort: AttemptStats,
         replay: Replay,
     ) -> Result<Session, SessionError> {
-        let sent = claim
-            .sent()
+        let sent = flight
+            .first_sent()
             .expect("a session that was issued was asked for");
-        let time_to_live = sent.left(Instant::now());
+        let time_to_live = sent.time_to_live(Instant::now());
         if time_to_live.is_zero() {
             return Err(SessionError::RequestIdExpired);
         }
@@ -224,12 +227,12 @@ impl<A: LivenessApi> Creator<A> {
 /// deadline is not ours.
 async fn joined(
     deadline: Deadline,
-    claim: &Claim,
+    flight: &Flight,
     session: impl Future<Output = Result<&SessionId, SessionError>>,
 ) -> Result<SessionId, SessionError> {
     match timeout_at(deadline.instant(), session).await {
         Ok(session) => session.copied(),
-        Err(_) if claim.sent().is_some() => Err(SessionError::DeadlineExceededUpstream),
+        Err(_) if flight.first_sent().is_some() => Err(SessionError::DeadlineExceededUpstream),
         Err(_) => Err(SessionError::DeadlineExceeded),
     }
 }
@@ -265,19 +268,21 @@ fn refuse_past_life(request_id: &RequestId) -> Result<(), SessionError> {
     }
 }
 
-fn refuse_sent_past_life(claim: &Claim) -> Result<(), SessionError> {
-    let left = claim.sent().map(|sent| sent.left(Instant::now()));
+fn refuse_sent_past_life(flight: &Flight) -> Result<(), SessionError> {
+    let left = flight
+        .first_sent()
+        .map(|sent| sent.time_to_live(Instant::now()));
     if left.is_some_and(|left| left.is_zero()) {
         return Err(SessionError::RequestIdExpired);
     }
     Ok(())
 }
 
-impl From<ClaimError> for SessionError {
-    fn from(error: ClaimError) -> Self {
+impl From<IdempotencyError> for SessionError {
+    fn from(error: IdempotencyError) -> Self {
         match error {
-            ClaimError::Conflict => Self::RequestIdConflict,
-            ClaimError::Unavailable(error) => Self::StoreUnavailable(error.to_string()),
+            IdempotencyError::Conflict => Self::RequestIdConflict,
+            IdempotencyError::Unavailable(error) => Self::StoreUnavailable(error.to_string()),
         }
     }
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use livegate::admission::{Admission, AdmissionSettings, QueueSettings, QuotaSettings};
 use livegate::auth::policy::{Authorizer, DefaultPermission, Policy};
-use livegate::idempotency::Claims;
+use livegate::idempotency::Idempotency;
 use livegate::model::Deadline;
 use livegate::model::{CallerId, RequestedSettings};
 use livegate::result_token::{SigningKey, TokenKeys};
@@ -158,7 +158,7 @@ impl Scenario {
             budget_floor_per_second: 1.0,
         });
         let attempts = Attempts::new(Admission::open(self.settings()), Arc::new(retry));
-        let claims = Claims::default();
+        let idempotency = Idempotency::default();
         let key = SigningKey::new(&[1; 32]).expect("32 bytes");
         let keys = TokenKeys::new(key, Vec::new()).expect("one key");
         let ownership = Ownership::new(keys, "us-east-1");
@@ -166,7 +166,7 @@ impl Scenario {
         Arc::new(Creator::new(
             upstream.clone(),
             attempts,
-            claims,
+            idempotency,
             ownership,
             policy,
         ))

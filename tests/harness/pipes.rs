@@ -12,7 +12,7 @@ use livegate::audit::Audit;
 use livegate::auth::policy::{Authorizer, DefaultPermission, Policy};
 use livegate::auth::{AuthMetrics, AuthMode, Authenticator};
 use livegate::grpc::{EdgeLimits, GrpcMetrics, Health, Leaving, Server, SessionService};
-use livegate::idempotency::Claims;
+use livegate::idempotency::Idempotency;
 use livegate::result_token::TokenKeys;
 use livegate::retry::{Retry, RetrySettings};
 use livegate::session::{Attempts, Creator, Ownership, ResultReader, TokenRequirement};
@@ -173,11 +173,11 @@ fn service(aws: &Arc<Aws>, setup: &Setup, policy: &Authorizer) -> SessionService
         Attempts::new(admission, retry.clone())
     };
     let ownership = Ownership::new(setup.token_keys.clone(), REGION);
-    let claims = Claims::default();
+    let idempotency = Idempotency::default();
     let creator = Creator::new(
         aws.clone(),
         attempts(),
-        claims,
+        idempotency,
         ownership.clone(),
         policy.clone(),
     );

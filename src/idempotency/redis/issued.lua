@@ -1,5 +1,5 @@
--- The session of the claim KEYS[1] is there. Where the store has lost the record, it is made anew.
--- ARGV: parameters, sealed session, wall in ns, age in ms, kept in ms.
+-- Stores the session of the record KEYS[1]. Creates the record again if the store has lost it.
+-- ARGV: parameters, sealed session, wall in ns, age in ms, lifetime of the record in ms.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 redis.call('HSETNX', KEYS[1], 'p', ARGV[1])

@@ -1,7 +1,7 @@
--- Gives the claim KEYS[1] up. ARGV: owner. Where nothing was sent, nothing is kept.
-local owner, left = unpack(redis.call('HMGET', KEYS[1], 'o', 't'))
+-- Releases the lease on the record KEYS[1]. Deletes a record without an attempt. ARGV: owner.
+local owner, sent = unpack(redis.call('HMGET', KEYS[1], 'o', 't'))
 if owner == ARGV[1] then
-  if left then
+  if sent then
     redis.call('HDEL', KEYS[1], 'o', 'l')
   else
     redis.call('DEL', KEYS[1])
