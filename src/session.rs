@@ -1,23 +1,23 @@
-//! Sessions: issuing them, and reading what came of them.
+//! Sessions: creating them and reading their results.
 //!
-//! This is the domain. It owns the way of a request from the caller's identity
-//! to AWS's answer, and the life of a session. It knows the ports behind which
-//! AWS and the stores stand, and nothing of gRPC, TOML or HTTP.
+//! This is the domain. It takes a request from the authenticated caller to the answer of
+//! AWS, and owns the lifetime of a session. It uses the ports of AWS and the stores, and
+//! knows nothing of gRPC, TOML or HTTP.
 
 mod attempts;
 mod caller_metrics;
-mod creator;
+mod create;
 mod error;
 mod metrics;
 mod ownership;
-mod results;
+mod progress;
+mod read_result;
 mod spans;
-mod witness;
 
 pub use attempts::{AttemptStats, Attempts};
-pub use creator::{CreateRequest, Creator, Session};
+pub use create::{CreateRequest, Creator, Session};
 pub use error::SessionError;
 pub use metrics::AttemptMetrics;
 pub use ownership::{Ownership, TokenRequirement};
-pub use results::{ResultReader, ResultRequest};
-pub use witness::{Progress, ProgressSnapshot};
+pub use progress::{Progress, ProgressSnapshot};
+pub use read_result::{ResultReader, ResultRequest};

@@ -94,7 +94,7 @@ impl Reloadable {
         self.results_admission
             .apply(admission_settings(config, &config.results_quota));
         self.authorizer.apply(config.policy.clone());
-        self.attempts.name(named_callers(config));
+        self.attempts.set_named_callers(named_callers(config));
     }
 }
 

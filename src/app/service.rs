@@ -15,6 +15,7 @@ use crate::audit::Audit;
 use crate::config::Config;
 use crate::grpc::SessionService;
 use crate::idempotency::Idempotency;
+use crate::model::Operation;
 use crate::session::{Attempts, Creator, Ownership, ResultReader, TokenRequirement};
 use crate::store::{Store, StoreMetrics};
 use crate::upstream::aws::Rekognition;
@@ -48,12 +49,12 @@ pub(super) fn service(
     metrics: &Metrics,
 ) -> SessionService<Rekognition> {
     let attempts = |admission: &Admission, operation| {
-        Attempts::new(admission.clone(), metrics.retry.clone())
-            .counted(&metrics.attempts, operation)
+        Attempts::new(operation, admission.clone(), metrics.retry.clone())
+            .with_metrics(&metrics.attempts)
     };
     let creator = Creator::new(
         api.clone(),
-        attempts(&reloadable.create_admission, "create"),
+        attempts(&reloadable.create_admission, Operation::Create),
         idempotency(config, store),
         ownership.clone(),
         reloadable.authorizer.clone(),
@@ -63,7 +64,7 @@ pub(super) fn service(
     } else {
         TokenRequirement::Optional
     };
-    let attempts = attempts(&reloadable.results_admission, "results");
+    let attempts = attempts(&reloadable.results_admission, Operation::Results);
     let results = config.results.enabled;
     let policy = reloadable.authorizer.clone();
     let results =

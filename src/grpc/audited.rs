@@ -123,7 +123,7 @@ impl<'a> Audited<'a> {
 
 impl Drop for Audited<'_> {
     fn drop(&mut self) {
-        let seen = self.witness.seen();
+        let seen = self.witness.snapshot();
         let Some(event) = self.event(&seen) else {
             return;
         };

@@ -79,7 +79,7 @@ impl<A: LivenessApi> SessionService<A> {
         let message = v1::CreateSessionResponse {
             session: Some(translate::session(&session)),
         };
-        Ok(answer(message, session.effort))
+        Ok(answer(message, session.stats))
     }
 
     async fn result_of(
@@ -91,7 +91,7 @@ impl<A: LivenessApi> SessionService<A> {
         let checked = self.authorizer.check(&call.caller, Operation::Results);
         checked.map_err(SessionError::from)?;
         let results = self.results.as_ref().ok_or(Failure::ResultsDisabled)?;
-        let reading = validation::result(request, results.proof(), call, witness);
+        let reading = validation::result(request, results.token_requirement(), call, witness);
         let reading = reading.map_err(Failure::Invalid)?;
         Ok(results.read(&reading).await?)
     }

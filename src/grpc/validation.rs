@@ -91,9 +91,9 @@ pub(super) fn create(
         caller: call.caller.clone(),
         subject,
         request_id,
-        wanted,
+        requested: wanted,
         deadline: call.deadline,
-        witness,
+        progress: witness,
     })
 }
 
@@ -231,7 +231,7 @@ pub(super) fn result(
             session,
             token,
             deadline: call.deadline,
-            witness,
+            progress: witness,
         }),
         _ => Err(wrong.0),
     }

@@ -1,9 +1,9 @@
-//! From a request to attempts: each one is admitted, sent, and counted.
+//! Runs a request's attempts: each one is admitted, sent and counted.
 //!
-//! An example: the first attempt waits 80 ms for its slot and is throttled. The
-//! retry backs off outside the line, enters at the head of its caller's line and
-//! succeeds: two attempts, both waits together. Were the retry refused a slot,
-//! the caller would get the throttling of the first one, not the refusal.
+//! For example, the first attempt waits 80 ms for its permit and is throttled. The retry
+//! backs off outside the queue, enters it at the head of its caller's queue and succeeds:
+//! two attempts, and the sum of both waits. If admission refuses the retry, the caller gets
+//! the throttling error of the first attempt, not the refusal.
 
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,24 +13,23 @@ use tokio::time::{Instant, timeout_at};
 use tracing::{Instrument as _, debug};
 
 use super::SessionError;
-use super::metrics::{AttemptMetrics, OperationMetrics};
+use super::metrics::{AttemptMetrics, OperationMetrics, OutcomeLabel};
 use super::spans;
 use crate::admission::{Admission, ArrivalKind, AttemptOutcome, Permit, RefusalReason};
-use crate::model::CallerId;
-use crate::model::Deadline;
+use crate::model::{CallerId, Deadline, Operation};
 use crate::retry::{Retry, RetryDecision};
 use crate::upstream::{UpstreamError, UpstreamErrorKind};
 
-/// What it took to get an answer.
+/// The attempts that a request took.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct AttemptStats {
-    /// Attempts that left.
+    /// The number of attempts.
     pub attempts: u32,
-    /// What they waited for their slots, all together.
+    /// The total wait for permits.
     pub waited: Duration,
 }
 
-/// How an operation gets its attempts.
+/// Runs the attempts of one operation.
 #[derive(Clone, Debug)]
 pub struct Attempts {
     admission: Admission,
@@ -38,28 +37,29 @@ pub struct Attempts {
     metrics: OperationMetrics,
 }
 
-/// What has become of a request so far.
+/// The state of a request between its attempts.
 #[derive(Default)]
-struct Trail {
-    effort: AttemptStats,
+struct RetryState {
+    stats: AttemptStats,
     last: Option<UpstreamError>,
-    /// A credentials error was already given its one retry.
+    /// A credentials error has already used its only retry.
     refreshed: bool,
 }
 
-/// How one attempt ended.
+/// Why an attempt did not succeed.
 enum AttemptError {
-    /// Another one may come to something else.
-    Again(UpstreamError),
-    /// That is the answer.
-    With(SessionError),
+    /// Another attempt may succeed.
+    Retryable(UpstreamError),
+    /// The request fails with this error.
+    Final(SessionError),
 }
 
 impl Attempts {
-    /// Attempts that pay at `admission`, repeated as `retry` allows.
+    /// Returns the attempts of `operation`, which need a permit of `admission` each and are
+    /// retried as `retry` allows.
     #[must_use]
-    pub fn new(admission: Admission, retry: Arc<Retry>) -> Self {
-        let metrics = AttemptMetrics::default().of("");
+    pub fn new(operation: Operation, admission: Admission, retry: Arc<Retry>) -> Self {
+        let metrics = AttemptMetrics::default().of(operation);
         Self {
             admission,
             retry,
@@ -67,17 +67,17 @@ impl Attempts {
         }
     }
 
-    /// The same, counted as those of `operation`.
+    /// Counts the attempts in `metrics`.
     #[must_use]
-    pub fn counted(self, metrics: &AttemptMetrics, operation: &'static str) -> Self {
-        let metrics = metrics.of(operation);
+    pub fn with_metrics(self, metrics: &AttemptMetrics) -> Self {
+        let metrics = metrics.of(self.metrics.operation());
         Self { metrics, ..self }
     }
 
-    /// Sends `call` until there is an answer.
+    /// Sends `call` until it succeeds or retries end.
     ///
-    /// Dropped half way, it gives up its place in the line, or the attempt under
-    /// way, which may have reached AWS all the same.
+    /// Dropping the future leaves the queue or drops the current attempt, which may have
+    /// reached AWS.
     pub(super) async fn run<T, F>(
         &self,
         caller: &CallerId,
@@ -87,17 +87,17 @@ impl Attempts {
     where
         F: Future<Output = Result<T, SessionError>>,
     {
-        let trail = Mutex::new(Trail::default());
-        let attempt = || self.attempt(caller, deadline, &trail, &call);
+        let state = Mutex::new(RetryState::default());
+        let attempt = || self.attempt(caller, deadline, &state, &call);
         let outcome = self
             .retry
             .run(deadline, attempt, AttemptError::decision)
             .await;
-        let trail = trail.into_inner().unwrap_or_else(PoisonError::into_inner);
-        (trail.effort, outcome.map_err(AttemptError::into_error))
+        let state = state.into_inner().unwrap_or_else(PoisonError::into_inner);
+        (state.stats, outcome.map_err(AttemptError::into_error))
     }
 
-    /// An answer repeats an earlier one.
+    /// Counts a call that returns the session of an earlier call.
     pub(super) fn replayed(&self) {
         self.metrics.replayed();
     }
@@ -106,37 +106,37 @@ impl Attempts {
         &self,
         caller: &CallerId,
         deadline: Deadline,
-        trail: &Mutex<Trail>,
+        state: &Mutex<RetryState>,
         call: impl Fn() -> F,
     ) -> Result<T, AttemptError>
     where
         F: Future<Output = Result<T, SessionError>>,
     {
-        let note = || trail.lock().unwrap_or_else(PoisonError::into_inner);
-        let attempts = note().effort.attempts;
+        let state = || state.lock().unwrap_or_else(PoisonError::into_inner);
+        let attempts = state().stats.attempts;
         let permit = match self.admit(caller, attempts, deadline).await {
             Ok(permit) => permit,
-            Err(why) => return Err(AttemptError::without_a_slot(note().last.take(), why)),
+            Err(error) => return Err(AttemptError::not_admitted(state().last.take(), error)),
         };
-        note().effort.waited += permit.waited();
-        note().effort.attempts += 1;
+        state().stats.waited += permit.waited();
+        state().stats.attempts += 1;
         let error = match self
             .send(permit, (caller, attempts + 1), deadline, call())
             .await
         {
             Some(Ok(answer)) => return Ok(answer),
             Some(Err(SessionError::Upstream(error))) => error,
-            Some(Err(other)) => return Err(AttemptError::With(other)),
-            None => return Err(AttemptError::With(SessionError::DeadlineExceededUpstream)),
+            Some(Err(other)) => return Err(AttemptError::Final(other)),
+            None => return Err(AttemptError::Final(SessionError::DeadlineExceededUpstream)),
         };
-        let mut trail = note();
-        trail.last = Some(error.clone());
-        let refresh = error.kind == UpstreamErrorKind::Credentials && !trail.refreshed;
-        trail.refreshed |= refresh;
+        let mut state = state();
+        state.last = Some(error.clone());
+        let refresh = error.kind == UpstreamErrorKind::Credentials && !state.refreshed;
+        state.refreshed |= refresh;
         if refresh || error.kind.is_transient() {
-            Err(AttemptError::Again(error))
+            Err(AttemptError::Retryable(error))
         } else {
-            Err(AttemptError::With(SessionError::Upstream(error)))
+            Err(AttemptError::Final(SessionError::Upstream(error)))
         }
     }
 
@@ -149,20 +149,20 @@ impl Attempts {
         if deadline.is_over(Instant::now()) {
             return Err(SessionError::DeadlineExceeded);
         }
-        let entry = if attempts == 0 {
+        let arrival = if attempts == 0 {
             ArrivalKind::New
         } else {
             ArrivalKind::Retry
         };
-        let slot = self.admission.admit(caller, entry, deadline);
+        let permit = self.admission.admit(caller, arrival, deadline);
         let span = spans::admission();
-        let waited = timeout_at(deadline.instant(), slot)
+        let waited = timeout_at(deadline.instant(), permit)
             .instrument(span.clone())
             .await;
-        spans::waited(&span, &waited);
+        spans::record_wait(&span, &waited);
         match waited {
             Ok(Ok(permit)) => {
-                self.metrics.waited(&permit);
+                self.metrics.admitted(&permit);
                 Ok(permit)
             }
             Ok(Err(refused)) => {
@@ -178,8 +178,7 @@ impl Attempts {
         }
     }
 
-    /// One attempt; `None` where the deadline cut it off, which says nothing of how
-    /// long it would have taken.
+    /// Sends one attempt. Returns `None` if the deadline passes first.
     async fn send<T>(
         &self,
         permit: Permit,
@@ -188,32 +187,35 @@ impl Attempts {
         call: impl Future<Output = Result<T, SessionError>>,
     ) -> Option<Result<T, SessionError>> {
         let span = spans::attempt(self.metrics.method(), number);
-        let counted = self.metrics.leaves(caller, number);
+        let guard = self.metrics.start_attempt(caller, number);
         let answer = timeout_at(deadline.instant(), call)
             .instrument(span.clone())
             .await
             .ok();
         let (outcome, error) = match &answer {
-            None => ("deadline", None),
-            Some(Ok(_)) => ("ok", None),
-            Some(Err(SessionError::Upstream(error))) => (error.kind.as_str(), Some(error)),
-            Some(Err(_)) => ("not sent", None),
+            None => (OutcomeLabel::Deadline, None),
+            Some(Ok(_)) => (OutcomeLabel::Ok, None),
+            Some(Err(SessionError::Upstream(error))) => {
+                (OutcomeLabel::Failed(error.kind), Some(error))
+            }
+            Some(Err(_)) => (OutcomeLabel::NotSent, None),
         };
-        spans::attempted(&span, outcome, error);
+        spans::record_attempt(&span, outcome, error);
         span.in_scope(|| debug!("attempt ended"));
-        counted.finish(outcome, error);
+        guard.finish(outcome, error);
         match &answer {
             Some(Ok(_)) => permit.finish(AttemptOutcome::Answered),
-            Some(Err(SessionError::Upstream(error))) => teach(permit, error),
-            // Cut off, or never sent: it says nothing of how long attempts take.
+            Some(Err(SessionError::Upstream(error))) => report(permit, error),
+            // Cut off or not sent: its duration says nothing about AWS's latency.
             None | Some(Err(_)) => drop(permit),
         }
         answer
     }
 }
 
-/// An attempt that never reached AWS says nothing of how long attempts take.
-fn teach(permit: Permit, error: &UpstreamError) {
+/// Reports a failed attempt to admission, unless it did not reach AWS: then its duration
+/// says nothing about AWS's latency.
+fn report(permit: Permit, error: &UpstreamError) {
     let reached = error.http_status.is_some() || error.kind == UpstreamErrorKind::Timeout;
     match error.kind {
         UpstreamErrorKind::Throttled => permit.finish(AttemptOutcome::Throttled),
@@ -223,33 +225,37 @@ fn teach(permit: Permit, error: &UpstreamError) {
 }
 
 impl AttemptError {
-    /// A retry that got no slot ends with what AWS said last; one whose deadline
-    /// was over meanwhile, with that: an attempt may have made a session.
-    fn without_a_slot(last: Option<UpstreamError>, why: SessionError) -> Self {
-        match (last, why) {
-            (Some(error), SessionError::Refused(refused))
+    /// Returns the error of a request without a permit. A refused retry fails with the last
+    /// error from AWS. A retry past its deadline fails with
+    /// [`SessionError::DeadlineExceededUpstream`], because an earlier attempt may have
+    /// created a session.
+    fn not_admitted(last: Option<UpstreamError>, error: SessionError) -> Self {
+        match (last, error) {
+            (Some(last), SessionError::Refused(refused))
                 if refused.reason != RefusalReason::Closed =>
             {
-                Self::With(SessionError::Upstream(error))
+                Self::Final(SessionError::Upstream(last))
             }
             (Some(_), SessionError::DeadlineExceeded) => {
-                Self::With(SessionError::DeadlineExceededUpstream)
+                Self::Final(SessionError::DeadlineExceededUpstream)
             }
-            (_, why) => Self::With(why),
+            (_, error) => Self::Final(error),
         }
     }
 
     fn decision(&self) -> RetryDecision {
         match self {
-            Self::Again(error) => RetryDecision::RetryAfter(error.retry_after.unwrap_or_default()),
-            Self::With(_) => RetryDecision::GiveUp,
+            Self::Retryable(error) => {
+                RetryDecision::RetryAfter(error.retry_after.unwrap_or_default())
+            }
+            Self::Final(_) => RetryDecision::GiveUp,
         }
     }
 
     fn into_error(self) -> SessionError {
         match self {
-            Self::Again(error) => SessionError::Upstream(error),
-            Self::With(error) => error,
+            Self::Retryable(error) => SessionError::Upstream(error),
+            Self::Final(error) => error,
         }
     }
 }

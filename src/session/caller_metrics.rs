@@ -1,12 +1,13 @@
-//! Who uses the quota: what is counted by caller, and for how many callers.
+//! Metrics by caller, for a bounded number of callers.
 //!
-//! Callers that the configuration names always have a series of their own, also
-//! where a reload names them. Of _overflow [`MOST`] have one; beyond them all are
-//! counted as one, under a name that no caller can have. Whoever was not seen for ten
-//! minutes makes room, and whoever is named no more begins again as one of them.
+//! Callers that the configuration names always have series of their own, also after a
+//! reload. Of the other callers, [`MAX_UNNAMED`] have series of their own; all further
+//! callers share the series `_overflow`, which is not a valid caller name. An unnamed caller
+//! without requests for ten minutes loses its series to a new caller. A caller that a reload
+//! removes from the names loses its series.
 //!
-//! An example: `payments` is named, and 40 others call. There are 34 series:
-//! `payments`, 32 of the others, and `_overflow` for the last 8.
+//! For example, `payments` is named and 40 other callers send requests. There are 34 series:
+//! `payments`, 32 other callers, and `_overflow` for the remaining 8.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,134 +19,139 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
 use tokio::time::Instant;
 
-use crate::model::CallerId;
+use crate::model::{CallerId, Operation};
 
-/// Callers that have a series though nobody named them.
-const MOST: usize = 32;
+/// The maximum number of unnamed callers with series of their own.
+const MAX_UNNAMED: usize = 32;
 
-/// Whoever was not seen for so long makes room.
-const IDLE: Duration = Duration::from_secs(600);
+/// How long an unnamed caller keeps its series without requests.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(600);
 
-/// What callers ask for: whoever is forgotten is so in all of it.
-const OPERATIONS: [&str; 2] = ["create", "results"];
+/// All operations: the series of a caller are removed for all of them.
+const OPERATIONS: [Operation; 2] = [Operation::Create, Operation::Results];
 
-/// A caller's name has no space.
-const OTHERS: &str = "_overflow";
-
-/// The counters of all callers. Clones are the same ones.
+/// The counters of all callers. Clones share them.
 #[derive(Clone, Debug, Default)]
 pub(super) struct CallerMetrics {
-    attempts: Family<Labels, Counter>,
-    refusals: Family<Labels, Counter>,
-    known: Arc<Mutex<Known>>,
+    attempts: Family<CallerLabels, Counter>,
+    refusals: Family<CallerLabels, Counter>,
+    tracked: Arc<Mutex<TrackedCallers>>,
 }
 
-/// Who has a series. Invariant: nobody is in both.
+/// The callers with series of their own. Invariant: no caller is in both.
 #[derive(Debug, Default)]
-struct Known {
+struct TrackedCallers {
     named: HashSet<CallerId>,
-    seen: HashMap<CallerId, Instant>,
+    /// With the time of the last request.
+    unnamed: HashMap<CallerId, Instant>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Labels {
-    operation: &'static str,
+struct CallerLabels {
+    operation: Operation,
     caller: String,
 }
 
 impl CallerMetrics {
     pub(super) fn register(registry: &mut Registry, named: HashSet<CallerId>) -> Self {
         let metrics = Self::default();
-        metrics.name(named);
+        metrics.set_named(named);
         registry.register(
             "livegate_caller_attempts",
-            "Calls of the quota that each caller spent; who takes too much can be held by \
+            "Quota tokens that each caller used; limit a caller with \
              callers.NAME.max_rate_per_second",
             metrics.attempts.clone(),
         );
         registry.register(
             "livegate_caller_refusals",
-            "Requests and retries of each caller that got no slot; compare with what the others spent",
+            "Requests and retries of each caller that got no permit; compare with the quota tokens \
+             that other callers used",
             metrics.refusals.clone(),
         );
         metrics
     }
 
-    /// Callers that are `named`, and no others, have a series of their own whoever
-    /// calls. One of those that have one already keeps it, and makes room.
-    pub(super) fn name(&self, named: HashSet<CallerId>) {
-        let mut known = self.lock();
-        known.seen.retain(|caller, _| !named.contains(caller));
-        for caller in known.named.difference(&named) {
-            self.forget(caller);
+    /// Replaces the named callers. A caller that already has series keeps them and no longer
+    /// counts towards [`MAX_UNNAMED`].
+    pub(super) fn set_named(&self, named: HashSet<CallerId>) {
+        let mut tracked = self.lock();
+        tracked.unnamed.retain(|caller, _| !named.contains(caller));
+        for caller in tracked.named.difference(&named) {
+            self.remove_series(caller);
         }
-        known.named = named;
+        tracked.named = named;
     }
 
-    /// An attempt of `caller` leaves.
-    pub(super) fn spent(&self, operation: &'static str, caller: &CallerId, now: Instant) {
+    /// Counts an attempt of `caller`, which uses a quota token.
+    pub(super) fn count_attempt(&self, operation: Operation, caller: &CallerId, now: Instant) {
         self.count(&self.attempts, operation, caller, now);
     }
 
-    /// There was no slot for `caller`.
-    pub(super) fn refused(&self, operation: &'static str, caller: &CallerId, now: Instant) {
+    /// Counts a request of `caller` that got no permit.
+    pub(super) fn count_refusal(&self, operation: Operation, caller: &CallerId, now: Instant) {
         self.count(&self.refusals, operation, caller, now);
     }
 
     fn count(
         &self,
-        family: &Family<Labels, Counter>,
-        operation: &'static str,
+        family: &Family<CallerLabels, Counter>,
+        operation: Operation,
         caller: &CallerId,
         now: Instant,
     ) {
-        // Held until it is counted: who is forgotten in between would be back for good.
-        let mut known = self.lock();
-        let caller = if self.has_own(&mut known, caller, now) {
-            caller.as_str().to_owned()
+        // Hold the lock while counting. Otherwise a series could be created again after its
+        // caller was removed, and would never be removed.
+        let mut tracked = self.lock();
+        let caller = if self.track(&mut tracked, caller, now) {
+            caller.as_str()
         } else {
-            OTHERS.to_owned()
+            CallerId::OVERFLOW
         };
-        family.get_or_create(&Labels { operation, caller }).inc();
+        let caller = caller.to_owned();
+        family
+            .get_or_create(&CallerLabels { operation, caller })
+            .inc();
     }
 
-    fn has_own(&self, known: &mut Known, caller: &CallerId, now: Instant) -> bool {
-        if known.named.contains(caller) {
+    /// Returns whether `caller` has series of its own, after an attempt to give it some.
+    fn track(&self, tracked: &mut TrackedCallers, caller: &CallerId, now: Instant) -> bool {
+        if tracked.named.contains(caller) {
             return true;
         }
-        let seen = &mut known.seen;
-        if let Some(last) = seen.get_mut(caller) {
+        let unnamed = &mut tracked.unnamed;
+        if let Some(last) = unnamed.get_mut(caller) {
             *last = now;
             return true;
         }
-        if seen.len() >= MOST {
-            let Some(idle) = longest_idle(seen, now) else {
+        if unnamed.len() >= MAX_UNNAMED {
+            let Some(idle) = longest_idle(unnamed, now) else {
                 return false;
             };
-            seen.remove(&idle);
-            self.forget(&idle);
+            unnamed.remove(&idle);
+            self.remove_series(&idle);
         }
-        seen.insert(caller.clone(), now);
+        unnamed.insert(caller.clone(), now);
         true
     }
 
-    fn lock(&self) -> MutexGuard<'_, Known> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, TrackedCallers> {
+        self.tracked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn forget(&self, caller: &CallerId) {
+    fn remove_series(&self, caller: &CallerId) {
         for operation in OPERATIONS {
             let caller = caller.as_str().to_owned();
-            let labels = Labels { operation, caller };
+            let labels = CallerLabels { operation, caller };
             self.attempts.remove(&labels);
             self.refusals.remove(&labels);
         }
     }
 }
 
-fn longest_idle(seen: &HashMap<CallerId, Instant>, now: Instant) -> Option<CallerId> {
-    let (caller, last) = seen.iter().min_by_key(|(_, last)| **last)?;
-    (now.saturating_duration_since(*last) >= IDLE).then(|| caller.clone())
+/// Returns the caller with the oldest last request, if that is older than [`IDLE_TIMEOUT`].
+fn longest_idle(unnamed: &HashMap<CallerId, Instant>, now: Instant) -> Option<CallerId> {
+    let (caller, last) = unnamed.iter().min_by_key(|(_, last)| **last)?;
+    (now.saturating_duration_since(*last) >= IDLE_TIMEOUT).then(|| caller.clone())
 }
 
 #[cfg(test)]
@@ -153,7 +159,7 @@ mod tests {
     use super::*;
 
     fn caller(name: &str) -> CallerId {
-        CallerId::new(name).expect("a name")
+        CallerId::new(name).expect("a valid name")
     }
 
     fn page(registry: &Registry) -> String {
@@ -163,43 +169,47 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn invented_names_share_one_series_and_a_named_caller_keeps_its_own() {
+    async fn callers_beyond_the_bound_share_one_series_and_a_named_caller_keeps_its_own() {
         let mut registry = Registry::default();
         let named = HashSet::from([caller("payments")]);
         let metrics = CallerMetrics::register(&mut registry, named);
         let now = Instant::now();
         for number in 0..1000 {
-            metrics.spent("create", &caller(&format!("c{number}")), now);
+            metrics.count_attempt(Operation::Create, &caller(&format!("c{number}")), now);
         }
-        metrics.spent("create", &caller("payments"), now);
+        metrics.count_attempt(Operation::Create, &caller("payments"), now);
         let page = page(&registry);
         assert_eq!(
             page.matches("livegate_caller_attempts_total{").count(),
-            MOST + 2
+            MAX_UNNAMED + 2
         );
         let of = |caller: &str| format!("{{operation=\"create\",caller=\"{caller}\"}}");
         assert!(page.contains(&format!("{} 1\n", of("payments"))), "{page}");
         assert!(
-            page.contains(&format!("{} {}\n", of(OTHERS), 1000 - MOST)),
+            page.contains(&format!(
+                "{} {}\n",
+                of(CallerId::OVERFLOW),
+                1000 - MAX_UNNAMED
+            )),
             "{page}"
         );
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_is_gone_for_ten_minutes_makes_room_for_one_that_comes() {
+    async fn a_caller_that_is_idle_for_ten_minutes_loses_its_series_to_a_new_one() {
         let mut registry = Registry::default();
         let metrics = CallerMetrics::register(&mut registry, HashSet::new());
         let now = Instant::now();
-        for number in 0..MOST {
-            metrics.spent("create", &caller(&format!("c{number}")), now);
+        for number in 0..MAX_UNNAMED {
+            metrics.count_attempt(Operation::Create, &caller(&format!("c{number}")), now);
         }
-        metrics.refused(
-            "results",
+        metrics.count_refusal(
+            Operation::Results,
             &caller("late"),
-            now + IDLE - Duration::from_secs(1),
+            now + IDLE_TIMEOUT - Duration::from_secs(1),
         );
         assert!(!page(&registry).contains("late"));
-        metrics.refused("results", &caller("late"), now + IDLE);
+        metrics.count_refusal(Operation::Results, &caller("late"), now + IDLE_TIMEOUT);
         let page = page(&registry);
         assert!(
             page.contains("operation=\"results\",caller=\"late\"} 1\n"),
@@ -207,37 +217,44 @@ mod tests {
         );
         assert_eq!(
             page.matches("livegate_caller_attempts_total{").count(),
-            MOST - 1
+            MAX_UNNAMED - 1
         );
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_is_named_later_has_its_own_from_then_on_and_who_is_no_more_has_none() {
+    async fn set_named_adds_and_removes_series() {
         let mut registry = Registry::default();
         let metrics = CallerMetrics::register(&mut registry, HashSet::from([caller("before")]));
         let now = Instant::now();
-        let spend = |name: &str| metrics.spent("create", &caller(name), now);
-        for number in 0..MOST {
-            spend(&format!("c{number}"));
+        let count = |name: &str| metrics.count_attempt(Operation::Create, &caller(name), now);
+        for number in 0..MAX_UNNAMED {
+            count(&format!("c{number}"));
         }
-        spend("before");
-        spend("late");
-        let figure = |name: &str| {
+        count("before");
+        count("late");
+        let value = |name: &str| {
             let page = page(&registry);
             let label = format!("{{operation=\"create\",caller=\"{name}\"}} ");
-            let figure = page.lines().find_map(|line| line.split_once(&label));
-            figure.map(|(_, figure)| figure.parse::<usize>().unwrap())
+            let line = page.lines().find_map(|line| line.split_once(&label));
+            line.map(|(_, value)| value.parse::<usize>().unwrap())
         };
-        assert_eq!((figure("late"), figure(OTHERS)), (None, Some(1)));
+        assert_eq!((value("late"), value(CallerId::OVERFLOW)), (None, Some(1)));
 
-        metrics.name(HashSet::from([caller("late"), caller("c0")]));
-        assert_eq!((figure("before"), figure("c0")), (None, Some(1)));
+        metrics.set_named(HashSet::from([caller("late"), caller("c0")]));
+        assert_eq!((value("before"), value("c0")), (None, Some(1)));
         for name in ["late", "c0", "before"] {
-            spend(name);
+            count(name);
         }
-        assert_eq!((figure("late"), figure("c0")), (Some(1), Some(2)));
-        assert_eq!(figure("before"), Some(1), "c0 has made room");
-        spend("another");
-        assert_eq!((figure("another"), figure(OTHERS)), (None, Some(2)));
+        assert_eq!((value("late"), value("c0")), (Some(1), Some(2)));
+        assert_eq!(
+            value("before"),
+            Some(1),
+            "c0 no longer counts towards the bound"
+        );
+        count("another");
+        assert_eq!(
+            (value("another"), value(CallerId::OVERFLOW)),
+            (None, Some(2))
+        );
     }
 }

@@ -1,49 +1,49 @@
-//! Why there is no session, or no result.
+//! Why a session or result cannot be returned.
 
 use crate::admission::AdmissionRefused;
 use crate::auth::policy::NotAllowed;
 use crate::model::ProfileName;
 use crate::upstream::UpstreamError;
 
-/// Why there is no session, or no result.
+/// Why a session or result cannot be returned.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SessionError {
-    /// The session of this request id is past its life.
-    #[error("the session of this request_id is past its life: ask with a new request_id")]
+    /// The session of this request id has expired.
+    #[error("the session of this request_id has expired: use a new request_id")]
     RequestIdExpired,
-    /// The request id was used before, with other parameters.
-    #[error("this request_id was used before, with other parameters")]
+    /// The request id was used before with other parameters.
+    #[error("this request_id was used before with other parameters")]
     RequestIdConflict,
-    /// The caller may not have what it wants: nothing was spent.
+    /// The caller lacks a permission. The request used no quota token.
     #[error(transparent)]
     NotAllowed(#[from] NotAllowed),
-    /// The result is not for this caller, subject and session, or it was too long
-    /// ago. It does not say which, nor whether there is such a session.
+    /// The result token does not match the caller, subject and session, or has expired. The
+    /// error reveals neither which of them, nor whether the session exists.
     #[error("the result_token is not for this caller, subject and session_id, or has expired")]
     ResultTokenInvalid,
-    /// Admission refused it: nothing was sent.
+    /// Admission refused the request before any attempt.
     #[error(transparent)]
     Refused(#[from] AdmissionRefused),
-    /// The caller's time was up before an attempt had left.
-    #[error("the deadline was over before the call could be sent to aws")]
+    /// The deadline passed before an attempt was sent.
+    #[error("the deadline passed before the call was sent to aws")]
     DeadlineExceeded,
-    /// The caller's time was up while an attempt was under way: it may have made
-    /// a session, which only the same request id brings back.
-    #[error("the deadline was over while aws was being asked")]
+    /// The deadline passed during or after an attempt, which may have created a session.
+    /// Only a repeat with the same request id returns that session.
+    #[error("the deadline passed while the call to aws was pending")]
     DeadlineExceededUpstream,
-    /// There is no record of the request id to be had, and there has to be one.
-    #[error("no record of the request_id can be kept: {0}")]
+    /// The record of the request id is required and cannot be read or written.
+    #[error("the record of the request_id cannot be stored: {0}")]
     StoreUnavailable(String),
-    /// AWS refused a parameter that the operators have under this name: it is theirs
-    /// to mend, and their caller's by no means.
+    /// AWS rejected a parameter of a configured profile. The operators must fix it, not the
+    /// caller.
     #[error("the profile {}: {error}", profile.as_str())]
     ProfileRefused {
-        /// The name.
+        /// The name of the profile.
         profile: ProfileName,
-        /// What AWS said.
+        /// The error from AWS.
         error: UpstreamError,
     },
-    /// AWS said no, or said nothing, and there was no further attempt.
+    /// The last attempt failed, and no further attempt was made.
     #[error(transparent)]
     Upstream(UpstreamError),
 }

@@ -1,5 +1,6 @@
-//! What is counted of attempts: each one by its outcome, what it waited, and what
-//! was refused before it could leave.
+//! Metrics of attempts: their outcomes and durations, the waits for permits, and refusals.
+
+mod labels;
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -12,97 +13,82 @@ use prometheus_client::registry::Registry;
 
 use tokio::time::Instant;
 
+use self::labels::{AttemptLabel, AwsCodeLabel};
+pub(super) use self::labels::{OutcomeLabel, RefusalLabel};
 use super::caller_metrics::CallerMetrics;
 use crate::admission::{Permit, RefusalReason};
-use crate::model::CallerId;
+use crate::model::{CallerId, Operation};
 use crate::upstream::UpstreamError;
 
-/// Upper bounds in seconds: from no wait to the longest that can be configured.
-const WAITS: [f64; 12] = [
+/// Bucket bounds in seconds, from no wait to the longest that can be configured.
+const WAIT_BUCKETS: [f64; 12] = [
     0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 180.0,
 ];
 
-/// Upper bounds in seconds of one attempt: AWS's usual, and its bad days.
-const ATTEMPTS: [f64; 11] = [0.01, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 2.0, 3.0, 10.0];
+/// Bucket bounds in seconds, from AWS's usual latency to its worst.
+const ATTEMPT_BUCKETS: [f64; 11] = [0.01, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 2.0, 3.0, 10.0];
 
-/// AWS mostly answers well within this. An attempt that was given up later shows a slow AWS,
-/// one that was given up sooner a caller in a hurry.
+/// AWS usually answers much faster. An attempt that is given up later is attributed to a slow
+/// AWS, an earlier one to the caller's short deadline.
 const HUNG_AFTER: Duration = Duration::from_secs(1);
 
-/// AWS's codes that have a series of their own; what comes over the network must
-/// not make any. They are those that its documentation names for these operations.
-const CODES: [&str; 14] = [
-    "ThrottlingException",
-    "ProvisionedThroughputExceededException",
-    "LimitExceededException",
-    "ServiceQuotaExceededException",
-    "InternalServerError",
-    "ServiceUnavailableException",
-    "AccessDeniedException",
-    "ExpiredTokenException",
-    "UnrecognizedClientException",
-    "InvalidSignatureException",
-    "InvalidParameterException",
-    "ValidationException",
-    "SessionNotFoundException",
-    "IdempotentParameterMismatchException",
-];
+type Histograms = Family<OperationLabel, Histogram, fn() -> Histogram>;
 
-type Waits = Family<OperationLabel, Histogram, fn() -> Histogram>;
-
-/// The counters of all operations. Clones are the same ones.
+/// The metrics of all operations. Clones share them.
 #[derive(Clone, Debug)]
 pub struct AttemptMetrics {
     attempts: Family<AttemptLabels, Counter>,
+    not_sent: Family<OperationLabel, Counter>,
     errors: Family<ErrorLabels, Counter>,
-    durations: Waits,
+    durations: Histograms,
     refusals: Family<RefusalLabels, Counter>,
-    waits: Waits,
-    predicted: Waits,
+    waits: Histograms,
+    predicted_waits: Histograms,
     replays: Counter,
     callers: CallerMetrics,
 }
 
-/// The counters of one operation.
+/// The metrics of one operation.
 #[derive(Clone, Debug)]
 pub(super) struct OperationMetrics {
-    all: AttemptMetrics,
-    operation: &'static str,
+    metrics: AttemptMetrics,
+    operation: Operation,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct AttemptLabels {
-    operation: &'static str,
-    attempt: &'static str,
-    outcome: &'static str,
+    operation: Operation,
+    attempt: AttemptLabel,
+    outcome: OutcomeLabel,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ErrorLabels {
-    operation: &'static str,
-    aws_code: &'static str,
+    operation: Operation,
+    aws_code: AwsCodeLabel,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RefusalLabels {
-    operation: &'static str,
-    reason: &'static str,
+    operation: Operation,
+    reason: RefusalLabel,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OperationLabel {
-    operation: &'static str,
+    operation: Operation,
 }
 
 impl Default for AttemptMetrics {
     fn default() -> Self {
         Self {
             attempts: Family::default(),
+            not_sent: Family::default(),
             errors: Family::default(),
-            durations: Waits::new_with_constructor(|| Histogram::new(ATTEMPTS)),
+            durations: Histograms::new_with_constructor(|| Histogram::new(ATTEMPT_BUCKETS)),
             refusals: Family::default(),
-            waits: Waits::new_with_constructor(|| Histogram::new(WAITS)),
-            predicted: Waits::new_with_constructor(|| Histogram::new(WAITS)),
+            waits: Histograms::new_with_constructor(|| Histogram::new(WAIT_BUCKETS)),
+            predicted_waits: Histograms::new_with_constructor(|| Histogram::new(WAIT_BUCKETS)),
             replays: Counter::default(),
             callers: CallerMetrics::default(),
         }
@@ -110,8 +96,7 @@ impl Default for AttemptMetrics {
 }
 
 impl AttemptMetrics {
-    /// Registers the counters; callers that are `named` have their own whoever else
-    /// calls.
+    /// Registers the metrics. Callers in `named` always have series of their own.
     pub fn register(registry: &mut Registry, named: HashSet<CallerId>) -> Self {
         let callers = CallerMetrics::register(registry, named);
         let metrics = Self {
@@ -122,35 +107,41 @@ impl AttemptMetrics {
         metrics.register_admission(registry);
         registry.register(
             "livegate_idempotent_replays",
-            "Calls that were told of a session which an earlier call was given; many: callers give up early",
+            "Calls that returned the session of an earlier call; many: callers give up early",
             metrics.replays.clone(),
         );
         metrics
     }
 
-    /// Callers that are `named`, and no others, have their own from now on. However
-    /// often it changes there are no more series than are named at once, and 33.
-    pub fn name(&self, named: HashSet<CallerId>) {
-        self.callers.name(named);
+    /// Replaces the callers that always have series of their own. The number of series is at
+    /// most that of the named callers and 33, after any number of changes.
+    pub fn set_named_callers(&self, named: HashSet<CallerId>) {
+        self.callers.set_named(named);
     }
 
     fn register_attempts(&self, registry: &mut Registry) {
         registry.register(
             "livegate_upstream_attempts",
-            "Attempts at AWS by outcome; each one spent a call of the quota. access_denied and \
-             credentials are ours to mend. Given up by their callers: deadline and cancelled \
-             within a second, hung later, which AWS has to answer for",
+            "Attempts at AWS by outcome; each used a quota token. access_denied and credentials: \
+             fix Livegate's access to AWS. deadline and cancelled: given up within a second; \
+             hung: given up later, attributed to AWS",
             self.attempts.clone(),
         );
         registry.register(
+            "livegate_upstream_attempts_not_sent",
+            "Permits that were used up although no call was sent, because the idempotency record \
+             could not be written",
+            self.not_sent.clone(),
+        );
+        registry.register(
             "livegate_upstream_errors",
-            "Attempts that AWS refused, by its own code; none: no answer, or one without a code; \
-             other: the log line has it",
+            "Attempts that AWS refused, by its error code; none: no answer, or one without a \
+             code; other: see the log line",
             self.errors.clone(),
         );
         registry.register(
             "livegate_upstream_attempt_duration_seconds",
-            "How long attempts at AWS took; near upstream.attempt_timeout they are cut off",
+            "Duration of attempts at AWS; upstream.attempt_timeout cuts them off",
             self.durations.clone(),
         );
     }
@@ -158,53 +149,55 @@ impl AttemptMetrics {
     fn register_admission(&self, registry: &mut Registry) {
         registry.register(
             "livegate_admission_refusals",
-            "Requests, and retries, that got no slot, by what was in the way",
+            "Requests and retries that got no permit, by reason",
             self.refusals.clone(),
         );
         registry.register(
             "livegate_admission_wait_seconds",
-            "How long attempts waited for their slot",
+            "How long attempts waited for their permits",
             self.waits.clone(),
         );
         registry.register(
             "livegate_admission_predicted_wait_seconds",
-            "How long the same attempts were predicted to wait; far from the real wait: \
-             refusals come too early or too late",
-            self.predicted.clone(),
+            "How long the same attempts were predicted to wait; far from the actual wait: \
+             requests are refused too early or too late",
+            self.predicted_waits.clone(),
         );
     }
 
-    pub(super) fn of(&self, operation: &'static str) -> OperationMetrics {
+    pub(super) fn of(&self, operation: Operation) -> OperationMetrics {
         OperationMetrics {
-            all: self.clone(),
+            metrics: self.clone(),
             operation,
         }
     }
 }
 
 impl OperationMetrics {
-    /// What AWS calls the operation.
+    pub(super) fn operation(&self) -> Operation {
+        self.operation
+    }
+
+    /// Returns the name of the operation in the AWS API.
     pub(super) fn method(&self) -> &'static str {
         match self.operation {
-            "create" => "CreateFaceLivenessSession",
-            "results" => "GetFaceLivenessSessionResults",
-            other => other,
+            Operation::Create => "CreateFaceLivenessSession",
+            Operation::Results => "GetFaceLivenessSessionResults",
         }
     }
 
-    /// An attempt waited for its slot, and leaves.
-    pub(super) fn waited(&self, permit: &Permit) {
+    /// Records the wait of an attempt that got a permit.
+    pub(super) fn admitted(&self, permit: &Permit) {
         let label = self.label();
-        let (all, seconds) = (&self.all, Duration::as_secs_f64);
-        let waits = all.waits.get_or_create(&label);
-        waits.observe(seconds(&permit.waited()));
-        let predicted = all.predicted.get_or_create(&label);
-        predicted.observe(seconds(&permit.predicted()));
+        let waits = self.metrics.waits.get_or_create(&label);
+        waits.observe(permit.waited().as_secs_f64());
+        let predicted = self.metrics.predicted_waits.get_or_create(&label);
+        predicted.observe(permit.predicted().as_secs_f64());
     }
 
-    /// A caller was told of the session that an earlier call was given.
+    /// Counts a call that returns the session of an earlier call.
     pub(super) fn replayed(&self) {
-        self.all.replays.inc();
+        self.metrics.replays.inc();
     }
 
     fn label(&self) -> OperationLabel {
@@ -213,83 +206,105 @@ impl OperationMetrics {
         }
     }
 
-    /// The attempt of `caller` with this number leaves; when the guard is dropped it
-    /// has ended.
-    pub(super) fn leaves(&self, caller: &CallerId, number: u32) -> AttemptGuard {
-        let left = Instant::now();
-        self.all.callers.spent(self.operation, caller, left);
-        let attempt = if number > 1 { "retry" } else { "first" };
-        let (operation, outcome) = (self.operation, "cancelled");
-        let labels = AttemptLabels {
-            operation,
-            attempt,
-            outcome,
+    /// Starts the attempt of `caller` with this number. It ends when the guard is dropped.
+    pub(super) fn start_attempt(&self, caller: &CallerId, number: u32) -> AttemptGuard {
+        let started = Instant::now();
+        let callers = &self.metrics.callers;
+        callers.count_attempt(self.operation, caller, started);
+        let attempt = if number > 1 {
+            AttemptLabel::Retry
+        } else {
+            AttemptLabel::First
         };
         AttemptGuard {
-            all: self.all.clone(),
-            labels,
-            left,
+            metrics: self.metrics.clone(),
+            labels: AttemptLabels {
+                operation: self.operation,
+                attempt,
+                outcome: OutcomeLabel::Cancelled,
+            },
+            started,
         }
     }
 
-    /// There was no slot for `caller`.
+    /// Counts a request of `caller` that got no permit.
     pub(super) fn refused(&self, caller: &CallerId, reason: RefusalReason) {
-        let now = Instant::now();
-        self.all.callers.refused(self.operation, caller, now);
-        let reason = match reason {
-            RefusalReason::Quota => "quota",
-            RefusalReason::CallerQuota => "caller_quota",
-            RefusalReason::DeadlineTooShort => "deadline_too_short",
-            RefusalReason::Closed => "closed",
-        };
+        let callers = &self.metrics.callers;
+        callers.count_refusal(self.operation, caller, Instant::now());
         let labels = RefusalLabels {
             operation: self.operation,
-            reason,
+            reason: RefusalLabel(reason),
         };
-        self.all.refusals.get_or_create(&labels).inc();
+        self.metrics.refusals.get_or_create(&labels).inc();
     }
 }
 
-/// Counts its attempt when dropped: a call that is given up counts as cancelled, or as
-/// hung.
+/// Counts its attempt when dropped. Without a call of `finish`, the caller gave up: the
+/// outcome is cancelled or hung.
 pub(super) struct AttemptGuard {
-    all: AttemptMetrics,
+    metrics: AttemptMetrics,
     labels: AttemptLabels,
-    left: Instant,
+    started: Instant,
 }
 
 impl AttemptGuard {
-    pub(super) fn finish(mut self, outcome: &'static str, error: Option<&UpstreamError>) {
+    pub(super) fn finish(mut self, outcome: OutcomeLabel, error: Option<&UpstreamError>) {
         self.labels.outcome = outcome;
         if let Some(error) = error {
             let labels = ErrorLabels {
                 operation: self.labels.operation,
-                aws_code: known(error.code.as_deref()),
+                aws_code: AwsCodeLabel::of(error),
             };
-            self.all.errors.get_or_create(&labels).inc();
+            self.metrics.errors.get_or_create(&labels).inc();
         }
     }
 }
 
 impl Drop for AttemptGuard {
     fn drop(&mut self) {
-        let took = self.left.elapsed();
-        let is_given_up = matches!(self.labels.outcome, "deadline" | "cancelled");
-        if is_given_up && took > HUNG_AFTER {
-            self.labels.outcome = "hung";
-        }
-        self.all.attempts.get_or_create(&self.labels).inc();
         let label = OperationLabel {
             operation: self.labels.operation,
         };
-        let durations = self.all.durations.get_or_create(&label);
-        durations.observe(took.as_secs_f64());
+        let duration = self.started.elapsed();
+        match self.labels.outcome {
+            OutcomeLabel::NotSent => {
+                self.metrics.not_sent.get_or_create(&label).inc();
+                return;
+            }
+            OutcomeLabel::Deadline | OutcomeLabel::Cancelled if duration > HUNG_AFTER => {
+                self.labels.outcome = OutcomeLabel::Hung;
+            }
+            _ => {}
+        }
+        self.metrics.attempts.get_or_create(&self.labels).inc();
+        let durations = self.metrics.durations.get_or_create(&label);
+        durations.observe(duration.as_secs_f64());
     }
 }
 
-/// A code as a label.
-fn known(code: Option<&str>) -> &'static str {
-    let Some(code) = code else { return "none" };
-    let known = CODES.into_iter().find(|one| *one == code);
-    known.unwrap_or("other")
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_attempt_that_was_not_sent_has_a_counter_of_its_own() {
+        let mut registry = Registry::default();
+        let metrics = AttemptMetrics::register(&mut registry, HashSet::new());
+        let create = metrics.of(Operation::Create);
+        let caller = CallerId::anonymous();
+        let not_sent = create.start_attempt(&caller, 1);
+        not_sent.finish(OutcomeLabel::NotSent, None);
+        let sent = create.start_attempt(&caller, 2);
+        sent.finish(OutcomeLabel::Ok, None);
+        let mut page = String::new();
+        prometheus_client::encoding::text::encode(&mut page, &registry).unwrap();
+        for line in [
+            "livegate_upstream_attempts_not_sent_total{operation=\"create\"} 1\n",
+            "livegate_upstream_attempts_total{operation=\"create\",attempt=\"retry\",outcome=\"ok\"} 1\n",
+            "livegate_upstream_attempt_duration_seconds_count{operation=\"create\"} 1\n",
+        ] {
+            assert!(page.contains(line), "{line} in {page}");
+        }
+        assert_eq!(page.matches("livegate_upstream_attempts_total{").count(), 1);
+    }
 }

@@ -1,9 +1,9 @@
-//! Whose a session is: its creator hands out a token, its reader asks for it.
+//! Ownership of sessions, proven by result tokens.
 //!
-//! An example: `payments` is issued a session for the subject `jane`, and its
-//! token. It reads the result with that token, as `payments`, for `jane`. Anything
-//! else is told [`SessionError::ResultTokenInvalid`], before a slot of the quota is
-//! asked for, whether or not there is such a session.
+//! For example, `payments` creates a session for the subject `jane` and receives its result
+//! token. Reading the result requires that token, the caller `payments` and the subject
+//! `jane`. Any other request fails with [`SessionError::ResultTokenInvalid`], whether or not
+//! the session exists, and uses no quota token.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -12,25 +12,24 @@ use super::{ResultRequest, SessionError};
 use crate::model::{CallerId, SessionId, Subject, wall_clock};
 use crate::result_token::{Binding, ResultToken, TokenKeys};
 
-/// Ties the sessions of one region to those who asked for them. Clones share the
-/// keys.
+/// Issues and checks the result tokens of one region's sessions. Clones share the keys.
 #[derive(Clone, Debug)]
 pub struct Ownership {
     keys: Arc<TokenKeys>,
     region: Arc<str>,
 }
 
-/// What a reader must show.
+/// Whether reading a result needs a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenRequirement {
-    /// The session's token.
+    /// The request must contain the session's token.
     Required,
-    /// Nothing; but a token that is shown must be right.
+    /// The request may omit the token. A token that is sent must still be valid.
     Optional,
 }
 
 impl Ownership {
-    /// Of the sessions of `region`, by tokens of `keys`.
+    /// Returns the ownership of the sessions in `region`, with tokens signed by `keys`.
     #[must_use]
     pub fn new(keys: TokenKeys, region: &str) -> Self {
         Self {
@@ -56,17 +55,17 @@ impl Ownership {
 
     pub(super) fn check(
         &self,
-        reading: &ResultRequest,
-        proof: TokenRequirement,
+        request: &ResultRequest,
+        requirement: TokenRequirement,
     ) -> Result<(), SessionError> {
-        let Some(token) = &reading.token else {
-            return match proof {
+        let Some(token) = &request.token else {
+            return match requirement {
                 TokenRequirement::Required => Err(SessionError::ResultTokenInvalid),
                 TokenRequirement::Optional => Ok(()),
             };
         };
-        let subject = reading.subject.as_ref();
-        let binding = self.binding(&reading.caller, subject, &reading.session);
+        let subject = request.subject.as_ref();
+        let binding = self.binding(&request.caller, subject, &request.session);
         let verified = self.keys.verify(token, &binding, wall_clock());
         verified.map_err(|_| SessionError::ResultTokenInvalid)
     }

@@ -1,28 +1,33 @@
-//! The spans within a call: one for each wait for a slot, one for each attempt.
+//! Spans within a call: one for each admission wait and one for each attempt.
 //!
-//! An example: a call is throttled once. Its span has four children: `admission`
+//! For example, the span of a call that is throttled once has four children: `admission`
 //! (`outcome = admitted`), `attempt` with `number = 1` and `error.type = throttled`,
-//! `admission` again, and `attempt` with `number = 2` and `outcome = ok`. None holds
-//! anything of what was asked or answered but AWS's code and request id, which the
-//! port of AWS keeps short.
+//! `admission` again, and `attempt` with `number = 2` and `outcome = ok`. Of requests and
+//! answers, the spans contain only AWS's error code and request id, whose length the AWS
+//! adapter bounds.
 
 use tracing::{Span, field, info_span};
 
-use crate::admission::{AdmissionRefused, Permit, RefusalReason};
+use super::metrics::{OutcomeLabel, RefusalLabel};
+use crate::admission::{AdmissionRefused, Permit};
 use crate::upstream::UpstreamError;
 
-/// A wait for a slot.
+/// Returns the span of a wait for a permit.
 pub(super) fn admission() -> Span {
     info_span!("admission", outcome = field::Empty)
 }
 
-/// Says what came of a wait.
-pub(super) fn waited<E>(span: &Span, waited: &Result<Result<Permit, AdmissionRefused>, E>) {
-    span.record("outcome", word(waited));
+/// Records the outcome of a wait. The outer error is the deadline.
+pub(super) fn record_wait<E>(span: &Span, waited: &Result<Result<Permit, AdmissionRefused>, E>) {
+    let outcome = match waited {
+        Ok(Ok(_)) => "admitted",
+        Ok(Err(refused)) => RefusalLabel(refused.reason).as_str(),
+        Err(_) => "deadline",
+    };
+    span.record("outcome", outcome);
 }
 
-/// The attempt with this number at AWS's `method`. Whoever knows AWS's request id
-/// records it here.
+/// Returns the span of an attempt at AWS's `method`. The AWS adapter records the request id.
 pub(super) fn attempt(method: &'static str, number: u32) -> Span {
     info_span!(
         "attempt",
@@ -39,29 +44,15 @@ pub(super) fn attempt(method: &'static str, number: u32) -> Span {
     )
 }
 
-/// Says what came of an attempt, `ok` or what kind of failure.
-pub(super) fn attempted(span: &Span, outcome: &'static str, error: Option<&UpstreamError>) {
-    span.record("outcome", outcome);
-    if outcome != "ok" {
-        span.record("error.type", outcome);
+/// Records the outcome of an attempt.
+pub(super) fn record_attempt(span: &Span, outcome: OutcomeLabel, error: Option<&UpstreamError>) {
+    span.record("outcome", outcome.as_str());
+    if outcome != OutcomeLabel::Ok {
+        span.record("error.type", outcome.as_str());
         span.record("otel.status_code", "ERROR");
     }
     if let Some(error) = error {
         span.record("aws.code", error.code.as_deref());
         span.record("aws.request_id", error.aws_request_id.as_deref());
-    }
-}
-
-/// What came of it, in a word.
-fn word<E>(waited: &Result<Result<Permit, AdmissionRefused>, E>) -> &'static str {
-    match waited {
-        Ok(Ok(_)) => "admitted",
-        Ok(Err(refused)) => match refused.reason {
-            RefusalReason::Quota => "quota",
-            RefusalReason::CallerQuota => "caller_quota",
-            RefusalReason::DeadlineTooShort => "deadline_too_short",
-            RefusalReason::Closed => "closed",
-        },
-        Err(_) => "deadline",
     }
 }

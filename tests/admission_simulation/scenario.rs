@@ -13,7 +13,7 @@ use livegate::admission::{Admission, AdmissionSettings, QueueSettings, QuotaSett
 use livegate::auth::policy::{Authorizer, DefaultPermission, Policy};
 use livegate::idempotency::Idempotency;
 use livegate::model::Deadline;
-use livegate::model::{CallerId, RequestedSettings};
+use livegate::model::{CallerId, Operation, RequestedSettings};
 use livegate::result_token::{SigningKey, TokenKeys};
 use livegate::retry::{Retry, RetrySettings};
 use livegate::session::{Attempts, CreateRequest, Creator, Ownership, Progress, SessionError};
@@ -157,7 +157,11 @@ impl Scenario {
             budget_ratio: 0.1,
             budget_floor_per_second: 1.0,
         });
-        let attempts = Attempts::new(Admission::open(self.settings()), Arc::new(retry));
+        let attempts = Attempts::new(
+            Operation::Create,
+            Admission::open(self.settings()),
+            Arc::new(retry),
+        );
         let idempotency = Idempotency::default();
         let key = SigningKey::new(&[1; 32]).expect("32 bytes");
         let keys = TokenKeys::new(key, Vec::new()).expect("one key");
@@ -217,14 +221,14 @@ async fn request(creator: Arc<Creator<Upstream>>, id: CallerId, caller: usize) -
         caller: id,
         request_id: None,
         subject: None,
-        wanted: RequestedSettings::default(),
+        requested: RequestedSettings::default(),
         deadline: Deadline::after(start, DEADLINE),
-        witness: Progress::default(),
+        progress: Progress::default(),
     };
     let outcome = match creator.create(&request).await {
         Ok(session) => RequestOutcome::Served {
             session: session.id,
-            waited: session.effort.waited,
+            waited: session.stats.waited,
         },
         Err(SessionError::Refused(_)) => RequestOutcome::Refused,
         Err(_) => RequestOutcome::Failed,

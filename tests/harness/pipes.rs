@@ -13,6 +13,7 @@ use livegate::auth::policy::{Authorizer, DefaultPermission, Policy};
 use livegate::auth::{AuthMetrics, AuthMode, Authenticator};
 use livegate::grpc::{EdgeLimits, GrpcMetrics, Health, Leaving, Server, SessionService};
 use livegate::idempotency::Idempotency;
+use livegate::model::Operation;
 use livegate::result_token::TokenKeys;
 use livegate::retry::{Retry, RetrySettings};
 use livegate::session::{Attempts, Creator, Ownership, ResultReader, TokenRequirement};
@@ -164,26 +165,27 @@ impl Livegate {
 
 fn service(aws: &Arc<Aws>, setup: &Setup, policy: &Authorizer) -> SessionService<Aws> {
     let retry = Arc::new(Retry::new(&setup.retry));
-    let attempts = || {
+    let attempts = |operation| {
         let admission = Admission::open(AdmissionSettings {
             quota: setup.quota.clone(),
             callers: setup.callers.clone(),
             adaptive: false,
         });
-        Attempts::new(admission, retry.clone())
+        Attempts::new(operation, admission, retry.clone())
     };
     let ownership = Ownership::new(setup.token_keys.clone(), REGION);
     let idempotency = Idempotency::default();
     let creator = Creator::new(
         aws.clone(),
-        attempts(),
+        attempts(Operation::Create),
         idempotency,
         ownership.clone(),
         policy.clone(),
     );
     let reader = || {
         let shown = (ownership, setup.proof);
-        ResultReader::new(aws.clone(), attempts(), shown, policy.clone())
+        let attempts = attempts(Operation::Results);
+        ResultReader::new(aws.clone(), attempts, shown, policy.clone())
     };
     let results = setup.results.then(reader);
     SessionService::new(creator, results)

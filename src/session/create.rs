@@ -1,17 +1,16 @@
-//! Issues sessions: policy, idempotency, admission, attempt, retry, answer.
+//! Creates sessions: authorization, idempotency, admission, attempts, retries.
 //!
-//! What the caller may not have is refused first, and costs nothing; a repeat is
-//! judged as the first call was, by the rules of its own moment. A request id is
-//! bound to what the caller said: to a profile by its name, so that a repeat gets
-//! its session though the profile has changed meanwhile. What AWS is told with a
-//! token is what this process told it first.
+//! Requests outside a caller's permissions fail first and use no quota token. A repeat is
+//! checked against the current policy. A request id is bound to the requested settings; for
+//! a profile that is its name, so a repeat returns its session even if the profile has
+//! changed. With one token, this process always sends the settings of the first attempt.
 //!
-//! It owns the order of these and the session's life. It knows neither gRPC nor
-//! the SDK, and no clock but the caller's deadline and tokio's.
+//! This module owns the order of these steps and the session's lifetime. It knows neither
+//! gRPC nor the AWS SDK.
 //!
 //! ```text
-//! t=0    first attempt leaves: create_time          answer lost
-//! t=0.4  retry, same token: AWS finds the session of t=0
+//! t=0    first attempt sent: create_time            answer lost
+//! t=0.4  retry with the same token: AWS returns the session of t=0
 //! t=0.6  answer: expire_time = create_time + 180 s, time_to_live = 179.4 s
 //! ```
 
@@ -32,123 +31,124 @@ use crate::model::{
 use crate::result_token::ResultToken;
 use crate::upstream::{AttemptOutput, LivenessApi, UpstreamErrorKind};
 
-/// What a caller asks for.
+/// A request for a session.
 #[derive(Clone, Debug)]
 pub struct CreateRequest {
-    /// Who asks.
+    /// The caller of the request.
     pub caller: CallerId,
-    /// The end user whom it is for; AWS is not told.
+    /// The end user that the session is for. It is not sent to AWS.
     pub subject: Option<Subject>,
-    /// The caller's name for the session; `None`: another one at each call.
+    /// The caller's idempotency key; `None`: each call creates a session.
     pub request_id: Option<RequestId>,
-    /// What the session shall be like.
-    pub wanted: RequestedSettings,
-    /// When the answer is of no use any more.
+    /// The requested settings.
+    pub requested: RequestedSettings,
+    /// When the caller stops waiting.
     pub deadline: Deadline,
-    /// Is told what comes of it, even where nobody waits for the answer any more.
-    pub witness: Progress,
+    /// Receives the progress of the call, also if its future is dropped.
+    pub progress: Progress,
 }
 
-/// A session, and what is left of its life.
+/// A session and its remaining lifetime.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {
-    /// Its name at AWS.
+    /// The session's id at AWS.
     pub id: SessionId,
     /// The region to stream to.
     pub region: Arc<str>,
-    /// When the first attempt to issue it left.
+    /// When the first attempt to create the session was sent.
     pub create_time: SystemTime,
-    /// When it is gone.
+    /// When the session expires.
     pub expire_time: SystemTime,
-    /// What its result is read with.
+    /// The token that reading the result requires.
     pub result_token: ResultToken,
-    /// What is left of its life now.
+    /// What is left of the session's life.
     pub time_to_live: Duration,
-    /// Whether this repeats the answer to an earlier call.
+    /// Whether an earlier call created the session.
     pub replayed: bool,
-    /// What it took.
-    pub effort: AttemptStats,
+    /// The attempts of this call.
+    pub stats: AttemptStats,
 }
 
-/// Issues sessions of one region.
+/// Creates sessions in one region.
 pub struct Creator<A> {
     api: Arc<A>,
     attempts: Attempts,
     idempotency: Idempotency,
     ownership: Ownership,
-    policy: Authorizer,
+    authorizer: Authorizer,
 }
 
 impl<A: LivenessApi> Creator<A> {
-    /// Issues sessions by `api`, in the region of `ownership`, to those who may have
-    /// them by `policy`.
+    /// Returns a creator that calls `api` for requests which pass `authorizer`.
     pub fn new(
         api: Arc<A>,
         attempts: Attempts,
         idempotency: Idempotency,
         ownership: Ownership,
-        policy: Authorizer,
+        authorizer: Authorizer,
     ) -> Self {
         Self {
             api,
             attempts,
             idempotency,
             ownership,
-            policy,
+            authorizer,
         }
     }
 
-    /// Who may ask at all, by the same policy.
+    /// Returns the authorizer of all requests.
     pub fn authorizer(&self) -> Authorizer {
-        self.policy.clone()
+        self.authorizer.clone()
     }
 
-    /// Issues the session that `order` names, or finds the one it named before.
+    /// Creates the session of `request`, or returns the session of its request id.
     ///
-    /// Dropped half way, an attempt under way may have made the session: only a
-    /// repeat with the same request id brings it back.
+    /// If the future is dropped during an attempt, AWS may have created the session. Only a
+    /// repeat with the same request id returns it.
     ///
     /// # Errors
-    /// As [`SessionError`] says.
-    pub async fn create(&self, order: &CreateRequest) -> Result<Session, SessionError> {
-        let settings = self.policy.create(&order.caller, &order.wanted)?;
-        let Some(request_id) = &order.request_id else {
+    /// See [`SessionError`].
+    pub async fn create(&self, request: &CreateRequest) -> Result<Session, SessionError> {
+        let settings = self
+            .authorizer
+            .create(&request.caller, &request.requested)?;
+        let Some(request_id) = &request.request_id else {
             let flight = Flight::unshared();
             let call = (&ClientRequestToken::random(), &settings);
-            let (effort, issued) = self.issue(order, call, &flight).await;
-            return self.answer(order, issued?, &flight, effort, Replay::No);
+            let (stats, issued) = self.issue(request, call, &flight).await;
+            return self.session(request, issued?, &flight, (stats, Replay::No));
         };
-        refuse_past_life(request_id)?;
-        let subject = order.subject.as_ref();
-        let token = ClientRequestToken::derive(&order.caller, request_id, subject);
-        let flight = self.idempotency.join(&token, &order.wanted)?;
+        refuse_old_request_id(request_id)?;
+        let subject = request.subject.as_ref();
+        let token = ClientRequestToken::derive(&request.caller, request_id, subject);
+        let flight = self.idempotency.join(&token, &request.requested)?;
         let call = (&token, &settings);
-        // Whoever joins another call has this told, and settles nothing.
-        let mut told = (AttemptStats::default(), Replay::Yes);
+        // Callers that join an in-flight request keep this default.
+        let mut outcome = (AttemptStats::default(), Replay::Yes);
         let session = flight.session();
-        let session = session.get_or_try_init(|| self.settle(order, call, &flight, &mut told));
-        let id = joined(order.deadline, &flight, session).await?;
-        let (effort, replay) = told;
-        self.answer(order, id, &flight, effort, replay)
+        let session =
+            session.get_or_try_init(|| self.create_once(request, call, &flight, &mut outcome));
+        let id = await_in_flight(request.deadline, &flight, session).await?;
+        self.session(request, id, &flight, outcome)
     }
 
-    /// The session of `claim`: another replica's, or one that is issued now, of
-    /// which `told` says what it took.
-    async fn settle(
+    /// Returns the session of `flight`: from another replica, or created now. Only the
+    /// latter changes `outcome`.
+    async fn create_once(
         &self,
-        order: &CreateRequest,
+        request: &CreateRequest,
         call: (&ClientRequestToken, &SessionSettings),
         flight: &Flight,
-        told: &mut (AttemptStats, Replay),
+        outcome: &mut (AttemptStats, Replay),
     ) -> Result<SessionId, SessionError> {
-        refuse_sent_past_life(flight)?;
+        refuse_expired(flight)?;
         let lease = match flight.acquire(wall_clock).await? {
             Acquired::Issued(session) => return Ok(session),
             Acquired::Lease(lease) => lease,
         };
-        refuse_sent_past_life(flight)?;
-        let (effort, issued) = self.issue(order, call, flight).await;
-        *told = (effort, Replay::No);
+        refuse_expired(flight)?;
+        let (stats, issued) = self.issue(request, call, flight).await;
+        *outcome = (stats, Replay::No);
         let session = issued?;
         lease.record_issued(session).await;
         Ok(session)
@@ -156,7 +156,7 @@ impl<A: LivenessApi> Creator<A> {
 
     async fn issue(
         &self,
-        order: &CreateRequest,
+        request: &CreateRequest,
         call: (&ClientRequestToken, &SessionSettings),
         flight: &Flight,
     ) -> (AttemptStats, Result<SessionId, SessionError>) {
@@ -169,47 +169,47 @@ impl<A: LivenessApi> Creator<A> {
                 .await;
             answer.map_err(SessionError::Upstream)
         };
-        let run = self.attempts.run(&order.caller, order.deadline, call);
-        let (effort, answer) = run.await;
-        // Nothing is awaited in between: whoever is dropped is dropped after this.
+        let run = self.attempts.run(&request.caller, request.deadline, call);
+        let (stats, answer) = run.await;
+        // No await between the answer and this line, so cancellation cannot lose the session
+        // id.
         let session = answer.map(|answer| {
             let AttemptOutput {
                 value,
                 aws_request_id,
             } = answer;
-            order.witness.answered(value, aws_request_id, effort);
+            request.progress.answered(value, aws_request_id, stats);
             value
         });
         (
-            effort,
-            session.map_err(|error| laid_to(&order.wanted, error)),
+            stats,
+            session.map_err(|error| attribute(&request.requested, error)),
         )
     }
 
-    fn answer(
+    fn session(
         &self,
-        order: &CreateRequest,
+        request: &CreateRequest,
         id: SessionId,
         flight: &Flight,
-        effort: AttemptStats,
-        replay: Replay,
+        (stats, replay): (AttemptStats, Replay),
     ) -> Result<Session, SessionError> {
         let sent = flight
             .first_sent()
-            .expect("a session that was issued was asked for");
+            .expect("a session exists only after an attempt was sent");
         let time_to_live = sent.time_to_live(Instant::now());
         if time_to_live.is_zero() {
             return Err(SessionError::RequestIdExpired);
         }
         if replay == Replay::Yes {
             self.attempts.replayed();
-            order.witness.replayed(id);
+            request.progress.replayed(id);
         }
         let expire_time = sent.at + SESSION_LIFE;
-        let subject = order.subject.as_ref();
+        let subject = request.subject.as_ref();
         let token = self
             .ownership
-            .token(&order.caller, subject, &id, expire_time);
+            .token(&request.caller, subject, &id, expire_time);
         Ok(Session {
             id,
             region: self.ownership.region(),
@@ -218,14 +218,14 @@ impl<A: LivenessApi> Creator<A> {
             result_token: token,
             time_to_live,
             replayed: replay == Replay::Yes,
-            effort,
+            stats,
         })
     }
 }
 
-/// Waits for the session of `claim`, which another call may be asking for: its
-/// deadline is not ours.
-async fn joined(
+/// Waits for the session of `flight`, which another request may be creating, until this
+/// request's own deadline.
+async fn await_in_flight(
     deadline: Deadline,
     flight: &Flight,
     session: impl Future<Output = Result<&SessionId, SessionError>>,
@@ -237,10 +237,10 @@ async fn joined(
     }
 }
 
-/// Whoever wrote a parameter that AWS refuses has to mend it: those of a profile are the
-/// operators'.
-fn laid_to(wanted: &RequestedSettings, error: SessionError) -> SessionError {
-    match (wanted, error) {
+/// Attributes a parameter that AWS rejects to its author: the operators if the request names
+/// a profile, otherwise the caller.
+fn attribute(requested: &RequestedSettings, error: SessionError) -> SessionError {
+    match (requested, error) {
         (RequestedSettings::Profile(profile), SessionError::Upstream(error))
             if error.kind == UpstreamErrorKind::InvalidParameter =>
         {
@@ -257,18 +257,19 @@ enum Replay {
     Yes,
 }
 
-/// A version 7 id says when it was made: a session of that time would be gone.
-fn refuse_past_life(request_id: &RequestId) -> Result<(), SessionError> {
+/// Refuses a version 7 request id that is older than a session's life.
+fn refuse_old_request_id(request_id: &RequestId) -> Result<(), SessionError> {
     let now = wall_clock().duration_since(UNIX_EPOCH).unwrap_or_default();
     match request_id.created_at() {
-        Some(made) if now.saturating_sub(made) > SESSION_LIFE => {
+        Some(created) if now.saturating_sub(created) > SESSION_LIFE => {
             Err(SessionError::RequestIdExpired)
         }
         _ => Ok(()),
     }
 }
 
-fn refuse_sent_past_life(flight: &Flight) -> Result<(), SessionError> {
+/// Refuses a request id whose session has expired.
+fn refuse_expired(flight: &Flight) -> Result<(), SessionError> {
     let left = flight
         .first_sent()
         .map(|sent| sent.time_to_live(Instant::now()));
