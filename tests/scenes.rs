@@ -10,28 +10,28 @@ mod harness {
     pub(crate) mod fields;
     pub(crate) mod logs;
     pub(crate) mod pipes;
+    pub(crate) mod status;
     pub(crate) mod tokens;
-    pub(crate) mod told;
 }
 
 #[path = "scenes"]
 mod scenes {
-    mod allowing;
-    mod auditing;
+    mod audit;
     mod callers;
+    mod create_session;
     mod deadlines;
-    mod edges;
-    mod issuing;
-    mod owning;
-    mod picking;
-    mod reading;
-    mod refusing;
-    mod repeating;
-    mod retrying;
+    mod idempotency;
+    mod permissions;
+    mod profiles;
+    mod properties;
+    mod protocol_errors;
+    mod read_result;
+    mod refusals;
+    mod result_tokens;
+    mod retries;
     mod secrets;
     mod upstream_errors;
-    mod validating;
+    mod validation;
     mod violations;
-    mod whatever_comes;
     mod wire;
 }

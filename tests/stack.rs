@@ -8,7 +8,7 @@ mod harness {
     pub(crate) mod admin;
     pub(crate) mod caller;
     #[expect(dead_code, reason = "the scenes over pipes need more of it")]
-    pub(crate) mod told;
+    pub(crate) mod status;
 }
 
 #[path = "stack"]

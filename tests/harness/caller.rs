@@ -9,7 +9,7 @@ use tonic::codec::{BufferSettings, Codec, DecodeBuf, Decoder, EncodeBuf, Encoder
 use tonic::transport::Channel;
 use tonic::{Request, Response, Status};
 
-use super::told::Told;
+use super::status::Told;
 
 /// A connection, and how its calls are made. Clones share the connection.
 #[derive(Clone)]

@@ -7,7 +7,7 @@ use tonic::Code;
 
 use crate::harness::aws::fails_with;
 use crate::harness::pipes::{Livegate, Setup, count};
-use crate::harness::told::Told;
+use crate::harness::status::Told;
 
 /// One line of the table.
 struct Row {

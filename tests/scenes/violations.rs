@@ -3,7 +3,7 @@
 use livegate::grpc::v1;
 use tonic::Code;
 
-use super::validating::{asked, times};
+use super::validation::{asked, times};
 use crate::harness::pipes::Livegate;
 
 /// What is wrong with the request below, in order.

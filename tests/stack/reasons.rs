@@ -17,7 +17,7 @@ use tonic_prost::ProstCodec;
 use tonic_types::StatusExt as _;
 
 use super::process::{LONGEST, Process, at_once};
-use crate::harness::told::Told;
+use crate::harness::status::Told;
 
 const PATH: &str = "livegate.v1.SessionService/CreateSession";
 const CREATE: &str = "CreateSession";

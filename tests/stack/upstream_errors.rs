@@ -4,7 +4,7 @@
 use tonic::Code;
 
 use super::process::{Process, at_once};
-use crate::harness::told::Told;
+use crate::harness::status::Told;
 
 /// Plays `fault` for ever, and says what became of a create and in how many calls.
 async fn told(process: &Process, fault: &str) -> (Told, u64) {

@@ -13,7 +13,7 @@ use tonic::Code;
 
 use crate::harness::caller::Caller;
 use crate::harness::pipes::Livegate;
-use crate::harness::told::Told;
+use crate::harness::status::Told;
 
 const CREATE: &str = "/livegate.v1.SessionService/CreateSession";
 const RESULT: &str = "/livegate.v1.SessionService/GetSessionResult";

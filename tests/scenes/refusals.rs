@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use tonic::Code;
 
 use crate::harness::pipes::{Livegate, Setup, quota};
-use crate::harness::told::Told;
+use crate::harness::status::Told;
 
 const SECOND: Duration = Duration::from_secs(1);
 

@@ -7,7 +7,7 @@ use crate::harness::fields::{
     BUCKET, Field, KMS_KEY, MAXIMUM, MINIMUM, PREFIX, REQUEST_ID, challenge, images, versions,
 };
 use crate::harness::pipes::Livegate;
-use crate::harness::told::Told;
+use crate::harness::status::Told;
 
 const ID: &str = "0b5e3a4c-7d57-4f0e-9a51-6b5c1f7f3a10";
 

@@ -13,7 +13,7 @@ use tonic::Code;
 
 use crate::harness::fields::{BUCKET, KMS_KEY, PREFIX, challenge, images};
 use crate::harness::pipes::{Livegate, Setup, quota};
-use crate::harness::told::Told;
+use crate::harness::status::Told;
 
 const ID: &str = "0b5e3a4c-7d57-4f0e-9a51-6b5c1f7f3a10";
 

@@ -5,7 +5,7 @@ use livegate::grpc::v1;
 use livegate::upstream::UpstreamErrorKind;
 use tonic::Code;
 
-use super::allowing::{granting, picking, profiles, refused, stored_in};
+use super::permissions::{granting, picking, profiles, refused, stored_in};
 use crate::harness::aws::fails;
 use crate::harness::fields::{KMS_KEY, images};
 use crate::harness::pipes::{Livegate, Setup};
