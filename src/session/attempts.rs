@@ -76,8 +76,8 @@ impl Attempts {
 
     /// Sends `call` until it succeeds or retries end.
     ///
-    /// Dropping the future leaves the queue or drops the current attempt, which may have
-    /// reached AWS.
+    /// Dropping the future removes the request from the queue, or drops the current attempt,
+    /// which may have reached AWS.
     pub(super) async fn run<T, F>(
         &self,
         caller: &CallerId,
@@ -206,15 +206,15 @@ impl Attempts {
         match &answer {
             Some(Ok(_)) => permit.finish(AttemptOutcome::Answered),
             Some(Err(SessionError::Upstream(error))) => report(permit, error),
-            // Cut off or not sent: its duration says nothing about AWS's latency.
+            // Cut off or not sent: its duration does not measure AWS's latency.
             None | Some(Err(_)) => drop(permit),
         }
         answer
     }
 }
 
-/// Reports a failed attempt to admission, unless it did not reach AWS: then its duration
-/// says nothing about AWS's latency.
+/// Reports a failed attempt to admission. An attempt that did not reach AWS is not reported,
+/// because its duration does not measure AWS's latency.
 fn report(permit: Permit, error: &UpstreamError) {
     let reached = error.http_status.is_some() || error.kind == UpstreamErrorKind::Timeout;
     match error.kind {

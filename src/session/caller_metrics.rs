@@ -113,7 +113,7 @@ impl CallerMetrics {
             .inc();
     }
 
-    /// Returns whether `caller` has series of its own, after an attempt to give it some.
+    /// Gives `caller` series of its own if the bound allows, and returns whether it has them.
     fn track(&self, tracked: &mut TrackedCallers, caller: &CallerId, now: Instant) -> bool {
         if tracked.named.contains(caller) {
             return true;
