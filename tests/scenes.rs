@@ -1,7 +1,7 @@
-//! What a caller sees of Livegate: the whole gRPC stack over in-memory pipes, on
-//! paused time, in front of an AWS that does what the scene says.
+//! End-to-end tests of what a caller observes: the whole gRPC stack over in-memory pipes, on
+//! paused time, with a scripted AWS.
 
-#![expect(clippy::unwrap_used, reason = "a scene that cannot go on has failed")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot continue has failed")]
 
 #[path = "harness"]
 mod harness {

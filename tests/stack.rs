@@ -7,7 +7,7 @@
 mod harness {
     pub(crate) mod admin;
     pub(crate) mod caller;
-    #[expect(dead_code, reason = "the scenes over pipes need more of it")]
+    #[expect(dead_code, reason = "only the tests over pipes use all of it")]
     pub(crate) mod status;
 }
 

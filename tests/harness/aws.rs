@@ -1,7 +1,7 @@
-//! An AWS that does what the scene says, and remembers what it was asked.
+//! A scripted AWS that records its calls.
 //!
-//! What is planned comes first, in order; after that every create makes the
-//! session of its token, or finds it again, at once.
+//! Planned steps run first, in order. After them every create call succeeds at once: it
+//! returns the session of its token, and creates it if it does not exist.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -14,16 +14,16 @@ use livegate::upstream::{AttemptOutput, LivenessApi, UpstreamError, UpstreamErro
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
-/// What one attempt comes to, and after how long.
+/// The outcome of one attempt, and its delay.
 pub(crate) struct Step {
     after: Duration,
-    answer: Answer,
+    outcome: StepOutcome,
 }
 
-/// The id under which this AWS knows each of its answers.
+/// The AWS request id of every answer.
 pub(crate) const AWS_REQUEST_ID: &str = "7f3a0c52-4a0c-4f0e-9d0a-0d5b7c1e2f3a";
 
-enum Answer {
+enum StepOutcome {
     Session,
     Result(Box<LivenessResult>),
     Error(UpstreamError),
@@ -31,7 +31,7 @@ enum Answer {
     Panic,
 }
 
-/// One attempt as AWS saw it.
+/// One create attempt as AWS received it.
 #[derive(Clone)]
 pub(crate) struct Attempt {
     pub(crate) token: String,
@@ -47,7 +47,7 @@ pub(crate) struct Aws {
     reads: Mutex<Vec<String>>,
 }
 
-/// What is to be read of `session` where there is nothing yet.
+/// Returns the result of a session without a video.
 pub(crate) fn created(session: &str) -> LivenessResult {
     LivenessResult {
         session_id: SessionId::parse(session).expect("a lower-case UUID"),
@@ -61,9 +61,9 @@ pub(crate) fn created(session: &str) -> LivenessResult {
     }
 }
 
-/// The session of the attempt's token.
+/// Returns the session of the attempt's token.
 pub(crate) fn answers() -> Step {
-    Step::of(Answer::Session)
+    Step::of(StepOutcome::Session)
 }
 
 pub(crate) fn fails(kind: UpstreamErrorKind) -> Step {
@@ -71,26 +71,26 @@ pub(crate) fn fails(kind: UpstreamErrorKind) -> Step {
 }
 
 pub(crate) fn fails_with(error: UpstreamError) -> Step {
-    Step::of(Answer::Error(error))
+    Step::of(StepOutcome::Error(error))
 }
 
 pub(crate) fn reads(result: LivenessResult) -> Step {
-    Step::of(Answer::Result(Box::new(result)))
+    Step::of(StepOutcome::Result(Box::new(result)))
 }
 
-/// No answer, however long one waits.
+/// Never answers.
 pub(crate) fn never_answers() -> Step {
-    Step::of(Answer::Never)
+    Step::of(StepOutcome::Never)
 }
 
 pub(crate) fn panics() -> Step {
-    Step::of(Answer::Panic)
+    Step::of(StepOutcome::Panic)
 }
 
 impl Step {
-    fn of(answer: Answer) -> Self {
+    fn of(outcome: StepOutcome) -> Self {
         let after = Duration::ZERO;
-        Self { after, answer }
+        Self { after, outcome }
     }
 
     pub(crate) fn after(self, after: Duration) -> Self {
@@ -99,24 +99,24 @@ impl Step {
 }
 
 impl Aws {
-    /// Plans what the next attempts come to.
-    pub(crate) fn will(&self, steps: impl IntoIterator<Item = Step>) {
+    /// Plans the outcomes of the next attempts.
+    pub(crate) fn plan(&self, steps: impl IntoIterator<Item = Step>) {
         lock(&self.plan).extend(steps);
     }
 
-    /// The creates so far, in order.
+    /// Returns the create attempts so far, in order.
     pub(crate) fn attempts(&self) -> Vec<Attempt> {
         lock(&self.attempts).clone()
     }
 
-    /// How long after one another the creates came.
+    /// Returns the times between consecutive create attempts.
     pub(crate) fn gaps(&self) -> Vec<Duration> {
         let attempts = self.attempts();
         let pairs = attempts.windows(2);
         pairs.map(|pair| pair[1].at - pair[0].at).collect()
     }
 
-    /// The sessions whose results were asked for, in order.
+    /// Returns the sessions whose results were read, in order.
     pub(crate) fn reads(&self) -> Vec<String> {
         lock(&self.reads).clone()
     }
@@ -146,8 +146,8 @@ impl LivenessApi for Aws {
             at: Instant::now(),
         });
         let step = self.next_step().unwrap_or_else(answers);
-        let Answer::Session = step.play().await? else {
-            panic!("the plan is for a read")
+        let StepOutcome::Session = step.play().await? else {
+            panic!("the planned step is for a read")
         };
         Ok(answered(self.session(&token)))
     }
@@ -159,8 +159,8 @@ impl LivenessApi for Aws {
         lock(&self.reads).push(session.expose());
         let unknown = || fails(UpstreamErrorKind::SessionNotFound);
         let step = self.next_step().unwrap_or_else(unknown);
-        let Answer::Result(result) = step.play().await? else {
-            panic!("the plan is for a create")
+        let StepOutcome::Result(result) = step.play().await? else {
+            panic!("the planned step is for a create")
         };
         Ok(answered(*result))
     }
@@ -174,15 +174,15 @@ fn answered<T>(value: T) -> AttemptOutput<T> {
 }
 
 impl Step {
-    async fn play(self) -> Result<Answer, UpstreamError> {
+    async fn play(self) -> Result<StepOutcome, UpstreamError> {
         if !self.after.is_zero() {
             sleep(self.after).await;
         }
-        match self.answer {
-            Answer::Error(error) => Err(error),
-            Answer::Never => std::future::pending().await,
-            Answer::Panic => panic!("as the scene says"),
-            answer @ (Answer::Session | Answer::Result(_)) => Ok(answer),
+        match self.outcome {
+            StepOutcome::Error(error) => Err(error),
+            StepOutcome::Never => std::future::pending().await,
+            StepOutcome::Panic => panic!("a planned panic"),
+            outcome @ (StepOutcome::Session | StepOutcome::Result(_)) => Ok(outcome),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A caller: asks over its connection, and reads what it is told.
+//! A client of Livegate over one connection.
 
 use std::time::Duration;
 
@@ -9,9 +9,9 @@ use tonic::codec::{BufferSettings, Codec, DecodeBuf, Decoder, EncodeBuf, Encoder
 use tonic::transport::Channel;
 use tonic::{Request, Response, Status};
 
-use super::status::Told;
+use super::status::CallStatus;
 
-/// A connection, and how its calls are made. Clones share the connection.
+/// A connection and the metadata of its calls. Clones share the connection.
 #[derive(Clone)]
 pub(crate) struct Caller {
     channel: Channel,
@@ -19,7 +19,7 @@ pub(crate) struct Caller {
     deadline: Option<Duration>,
 }
 
-/// A session, and what it took.
+/// A session, with the attempts and the queue wait that the response reports.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Issued {
     pub(crate) session: v1::Session,
@@ -36,7 +36,7 @@ impl Caller {
         }
     }
 
-    /// The same connection, by the name of `livegate-caller`.
+    /// Returns the same connection with the caller name in `livegate-caller`.
     pub(crate) fn named(&self, name: &str) -> Self {
         Self {
             name: Some(name.to_owned()),
@@ -44,7 +44,7 @@ impl Caller {
         }
     }
 
-    /// The same connection, its calls having a deadline.
+    /// Returns the same connection with a deadline for each call.
     pub(crate) fn within(&self, deadline: Duration) -> Self {
         Self {
             deadline: Some(deadline),
@@ -52,13 +52,13 @@ impl Caller {
         }
     }
 
-    /// A session, as it comes when nothing is asked.
-    pub(crate) async fn create(&self) -> Result<Issued, Told> {
+    /// Creates a session with default settings.
+    pub(crate) async fn create(&self) -> Result<Issued, CallStatus> {
         self.ask(v1::CreateSessionRequest::default()).await
     }
 
-    /// The session of a request id.
-    pub(crate) async fn repeat(&self, request_id: &str) -> Result<Issued, Told> {
+    /// Creates the session of a request id, or repeats the request.
+    pub(crate) async fn repeat(&self, request_id: &str) -> Result<Issued, CallStatus> {
         self.ask(v1::CreateSessionRequest {
             request_id: request_id.to_owned(),
             ..Default::default()
@@ -66,34 +66,44 @@ impl Caller {
         .await
     }
 
-    pub(crate) async fn ask(&self, message: v1::CreateSessionRequest) -> Result<Issued, Told> {
+    /// Sends a `CreateSession` request.
+    pub(crate) async fn ask(
+        &self,
+        message: v1::CreateSessionRequest,
+    ) -> Result<Issued, CallStatus> {
         let request = self.request(message);
         let mut client = SessionServiceClient::new(self.channel.clone());
         let response = client.create_session(request).await;
-        response.map(issued).map_err(|status| Told::of(&status))
+        response
+            .map(issued)
+            .map_err(|status| CallStatus::of(&status))
     }
 
     pub(crate) async fn result(
         &self,
         message: v1::GetSessionResultRequest,
-    ) -> Result<v1::GetSessionResultResponse, Told> {
+    ) -> Result<v1::GetSessionResultResponse, CallStatus> {
         let request = self.request(message);
         let mut client = SessionServiceClient::new(self.channel.clone());
         let response = client.get_session_result(request).await;
         response
             .map(Response::into_inner)
-            .map_err(|status| Told::of(&status))
+            .map_err(|status| CallStatus::of(&status))
     }
 
-    /// Sends `message` as it is to `path`.
-    pub(crate) async fn send(&self, path: &'static str, message: Bytes) -> Result<Bytes, Told> {
+    /// Sends the bytes of `message` to `path` without encoding them.
+    pub(crate) async fn send(
+        &self,
+        path: &'static str,
+        message: Bytes,
+    ) -> Result<Bytes, CallStatus> {
         let mut grpc = tonic::client::Grpc::new(self.channel.clone());
         grpc.ready().await.expect("the pipe is open");
         let path = http::uri::PathAndQuery::from_static(path);
-        let response = grpc.unary(self.request(message), path, AsItIs).await;
+        let response = grpc.unary(self.request(message), path, RawCodec).await;
         response
             .map(Response::into_inner)
-            .map_err(|status| Told::of(&status))
+            .map_err(|status| CallStatus::of(&status))
     }
 
     fn request<T>(&self, message: T) -> Request<T> {
@@ -102,7 +112,7 @@ impl Caller {
             request.set_timeout(deadline);
         }
         if let Some(name) = &self.name {
-            let name = name.parse().expect("a header's value");
+            let name = name.parse().expect("a valid header value");
             request.metadata_mut().insert("livegate-caller", name);
         }
         request
@@ -111,7 +121,10 @@ impl Caller {
 
 fn issued(response: Response<v1::CreateSessionResponse>) -> Issued {
     let number = |key: &str| {
-        let value = response.metadata().get(key).expect("every answer has it");
+        let value = response
+            .metadata()
+            .get(key)
+            .expect("every response has this key");
         value.to_str().unwrap().parse::<u64>().unwrap()
     };
     Issued {
@@ -121,11 +134,11 @@ fn issued(response: Response<v1::CreateSessionResponse>) -> Issued {
     }
 }
 
-/// Bytes for messages, in both directions.
+/// A codec that passes message bytes through.
 #[derive(Clone, Copy, Default)]
-struct AsItIs;
+struct RawCodec;
 
-impl Codec for AsItIs {
+impl Codec for RawCodec {
     type Encode = Bytes;
     type Decode = Bytes;
     type Encoder = Self;
@@ -140,7 +153,7 @@ impl Codec for AsItIs {
     }
 }
 
-impl Encoder for AsItIs {
+impl Encoder for RawCodec {
     type Item = Bytes;
     type Error = Status;
 
@@ -154,7 +167,7 @@ impl Encoder for AsItIs {
     }
 }
 
-impl Decoder for AsItIs {
+impl Decoder for RawCodec {
     type Item = Bytes;
     type Error = Status;
 

@@ -1,8 +1,8 @@
-//! Requests with one field set, for trying its constraint at both ends.
+//! Requests with one field set, to test the field's constraints.
 
 use livegate::grpc::v1;
 
-/// A field, and a request with a value in it.
+/// A field, and how to build a request with a value in it.
 pub(crate) struct Field {
     pub(crate) path: &'static str,
     pub(crate) with: fn(&str) -> v1::CreateSessionRequest,

@@ -1,8 +1,8 @@
-//! Everything that is logged while a scene runs, at every level.
+//! Captures the log lines of a test at every level.
 //!
-//! One subscriber serves all scenes, and is there before the first of them logs:
-//! `tracing` remembers for good who was interested when a line was first reached.
-//! A scene stays on its thread, so its lines are those of its thread.
+//! One subscriber serves all tests and is installed before the first log line, because
+//! `tracing` caches the interest of subscribers at the first use of each callsite. Each test
+//! runs on one thread, so its lines are those of its thread.
 
 use std::cell::RefCell;
 use std::io;
@@ -19,16 +19,17 @@ thread_local! {
 
 static INSTALLED: Once = Once::new();
 
-/// The logs of this thread, until it is dropped.
+/// The log lines of this thread, until it is dropped.
 pub(crate) struct Logs;
 
-/// Makes logs ready to be captured.
+/// Installs the subscriber.
 pub(crate) fn install() {
     INSTALLED.call_once(|| {
         let lines = layer().with_ansi(false).with_writer(|| ThisThread);
-        let wanted = dynamic_filter_fn(|_, _| CAPTURED.with_borrow(Option::is_some));
-        let subscriber = registry().with(lines.with_filter(wanted));
-        tracing::subscriber::set_global_default(subscriber).expect("nobody else logs");
+        let capturing = dynamic_filter_fn(|_, _| CAPTURED.with_borrow(Option::is_some));
+        let subscriber = registry().with(lines.with_filter(capturing));
+        tracing::subscriber::set_global_default(subscriber)
+            .expect("no other subscriber is installed");
     });
 }
 

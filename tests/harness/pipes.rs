@@ -1,5 +1,5 @@
-//! A Livegate behind in-memory pipes. It has been up for a minute: its buckets
-//! are full, and its budget of retries is.
+//! A Livegate behind in-memory pipes. It starts with one minute of uptime, so its quota and
+//! its retry budget are full.
 
 use std::io;
 use std::num::NonZeroU32;
@@ -31,13 +31,13 @@ use super::{logs, tokens};
 
 pub(crate) const REGION: &str = "eu-west-1";
 
-/// How long a started Livegate has been up.
+/// The uptime at the start of a test.
 const UPTIME: Duration = Duration::from_secs(60);
 
-/// A bound on what a pipe holds, in bytes.
-const PIPE: usize = 64 * 1024;
+/// The capacity of a pipe, in bytes.
+const PIPE_CAPACITY: usize = 64 * 1024;
 
-/// What a Livegate is told at its start; by default its quota is in nobody's way.
+/// The settings of a Livegate. The default quota is too large to matter.
 pub(crate) struct Setup {
     pub(crate) quota: QuotaSettings,
     pub(crate) callers: QueueSettings,
@@ -45,10 +45,10 @@ pub(crate) struct Setup {
     pub(crate) auth: AuthMode,
     pub(crate) default_deadline: Duration,
     pub(crate) results: bool,
-    pub(crate) proof: TokenRequirement,
+    pub(crate) token_requirement: TokenRequirement,
     pub(crate) token_keys: TokenKeys,
-    pub(crate) rules: Policy,
-    pub(crate) unsaid: DefaultPermission,
+    pub(crate) policy: Policy,
+    pub(crate) default_permission: DefaultPermission,
     pub(crate) audit: Audit,
 }
 
@@ -67,10 +67,10 @@ impl Default for Setup {
             auth: AuthMode::None,
             default_deadline: Duration::from_secs(15),
             results: true,
-            proof: TokenRequirement::Required,
+            token_requirement: TokenRequirement::Required,
             token_keys: tokens::keys(),
-            rules: Policy::default(),
-            unsaid: DefaultPermission::Allow,
+            policy: Policy::default(),
+            default_permission: DefaultPermission::Allow,
             audit: Audit::disabled(),
         }
     }
@@ -86,24 +86,24 @@ pub(crate) fn quota(rate_per_second: f64, burst: u32) -> QuotaSettings {
 }
 
 pub(crate) fn count(number: u32) -> NonZeroU32 {
-    NonZeroU32::new(number).expect("scenes count from one")
+    NonZeroU32::new(number).expect("a count of at least one")
 }
 
 /// A Livegate that serves until it is dropped.
 pub(crate) struct Livegate {
     pub(crate) aws: Arc<Aws>,
-    pub(crate) policy: Authorizer,
+    pub(crate) authorizer: Authorizer,
     pipes: mpsc::UnboundedSender<DuplexStream>,
     _serving: AbortOnDropHandle<()>,
 }
 
 impl Livegate {
-    /// One with nothing special about it.
-    pub(crate) async fn up() -> Self {
+    /// Starts a Livegate with the default settings.
+    pub(crate) async fn start() -> Self {
         Self::with(Setup::default()).await
     }
 
-    /// One whose quota counts.
+    /// Starts a Livegate with this quota.
     pub(crate) async fn with_quota(quota: QuotaSettings) -> Self {
         Self::with(Setup {
             quota,
@@ -112,12 +112,13 @@ impl Livegate {
         .await
     }
 
+    /// Starts a Livegate.
     pub(crate) async fn with(setup: Setup) -> Self {
         logs::install();
         let aws = Arc::new(Aws::default());
-        let policy = Authorizer::new(setup.rules.clone(), setup.unsaid);
+        let authorizer = Authorizer::new(setup.policy.clone(), setup.default_permission);
         let server = Server {
-            service: service(&aws, &setup, &policy).audited(setup.audit.clone()),
+            service: service(&aws, &setup, &authorizer).audited(setup.audit.clone()),
             health: Health::starting().await,
             auth: Arc::new(Authenticator::new(
                 &setup.auth.into(),
@@ -137,24 +138,24 @@ impl Livegate {
         tokio::time::advance(UPTIME).await;
         Self {
             aws,
-            policy,
+            authorizer,
             pipes,
             _serving: AbortOnDropHandle::new(serving),
         }
     }
 
-    /// The client's end of a connection.
+    /// Opens a connection and returns the client's end.
     pub(crate) fn pipe(&self) -> DuplexStream {
-        let (ours, theirs) = duplex(PIPE);
-        self.pipes.send(theirs).expect("it serves");
+        let (ours, theirs) = duplex(PIPE_CAPACITY);
+        self.pipes.send(theirs).expect("the server runs");
         ours
     }
 
-    /// A caller with a connection of its own.
+    /// Returns a caller with a new connection.
     pub(crate) fn caller(&self) -> Caller {
         let pipes = self.pipes.clone();
         let connector = tower::service_fn(move |_| {
-            let (ours, theirs) = duplex(PIPE);
+            let (ours, theirs) = duplex(PIPE_CAPACITY);
             let sent = pipes.send(theirs).map_err(io::Error::other);
             async move { sent.map(|()| TokioIo::new(ours)) }
         });
@@ -163,7 +164,7 @@ impl Livegate {
     }
 }
 
-fn service(aws: &Arc<Aws>, setup: &Setup, policy: &Authorizer) -> SessionService<Aws> {
+fn service(aws: &Arc<Aws>, setup: &Setup, authorizer: &Authorizer) -> SessionService<Aws> {
     let retry = Arc::new(Retry::new(&setup.retry));
     let attempts = |operation| {
         let admission = Admission::open(AdmissionSettings {
@@ -180,12 +181,12 @@ fn service(aws: &Arc<Aws>, setup: &Setup, policy: &Authorizer) -> SessionService
         attempts(Operation::Create),
         idempotency,
         ownership.clone(),
-        policy.clone(),
+        authorizer.clone(),
     );
     let reader = || {
-        let shown = (ownership, setup.proof);
+        let ownership = (ownership, setup.token_requirement);
         let attempts = attempts(Operation::Results);
-        ResultReader::new(aws.clone(), attempts, shown, policy.clone())
+        ResultReader::new(aws.clone(), attempts, ownership, authorizer.clone())
     };
     let results = setup.results.then(reader);
     SessionService::new(creator, results)

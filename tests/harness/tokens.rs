@@ -1,4 +1,4 @@
-//! Tokens as a Livegate of the scenes makes them, and as others might.
+//! Result tokens: valid ones and forged ones.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -7,18 +7,18 @@ use livegate::result_token::{Binding, SigningKey, TokenKeys};
 
 use super::pipes::REGION;
 
-/// What a token is for, in plain texts.
+/// The binding of a token, as text.
 #[derive(Clone, Copy)]
 pub(crate) struct Owner<'o> {
     pub(crate) caller: &'o str,
-    /// Empty: no one in particular.
+    /// Empty: no subject.
     pub(crate) subject: &'o str,
     pub(crate) region: &'o str,
     pub(crate) session: &'o str,
 }
 
 impl<'o> Owner<'o> {
-    /// The owner of `session`, where nobody asks who calls.
+    /// Returns the owner of `session` without authentication.
     pub(crate) fn of(session: &'o str) -> Self {
         Self {
             caller: "anonymous",
@@ -28,9 +28,9 @@ impl<'o> Owner<'o> {
         }
     }
 
-    /// The token of this owner, by `keys`, which expires at `expire_time`.
+    /// Returns the token of this owner, signed by `keys`.
     pub(crate) fn token_by(self, keys: &TokenKeys, expire_time: SystemTime) -> String {
-        let caller = CallerId::new(self.caller).expect("a plain name");
+        let caller = CallerId::new(self.caller).expect("a valid name");
         let subject = Subject::parse(self.subject).ok();
         let session = SessionId::parse(self.session).expect("a lower-case UUID");
         let binding = Binding {
@@ -42,13 +42,13 @@ impl<'o> Owner<'o> {
         keys.issue(&binding, expire_time).expose().to_owned()
     }
 
-    /// A token that is right for as long as anyone tests this.
+    /// Returns a valid token of this owner with an expiry in the far future.
     pub(crate) fn token(self) -> String {
         self.token_by(&keys(), UNIX_EPOCH + Duration::from_secs(1 << 40))
     }
 }
 
-/// The keys of every Livegate that is told nothing else.
+/// Returns the default keys of a Livegate.
 pub(crate) fn keys() -> TokenKeys {
     TokenKeys::new(key(1), Vec::new()).expect("one key")
 }

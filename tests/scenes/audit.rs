@@ -1,5 +1,5 @@
-//! The audit has a line for each session that is issued or read and for each call
-//! that the rules refuse, and nothing in it that must not be read.
+//! The audit log: one line for each session that is created or read and for each call that
+//! the policy refuses. It contains no secrets.
 
 use std::path::PathBuf;
 
@@ -22,18 +22,18 @@ const SUBJECT: &str = "jane@example.org";
 const SECRET: [u8; 32] = [7; 32];
 const REQUEST_ID: &str = "6f0c2a0e-6c1e-4d6f-9f6b-0b8f6d3c1a2b";
 
-/// A Livegate with an audit in a folder of its own.
-struct Audited {
+/// A Livegate with an audit log in a temporary directory.
+struct AuditedLivegate {
     livegate: Livegate,
     audit: Audit,
-    folder: TempDir,
+    directory: TempDir,
     registry: Registry,
 }
 
-impl Audited {
-    async fn up(setup: Setup) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("audit.log");
+impl AuditedLivegate {
+    async fn start(setup: Setup) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("audit.log");
         let mut registry = Registry::default();
         let metrics = AuditMetrics::register(&mut registry);
         let audit = Audit::open(AuditOutput::File(path), DigestKey::new(&SECRET), metrics).unwrap();
@@ -45,12 +45,12 @@ impl Audited {
         Self {
             livegate: Livegate::with(setup).await,
             audit,
-            folder,
+            directory,
             registry,
         }
     }
 
-    /// The lines so far, those of the file that has this name now.
+    /// Returns the lines of the current file.
     async fn lines(&self) -> Vec<Value> {
         self.audit.flush().await;
         let text = std::fs::read_to_string(self.path()).unwrap_or_default();
@@ -59,16 +59,17 @@ impl Audited {
     }
 
     fn path(&self) -> PathBuf {
-        self.folder.path().join("audit.log")
+        self.directory.path().join("audit.log")
     }
 
-    async fn counted(&self, outcome: &str) -> u64 {
+    /// Returns the counter of lines with this outcome.
+    async fn counter(&self, outcome: &str) -> u64 {
         self.audit.flush().await;
         let mut page = String::new();
         encode(&mut page, &self.registry).unwrap();
         let start = format!("livegate_audit_lines_total{{outcome=\"{outcome}\"}} ");
-        let figure = page.lines().find_map(|line| line.strip_prefix(&start));
-        figure.unwrap().parse().unwrap()
+        let value = page.lines().find_map(|line| line.strip_prefix(&start));
+        value.unwrap().parse().unwrap()
     }
 }
 
@@ -88,13 +89,16 @@ fn digests(session: &str) -> (String, String) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_session_that_is_issued_and_one_that_is_told_again_leave_a_line_each() {
-    let scene = Audited::up(Setup::default()).await;
-    scene.livegate.aws.will([fails(Kind::Throttled), answers()]);
-    let payments = scene.livegate.caller().named("payments");
+async fn a_created_and_a_replayed_session_write_a_line_each() {
+    let audited = AuditedLivegate::start(Setup::default()).await;
+    audited
+        .livegate
+        .aws
+        .plan([fails(Kind::Throttled), answers()]);
+    let payments = audited.livegate.caller().named("payments");
     let session = payments.ask(for_jane(REQUEST_ID)).await.unwrap().session;
     payments.ask(for_jane(REQUEST_ID)).await.unwrap();
-    let lines = scene.lines().await;
+    let lines = audited.lines().await;
     let (session_digest, subject_digest) = digests(&session.session_id);
     assert_eq!(lines.len(), 2, "{lines:?}");
     for (line, event) in lines.iter().zip(["session_issued", "session_replayed"]) {
@@ -112,17 +116,14 @@ async fn a_session_that_is_issued_and_one_that_is_told_again_leave_a_line_each()
     assert_eq!(lines[0]["attempts"], 2);
     assert_eq!(lines[0]["aws_request_id"], AWS_REQUEST_ID);
     assert_eq!(lines[1]["attempts"], 0);
-    assert!(
-        lines[1].get("aws_request_id").is_none(),
-        "aws was not asked"
-    );
-    assert_eq!(scene.counted("written").await, 2);
+    assert!(lines[1].get("aws_request_id").is_none(), "no call to aws");
+    assert_eq!(audited.counter("written").await, 2);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_result_that_is_read_and_one_that_is_refused_leave_a_line_each() {
-    let scene = Audited::up(Setup::default()).await;
-    let payments = scene.livegate.caller().named("payments");
+async fn a_read_and_a_refused_result_write_a_line_each() {
+    let audited = AuditedLivegate::start(Setup::default()).await;
+    let payments = audited.livegate.caller().named("payments");
     let session = payments.ask(for_jane("")).await.unwrap().session;
     let request = v1::GetSessionResultRequest {
         session_id: session.session_id.clone(),
@@ -130,14 +131,14 @@ async fn a_result_that_is_read_and_one_that_is_refused_leave_a_line_each() {
         result_token: session.result_token.clone(),
         ..Default::default()
     };
-    scene
+    audited
         .livegate
         .aws
-        .will([reads(created(&session.session_id))]);
+        .plan([reads(created(&session.session_id))]);
     payments.result(request.clone()).await.unwrap();
-    let stranger = scene.livegate.caller().named("stranger");
+    let stranger = audited.livegate.caller().named("stranger");
     stranger.result(request).await.unwrap_err();
-    let lines = scene.lines().await;
+    let lines = audited.lines().await;
     let (session_digest, _) = digests(&session.session_id);
     assert_eq!(lines.len(), 3, "{lines:?}");
     assert_eq!(lines[1]["event"], "session_read");
@@ -152,27 +153,27 @@ async fn a_result_that_is_read_and_one_that_is_refused_leave_a_line_each() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_cannot_be_read_is_refused_before_the_rules_and_leaves_no_line() {
-    let scene = Audited::up(Setup {
-        unsaid: DefaultPermission::Deny,
+async fn an_unreadable_message_is_refused_before_the_policy_and_writes_no_line() {
+    let audited = AuditedLivegate::start(Setup {
+        default_permission: DefaultPermission::Deny,
         ..Setup::default()
     })
     .await;
-    let payments = scene.livegate.caller().named("payments");
+    let payments = audited.livegate.caller().named("payments");
     for (bytes, reason) in [
         (vec![0xff], "INVALID_REQUEST"),
         (vec![0; 64 * 1024 + 1], "MESSAGE_TOO_LARGE"),
     ] {
         let path = "/livegate.v1.SessionService/CreateSession";
-        let told = payments.send(path, bytes.into()).await.unwrap_err();
-        assert_eq!(told.reason, reason);
+        let status = payments.send(path, bytes.into()).await.unwrap_err();
+        assert_eq!(status.reason, reason);
     }
     payments.create().await.unwrap_err();
-    let lines = scene.lines().await;
-    assert_eq!(lines.len(), 1, "of the one that could be read: {lines:?}");
+    let lines = audited.lines().await;
+    assert_eq!(lines.len(), 1, "only the readable request: {lines:?}");
 }
 
-/// As wrong as it can be, but for what it names.
+/// Returns a request with several violations, and a valid profile and subject.
 fn malformed() -> v1::CreateSessionRequest {
     v1::CreateSessionRequest {
         profile: "kyc".to_owned(),
@@ -182,21 +183,27 @@ fn malformed() -> v1::CreateSessionRequest {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_may_not_use_a_method_leaves_a_line_however_malformed_the_request() {
-    let scene = Audited::up(Setup {
-        unsaid: DefaultPermission::Deny,
+async fn a_method_without_permission_writes_a_line_also_for_a_malformed_request() {
+    let audited = AuditedLivegate::start(Setup {
+        default_permission: DefaultPermission::Deny,
         ..Setup::default()
     })
     .await;
-    let payments = scene.livegate.caller().named("payments");
-    let told = payments.ask(malformed()).await.unwrap_err();
-    assert_eq!(told.what(), (Code::PermissionDenied, "CALLER_NOT_ALLOWED"));
-    assert_eq!(told.fields(), [""; 0], "nothing of what is malformed");
-    let nothing = v1::GetSessionResultRequest::default();
-    let told = payments.result(nothing).await.unwrap_err();
-    assert_eq!(told.what(), (Code::PermissionDenied, "CALLER_NOT_ALLOWED"));
-    assert_eq!(told.metadata["field"], "GetSessionResult");
-    let lines = scene.lines().await;
+    let payments = audited.livegate.caller().named("payments");
+    let status = payments.ask(malformed()).await.unwrap_err();
+    assert_eq!(
+        status.code_and_reason(),
+        (Code::PermissionDenied, "CALLER_NOT_ALLOWED")
+    );
+    assert_eq!(status.fields(), [""; 0], "no violations");
+    let empty = v1::GetSessionResultRequest::default();
+    let status = payments.result(empty).await.unwrap_err();
+    assert_eq!(
+        status.code_and_reason(),
+        (Code::PermissionDenied, "CALLER_NOT_ALLOWED")
+    );
+    assert_eq!(status.metadata["field"], "GetSessionResult");
+    let lines = audited.lines().await;
     let key = DigestKey::new(&SECRET);
     let jane = key.subject(&Subject::parse(SUBJECT).unwrap());
     assert_eq!(lines.len(), 2, "{lines:?}");
@@ -207,41 +214,50 @@ async fn who_may_not_use_a_method_leaves_a_line_however_malformed_the_request() 
     }
     assert_eq!(lines[0]["profile"], "kyc");
     assert_eq!(lines[0]["subject_digest"], jane);
-    assert!(lines[1].get("session_digest").is_none(), "it named none");
+    assert!(
+        lines[1].get("session_digest").is_none(),
+        "the request names no session"
+    );
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_malformed_of_one_who_may_leaves_no_line_and_is_told_at_once() {
-    let scene = Audited::up(Setup::default()).await;
-    let payments = scene.livegate.caller().named("payments");
-    let told = payments.ask(malformed()).await.unwrap_err();
-    assert_eq!(told.what(), (Code::InvalidArgument, "INVALID_REQUEST"));
-    assert_eq!(told.fields().len(), 3, "{told:?}");
-    assert!(scene.lines().await.is_empty());
+async fn a_malformed_request_of_a_permitted_caller_writes_no_line() {
+    let audited = AuditedLivegate::start(Setup::default()).await;
+    let payments = audited.livegate.caller().named("payments");
+    let status = payments.ask(malformed()).await.unwrap_err();
+    assert_eq!(
+        status.code_and_reason(),
+        (Code::InvalidArgument, "INVALID_REQUEST")
+    );
+    assert_eq!(status.fields().len(), 3, "{status:?}");
+    assert!(audited.lines().await.is_empty());
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_may_not_read_results_is_told_so_where_none_are_served() {
-    let scene = Audited::up(Setup {
-        unsaid: DefaultPermission::Deny,
+async fn a_missing_permission_is_reported_although_results_are_disabled() {
+    let audited = AuditedLivegate::start(Setup {
+        default_permission: DefaultPermission::Deny,
         results: false,
         ..Setup::default()
     })
     .await;
-    let payments = scene.livegate.caller().named("payments");
+    let payments = audited.livegate.caller().named("payments");
     let request = v1::GetSessionResultRequest::default();
-    let told = payments.result(request).await.unwrap_err();
-    assert_eq!(told.what(), (Code::PermissionDenied, "CALLER_NOT_ALLOWED"));
-    assert_eq!(scene.lines().await.len(), 1);
+    let status = payments.result(request).await.unwrap_err();
+    assert_eq!(
+        status.code_and_reason(),
+        (Code::PermissionDenied, "CALLER_NOT_ALLOWED")
+    );
+    assert_eq!(audited.lines().await.len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_lines_hold_no_session_subject_or_token() {
-    let scene = Audited::up(Setup::default()).await;
-    let payments = scene.livegate.caller().named("payments");
+async fn the_lines_contain_no_session_id_subject_or_token() {
+    let audited = AuditedLivegate::start(Setup::default()).await;
+    let payments = audited.livegate.caller().named("payments");
     let session = payments.ask(for_jane(REQUEST_ID)).await.unwrap().session;
-    scene.audit.flush().await;
-    let text = std::fs::read_to_string(scene.path()).unwrap();
+    audited.audit.flush().await;
+    let text = std::fs::read_to_string(audited.path()).unwrap();
     assert_eq!(text.lines().count(), 1);
     for secret in [
         &session.session_id,
@@ -254,17 +270,21 @@ async fn the_lines_hold_no_session_subject_or_token() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_file_that_is_moved_away_is_made_anew_for_its_owner_alone() {
+async fn a_renamed_file_is_created_again_with_owner_permissions() {
     use std::os::unix::fs::PermissionsExt as _;
 
-    let scene = Audited::up(Setup::default()).await;
-    let payments = scene.livegate.caller().named("payments");
+    let audited = AuditedLivegate::start(Setup::default()).await;
+    let payments = audited.livegate.caller().named("payments");
     payments.create().await.unwrap();
-    scene.audit.flush().await;
-    std::fs::rename(scene.path(), scene.folder.path().join("audit.log.1")).unwrap();
+    audited.audit.flush().await;
+    std::fs::rename(audited.path(), audited.directory.path().join("audit.log.1")).unwrap();
     payments.create().await.unwrap();
-    assert_eq!(scene.lines().await.len(), 1, "the second, in a new file");
-    let mode = std::fs::metadata(scene.path())
+    assert_eq!(
+        audited.lines().await.len(),
+        1,
+        "the second line is in a new file"
+    );
+    let mode = std::fs::metadata(audited.path())
         .unwrap()
         .permissions()
         .mode();
@@ -272,20 +292,24 @@ async fn a_file_that_is_moved_away_is_made_anew_for_its_owner_alone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_file_that_cannot_be_written_loses_lines_and_no_call() {
-    let scene = Audited::up(Setup::default()).await;
-    let payments = scene.livegate.caller().named("payments");
-    std::fs::remove_file(scene.path()).unwrap();
-    let made = std::process::Command::new("mkfifo")
-        .arg(scene.path())
+async fn an_unwritable_file_loses_lines_but_fails_no_call() {
+    let audited = AuditedLivegate::start(Setup::default()).await;
+    let payments = audited.livegate.caller().named("payments");
+    std::fs::remove_file(audited.path()).unwrap();
+    let created = std::process::Command::new("mkfifo")
+        .arg(audited.path())
         .status();
-    assert!(made.unwrap().success());
+    assert!(created.unwrap().success());
     for _ in 0..3 {
         payments.create().await.unwrap();
     }
-    assert_eq!(scene.counted("lost").await, 3, "nobody waits for a reader");
-    assert_eq!(scene.counted("written").await, 0);
-    std::fs::remove_file(scene.path()).unwrap();
+    assert_eq!(
+        audited.counter("lost").await,
+        3,
+        "no call waits for a reader of the fifo"
+    );
+    assert_eq!(audited.counter("written").await, 0);
+    std::fs::remove_file(audited.path()).unwrap();
     payments.create().await.unwrap();
-    assert_eq!(scene.lines().await.len(), 1, "it is a file again");
+    assert_eq!(audited.lines().await.len(), 1, "the path is a file again");
 }

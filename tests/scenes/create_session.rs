@@ -1,4 +1,4 @@
-//! A session is asked for and issued.
+//! Creating sessions.
 
 use std::time::{Duration, SystemTime};
 
@@ -13,8 +13,8 @@ use crate::harness::pipes::{Livegate, REGION, quota};
 const SECOND: Duration = Duration::from_secs(1);
 
 #[tokio::test(start_paused = true)]
-async fn a_caller_gets_a_session_with_its_region_and_three_minutes_of_life() {
-    let livegate = Livegate::up().await;
+async fn a_new_session_has_its_region_and_three_minutes_of_life() {
+    let livegate = Livegate::start().await;
     let before = prost_types::Timestamp::from(wall_clock());
     let issued = livegate.caller().create().await.unwrap();
     let session = issued.session;
@@ -28,8 +28,8 @@ async fn a_caller_gets_a_session_with_its_region_and_three_minutes_of_life() {
     assert!(!session.replayed);
     let created = session.create_time.unwrap();
     let after = prost_types::Timestamp::from(wall_clock());
-    let order = |time: &prost_types::Timestamp| (time.seconds, time.nanos);
-    assert!(order(&before) <= order(&created) && order(&created) <= order(&after));
+    let key = |time: &prost_types::Timestamp| (time.seconds, time.nanos);
+    assert!(key(&before) <= key(&created) && key(&created) <= key(&after));
     let expires = session.expire_time.unwrap();
     assert_eq!(expires.seconds - created.seconds, 180);
     assert_eq!(expires.nanos, created.nanos);
@@ -38,15 +38,15 @@ async fn a_caller_gets_a_session_with_its_region_and_three_minutes_of_life() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn life_counts_from_the_moment_the_attempt_left_not_from_the_answer() {
-    let livegate = Livegate::up().await;
-    livegate.aws.will([answers().after(2 * SECOND)]);
+async fn life_counts_from_the_attempt_not_from_the_answer() {
+    let livegate = Livegate::start().await;
+    livegate.aws.plan([answers().after(2 * SECOND)]);
     let issued = livegate.caller().create().await.unwrap();
     assert_eq!(issued.session.time_to_live, Some(seconds(178)));
 }
 
 #[tokio::test(start_paused = true)]
-async fn time_in_the_line_is_not_taken_from_the_session_and_is_told() {
+async fn time_in_the_queue_is_reported_and_does_not_shorten_the_session() {
     let livegate = Livegate::with_quota(quota(0.5, 1)).await;
     let caller = livegate.caller();
     caller.create().await.unwrap();
@@ -59,8 +59,8 @@ async fn time_in_the_line_is_not_taken_from_the_session_and_is_told() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_call_without_a_request_id_is_another_session() {
-    let livegate = Livegate::up().await;
+async fn each_call_without_a_request_id_creates_a_session() {
+    let livegate = Livegate::start().await;
     let caller = livegate.caller();
     let first = caller.create().await.unwrap().session;
     let second = caller.create().await.unwrap().session;
@@ -74,17 +74,17 @@ async fn each_call_without_a_request_id_is_another_session() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_caller_asks_for_reaches_aws() {
-    let livegate = Livegate::up().await;
-    livegate.caller().ask(everything()).await.unwrap();
-    let asked = livegate.aws.attempts().remove(0).settings;
-    assert_eq!(asked.kms_key_id.unwrap().as_str(), "alias/faces");
-    let output = asked.output.unwrap();
+async fn the_requested_settings_reach_aws() {
+    let livegate = Livegate::start().await;
+    livegate.caller().ask(all_fields()).await.unwrap();
+    let sent = livegate.aws.attempts().remove(0).settings;
+    assert_eq!(sent.kms_key_id.unwrap().as_str(), "alias/faces");
+    let output = sent.output.unwrap();
     assert_eq!(output.bucket.as_str(), "faces");
     assert_eq!(output.key_prefix.unwrap().as_str(), "a/b");
-    assert_eq!(asked.audit_images_limit, AuditImagesLimit::new(4).unwrap());
-    let [preferred, other] = &asked.challenges[..] else {
-        panic!("two challenges, in their order")
+    assert_eq!(sent.audit_images_limit, AuditImagesLimit::new(4).unwrap());
+    let [preferred, other] = &sent.challenges[..] else {
+        panic!("expected two challenges")
     };
     assert_eq!(preferred.challenge, ChallengeType::FaceMovement);
     let version = preferred.versions.minimum().map(|low| low.to_string());
@@ -93,7 +93,7 @@ async fn what_the_caller_asks_for_reaches_aws() {
     assert_eq!(other.challenge, ChallengeType::FaceMovementAndLight);
 }
 
-fn everything() -> v1::CreateSessionRequest {
+fn all_fields() -> v1::CreateSessionRequest {
     let movement = v1::ChallengePreference {
         r#type: v1::ChallengeType::FaceMovementChallenge.into(),
         versions: Some(v1::ChallengeVersions {
@@ -122,35 +122,35 @@ fn everything() -> v1::CreateSessionRequest {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_panic_answers_internal_and_the_next_call_works() {
-    let livegate = Livegate::up().await;
-    livegate.aws.will([crate::harness::aws::panics()]);
+async fn a_panic_returns_internal_and_the_next_call_succeeds() {
+    let livegate = Livegate::start().await;
+    livegate.aws.plan([crate::harness::aws::panics()]);
     let caller = livegate.caller();
     let id = uuid::Uuid::new_v4().to_string();
-    let told = caller.repeat(&id).await.unwrap_err();
-    assert_eq!(told.what(), (Code::Internal, "INTERNAL"));
-    assert_eq!(told.pushback, None);
-    assert!(caller.repeat(&id).await.is_ok(), "the same request");
-    assert!(caller.create().await.is_ok(), "and another");
+    let status = caller.repeat(&id).await.unwrap_err();
+    assert_eq!(status.code_and_reason(), (Code::Internal, "INTERNAL"));
+    assert_eq!(status.pushback, None);
+    assert!(caller.repeat(&id).await.is_ok(), "the same request id");
+    assert!(caller.create().await.is_ok(), "another request");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_that_was_given_up_frees_its_place_in_the_line() {
+async fn a_cancelled_call_frees_its_position_in_the_queue() {
     let livegate = Livegate::with_quota(quota(0.2, 1)).await;
     let caller = livegate.caller();
     caller.create().await.unwrap();
-    let begun = Instant::now();
-    let given_up = tokio::spawn({
+    let start = Instant::now();
+    let cancelled = tokio::spawn({
         let caller = caller.clone();
         async move { caller.create().await }
     });
     tokio::time::sleep(SECOND).await;
-    given_up.abort();
-    assert!(given_up.await.unwrap_err().is_cancelled());
+    cancelled.abort();
+    assert!(cancelled.await.unwrap_err().is_cancelled());
     tokio::time::sleep(SECOND).await;
     let next = caller.create().await.unwrap();
-    let came = begun.elapsed();
-    assert!((4990..=5010).contains(&came.as_millis()), "{came:?}");
+    let elapsed = start.elapsed();
+    assert!((4990..=5010).contains(&elapsed.as_millis()), "{elapsed:?}");
     assert!((2990..=3010).contains(&next.waited.as_millis()));
     assert_eq!(livegate.aws.attempts().len(), 2);
 }
@@ -159,7 +159,7 @@ fn seconds(seconds: i64) -> prost_types::Duration {
     prost_types::Duration { seconds, nanos: 0 }
 }
 
-#[expect(clippy::disallowed_methods, reason = "timestamps are the wall's")]
+#[expect(clippy::disallowed_methods, reason = "timestamps use the wall clock")]
 fn wall_clock() -> SystemTime {
     SystemTime::now()
 }

@@ -1,4 +1,4 @@
-//! What a caller may do: refused before anything is spent, or let through.
+//! Permissions of callers: requests outside them fail and use no quota token.
 
 use std::collections::HashMap;
 
@@ -13,16 +13,17 @@ use tonic::Code;
 
 use crate::harness::fields::{BUCKET, KMS_KEY, PREFIX, challenge, images};
 use crate::harness::pipes::{Livegate, Setup, quota};
-use crate::harness::status::Told;
+use crate::harness::status::CallStatus;
 
 const ID: &str = "0b5e3a4c-7d57-4f0e-9a51-6b5c1f7f3a10";
 
-/// One whose callers are known by name, `grant` being that of `team/*`.
-pub(super) async fn granting(grant: Permissions) -> Livegate {
+/// Starts a Livegate that reads caller names from the header and gives `permissions` to
+/// `team/*`.
+pub(super) async fn with_permissions(permissions: Permissions) -> Livegate {
     let glob = CallerGlob::parse("team/*").unwrap();
-    with_rules(Policy {
+    with_policy(Policy {
         permissions: PerCaller {
-            globs: CallerGlobs::new([(glob, grant)]).unwrap(),
+            globs: CallerGlobs::new([(glob, permissions)]).unwrap(),
             ..PerCaller::default()
         },
         profiles: profiles("kyc-images"),
@@ -30,12 +31,12 @@ pub(super) async fn granting(grant: Permissions) -> Livegate {
     .await
 }
 
-async fn with_rules(rules: Policy) -> Livegate {
+async fn with_policy(policy: Policy) -> Livegate {
     Livegate::with(Setup {
         auth: AuthMode::TrustedHeader,
-        // Whoever is refused must not have spent this.
+        // One quota token: a refused request must not use it.
         quota: quota(0.05, 1),
-        rules,
+        policy,
         ..Setup::default()
     })
     .await
@@ -59,37 +60,43 @@ pub(super) fn stored_in(bucket: &str) -> SessionSettings {
     }
 }
 
-pub(super) fn picking(profile: &str) -> v1::CreateSessionRequest {
+pub(super) fn with_profile(profile: &str) -> v1::CreateSessionRequest {
     v1::CreateSessionRequest {
         profile: profile.to_owned(),
         ..Default::default()
     }
 }
 
-/// What `team/web` is told where it may not; nothing was sent for it, and the slot that
-/// was there is there still.
-pub(super) async fn refused(grant: Permissions, request: v1::CreateSessionRequest) -> Told {
-    let livegate = granting(grant).await;
+/// Sends `request` as `team/web` with `permissions`, which must refuse it. Checks that nothing
+/// was sent to AWS and the quota token is still there.
+pub(super) async fn refused(
+    permissions: Permissions,
+    request: v1::CreateSessionRequest,
+) -> CallStatus {
+    let livegate = with_permissions(permissions).await;
     let web = livegate.caller().named("team/web");
-    let mut named = request.clone();
-    named.request_id = ID.to_owned();
-    let told = web.ask(named).await.unwrap_err();
-    assert_eq!(told.what(), (Code::PermissionDenied, "CALLER_NOT_ALLOWED"));
-    assert_eq!(told.metadata["caller"], "team/web");
-    assert_eq!((told.retry_after, told.pushback), (None, None));
+    let mut with_id = request.clone();
+    with_id.request_id = ID.to_owned();
+    let status = web.ask(with_id).await.unwrap_err();
+    assert_eq!(
+        status.code_and_reason(),
+        (Code::PermissionDenied, "CALLER_NOT_ALLOWED")
+    );
+    assert_eq!(status.metadata["caller"], "team/web");
+    assert_eq!((status.retry_after, status.pushback), (None, None));
     assert!(livegate.aws.attempts().is_empty());
     let other = livegate.caller().named("other").ask(request).await;
     assert!(
-        other.is_ok() || told.metadata["field"] == "profile",
+        other.is_ok() || status.metadata["field"] == "profile",
         "{other:?}"
     );
-    told
+    status
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_field_that_is_not_granted_is_refused_by_its_name() {
+async fn a_field_without_permission_is_refused_by_its_path() {
     let bucket = S3Bucket::parse("our-images").unwrap();
-    let grant = Permissions {
+    let permissions = Permissions {
         buckets: Some(vec![bucket]),
         prefixes: Some(vec![S3KeyPrefix::parse("web/").unwrap()]),
         kms_keys: Some(vec![KmsKeyId::parse("alias/ours").unwrap()]),
@@ -103,35 +110,35 @@ async fn a_field_that_is_not_granted_is_refused_by_its_name() {
         (images(3), "settings.audit_images_limit"),
         (challenge(1), "settings.challenge_preferences[0].type"),
     ] {
-        let told = refused(grant.clone(), request).await;
-        assert_eq!(told.metadata["field"], field);
-        assert!(told.message.contains(field), "{told:?}");
+        let status = refused(permissions.clone(), request).await;
+        assert_eq!(status.metadata["field"], field);
+        assert!(status.message.contains(field), "{status:?}");
         assert!(
-            !told.message.contains("ours"),
-            "what is granted is not told: {told:?}"
+            !status.message.contains("ours"),
+            "the message does not reveal the permitted values: {status:?}"
         );
     }
     let any_bucket = Permissions {
         buckets: None,
-        ..grant
+        ..permissions
     };
-    let told = refused(any_bucket.clone(), (PREFIX.with)("other/7")).await;
-    assert_eq!(told.metadata["field"], PREFIX.path);
-    let told = refused(any_bucket, (BUCKET.with)("any-images")).await;
+    let status = refused(any_bucket.clone(), (PREFIX.with)("other/7")).await;
+    assert_eq!(status.metadata["field"], PREFIX.path);
+    let status = refused(any_bucket, (BUCKET.with)("any-images")).await;
     assert_eq!(
-        told.metadata["field"], PREFIX.path,
-        "no prefix is none of the list"
+        status.metadata["field"], PREFIX.path,
+        "a missing prefix is not in the list"
     );
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_granted_is_sent_as_it_was_asked() {
-    let grant = Permissions {
+async fn permitted_settings_are_sent_to_aws_unchanged() {
+    let permissions = Permissions {
         buckets: Some(vec![S3Bucket::parse("bucket").unwrap()]),
         prefixes: Some(vec![S3KeyPrefix::parse("web/").unwrap()]),
         ..Permissions::default()
     };
-    let livegate = granting(grant).await;
+    let livegate = with_permissions(permissions).await;
     let web = livegate.caller().named("team/web");
     web.ask((PREFIX.with)("web/7")).await.unwrap();
     let output = livegate.aws.attempts()[0].settings.output.clone().unwrap();
@@ -140,80 +147,92 @@ async fn what_is_granted_is_sent_as_it_was_asked() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn all_that_is_not_granted_is_told_at_once() {
-    let grant = Permissions {
+async fn all_fields_without_permission_are_reported_at_once() {
+    let permissions = Permissions {
         buckets: Some(Vec::new()),
         kms_keys: Some(Vec::new()),
         ..Permissions::default()
     };
     let mut request = (BUCKET.with)("their-images");
     request.kms_key_id = "alias/secret".to_owned();
-    let told = refused(grant, request).await;
-    assert_eq!(told.metadata["field"], "kms_key_id");
+    let status = refused(permissions, request).await;
+    assert_eq!(status.metadata["field"], "kms_key_id");
     assert_eq!(
-        told.message,
+        status.message,
         "not allowed: kms_key_id: value is not allowed for this caller; \
          settings.output_config.s3_bucket: \"their-images\" is not allowed for this caller"
     );
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_method_that_is_not_granted_is_refused_whatever_is_sent() {
-    let reading = Permissions {
+async fn a_method_without_permission_is_refused_for_any_request() {
+    let read_only = Permissions {
         allow: Some(vec![Operation::Results]),
         ..Permissions::default()
     };
-    let told = refused(reading, images(3)).await;
-    assert_eq!(told.metadata["field"], "CreateSession");
-    let creating = Permissions {
+    let status = refused(read_only, images(3)).await;
+    assert_eq!(status.metadata["field"], "CreateSession");
+    let create_only = Permissions {
         allow: Some(vec![Operation::Create]),
         ..Permissions::default()
     };
-    let livegate = granting(creating).await;
+    let livegate = with_permissions(create_only).await;
     let web = livegate.caller().named("team/web");
     let session = web.create().await.unwrap().session;
-    let reading = v1::GetSessionResultRequest {
+    let request = v1::GetSessionResultRequest {
         session_id: session.session_id,
         result_token: session.result_token,
         ..Default::default()
     };
-    let told = web.result(reading).await.unwrap_err();
-    assert_eq!(told.what(), (Code::PermissionDenied, "CALLER_NOT_ALLOWED"));
-    assert_eq!(told.metadata["field"], "GetSessionResult");
+    let status = web.result(request).await.unwrap_err();
+    assert_eq!(
+        status.code_and_reason(),
+        (Code::PermissionDenied, "CALLER_NOT_ALLOWED")
+    );
+    assert_eq!(status.metadata["field"], "GetSessionResult");
     assert!(livegate.aws.reads().is_empty());
 }
 
 #[tokio::test(start_paused = true)]
-async fn where_callers_are_proved_who_is_granted_nothing_may_do_nothing() {
+async fn a_caller_without_permissions_is_refused_if_the_default_is_deny() {
     let livegate = Livegate::with(Setup {
-        unsaid: DefaultPermission::Deny,
+        default_permission: DefaultPermission::Deny,
         ..Setup::default()
     })
     .await;
-    let told = livegate.caller().create().await.unwrap_err();
-    assert_eq!(told.what(), (Code::PermissionDenied, "CALLER_NOT_ALLOWED"));
+    let status = livegate.caller().create().await.unwrap_err();
+    assert_eq!(
+        status.code_and_reason(),
+        (Code::PermissionDenied, "CALLER_NOT_ALLOWED")
+    );
     let request = v1::GetSessionResultRequest {
         session_id: ID.to_owned(),
         result_token: "t".to_owned(),
         ..Default::default()
     };
-    let told = livegate.caller().result(request).await.unwrap_err();
-    assert_eq!(told.what(), (Code::PermissionDenied, "CALLER_NOT_ALLOWED"));
+    let status = livegate.caller().result(request).await.unwrap_err();
+    assert_eq!(
+        status.code_and_reason(),
+        (Code::PermissionDenied, "CALLER_NOT_ALLOWED")
+    );
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_repeat_of_one_who_may_no_more_is_refused() {
-    let livegate = granting(Permissions::default()).await;
+async fn a_repeat_is_refused_after_the_permission_was_removed() {
+    let livegate = with_permissions(Permissions::default()).await;
     let web = livegate.caller().named("team/web");
     web.repeat(ID).await.unwrap();
     let default = Permissions {
         allow: Some(Vec::new()),
         ..Permissions::default()
     };
-    livegate.policy.apply(Policy {
+    livegate.authorizer.apply(Policy {
         permissions: default.into(),
         ..Policy::default()
     });
-    let told = web.repeat(ID).await.unwrap_err();
-    assert_eq!(told.what(), (Code::PermissionDenied, "CALLER_NOT_ALLOWED"));
+    let status = web.repeat(ID).await.unwrap_err();
+    assert_eq!(
+        status.code_and_reason(),
+        (Code::PermissionDenied, "CALLER_NOT_ALLOWED")
+    );
 }

@@ -1,5 +1,5 @@
-//! Whatever bytes or strings come, there is a clean answer, and AWS sees none of
-//! what its service model would refuse.
+//! Property tests: any bytes or strings get a proper response, and AWS receives only requests
+//! that its service model accepts.
 
 use std::cell::Cell;
 
@@ -13,23 +13,23 @@ use tonic::Code;
 
 use crate::harness::caller::Caller;
 use crate::harness::pipes::Livegate;
-use crate::harness::status::Told;
+use crate::harness::status::CallStatus;
 
 const CREATE: &str = "/livegate.v1.SessionService/CreateSession";
 const RESULT: &str = "/livegate.v1.SessionService/GetSessionResult";
 
-/// One Livegate for all cases of a property, on paused time.
-fn stage() -> (Runtime, Livegate, Caller) {
+/// Returns one Livegate for all cases of a property, on paused time.
+fn start() -> (Runtime, Livegate, Caller) {
     let mut builder = Builder::new_current_thread();
     let runtime = builder.enable_time().start_paused(true).build().unwrap();
-    let livegate = runtime.block_on(Livegate::up());
+    let livegate = runtime.block_on(Livegate::start());
     let caller = runtime.block_on(async { livegate.caller() });
     (runtime, livegate, caller)
 }
 
-/// A value that is right, nearly right, or anything.
-fn text(nearly: &'static str) -> impl Strategy<Value = String> {
-    prop_oneof![Just(String::new()), nearly, nearly, any::<String>()]
+/// Generates an empty text, a text that is probably valid, or any text.
+fn text(likely: &'static str) -> impl Strategy<Value = String> {
+    prop_oneof![Just(String::new()), likely, likely, any::<String>()]
 }
 
 fn preference() -> impl Strategy<Value = v1::ChallengePreference> {
@@ -80,23 +80,26 @@ fn request() -> impl Strategy<Value = v1::CreateSessionRequest> {
 }
 
 #[test]
-fn aws_sees_what_is_right_and_only_that() {
-    let (runtime, livegate, caller) = stage();
-    let (issued, refused) = (Cell::new(0), Cell::new(0));
+fn aws_receives_only_valid_requests() {
+    let (runtime, livegate, caller) = start();
+    let (created, refused) = (Cell::new(0), Cell::new(0));
     TestRunner::default()
         .run(&request(), |request| {
             let sent = livegate.aws.attempts().len();
-            let answer = runtime.block_on(caller.ask(request.clone()));
+            let response = runtime.block_on(caller.ask(request.clone()));
             let attempts = livegate.aws.attempts();
-            match answer {
+            match response {
                 Ok(_) => {
-                    issued.set(issued.get() + 1);
+                    created.set(created.get() + 1);
                     prop_assert!(fits_the_model(&attempts[attempts.len() - 1].settings));
                 }
-                Err(told) => {
+                Err(status) => {
                     refused.set(refused.get() + 1);
-                    prop_assert_eq!(told.what(), (Code::InvalidArgument, "INVALID_REQUEST"));
-                    prop_assert!(!told.violations.is_empty());
+                    prop_assert_eq!(
+                        status.code_and_reason(),
+                        (Code::InvalidArgument, "INVALID_REQUEST")
+                    );
+                    prop_assert!(!status.violations.is_empty());
                     prop_assert_eq!(attempts.len(), sent);
                 }
             }
@@ -104,14 +107,14 @@ fn aws_sees_what_is_right_and_only_that() {
         })
         .unwrap();
     assert!(
-        issued.get() > 20 && refused.get() > 20,
-        "{issued:?} {refused:?}"
+        created.get() > 20 && refused.get() > 20,
+        "{created:?} {refused:?}"
     );
 }
 
-/// The service model's constraints, as it has them, but anchored.
+/// Checks the constraints of the service model, applied to the whole text.
 fn fits_the_model(settings: &SessionSettings) -> bool {
-    let among = |text: &str, more: &str| {
+    let consists_of = |text: &str, more: &str| {
         text.chars()
             .all(|c| c.is_ascii_alphanumeric() || more.contains(c))
     };
@@ -121,10 +124,10 @@ fn fits_the_model(settings: &SessionSettings) -> bool {
     let prefix = output.and_then(|output| output.key_prefix.as_ref());
     let prefix = prefix.map_or("", |prefix| prefix.as_str());
     (1..=2048).contains(&key.len())
-        && among(&key[..1], "")
-        && among(key, ":_/+=,@.-")
+        && consists_of(&key[..1], "")
+        && consists_of(key, ":_/+=,@.-")
         && (3..=255).contains(&bucket.len())
-        && among(bucket, ".-_")
+        && consists_of(bucket, ".-_")
         && prefix.chars().count() <= 950
         && !prefix.contains(char::is_whitespace)
         && settings.audit_images_limit.get() <= 4
@@ -143,28 +146,28 @@ fn versions_fit(preference: &ChallengePreference) -> bool {
 }
 
 #[test]
-fn bytes_that_are_no_message_never_reach_aws() {
-    let (runtime, livegate, caller) = stage();
+fn unreadable_bytes_never_reach_aws() {
+    let (runtime, livegate, caller) = start();
     let bytes = prop::collection::vec(any::<u8>(), 0..200).prop_map(Bytes::from);
     let path = prop_oneof![Just(CREATE), Just(RESULT)];
     TestRunner::default()
         .run(&(path, bytes), |(path, bytes)| {
-            let before = asked(&livegate);
-            let told = runtime.block_on(caller.send(path, bytes)).err();
-            let wrong = told.as_ref().map(Told::what);
+            let before = calls(&livegate);
+            let status = runtime.block_on(caller.send(path, bytes)).err();
+            let failure = status.as_ref().map(CallStatus::code_and_reason);
             let invalid = Some((Code::InvalidArgument, "INVALID_REQUEST"));
             let missing = Some((Code::NotFound, "SESSION_NOT_FOUND"));
             prop_assert!(
-                wrong.is_none() || wrong == invalid || wrong == missing,
+                failure.is_none() || failure == invalid || failure == missing,
                 "{:?}",
-                wrong
+                failure
             );
-            prop_assert_eq!(asked(&livegate) == before, wrong == invalid);
+            prop_assert_eq!(calls(&livegate) == before, failure == invalid);
             Ok(())
         })
         .unwrap();
 }
 
-fn asked(livegate: &Livegate) -> usize {
+fn calls(livegate: &Livegate) -> usize {
     livegate.aws.attempts().len() + livegate.aws.reads().len()
 }

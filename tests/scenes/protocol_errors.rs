@@ -1,5 +1,5 @@
-//! What never becomes a call of ours: unknown methods, and messages too large or
-//! not to be read. They are answered with the same details.
+//! Unknown methods, and messages that are too large or unreadable. Their errors have the same
+//! details as all others.
 
 use bytes::Bytes;
 use prost::Message as _;
@@ -12,46 +12,49 @@ use crate::harness::pipes::Livegate;
 const CREATE: &str = "/livegate.v1.SessionService/CreateSession";
 
 #[tokio::test(start_paused = true)]
-async fn an_unknown_method_is_told_to_be_unknown() {
-    let livegate = Livegate::up().await;
+async fn an_unknown_method_is_unimplemented() {
+    let livegate = Livegate::start().await;
     for path in [
         "/livegate.v1.SessionService/DeleteSession",
         "/livegate.v1.OtherService/CreateSession",
         "/livegate.v2.SessionService/CreateSession",
         "/",
     ] {
-        let told = livegate
+        let status = livegate
             .caller()
             .send(path, Bytes::new())
             .await
             .unwrap_err();
         let expected = (Code::Unimplemented, "METHOD_NOT_FOUND");
-        assert_eq!(told.what(), expected, "{path}");
+        assert_eq!(status.code_and_reason(), expected, "{path}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_message_that_is_too_large_is_not_to_be_sent_again() {
-    let livegate = Livegate::up().await;
+async fn a_message_that_is_too_large_must_not_be_retried() {
+    let livegate = Livegate::start().await;
     let caller = livegate.caller();
-    let told = caller.send(CREATE, of_bytes(MAX_REQUEST_BYTES + 1)).await;
-    let told = told.unwrap_err();
-    assert_eq!(told.what(), (Code::ResourceExhausted, "MESSAGE_TOO_LARGE"));
-    assert_eq!((told.retry_after, told.pushback), (None, Some(-1)));
-    assert!(
-        told.message.contains("65536"),
-        "the bound is told: {told:?}"
+    let status = caller.send(CREATE, of_bytes(MAX_REQUEST_BYTES + 1)).await;
+    let status = status.unwrap_err();
+    assert_eq!(
+        status.code_and_reason(),
+        (Code::ResourceExhausted, "MESSAGE_TOO_LARGE")
     );
-    let told = caller.send(CREATE, of_bytes(MAX_REQUEST_BYTES)).await;
+    assert_eq!((status.retry_after, status.pushback), (None, Some(-1)));
+    assert!(
+        status.message.contains("65536"),
+        "the message contains the bound: {status:?}"
+    );
+    let status = caller.send(CREATE, of_bytes(MAX_REQUEST_BYTES)).await;
     let expected = (Code::InvalidArgument, "INVALID_REQUEST");
     assert_eq!(
-        told.unwrap_err().what(),
+        status.unwrap_err().code_and_reason(),
         expected,
-        "read, and refused by its key"
+        "parsed, and refused because of its key"
     );
 }
 
-/// A request of exactly so many bytes, its key being too long.
+/// Returns an encoded request of exactly `length` bytes, with a key that is too long.
 fn of_bytes(length: usize) -> Bytes {
     let request = v1::CreateSessionRequest {
         kms_key_id: "k".repeat(length - 4),
@@ -63,8 +66,8 @@ fn of_bytes(length: usize) -> Bytes {
 }
 
 #[tokio::test(start_paused = true)]
-async fn bytes_that_are_no_message_are_an_invalid_request() {
-    let livegate = Livegate::up().await;
+async fn unreadable_bytes_are_an_invalid_request() {
+    let livegate = Livegate::start().await;
     let cases: [&[u8]; 4] = [
         b"\xff",
         b"\x0a\x05ab",
@@ -72,19 +75,22 @@ async fn bytes_that_are_no_message_are_an_invalid_request() {
         b"\x1a\xff\xff\xff\xff",
     ];
     for bytes in cases {
-        let told = livegate
+        let status = livegate
             .caller()
             .send(CREATE, Bytes::from_static(bytes))
             .await;
-        let told = told.unwrap_err();
-        assert_eq!(told.what(), (Code::InvalidArgument, "INVALID_REQUEST"));
+        let status = status.unwrap_err();
+        assert_eq!(
+            status.code_and_reason(),
+            (Code::InvalidArgument, "INVALID_REQUEST")
+        );
     }
     assert!(livegate.aws.attempts().is_empty());
 }
 
 #[tokio::test(start_paused = true)]
-async fn fields_that_are_not_known_yet_are_passed_over() {
-    let livegate = Livegate::up().await;
+async fn unknown_fields_are_ignored() {
+    let livegate = Livegate::start().await;
     let unknown = Bytes::from_static(b"\xfa\x07\x03new");
     let answer = livegate.caller().send(CREATE, unknown).await.unwrap();
     let answer = v1::CreateSessionResponse::decode(answer).unwrap();
@@ -92,11 +98,11 @@ async fn fields_that_are_not_known_yet_are_passed_over() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_failure_names_the_call_by_another_id() {
-    let livegate = Livegate::up().await;
+async fn every_failure_has_a_unique_call_id() {
+    let livegate = Livegate::start().await;
     let mut ids = std::collections::HashSet::new();
     for _ in 0..10 {
-        let told = livegate.caller().repeat("wrong").await.unwrap_err();
-        assert!(ids.insert(told.call_id));
+        let status = livegate.caller().repeat("wrong").await.unwrap_err();
+        assert!(ids.insert(status.call_id));
     }
 }

@@ -1,4 +1,4 @@
-//! What came of a session is read, and nothing reads as more than it is.
+//! Reading results: values are passed on unchanged, and none are made up.
 
 use std::time::Duration;
 
@@ -24,9 +24,9 @@ fn result(status: SessionStatus) -> LivenessResult {
     }
 }
 
-/// Pictures as bytes and in a bucket, and everything else there can be.
+/// Returns a result with all fields set, and images as bytes and in a bucket.
 fn full() -> LivenessResult {
-    let taken = Image {
+    let with_bytes = Image {
         bytes: Some(Bytes::from_static(b"a face")),
         stored: None,
         bounding_box: Some(BoundingBox {
@@ -47,8 +47,8 @@ fn full() -> LivenessResult {
     };
     LivenessResult {
         confidence: Some(99.5),
-        reference_image: Some(taken.clone()),
-        audit_images: vec![taken, stored],
+        reference_image: Some(with_bytes.clone()),
+        audit_images: vec![with_bytes, stored],
         challenge: Some(Challenge {
             challenge: Some(ChallengeType::FaceMovement),
             version: "1.0.0".to_owned(),
@@ -72,8 +72,8 @@ fn request(include_images: bool) -> v1::GetSessionResultRequest {
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_status_is_what_aws_says_and_an_unknown_one_is_no_success() {
-    let livegate = Livegate::up().await;
+async fn each_status_is_passed_on_and_an_unknown_one_is_unspecified() {
+    let livegate = Livegate::start().await;
     for (status, expected) in [
         (SessionStatus::Created, v1::SessionStatus::Created),
         (SessionStatus::InProgress, v1::SessionStatus::InProgress),
@@ -82,18 +82,18 @@ async fn each_status_is_what_aws_says_and_an_unknown_one_is_no_success() {
         (SessionStatus::Expired, v1::SessionStatus::Expired),
         (SessionStatus::Unknown, v1::SessionStatus::Unspecified),
     ] {
-        livegate.aws.will([reads(result(status))]);
+        livegate.aws.plan([reads(result(status))]);
         let read = livegate.caller().result(request(false)).await.unwrap();
         assert_eq!((read.status(), read.session_id.as_str()), (expected, ID));
-        assert_eq!(read.confidence, None, "what AWS does not say is not said");
+        assert_eq!(read.confidence, None, "AWS reports no confidence");
     }
     assert_eq!(livegate.aws.reads(), [ID; 6]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn everything_that_aws_tells_is_passed_on() {
-    let livegate = Livegate::up().await;
-    livegate.aws.will([reads(full())]);
+async fn all_fields_from_aws_are_passed_on() {
+    let livegate = Livegate::start().await;
+    livegate.aws.plan([reads(full())]);
     let read = livegate.caller().result(request(true)).await.unwrap();
     assert_eq!(read.confidence, Some(99.5));
     let face = read.reference_image.unwrap();
@@ -113,9 +113,9 @@ async fn everything_that_aws_tells_is_passed_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn pictures_come_only_to_whoever_asks_for_them() {
-    let livegate = Livegate::up().await;
-    livegate.aws.will([reads(full()), reads(full())]);
+async fn image_bytes_are_included_only_on_request() {
+    let livegate = Livegate::start().await;
+    livegate.aws.plan([reads(full()), reads(full())]);
     let with = livegate.caller().result(request(true)).await.unwrap();
     assert_eq!(with.reference_image.unwrap().bytes, &b"a face"[..]);
     assert_eq!(with.audit_images[0].bytes, &b"a face"[..]);
@@ -132,58 +132,64 @@ async fn pictures_come_only_to_whoever_asks_for_them() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn where_results_are_off_nobody_reads_any() {
+async fn disabled_results_are_unimplemented() {
     let livegate = Livegate::with(Setup {
         results: false,
         ..Setup::default()
     })
     .await;
-    let told = livegate.caller().result(request(false)).await.unwrap_err();
-    assert_eq!(told.what(), (Code::Unimplemented, "RESULTS_DISABLED"));
+    let status = livegate.caller().result(request(false)).await.unwrap_err();
+    assert_eq!(
+        status.code_and_reason(),
+        (Code::Unimplemented, "RESULTS_DISABLED")
+    );
     assert!(livegate.aws.reads().is_empty());
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_session_that_aws_does_not_know_is_not_found() {
-    let livegate = Livegate::up().await;
-    let told = livegate.caller().result(request(false)).await.unwrap_err();
-    assert_eq!(told.what(), (Code::NotFound, "SESSION_NOT_FOUND"));
+async fn a_session_unknown_to_aws_is_not_found() {
+    let livegate = Livegate::start().await;
+    let status = livegate.caller().result(request(false)).await.unwrap_err();
+    assert_eq!(
+        status.code_and_reason(),
+        (Code::NotFound, "SESSION_NOT_FOUND")
+    );
 }
 
 #[tokio::test(start_paused = true)]
-async fn reads_are_retried_in_time_and_have_a_quota_of_their_own() {
+async fn reads_are_retried_and_have_a_quota_of_their_own() {
     let livegate = Livegate::with_quota(quota(0.1, 2)).await;
     let caller = livegate.caller();
     for _ in 0..2 {
         caller.create().await.unwrap();
     }
     let created = result(SessionStatus::Created);
-    livegate.aws.will([fails(Kind::Throttled), reads(created)]);
+    livegate.aws.plan([fails(Kind::Throttled), reads(created)]);
     assert!(
         caller.result(request(false)).await.is_ok(),
-        "creates do not pay for it"
+        "creates do not use the quota of reads"
     );
     assert_eq!(livegate.aws.reads().len(), 2);
-    let told = caller
+    let status = caller
         .within(Duration::from_secs(5))
         .result(request(false))
         .await;
     let expected = (Code::ResourceExhausted, "QUOTA_EXHAUSTED");
     assert_eq!(
-        told.unwrap_err().what(),
+        status.unwrap_err().code_and_reason(),
         expected,
-        "two reads were two slots"
+        "two reads used two quota tokens"
     );
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_slow_read_ends_by_the_deadline() {
-    let livegate = Livegate::up().await;
-    livegate.aws.will([never_answers()]);
-    let begun = Instant::now();
+async fn a_slow_read_ends_before_the_deadline() {
+    let livegate = Livegate::start().await;
+    livegate.aws.plan([never_answers()]);
+    let start = Instant::now();
     let limit = Duration::from_millis(200);
-    let told = livegate.caller().within(limit).result(request(false)).await;
+    let status = livegate.caller().within(limit).result(request(false)).await;
     let expected = (Code::DeadlineExceeded, "UPSTREAM_TIMEOUT");
-    assert_eq!(told.unwrap_err().what(), expected);
-    assert!(begun.elapsed() < limit);
+    assert_eq!(status.unwrap_err().code_and_reason(), expected);
+    assert!(start.elapsed() < limit);
 }

@@ -1,4 +1,4 @@
-//! What fails and passes is tried again, and not for ever.
+//! Retries: transient failures are retried, within bounds.
 
 use std::time::Duration;
 
@@ -26,11 +26,11 @@ async fn with_retry(change: impl FnOnce(&mut RetrySettings)) -> Livegate {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_attempt_carries_the_same_token_and_pays_a_slot() {
+async fn every_attempt_has_the_same_token_and_uses_a_quota_token() {
     let livegate = Livegate::with_quota(quota(0.5, 1)).await;
     livegate
         .aws
-        .will([fails(Kind::Internal), fails(Kind::Timeout)]);
+        .plan([fails(Kind::Internal), fails(Kind::Timeout)]);
     let issued = livegate.caller().create().await.unwrap();
     assert_eq!(issued.attempts, 3);
     let attempts = livegate.aws.attempts();
@@ -42,7 +42,7 @@ async fn every_attempt_carries_the_same_token_and_pays_a_slot() {
     for gap in livegate.aws.gaps() {
         assert!(
             gap >= Duration::from_millis(1999),
-            "a slot comes each 2 s: {gap:?}"
+            "a quota token comes every 2 s: {gap:?}"
         );
     }
     let until_answered = attempts[2].at - attempts[0].at;
@@ -52,8 +52,8 @@ async fn every_attempt_carries_the_same_token_and_pays_a_slot() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_most_attempts_are_made_and_then_the_last_error_is_the_answer() {
-    let livegate = Livegate::up().await;
+async fn after_the_maximum_of_attempts_the_last_error_is_returned() {
+    let livegate = Livegate::start().await;
     let last = UpstreamError {
         aws_request_id: Some("the-fourth".to_owned()),
         ..UpstreamError::bare(Kind::Unavailable)
@@ -61,35 +61,38 @@ async fn the_most_attempts_are_made_and_then_the_last_error_is_the_answer() {
     let throttled = || fails(Kind::Throttled);
     livegate
         .aws
-        .will([throttled(), throttled(), throttled(), fails_with(last)]);
-    let told = livegate.caller().create().await.unwrap_err();
-    assert_eq!(told.what(), (Code::Unavailable, "UPSTREAM_UNAVAILABLE"));
-    assert_eq!(told.metadata["aws_request_id"], "the-fourth");
+        .plan([throttled(), throttled(), throttled(), fails_with(last)]);
+    let status = livegate.caller().create().await.unwrap_err();
+    assert_eq!(
+        status.code_and_reason(),
+        (Code::Unavailable, "UPSTREAM_UNAVAILABLE")
+    );
+    assert_eq!(status.metadata["aws_request_id"], "the-fourth");
     assert_eq!(livegate.aws.attempts().len(), 4);
 }
 
 #[tokio::test(start_paused = true)]
-async fn delays_are_drawn_from_the_whole_of_a_bound_that_doubles() {
+async fn delays_have_full_jitter_below_a_bound_that_doubles() {
     let ms = Duration::from_millis;
-    let mut drawn = Vec::new();
+    let mut runs = Vec::new();
     for _ in 0..40 {
         let livegate = with_retry(|retry| retry.max_delay = ms(300)).await;
-        livegate.aws.will((0..3).map(|_| fails(Kind::Internal)));
+        livegate.aws.plan((0..3).map(|_| fails(Kind::Internal)));
         livegate.caller().create().await.unwrap();
-        drawn.push(livegate.aws.gaps());
+        runs.push(livegate.aws.gaps());
     }
     for (retry, bound) in [100, 200, 300].into_iter().enumerate() {
-        let gaps = drawn.iter().map(|gaps| gaps[retry]);
-        assert!(gaps.clone().all(|gap| gap <= ms(bound + 2)), "{drawn:?}");
-        assert!(gaps.clone().any(|gap| gap < ms(bound / 2)), "{drawn:?}");
-        assert!(gaps.clone().any(|gap| gap > ms(bound / 2)), "{drawn:?}");
+        let gaps = runs.iter().map(|gaps| gaps[retry]);
+        assert!(gaps.clone().all(|gap| gap <= ms(bound + 2)), "{runs:?}");
+        assert!(gaps.clone().any(|gap| gap < ms(bound / 2)), "{runs:?}");
+        assert!(gaps.clone().any(|gap| gap > ms(bound / 2)), "{runs:?}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_aws_asks_to_wait_is_a_lower_bound_of_the_delay() {
-    let livegate = Livegate::up().await;
-    livegate.aws.will([
+async fn the_retry_delay_from_aws_is_a_lower_bound() {
+    let livegate = Livegate::start().await;
+    livegate.aws.plan([
         asks_to_wait(Kind::Throttled, 3 * SECOND),
         asks_to_wait(Kind::Internal, 5 * SECOND),
     ]);
@@ -100,105 +103,120 @@ async fn what_aws_asks_to_wait_is_a_lower_bound_of_the_delay() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_retry_that_would_come_after_the_deadline_is_not_waited_for() {
-    let livegate = Livegate::up().await;
+async fn a_retry_past_the_deadline_is_not_made() {
+    let livegate = Livegate::start().await;
     livegate
         .aws
-        .will([asks_to_wait(Kind::Throttled, 3 * SECOND)]);
-    let begun = Instant::now();
-    let told = livegate
+        .plan([asks_to_wait(Kind::Throttled, 3 * SECOND)]);
+    let start = Instant::now();
+    let status = livegate
         .caller()
         .within(2 * SECOND)
         .create()
         .await
         .unwrap_err();
-    assert_eq!(told.what(), (Code::ResourceExhausted, "UPSTREAM_THROTTLED"));
     assert_eq!(
-        (told.retry_after, told.pushback),
+        status.code_and_reason(),
+        (Code::ResourceExhausted, "UPSTREAM_THROTTLED")
+    );
+    assert_eq!(
+        (status.retry_after, status.pushback),
         (Some(3 * SECOND), Some(-1))
     );
-    assert!(begun.elapsed() < Duration::from_millis(5));
+    assert!(start.elapsed() < Duration::from_millis(5));
     assert_eq!(livegate.aws.attempts().len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_retry_that_is_refused_a_slot_ends_with_what_aws_said() {
+async fn a_retry_without_a_permit_fails_with_the_last_error_from_aws() {
     let livegate = Livegate::with_quota(quota(0.1, 1)).await;
-    livegate.aws.will([fails(Kind::Internal)]);
-    let begun = Instant::now();
-    let told = livegate
+    livegate.aws.plan([fails(Kind::Internal)]);
+    let start = Instant::now();
+    let status = livegate
         .caller()
         .within(5 * SECOND)
         .create()
         .await
         .unwrap_err();
-    assert_eq!(told.what(), (Code::Unavailable, "UPSTREAM_INTERNAL"));
+    assert_eq!(
+        status.code_and_reason(),
+        (Code::Unavailable, "UPSTREAM_INTERNAL")
+    );
     assert!(
-        begun.elapsed() < Duration::from_millis(200),
-        "it is not waited for"
+        start.elapsed() < Duration::from_millis(200),
+        "the call does not wait for a permit"
     );
     assert_eq!(livegate.aws.attempts().len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_retry_that_the_deadline_cuts_off_is_an_upstream_timeout() {
-    let livegate = Livegate::up().await;
-    livegate.aws.will([fails(Kind::Internal), never_answers()]);
-    let told = livegate
+async fn a_retry_cut_off_by_the_deadline_is_an_upstream_timeout() {
+    let livegate = Livegate::start().await;
+    livegate.aws.plan([fails(Kind::Internal), never_answers()]);
+    let status = livegate
         .caller()
         .within(2 * SECOND)
         .create()
         .await
         .unwrap_err();
-    assert_eq!(told.what(), (Code::DeadlineExceeded, "UPSTREAM_TIMEOUT"));
+    assert_eq!(
+        status.code_and_reason(),
+        (Code::DeadlineExceeded, "UPSTREAM_TIMEOUT")
+    );
     assert_eq!(livegate.aws.attempts().len(), 2);
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_a_budget_nothing_is_retried_and_successes_pay_for_retries() {
+async fn an_empty_budget_allows_no_retry_and_successes_refill_it() {
     let livegate = with_retry(|retry| {
         retry.budget_floor_per_second = 0.0;
         retry.budget_ratio = 0.5;
     })
     .await;
     let caller = livegate.caller();
-    livegate.aws.will([fails(Kind::Internal)]);
-    let told = caller.create().await.unwrap_err();
-    assert_eq!(told.reason, "UPSTREAM_INTERNAL");
+    livegate.aws.plan([fails(Kind::Internal)]);
+    let status = caller.create().await.unwrap_err();
+    assert_eq!(status.reason, "UPSTREAM_INTERNAL");
     for _ in 0..2 {
         caller.create().await.unwrap();
     }
     livegate
         .aws
-        .will([fails(Kind::Internal), answers(), fails(Kind::Internal)]);
+        .plan([fails(Kind::Internal), answers(), fails(Kind::Internal)]);
     assert_eq!(
         caller.create().await.unwrap().attempts,
         2,
-        "two successes paid"
+        "two successes paid for one retry"
     );
-    let told = caller.create().await.unwrap_err();
-    assert_eq!(told.reason, "UPSTREAM_INTERNAL", "half a retry is left");
+    let status = caller.create().await.unwrap_err();
+    assert_eq!(
+        status.reason, "UPSTREAM_INTERNAL",
+        "only half a retry is left"
+    );
     assert_eq!(livegate.aws.attempts().len(), 6);
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_attempt_is_what_one_attempt_means() {
+async fn a_maximum_of_one_attempt_means_no_retry() {
     let livegate = with_retry(|retry| retry.max_attempts = count(1)).await;
-    livegate.aws.will([fails(Kind::Unavailable)]);
+    livegate.aws.plan([fails(Kind::Unavailable)]);
     assert!(livegate.caller().create().await.is_err());
     assert_eq!(livegate.aws.attempts().len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
-async fn refused_credentials_are_given_one_more_try_and_no_second() {
-    let livegate = Livegate::up().await;
+async fn refused_credentials_are_retried_once() {
+    let livegate = Livegate::start().await;
     let caller = livegate.caller();
-    livegate.aws.will([fails(Kind::Credentials)]);
+    livegate.aws.plan([fails(Kind::Credentials)]);
     assert_eq!(caller.create().await.unwrap().attempts, 2);
     livegate
         .aws
-        .will([fails(Kind::Credentials), fails(Kind::Credentials)]);
-    let told = caller.create().await.unwrap_err();
-    assert_eq!(told.what(), (Code::Internal, "UPSTREAM_CREDENTIALS"));
+        .plan([fails(Kind::Credentials), fails(Kind::Credentials)]);
+    let status = caller.create().await.unwrap_err();
+    assert_eq!(
+        status.code_and_reason(),
+        (Code::Internal, "UPSTREAM_CREDENTIALS")
+    );
     assert_eq!(livegate.aws.attempts().len(), 4);
 }

@@ -1,4 +1,4 @@
-//! Session ids, tokens, request ids and pictures stay out of logs and failures.
+//! Session ids, tokens, request ids and images stay out of logs and errors.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::harness::caller::Caller;
 use crate::harness::logs::Logs;
 use crate::harness::pipes::Livegate;
 
-const PICTURE: &[u8] = b"the picture of somebody's face";
+const IMAGE: &[u8] = b"the image of a face";
 const SUBJECT: &str = "jane@example.org";
 const CONFIDENCE: f32 = 93.71828;
 
@@ -23,7 +23,7 @@ fn result(session: &str) -> LivenessResult {
         status: SessionStatus::Succeeded,
         confidence: Some(CONFIDENCE),
         reference_image: Some(Image {
-            bytes: Some(Bytes::from_static(PICTURE)),
+            bytes: Some(Bytes::from_static(IMAGE)),
             stored: None,
             bounding_box: None,
         }),
@@ -31,35 +31,35 @@ fn result(session: &str) -> LivenessResult {
     }
 }
 
-async fn read(livegate: &Livegate, caller: &Caller, owned: &v1::Session) {
-    let session = &owned.session_id;
+async fn read(livegate: &Livegate, caller: &Caller, created: &v1::Session) {
+    let session = &created.session_id;
     let request = v1::GetSessionResultRequest {
         session_id: session.to_owned(),
         include_images: true,
         subject: SUBJECT.to_owned(),
-        result_token: owned.result_token.clone(),
+        result_token: created.result_token.clone(),
     };
-    livegate.aws.will([reads(result(session))]);
+    livegate.aws.plan([reads(result(session))]);
     caller.result(request.clone()).await.unwrap();
-    let told = caller.result(request.clone()).await.unwrap_err();
-    assert!(!format!("{told:?}").contains(session), "{told:?}");
+    let status = caller.result(request.clone()).await.unwrap_err();
+    assert!(!format!("{status:?}").contains(session), "{status:?}");
     let stranger = v1::GetSessionResultRequest {
         subject: "a stranger".to_owned(),
         ..request
     };
-    let told = format!("{:?}", caller.result(stranger).await.unwrap_err());
-    for secret in [session, &owned.result_token, "a stranger"] {
-        assert!(!told.contains(secret), "{told}");
+    let status = format!("{:?}", caller.result(stranger).await.unwrap_err());
+    for secret in [session, &created.result_token, "a stranger"] {
+        assert!(!status.contains(secret), "{status}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_that_a_session_could_be_taken_over_with_is_logged() {
+async fn no_secret_is_logged() {
     let logs = Logs::captured();
-    let livegate = Livegate::up().await;
+    let livegate = Livegate::start().await;
     let caller = livegate.caller();
     let request_id = uuid::Uuid::new_v4().to_string();
-    livegate.aws.will([fails(Kind::Throttled)]);
+    livegate.aws.plan([fails(Kind::Throttled)]);
     let request = v1::CreateSessionRequest {
         request_id: request_id.clone(),
         subject: SUBJECT.to_owned(),
@@ -69,7 +69,7 @@ async fn nothing_that_a_session_could_be_taken_over_with_is_logged() {
     caller.ask(request).await.unwrap();
     livegate
         .aws
-        .will([never_answers(), fails(Kind::RequestConflict)]);
+        .plan([never_answers(), fails(Kind::RequestConflict)]);
     let late = caller.within(Duration::from_secs(1)).create().await;
     assert!(late.is_err() && caller.create().await.is_err());
     read(&livegate, &caller, &session).await;
@@ -77,32 +77,32 @@ async fn nothing_that_a_session_could_be_taken_over_with_is_logged() {
     for attempt in livegate.aws.attempts() {
         assert!(!logged.contains(&attempt.token));
     }
-    let picture = [
-        String::from_utf8_lossy(PICTURE).into_owned(),
-        BASE64_STANDARD.encode(PICTURE),
-        format!("{PICTURE:?}"),
+    let image = [
+        String::from_utf8_lossy(IMAGE).into_owned(),
+        BASE64_STANDARD.encode(IMAGE),
+        format!("{IMAGE:?}"),
     ];
     let owner = [SUBJECT, "a stranger", &session.result_token].map(str::to_owned);
     let ids = [request_id, session.session_id].into_iter();
-    for secret in ids.chain(owner).chain(picture) {
+    for secret in ids.chain(owner).chain(image) {
         assert!(!logged.contains(&secret), "{secret} was logged");
     }
     assert!(!logged.contains("93.71"));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failure_is_logged_once_with_the_id_that_its_caller_has() {
+async fn a_failure_is_logged_once_with_its_call_id() {
     let logs = Logs::captured();
-    let livegate = Livegate::up().await;
-    livegate.aws.will([fails(Kind::AccessDenied)]);
-    let told = livegate.caller().create().await.unwrap_err();
+    let livegate = Livegate::start().await;
+    livegate.aws.plan([fails(Kind::AccessDenied)]);
+    let status = livegate.caller().create().await.unwrap_err();
     let logged = logs.text();
     let failures: Vec<_> = logged
         .lines()
         .filter(|line| line.contains("failure="))
         .collect();
     assert_eq!(failures.len(), 1, "{failures:?}");
-    assert!(failures[0].contains(&told.call_id), "{failures:?}");
+    assert!(failures[0].contains(&status.call_id), "{failures:?}");
     assert!(
         failures[0].contains("ERROR"),
         "a person must act: {failures:?}"

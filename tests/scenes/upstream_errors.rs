@@ -1,4 +1,4 @@
-//! The table of AWS's errors: what each is to a caller, and whether it is tried again.
+//! Errors from AWS: the code and reason of each, and whether it is retried.
 
 use std::time::Duration;
 
@@ -7,26 +7,26 @@ use tonic::Code;
 
 use crate::harness::aws::fails_with;
 use crate::harness::pipes::{Livegate, Setup, count};
-use crate::harness::status::Told;
+use crate::harness::status::CallStatus;
 
-/// One line of the table.
+/// The expected handling of one kind of error.
 struct Row {
     code: Code,
     reason: &'static str,
     then: Then,
 }
 
-/// What a failure means for another try.
+/// Whether an error is retried.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Then {
-    /// We try, and tell the caller to come back.
+    /// Livegate retries, and the caller gets a retry delay.
     Retry,
-    /// We try once more, and say nothing to the caller.
+    /// Livegate retries once, and the caller gets no retry delay.
     Refresh,
-    /// Nobody tries again, and stock clients are told so.
+    /// No retry, and a pushback of -1 stops gRPC clients.
     Never,
-    /// Nobody tries again; the code says as much.
-    DefaultPermission,
+    /// No retry. gRPC clients do not retry the code, so there is no pushback.
+    NoHint,
 }
 
 const KINDS: [Kind; 12] = [
@@ -53,68 +53,68 @@ fn row(kind: Kind) -> Row {
         Kind::Unavailable => (Code::Unavailable, "UPSTREAM_UNAVAILABLE", Then::Retry),
         Kind::Timeout => (Code::Unavailable, "UPSTREAM_TIMEOUT", Then::Retry),
         Kind::InvalidResponse => (Code::Unavailable, "UPSTREAM_INVALID_RESPONSE", Then::Retry),
-        Kind::InvalidParameter => (Code::InvalidArgument, "UPSTREAM_INVALID_PARAMETER", Then::DefaultPermission),
-        Kind::AccessDenied => (Code::PermissionDenied, "UPSTREAM_ACCESS_DENIED", Then::DefaultPermission),
+        Kind::InvalidParameter => (Code::InvalidArgument, "UPSTREAM_INVALID_PARAMETER", Then::NoHint),
+        Kind::AccessDenied => (Code::PermissionDenied, "UPSTREAM_ACCESS_DENIED", Then::NoHint),
         Kind::Credentials => (Code::Internal, "UPSTREAM_CREDENTIALS", Then::Refresh),
-        Kind::SessionNotFound => (Code::NotFound, "SESSION_NOT_FOUND", Then::DefaultPermission),
-        Kind::RequestConflict => (Code::AlreadyExists, "REQUEST_ID_CONFLICT", Then::DefaultPermission),
-        Kind::Unknown => (Code::Unknown, "UPSTREAM_UNKNOWN", Then::DefaultPermission),
+        Kind::SessionNotFound => (Code::NotFound, "SESSION_NOT_FOUND", Then::NoHint),
+        Kind::RequestConflict => (Code::AlreadyExists, "REQUEST_ID_CONFLICT", Then::NoHint),
+        Kind::Unknown => (Code::Unknown, "UPSTREAM_UNKNOWN", Then::NoHint),
     };
     Row { code, reason, then }
 }
 
-/// What the caller is told where AWS fails so each time, and in how many attempts.
-async fn told(error: &UpstreamError) -> (Told, usize) {
+/// Returns the status of a call for which AWS always fails, and the number of attempts.
+async fn failed_call(error: &UpstreamError) -> (CallStatus, usize) {
     let mut setup = Setup::default();
     setup.retry.max_attempts = count(3);
     let livegate = Livegate::with(setup).await;
-    livegate.aws.will((0..3).map(|_| fails_with(error.clone())));
-    let told = livegate.caller().create().await.unwrap_err();
-    (told, livegate.aws.attempts().len())
+    livegate.aws.plan((0..3).map(|_| fails_with(error.clone())));
+    let status = livegate.caller().create().await.unwrap_err();
+    (status, livegate.aws.attempts().len())
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_failure_has_its_code_reason_and_number_of_attempts() {
+async fn each_error_has_its_code_reason_and_number_of_attempts() {
     for kind in KINDS {
-        let (told, attempts) = told(&UpstreamError::bare(kind)).await;
+        let (status, attempts) = failed_call(&UpstreamError::bare(kind)).await;
         let row = row(kind);
-        assert_eq!(told.what(), (row.code, row.reason), "{kind:?}");
+        assert_eq!(status.code_and_reason(), (row.code, row.reason), "{kind:?}");
         let expected = match row.then {
             Then::Retry => 3,
             Then::Refresh => 2,
-            Then::Never | Then::DefaultPermission => 1,
+            Then::Never | Then::NoHint => 1,
         };
         assert_eq!(attempts, expected, "{kind:?}");
-        assert_eq!(told.metadata["caller"], "anonymous", "{kind:?}");
+        assert_eq!(status.metadata["caller"], "anonymous", "{kind:?}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_failure_says_whether_to_come_back_and_when() {
+async fn each_error_has_its_retry_delay_and_pushback() {
     for kind in KINDS {
-        for hint in [None, Some(Duration::from_millis(700))] {
+        for delay in [None, Some(Duration::from_millis(700))] {
             let error = UpstreamError {
-                retry_after: hint,
+                retry_after: delay,
                 ..UpstreamError::bare(kind)
             };
-            let (told, _) = told(&error).await;
-            let wait = hint.unwrap_or(Duration::from_secs(1));
+            let (status, _) = failed_call(&error).await;
+            let wait = delay.unwrap_or(Duration::from_secs(1));
             let expected = match row(kind).then {
                 Then::Retry => (Some(wait), Some(wait.as_millis() as i64)),
                 Then::Never => (None, Some(-1)),
-                Then::Refresh | Then::DefaultPermission => (None, None),
+                Then::Refresh | Then::NoHint => (None, None),
             };
             assert_eq!(
-                (told.retry_after, told.pushback),
+                (status.retry_after, status.pushback),
                 expected,
-                "{kind:?} {hint:?}"
+                "{kind:?} {delay:?}"
             );
         }
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_aws_said_is_in_the_message_and_in_the_metadata() {
+async fn the_error_from_aws_is_in_the_message_and_in_the_metadata() {
     let error = UpstreamError {
         code: Some("BrandNewException".to_owned()),
         message: Some("never heard of".to_owned()),
@@ -122,14 +122,14 @@ async fn what_aws_said_is_in_the_message_and_in_the_metadata() {
         http_status: Some(418),
         ..UpstreamError::bare(Kind::Unknown)
     };
-    let (told, attempts) = told(&error).await;
+    let (status, attempts) = failed_call(&error).await;
     assert_eq!(
-        (told.what(), attempts),
+        (status.code_and_reason(), attempts),
         ((Code::Unknown, "UPSTREAM_UNKNOWN"), 1)
     );
     assert!(
-        told.message.contains("BrandNewException: never heard of"),
-        "{told:?}"
+        status.message.contains("BrandNewException: never heard of"),
+        "{status:?}"
     );
     for (key, value) in [
         ("aws_code", "BrandNewException"),
@@ -137,13 +137,13 @@ async fn what_aws_said_is_in_the_message_and_in_the_metadata() {
         ("aws_request_id", "f00d"),
         ("http_status", "418"),
     ] {
-        assert_eq!(told.metadata[key], value);
+        assert_eq!(status.metadata[key], value);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refusal_of_our_role_does_not_blame_the_caller() {
-    let (told, _) = told(&UpstreamError::bare(Kind::AccessDenied)).await;
-    assert!(told.message.contains("Livegate's role"), "{told:?}");
-    assert!(told.message.contains("not the caller"), "{told:?}");
+async fn a_refused_role_is_not_attributed_to_the_caller() {
+    let (status, _) = failed_call(&UpstreamError::bare(Kind::AccessDenied)).await;
+    assert!(status.message.contains("Livegate's role"), "{status:?}");
+    assert!(status.message.contains("not the caller"), "{status:?}");
 }

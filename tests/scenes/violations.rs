@@ -1,12 +1,12 @@
-//! All that is wrong with a request is told in one answer, as far as it fits.
+//! A response lists all violations of a request, as far as they fit.
 
 use livegate::grpc::v1;
 use tonic::Code;
 
-use super::validation::{asked, times};
+use super::validation::{times, violations_of};
 use crate::harness::pipes::Livegate;
 
-/// What is wrong with the request below, in order.
+/// The violations of the request below, in order.
 const ALL_FIELDS: [&str; 10] = [
     "kms_key_id",
     "request_id",
@@ -21,13 +21,13 @@ const ALL_FIELDS: [&str; 10] = [
 ];
 
 #[tokio::test(start_paused = true)]
-async fn all_that_is_wrong_is_told_at_once_by_path() {
-    let livegate = Livegate::up().await;
-    let wrong_range = v1::ChallengeVersions {
+async fn all_violations_are_reported_at_once_by_path() {
+    let livegate = Livegate::start().await;
+    let invalid_range = v1::ChallengeVersions {
         minimum: "2.0.0".to_owned(),
         maximum: "1.0.0".to_owned(),
     };
-    let wrong_version = v1::ChallengeVersions {
+    let invalid_version = v1::ChallengeVersions {
         minimum: "one".to_owned(),
         maximum: "1.0".to_owned(),
     };
@@ -43,43 +43,50 @@ async fn all_that_is_wrong_is_told_at_once_by_path() {
             audit_images_limit: 5,
             challenge_preferences: vec![
                 preference(1, None),
-                preference(0, Some(wrong_version)),
-                preference(9, Some(wrong_range)),
+                preference(0, Some(invalid_version)),
+                preference(9, Some(invalid_range)),
             ],
         }),
         ..Default::default()
     };
-    let told = asked(&livegate, request).await.unwrap();
-    let mut fields = told.fields();
+    let status = violations_of(&livegate, request).await.unwrap();
+    let mut fields = status.fields();
     fields.sort_unstable();
     assert_eq!(fields, ALL_FIELDS);
-    assert!(ALL_FIELDS.iter().all(|field| told.message.contains(field)));
+    assert!(
+        ALL_FIELDS
+            .iter()
+            .all(|field| status.message.contains(field))
+    );
 }
 
 #[tokio::test(start_paused = true)]
-async fn all_that_is_wrong_with_a_reading_is_told_at_once_and_no_subject_is_repeated() {
-    let livegate = Livegate::up().await;
+async fn all_violations_of_a_read_are_reported_without_the_subject() {
+    let livegate = Livegate::start().await;
     let request = v1::GetSessionResultRequest {
         session_id: "x".to_owned(),
         subject: times("jane", 33),
         ..Default::default()
     };
-    let told = livegate.caller().result(request).await.unwrap_err();
-    assert_eq!(told.what(), (Code::InvalidArgument, "INVALID_REQUEST"));
-    assert_eq!(told.fields(), ["session_id", "subject", "result_token"]);
-    assert!(!format!("{told:?}").contains("jane"), "{told:?}");
+    let status = livegate.caller().result(request).await.unwrap_err();
+    assert_eq!(
+        status.code_and_reason(),
+        (Code::InvalidArgument, "INVALID_REQUEST")
+    );
+    assert_eq!(status.fields(), ["session_id", "subject", "result_token"]);
+    assert!(!format!("{status:?}").contains("jane"), "{status:?}");
     let request = v1::CreateSessionRequest {
         subject: "jane\n".to_owned(),
         ..Default::default()
     };
-    let told = asked(&livegate, request).await.unwrap();
-    assert_eq!(told.fields(), ["subject"]);
-    assert!(!format!("{told:?}").contains("jane"), "{told:?}");
+    let status = violations_of(&livegate, request).await.unwrap();
+    assert_eq!(status.fields(), ["subject"]);
+    assert!(!format!("{status:?}").contains("jane"), "{status:?}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_wrong_beyond_what_fits_into_headers_is_counted() {
-    let livegate = Livegate::up().await;
+async fn violations_that_do_not_fit_into_headers_are_counted() {
+    let livegate = Livegate::start().await;
     let settings = v1::SessionSettings {
         challenge_preferences: vec![v1::ChallengePreference::default(); 5000],
         ..Default::default()
@@ -88,16 +95,23 @@ async fn what_is_wrong_beyond_what_fits_into_headers_is_counted() {
         settings: Some(settings),
         ..Default::default()
     };
-    let told = asked(&livegate, request).await.unwrap();
-    assert_eq!(told.violations.len(), 16);
-    assert!(told.message.ends_with("; and 4984 more"), "{told:?}");
-    let details: usize = told.violations.iter().map(|(f, d)| f.len() + d.len()).sum();
-    assert!(told.message.len() + details < 4096, "clients read 8 KiB");
+    let status = violations_of(&livegate, request).await.unwrap();
+    assert_eq!(status.violations.len(), 16);
+    assert!(status.message.ends_with("; and 4984 more"), "{status:?}");
+    let details: usize = status
+        .violations
+        .iter()
+        .map(|(f, d)| f.len() + d.len())
+        .sum();
+    assert!(
+        status.message.len() + details < 4096,
+        "clients accept 8 KiB of headers"
+    );
 }
 
 #[tokio::test(start_paused = true)]
-async fn values_that_grow_as_they_are_shown_are_told_as_far_as_they_fit() {
-    let livegate = Livegate::up().await;
+async fn values_that_grow_when_escaped_are_reported_as_far_as_they_fit() {
+    let livegate = Livegate::start().await;
     let wide = times("\u{10ffff}", 41);
     let preference = v1::ChallengePreference {
         r#type: 1,
@@ -114,11 +128,15 @@ async fn values_that_grow_as_they_are_shown_are_told_as_far_as_they_fit() {
         settings: Some(settings),
         ..Default::default()
     };
-    let told = asked(&livegate, request).await.unwrap();
-    let details: usize = told.violations.iter().map(|(f, d)| f.len() + d.len()).sum();
+    let status = violations_of(&livegate, request).await.unwrap();
+    let details: usize = status
+        .violations
+        .iter()
+        .map(|(f, d)| f.len() + d.len())
+        .sum();
     assert!(
         (1000..2400).contains(&details),
-        "clients read 8 KiB: {details}"
+        "clients accept 8 KiB of headers: {details}"
     );
-    assert!(told.message.ends_with(" more"), "{told:?}");
+    assert!(status.message.ends_with(" more"), "{status:?}");
 }

@@ -1,5 +1,5 @@
-//! What stands on the wire, seen by a client that has no timer and no rules of
-//! its own.
+//! The HTTP/2 headers and bodies on the wire, seen by a client without a deadline timer and
+//! without gRPC checks.
 
 use std::time::Duration;
 
@@ -14,10 +14,10 @@ use tokio::time::sleep;
 use crate::harness::aws::never_answers;
 use crate::harness::pipes::Livegate;
 
-/// An empty message in its frame.
+/// An empty message with its length prefix.
 const EMPTY: &[u8] = &[0, 0, 0, 0, 0];
 
-/// `CreateSession` with `body`, and `headers` upon those that gRPC asks for.
+/// Sends `CreateSession` with `body`, and with `headers` in addition to those that gRPC requires.
 async fn post(
     livegate: &Livegate,
     body: &'static [u8],
@@ -47,12 +47,12 @@ fn header<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_deadline_however_short_is_exceeded_and_never_cancelled() {
-    let livegate = Livegate::up().await;
+async fn a_very_short_deadline_is_exceeded_and_not_cancelled() {
+    let livegate = Livegate::start().await;
     for timeout in [
         "0m", "0H", "1n", "999u", "1m", "2m", "7m", "19m", "20m", "333m",
     ] {
-        livegate.aws.will([never_answers()]);
+        livegate.aws.plan([never_answers()]);
         let answer = post(&livegate, EMPTY, &[("grpc-timeout", timeout)]).await;
         assert_eq!(header(answer.headers(), "grpc-status"), "4", "{timeout}");
         assert!(
@@ -63,8 +63,8 @@ async fn a_deadline_however_short_is_exceeded_and_never_cancelled() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_timeout_that_cannot_be_read_is_refused() {
-    let livegate = Livegate::up().await;
+async fn an_invalid_timeout_header_is_refused() {
+    let livegate = Livegate::start().await;
     for timeout in ["", "soon", "1", "123456789S", "-1S"] {
         let answer = post(&livegate, EMPTY, &[("grpc-timeout", timeout)]).await;
         assert_eq!(header(answer.headers(), "grpc-status"), "3", "{timeout}");
@@ -73,23 +73,20 @@ async fn a_timeout_that_cannot_be_read_is_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failure_is_trailers_only_as_stock_clients_want_it_to_retry() {
-    let livegate = Livegate::up().await;
+async fn a_failure_is_trailers_only_so_that_grpc_clients_can_retry() {
+    let livegate = Livegate::start().await;
     let answer = post(&livegate, EMPTY, &[("grpc-timeout", "0m")]).await;
     assert_eq!(answer.status(), 200);
     assert_eq!(header(answer.headers(), "content-type"), "application/grpc");
     assert_eq!(header(answer.headers(), "livegate-call-id").len(), 36);
-    assert!(
-        answer.body().is_end_stream(),
-        "there is nothing behind the headers"
-    );
+    assert!(answer.body().is_end_stream(), "the response has no body");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_is_no_whole_message_is_an_invalid_request() {
-    let livegate = Livegate::up().await;
-    let cut_off: [&[u8]; 4] = [b"", b"\0", b"\0\0\0\0\x09ab", b"\x02\0\0\0\0"];
-    for body in cut_off {
+async fn an_incomplete_message_is_an_invalid_request() {
+    let livegate = Livegate::start().await;
+    let bodies: [&[u8]; 4] = [b"", b"\0", b"\0\0\0\0\x09ab", b"\x02\0\0\0\0"];
+    for body in bodies {
         let answer = post(&livegate, body, &[]).await;
         assert_eq!(header(answer.headers(), "grpc-status"), "3", "{body:?}");
         assert!(
@@ -101,8 +98,8 @@ async fn a_body_that_is_no_whole_message_is_an_invalid_request() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_that_says_nothing_is_in_nobodys_way() {
-    let livegate = Livegate::up().await;
+async fn a_silent_connection_does_not_block_others() {
+    let livegate = Livegate::start().await;
     let _silent = livegate.pipe();
     sleep(Duration::from_secs(600)).await;
     assert!(livegate.caller().create().await.is_ok());

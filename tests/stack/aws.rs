@@ -79,7 +79,10 @@ async fn a_deadline_of_200_ms_against_a_slow_aws_is_kept() {
     let begun = now();
     let told = caller.create().await.unwrap_err();
     let took = begun.elapsed();
-    assert_eq!(told.what(), (Code::DeadlineExceeded, "UPSTREAM_TIMEOUT"));
+    assert_eq!(
+        told.code_and_reason(),
+        (Code::DeadlineExceeded, "UPSTREAM_TIMEOUT")
+    );
     assert!(took < Duration::from_millis(250), "{took:?}");
     process.leave().await;
 }
@@ -130,7 +133,10 @@ async fn a_session_that_is_not_there_is_not_named_in_the_refusal() {
         ..Default::default()
     };
     let told = process.caller().result(request).await.unwrap_err();
-    assert_eq!(told.what(), (Code::NotFound, "SESSION_NOT_FOUND"));
+    assert_eq!(
+        told.code_and_reason(),
+        (Code::NotFound, "SESSION_NOT_FOUND")
+    );
     assert!(!format!("{told:?}").contains(&session_id));
     process.leave().await;
 }

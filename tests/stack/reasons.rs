@@ -17,7 +17,7 @@ use tonic_prost::ProstCodec;
 use tonic_types::StatusExt as _;
 
 use super::process::{LONGEST, Process, at_once};
-use crate::harness::status::Told;
+use crate::harness::status::CallStatus;
 
 const PATH: &str = "livegate.v1.SessionService/CreateSession";
 const CREATE: &str = "CreateSession";
@@ -68,7 +68,7 @@ fn counts<const N: usize>(expected: [(&str, u64); N]) -> Counts {
 }
 
 /// What failed: the method, what its caller was told, and whose fault that is.
-type Failure = (&'static str, Told, &'static str);
+type Failure = (&'static str, CallStatus, &'static str);
 
 /// The page says the same as the callers heard, each once.
 async fn are_counted(process: &Process, failed: Vec<Failure>) {

@@ -4,10 +4,10 @@
 use tonic::Code;
 
 use super::process::{Process, at_once};
-use crate::harness::status::Told;
+use crate::harness::status::CallStatus;
 
 /// Plays `fault` for ever, and says what became of a create and in how many calls.
-async fn told(process: &Process, fault: &str) -> (Told, u64) {
+async fn told(process: &Process, fault: &str) -> (CallStatus, u64) {
     process.play(&format!("create:{fault}**"));
     let told = process.caller().create().await.unwrap_err();
     (told, process.simulator.stats().create.calls)
@@ -18,7 +18,11 @@ async fn hold(rows: &[(&str, Code, &str, u64)]) {
     let process = Process::up(at_once(), &set).await;
     for (fault, code, reason, calls) in rows {
         let (told, called) = told(&process, fault).await;
-        assert_eq!((told.what(), called), ((*code, *reason), *calls), "{fault}");
+        assert_eq!(
+            (told.code_and_reason(), called),
+            ((*code, *reason), *calls),
+            "{fault}"
+        );
     }
     process.leave().await;
 }
