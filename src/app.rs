@@ -33,11 +33,12 @@ pub use self::token_keys::TokenKeyError;
 use crate::admin::{self, Readiness};
 use crate::auth::{AuthMode, Authenticator};
 use crate::config::{Config, Loaded, Sources};
-use crate::grpc::{self, Health, Leaving, Server, Tls};
+use crate::grpc::{Health, Server};
 use crate::result_token::TokenKeys;
 use crate::session::Ownership;
 use crate::shutdown::ShutdownSettings;
 use crate::telemetry::LogFilter;
+use crate::transport::{self, Leaving, Tls};
 use crate::upstream::aws::{CredentialsSource, Rekognition};
 
 /// The first and the longest delay between attempts to load the credentials.
@@ -145,7 +146,7 @@ impl Livegate {
             metrics: metrics.grpc.clone(),
         };
         let leaving = Leaving::default();
-        let serving = server.serve(grpc::connections(self.grpc), leaving.clone());
+        let serving = server.serve(transport::connections(self.grpc), leaving.clone());
         let state = ServiceState::new(health, readiness, leaving);
         let ended = tokio::select! {
             served = serving => served.map_err(AppError::Grpc),

@@ -8,12 +8,8 @@
 //! field violations, `settings.output_config.s3_bucket` and
 //! `settings.challenge_preferences[0].versions.minimum`.
 
-mod accept;
 mod audited;
-mod body;
 mod call;
-mod connection;
-mod connection_metrics;
 mod deadline;
 mod edge;
 mod failure;
@@ -21,32 +17,21 @@ mod failure;
 #[doc(hidden)]
 pub mod fuzzing;
 mod health;
-mod in_flight;
-mod limits;
+pub(crate) mod in_flight;
 mod metrics;
-mod pieces;
 mod presented;
-mod reason;
-mod resets;
-mod seats;
+pub(crate) mod reason;
 mod server;
 mod session_service;
 mod span;
-mod status;
-mod streams;
-mod tls;
-mod tls_metrics;
+pub(crate) mod status;
 mod translate;
 mod validation;
 
-pub use accept::{Leaving, connections};
-pub use connection::Peer;
 pub use health::Health;
-pub use limits::EdgeLimits;
 pub use metrics::GrpcMetrics;
 pub use server::{GrpcSettings, Server};
 pub use session_service::SessionService;
-pub use tls::{Tls, TlsError, TlsSettings};
 
 /// The contract, as generated from `proto/livegate/v1/session.proto`.
 pub mod v1 {

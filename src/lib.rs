@@ -112,4 +112,5 @@ pub mod session;
 pub mod shutdown;
 pub mod store;
 pub mod telemetry;
+pub mod transport;
 pub mod upstream;

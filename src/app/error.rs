@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use super::key_file::KeyFileError;
 use super::token_keys::TokenKeyError;
 use crate::audit::AuditError;
-use crate::grpc::TlsError;
+use crate::transport::TlsError;
 
 /// An error that prevents the service from starting or ends it.
 #[derive(Debug, thiserror::Error)]

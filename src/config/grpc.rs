@@ -7,7 +7,8 @@ use super::paths::FILE;
 use super::reader::Reader;
 use super::section::Section;
 use super::sections::{loopback, millis, seconds, section};
-use crate::grpc::{EdgeLimits, GrpcSettings, TlsSettings};
+use crate::grpc::GrpcSettings;
+use crate::transport::{EdgeLimits, TlsSettings};
 
 /// Reads both sections.
 pub(super) fn grpc(reader: &mut Reader) -> GrpcSettings {

@@ -22,19 +22,19 @@ use tower::{Layer, Service};
 use tracing::{Instrument as _, debug};
 use uuid::Uuid;
 
-use super::body::TimelyBody;
 use super::call::{Call, Patience};
 use super::in_flight::{NoPlace, OURS};
 use super::metrics::GrpcMetrics;
-use super::pieces::Pieces;
 use super::presented;
 use super::reason::Reason;
 use super::span;
 use super::status::{ComeBack, Explained};
-use super::streams::{Answered, Answering};
 use super::{MAX_REQUEST_BYTES, deadline};
 use crate::auth::Authenticator;
 use crate::model::Deadline;
+use crate::transport::Pieces;
+use crate::transport::TimelyBody;
+use crate::transport::{Answered, Answering};
 
 /// The header under which a caller learns the id of its call.
 const CALL_ID_HEADER: &str = "livegate-call-id";

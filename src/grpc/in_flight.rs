@@ -7,26 +7,26 @@ use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::limits::EdgeLimits;
+use crate::transport::EdgeLimits;
 
 /// The services whose calls share the places of sessions.
-pub(super) const OURS: &str = "/livegate.v1.";
+pub(crate) const OURS: &str = "/livegate.v1.";
 
 /// The places for calls. Clones share them.
 #[derive(Clone, Debug)]
-pub(super) struct InFlight {
+pub(crate) struct InFlight {
     sessions: Arc<Semaphore>,
     others: Arc<Semaphore>,
 }
 
 /// Among a request's extensions: there was no place for it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct NoPlace {
-    pub(super) limit: u32,
+pub(crate) struct NoPlace {
+    pub(crate) limit: u32,
 }
 
 impl InFlight {
-    pub(super) fn new(limits: &EdgeLimits) -> Self {
+    pub(crate) fn new(limits: &EdgeLimits) -> Self {
         let places = || Arc::new(Semaphore::new(limits.max_concurrent_requests.get() as usize));
         Self {
             sessions: places(),
@@ -35,7 +35,7 @@ impl InFlight {
     }
 
     /// A place for a call of `path`, given back when dropped.
-    pub(super) fn enter(&self, path: &str) -> Option<OwnedSemaphorePermit> {
+    pub(crate) fn enter(&self, path: &str) -> Option<OwnedSemaphorePermit> {
         let places = if path.starts_with(OURS) {
             &self.sessions
         } else {

@@ -15,10 +15,10 @@ use prometheus_client::registry::Registry;
 use tokio::time::Instant;
 use tonic::Code;
 
-use super::connection_metrics::ConnectionMetrics;
 use super::reason::{Fault, Reason};
 use super::span;
-use super::tls_metrics::TlsMetrics;
+use crate::transport::ConnectionMetrics;
+use crate::transport::TlsMetrics;
 
 /// Upper bounds in seconds: from an immediate refusal to the longest wait.
 const BUCKETS: [f64; 13] = [
@@ -34,8 +34,8 @@ type Errors = Family<ErrorLabels, Counter>;
 pub struct GrpcMetrics {
     durations: Durations,
     errors: Errors,
-    pub(super) connections: ConnectionMetrics,
-    pub(super) tls: TlsMetrics,
+    pub(crate) connections: ConnectionMetrics,
+    pub(crate) tls: TlsMetrics,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]

@@ -8,11 +8,11 @@ use std::time::SystemTime;
 use http::{HeaderMap, HeaderValue, Request};
 use tonic::body::Body;
 
-use super::connection::Peer;
 use crate::auth::{
     AUTHORIZATION_KEY, Authenticator, CALLER_KEY, Identity, MetadataField, NotAuthenticated,
     PeerCredentials,
 };
+use crate::transport::Peer;
 
 /// Who calls. Dropped half way, it leaves nothing behind.
 pub(super) async fn identify(

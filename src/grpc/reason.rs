@@ -17,7 +17,7 @@ use super::metrics;
 
 /// Who must do something about a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fault {
+pub(crate) enum Fault {
     /// Who called, by what was sent or how long it waited.
     Caller,
     /// Nobody: what AWS grants is spent.
@@ -31,7 +31,7 @@ pub(super) enum Fault {
 
 impl Fault {
     /// Its name in metrics.
-    pub(super) fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Caller => "caller",
             Self::Quota => "quota",
@@ -46,7 +46,7 @@ macro_rules! reasons {
     ($($(#[$attribute:meta])* $name:ident = $word:literal, $fault:ident;)+) => {
         /// Why a call failed.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-        pub(super) enum Reason {
+        pub(crate) enum Reason {
             $($(#[$attribute])* #[error($word)] $name,)+
             /// `tonic` itself refused the call, and said no more than its code.
             #[error("{}", metrics::name(*.0))]
@@ -55,10 +55,10 @@ macro_rules! reasons {
 
         impl Reason {
             /// All but the bare codes.
-            pub(super) const NAMED: &[Self] = &[$(Self::$name,)+];
+            pub(crate) const NAMED: &[Self] = &[$(Self::$name,)+];
 
             /// The word on the wire and in metrics.
-            pub(super) fn as_str(self) -> &'static str {
+            pub(crate) fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$name => $word,)+
                     Self::Bare(code) => metrics::name(code),
@@ -66,7 +66,7 @@ macro_rules! reasons {
             }
 
             /// Whose fault it is.
-            pub(super) fn fault(self) -> Fault {
+            pub(crate) fn fault(self) -> Fault {
                 match self {
                     $(Self::$name => Fault::$fault,)+
                     // A service that health does not know, a request that broke off.
@@ -115,7 +115,7 @@ reasons! {
 
 impl Reason {
     /// The one of the status that became `response`.
-    pub(super) fn of<B>(response: &Response<B>) -> Option<Self> {
+    pub(crate) fn of<B>(response: &Response<B>) -> Option<Self> {
         let status = response.extensions().get::<Status>()?;
         // `tonic` wraps a status that comes out of a request's body.
         let causes = std::iter::successors(status.source(), |&cause| cause.source());

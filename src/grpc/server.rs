@@ -12,19 +12,19 @@ use tonic::service::Routes;
 use tonic::transport::server::Connected;
 use tower::Layer as _;
 
-use super::accept::{Door, Leaving};
 use super::edge::EdgeLayer;
 use super::health::Health;
 use super::in_flight::InFlight;
-use super::limits::EdgeLimits;
 use super::metrics::GrpcMetrics;
-use super::seats::Seats;
 use super::session_service::SessionService;
-use super::streams::House;
-use super::tls::{Tls, TlsSettings};
 use super::v1::session_service_server::SessionServiceServer;
 use super::{DESCRIPTORS, MAX_REQUEST_BYTES};
 use crate::auth::Authenticator;
+use crate::transport::EdgeLimits;
+use crate::transport::House;
+use crate::transport::Seats;
+use crate::transport::{Door, Leaving};
+use crate::transport::{Tls, TlsSettings};
 use crate::upstream::LivenessApi;
 
 const OUR_DESCRIPTORS: &str = "the descriptors were written by the build";

@@ -33,7 +33,7 @@ use crate::upstream::{UpstreamError, UpstreamErrorKind as Kind};
 const DOMAIN: &str = "livegate";
 
 /// What stock clients obey: milliseconds to wait, or -1.
-pub(super) const PUSHBACK_KEY: &str = "grpc-retry-pushback-ms";
+pub(crate) const PUSHBACK_KEY: &str = "grpc-retry-pushback-ms";
 
 /// When to come back after a failure that passes, where AWS did not say.
 const TRANSIENT_DELAY: Duration = Duration::from_secs(1);
@@ -49,19 +49,19 @@ const LONGEST_MESSAGE: usize = 1000;
 
 /// A status in the making.
 #[derive(Debug)]
-pub(super) struct Explained {
-    pub(super) code: Code,
-    pub(super) reason: Reason,
-    pub(super) message: String,
-    pub(super) come_back: ComeBack,
-    pub(super) metadata: HashMap<String, String>,
-    pub(super) violations: Vec<FieldViolation>,
-    pub(super) quota: Option<String>,
+pub(crate) struct Explained {
+    pub(crate) code: Code,
+    pub(crate) reason: Reason,
+    pub(crate) message: String,
+    pub(crate) come_back: ComeBack,
+    pub(crate) metadata: HashMap<String, String>,
+    pub(crate) violations: Vec<FieldViolation>,
+    pub(crate) quota: Option<String>,
 }
 
 /// Whether the same call can come to something else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum ComeBack {
+pub(crate) enum ComeBack {
     /// After this time.
     After(Duration),
     /// No: stock clients are told so.
@@ -71,7 +71,7 @@ pub(super) enum ComeBack {
 }
 
 impl Explained {
-    pub(super) fn new(code: Code, reason: Reason, message: impl Into<String>) -> Self {
+    pub(crate) fn new(code: Code, reason: Reason, message: impl Into<String>) -> Self {
         Self {
             code,
             reason,
@@ -88,14 +88,14 @@ impl Explained {
         self
     }
 
-    pub(super) fn with(mut self, key: &str, value: &impl ToString) -> Self {
+    pub(crate) fn with(mut self, key: &str, value: &impl ToString) -> Self {
         self.metadata.insert(key.to_owned(), value.to_string());
         self
     }
 
     /// All that is wrong with a request, as far as it fits: the details leave as
     /// headers, and clients read 8 KiB of those.
-    pub(super) fn invalid(mut violations: Vec<FieldViolation>) -> Self {
+    pub(crate) fn invalid(mut violations: Vec<FieldViolation>) -> Self {
         let all = violations.len();
         violations.truncate(as_many_as_fit(&violations));
         let beyond = all - violations.len();
@@ -111,7 +111,7 @@ impl Explained {
     }
 
     /// Nobody knows who calls.
-    pub(super) fn unauthenticated(why: NotAuthenticated) -> Self {
+    pub(crate) fn unauthenticated(why: NotAuthenticated) -> Self {
         Self::new(
             Code::Unauthenticated,
             Reason::CallerNotAuthenticated,
@@ -120,7 +120,7 @@ impl Explained {
     }
 
     /// As many calls are under way as there may be.
-    pub(super) fn too_many(NoPlace { limit }: NoPlace) -> Self {
+    pub(crate) fn too_many(NoPlace { limit }: NoPlace) -> Self {
         let message = format!("{limit} calls are under way, as many as there may be");
         let mut explained = Self::new(
             Code::ResourceExhausted,
@@ -133,13 +133,13 @@ impl Explained {
     }
 
     /// The caller's time is over, wherever the call is.
-    pub(super) fn too_late() -> Self {
+    pub(crate) fn too_late() -> Self {
         let message = "the deadline was over before the call was answered";
         Self::new(Code::DeadlineExceeded, Reason::DeadlineExceeded, message)
     }
 
     /// A bug of ours.
-    pub(super) fn internal() -> Self {
+    pub(crate) fn internal() -> Self {
         Self::new(
             Code::Internal,
             Reason::Internal,
@@ -148,7 +148,7 @@ impl Explained {
     }
 
     /// What the domain says.
-    pub(super) fn of(error: &SessionError, call: &Call) -> Self {
+    pub(crate) fn of(error: &SessionError, call: &Call) -> Self {
         let told = |code, reason| Self::new(code, reason, error.to_string());
         let explained = match error {
             SessionError::RequestIdExpired => {
@@ -229,7 +229,7 @@ impl Explained {
     }
 
     /// The status, as it leaves at `now`.
-    pub(super) fn into_status(self, call_id: &str, call: Option<&Call>, now: Instant) -> Status {
+    pub(crate) fn into_status(self, call_id: &str, call: Option<&Call>, now: Instant) -> Status {
         let mut details =
             ErrorDetails::with_error_info(self.reason.as_str(), DOMAIN, self.metadata);
         details.set_request_info(call_id, "");

@@ -11,12 +11,13 @@ use livegate::admission::{Admission, AdmissionSettings, QueueSettings, QuotaSett
 use livegate::audit::Audit;
 use livegate::auth::policy::{Authorizer, DefaultPermission, Policy};
 use livegate::auth::{AuthMetrics, AuthMode, Authenticator};
-use livegate::grpc::{EdgeLimits, GrpcMetrics, Health, Leaving, Server, SessionService};
+use livegate::grpc::{GrpcMetrics, Health, Server, SessionService};
 use livegate::idempotency::Idempotency;
 use livegate::model::Operation;
 use livegate::result_token::TokenKeys;
 use livegate::retry::{Retry, RetrySettings};
 use livegate::session::{Attempts, Creator, Ownership, ResultReader, TokenRequirement};
+use livegate::transport::{EdgeLimits, Leaving};
 use prometheus_client::registry::Registry;
 use tokio::io::{DuplexStream, duplex};
 use tokio::sync::mpsc;

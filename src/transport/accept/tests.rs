@@ -13,12 +13,12 @@ use tonic::Status;
 use tonic::transport::Endpoint;
 use tower::service_fn;
 
-use super::super::GrpcMetrics;
-use super::super::in_flight::InFlight;
 use super::super::limits::EdgeLimits;
-use super::super::v1::CreateSessionRequest;
-use super::super::v1::session_service_client::SessionServiceClient;
 use super::*;
+use crate::grpc::GrpcMetrics;
+use crate::grpc::in_flight::InFlight;
+use crate::grpc::v1::CreateSessionRequest;
+use crate::grpc::v1::session_service_client::SessionServiceClient;
 
 #[test]
 fn a_connection_without_an_address_is_a_pipe_only_where_it_says_so() {

@@ -23,7 +23,7 @@ const OURS: Which = Which {
 
 /// The metrics of TLS. Clones are the same ones.
 #[derive(Clone, Debug, Default)]
-pub(super) struct TlsMetrics {
+pub(crate) struct TlsMetrics {
     /// Nothing is there without TLS: a 0 would alarm everyone.
     expiry: Family<Which, Gauge<i64, AtomicI64>>,
     not_before: Family<Which, Gauge<i64, AtomicI64>>,
@@ -36,7 +36,7 @@ struct Labels {
 }
 
 impl TlsMetrics {
-    pub(super) fn register(registry: &mut Registry) -> Self {
+    pub(crate) fn register(registry: &mut Registry) -> Self {
         let metrics = Self::default();
         registry.register(
             "grpc_server_certificate_expiry_timestamp_seconds",
@@ -58,7 +58,7 @@ impl TlsMetrics {
     }
 
     /// The certificate that counts now has this validity.
-    pub(super) fn counts(&self, validity: Validity) {
+    pub(crate) fn counts(&self, validity: Validity) {
         let Validity {
             not_before,
             not_after,
@@ -67,12 +67,12 @@ impl TlsMetrics {
         self.expiry.get_or_create(&OURS).set(not_after);
     }
 
-    pub(super) fn applied(&self, validity: Validity) {
+    pub(crate) fn applied(&self, validity: Validity) {
         self.counts(validity);
         self.count("applied");
     }
 
-    pub(super) fn refused(&self) {
+    pub(crate) fn refused(&self) {
         self.count("refused");
     }
 

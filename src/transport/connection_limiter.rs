@@ -12,7 +12,7 @@ use super::limits::EdgeLimits;
 
 /// All seats. Clones are the same ones.
 #[derive(Clone, Debug)]
-pub(super) struct Seats {
+pub(crate) struct Seats {
     total: u32,
     per_peer: u32,
     taken: Arc<Mutex<Taken>>,
@@ -27,14 +27,14 @@ struct Taken {
 
 /// A place for one connection, given back when dropped.
 #[derive(Debug)]
-pub(super) struct Seat {
+pub(crate) struct Seat {
     peer: Option<IpAddr>,
     taken: Arc<Mutex<Taken>>,
 }
 
 /// Why there is no seat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum NoSeat {
+pub(crate) enum NoSeat {
     /// There are as many connections as there may be.
     Full,
     /// This peer has as many as it may have.
@@ -42,7 +42,7 @@ pub(super) enum NoSeat {
 }
 
 impl Seats {
-    pub(super) fn new(limits: &EdgeLimits) -> Self {
+    pub(crate) fn new(limits: &EdgeLimits) -> Self {
         Self {
             total: limits.max_connections.get(),
             per_peer: limits.max_connections_per_peer.get(),
@@ -51,7 +51,7 @@ impl Seats {
     }
 
     /// A seat for `peer`; one without an address counts only among all.
-    pub(super) fn take(&self, peer: Option<IpAddr>) -> Result<Seat, NoSeat> {
+    pub(crate) fn take(&self, peer: Option<IpAddr>) -> Result<Seat, NoSeat> {
         let peer = peer.map(network);
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         if taken.all >= self.total {

@@ -51,7 +51,7 @@ pub struct Peer {
 /// Serves the connection `io` until it ends, however it ends. On `closing` it
 /// finishes the calls under way, for as long as the peer makes them last: dropped,
 /// it ends at once.
-pub(super) async fn serve<S, IO>(
+pub(crate) async fn serve<S, IO>(
     io: IO,
     peer: Peer,
     tls: Option<&Tls>,

@@ -25,8 +25,8 @@ use tonic::transport::server::{Connected, TcpConnectInfo};
 use tracing::warn;
 
 use super::connection::{self, Peer};
+use super::connection_limiter::Seats;
 use super::connection_metrics::ConnectionMetrics;
-use super::seats::Seats;
 use super::streams::House;
 use super::tls::Tls;
 use crate::auth::Origin;
@@ -54,11 +54,11 @@ pub struct Leaving {
 }
 
 /// The door of the gRPC port.
-pub(super) struct Door<S> {
-    pub(super) house: House<S>,
-    pub(super) seats: Seats,
-    pub(super) tls: Option<Arc<Tls>>,
-    pub(super) metrics: ConnectionMetrics,
+pub(crate) struct Door<S> {
+    pub(crate) house: House<S>,
+    pub(crate) seats: Seats,
+    pub(crate) tls: Option<Arc<Tls>>,
+    pub(crate) metrics: ConnectionMetrics,
 }
 
 impl<S> Door<S>
@@ -69,7 +69,7 @@ where
 {
     /// Serves `incoming` until it is `leaving`, or until there is nothing left of it,
     /// and then until the calls under way are done or cut off, and gone.
-    pub(super) async fn keep<IO>(
+    pub(crate) async fn keep<IO>(
         self,
         incoming: impl Stream<Item = io::Result<IO>>,
         leaving: Leaving,

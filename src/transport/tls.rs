@@ -23,10 +23,10 @@ use tokio_rustls::server::TlsStream;
 use tracing::{error, info};
 
 use self::material::{Content, Material};
-use super::metrics::GrpcMetrics;
+use crate::grpc::GrpcMetrics;
 
 pub use self::material::TlsError;
-pub(super) use self::material::Validity;
+pub(crate) use self::material::Validity;
 
 /// How often the files are read.
 const POLL_EACH: Duration = Duration::from_secs(1);
@@ -117,7 +117,7 @@ impl Tls {
 
     /// Shakes hands over `io`: the stream in it, and the peer's certificates.
     /// Dropped half way, the connection ends.
-    pub(super) async fn accept<IO>(
+    pub(crate) async fn accept<IO>(
         &self,
         io: IO,
     ) -> io::Result<(TlsStream<IO>, Arc<[CertificateDer<'static>]>)>

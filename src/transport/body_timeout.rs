@@ -14,12 +14,12 @@ use tokio::time::{Instant, Sleep, sleep};
 use tonic::body::Body;
 use tonic::{Code, Status};
 
-use super::reason::Reason;
-use super::status::Explained;
 use super::streams::{Answered, Answering};
+use crate::grpc::reason::Reason;
+use crate::grpc::status::Explained;
 
 /// A request's body, with an end in time.
-pub(super) struct TimelyBody {
+pub(crate) struct TimelyBody {
     body: Body,
     until: Pin<Box<Sleep>>,
     limit: Duration,
@@ -28,7 +28,7 @@ pub(super) struct TimelyBody {
 
 impl TimelyBody {
     /// `body`, within `limit`; `answering` is told where the peer breaks it off.
-    pub(super) fn within(limit: Duration, body: Body, answering: Option<Answering>) -> Body {
+    pub(crate) fn within(limit: Duration, body: Body, answering: Option<Answering>) -> Body {
         let until = Box::pin(sleep(limit));
         Body::new(Self {
             body,

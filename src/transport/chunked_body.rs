@@ -19,13 +19,13 @@ use tonic::body::Body;
 const PIECE_BYTES: usize = 16 * 1024;
 
 /// An answer's body, in pieces.
-pub(super) struct Pieces {
+pub(crate) struct Pieces {
     body: Body,
     rest: Bytes,
 }
 
 impl Pieces {
-    pub(super) fn of(body: Body) -> Body {
+    pub(crate) fn of(body: Body) -> Body {
         let rest = Bytes::new();
         Body::new(Self { body, rest })
     }

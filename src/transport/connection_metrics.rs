@@ -8,11 +8,11 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
-use super::seats::NoSeat;
+use super::connection_limiter::NoSeat;
 
 /// The metrics of connections. Clones are the same ones.
 #[derive(Clone, Debug, Default)]
-pub(super) struct ConnectionMetrics {
+pub(crate) struct ConnectionMetrics {
     open: Gauge<i64, AtomicI64>,
     ended: Family<Labels, Counter>,
 }
@@ -24,7 +24,7 @@ struct Labels {
 
 /// How a connection ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Outcome {
+pub(crate) enum Outcome {
     /// As the peer wished.
     Closed,
     /// The peer broke the protocol, or off.
@@ -89,7 +89,7 @@ impl From<NoSeat> for Outcome {
 }
 
 impl ConnectionMetrics {
-    pub(super) fn register(registry: &mut Registry) -> Self {
+    pub(crate) fn register(registry: &mut Registry) -> Self {
         let metrics = Self::default();
         registry.register(
             "grpc_server_open_connections",
@@ -105,12 +105,12 @@ impl ConnectionMetrics {
     }
 
     /// A connection that has no seat.
-    pub(super) fn refused(&self, refused: NoSeat) {
+    pub(crate) fn refused(&self, refused: NoSeat) {
         self.count(refused.into());
     }
 
     /// A connection begins; when the guard is dropped it has ended.
-    pub(super) fn open(&self) -> OpenConnection {
+    pub(crate) fn open(&self) -> OpenConnection {
         self.open.inc();
         let metrics = self.clone();
         OpenConnection {
@@ -126,13 +126,13 @@ impl ConnectionMetrics {
 }
 
 /// Counts its connection when dropped: the task that serves it can be aborted.
-pub(super) struct OpenConnection {
+pub(crate) struct OpenConnection {
     metrics: ConnectionMetrics,
     outcome: Outcome,
 }
 
 impl OpenConnection {
-    pub(super) fn finish(mut self, outcome: Outcome) {
+    pub(crate) fn finish(mut self, outcome: Outcome) {
         self.outcome = outcome;
     }
 }

@@ -13,7 +13,7 @@ use super::limits::EdgeLimits;
 
 /// What is left of one connection's resets.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Resets {
+pub(crate) struct Resets {
     most: f64,
     per_second: f64,
     left: f64,
@@ -22,7 +22,7 @@ pub(super) struct Resets {
 
 /// Whether a peer may go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(crate) enum Verdict {
     /// It may.
     Bear,
     /// It floods us.
@@ -30,7 +30,7 @@ pub(super) enum Verdict {
 }
 
 impl Resets {
-    pub(super) fn new(limits: &EdgeLimits, now: Instant) -> Self {
+    pub(crate) fn new(limits: &EdgeLimits, now: Instant) -> Self {
         let streams = f64::from(limits.max_concurrent_streams.get());
         Self {
             most: 2.0 * streams,
@@ -41,7 +41,7 @@ impl Resets {
     }
 
     /// Counts one reset.
-    pub(super) fn count(&mut self, now: Instant) -> Verdict {
+    pub(crate) fn count(&mut self, now: Instant) -> Verdict {
         let regained = now.duration_since(self.at).as_secs_f64() * self.per_second;
         self.at = now;
         self.left = (self.left + regained).min(self.most) - 1.0;

@@ -23,23 +23,23 @@ use tower::ServiceExt as _;
 use tower::util::Oneshot;
 
 use super::connection::Peer;
-use super::in_flight::{InFlight, NoPlace};
 use super::limits::EdgeLimits;
-use super::resets::{Resets, Verdict};
+use super::reset_budget::{Resets, Verdict};
+use crate::grpc::in_flight::{InFlight, NoPlace};
 
 /// What all connections share.
 #[derive(Clone, Debug)]
-pub(super) struct House<S> {
-    pub(super) service: S,
-    pub(super) in_flight: InFlight,
-    pub(super) limits: EdgeLimits,
+pub(crate) struct House<S> {
+    pub(crate) service: S,
+    pub(crate) in_flight: InFlight,
+    pub(crate) limits: EdgeLimits,
     /// The tasks of the calls.
-    pub(super) streams: TaskTracker,
+    pub(crate) streams: TaskTracker,
 }
 
 /// Among a request's extensions: where to say that its answer is ready.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Answering(Arc<Answer>);
+pub(crate) struct Answering(Arc<Answer>);
 
 #[derive(Debug, Default)]
 struct Answer {
@@ -49,7 +49,7 @@ struct Answer {
 
 /// How a call was answered, when the first bytes of that are ready to leave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Answered {
+pub(crate) enum Answered {
     /// In one piece.
     Whole,
     /// It goes on for as long as the peer wants, such as a health watch.
@@ -60,7 +60,7 @@ pub(super) enum Answered {
 
 impl Answering {
     /// Says it; what was said first stands.
-    pub(super) fn say(&self, answered: Answered) {
+    pub(crate) fn say(&self, answered: Answered) {
         if self.0.answered.set(answered).is_ok() {
             self.0.said.notify_one();
         }
@@ -84,7 +84,7 @@ impl Answering {
 
 /// The calls of one connection; clones are the same.
 #[derive(Clone)]
-pub(super) struct Calls<S> {
+pub(crate) struct Calls<S> {
     house: House<S>,
     peer: Peer,
     state: Arc<State>,
@@ -107,7 +107,7 @@ struct Ticket {
 }
 
 impl<S> Calls<S> {
-    pub(super) fn new(house: House<S>, peer: Peer) -> Self {
+    pub(crate) fn new(house: House<S>, peer: Peer) -> Self {
         let limits = &house.limits;
         let state = State {
             begun: CancellationToken::new(),
@@ -121,12 +121,12 @@ impl<S> Calls<S> {
     }
 
     /// Set by the first headers.
-    pub(super) fn begun(&self) -> CancellationToken {
+    pub(crate) fn begun(&self) -> CancellationToken {
         self.state.begun.clone()
     }
 
     /// Set when the peer has reset more calls than any honest one does.
-    pub(super) fn flooded(&self) -> CancellationToken {
+    pub(crate) fn flooded(&self) -> CancellationToken {
         self.state.flooded.clone()
     }
 }

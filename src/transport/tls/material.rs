@@ -65,9 +65,9 @@ pub(super) struct Material {
 
 /// From when to when our certificate counts, in seconds since 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::grpc) struct Validity {
-    pub(in crate::grpc) not_before: i64,
-    pub(in crate::grpc) not_after: i64,
+pub(crate) struct Validity {
+    pub(crate) not_before: i64,
+    pub(crate) not_after: i64,
 }
 
 impl Material {
