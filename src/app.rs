@@ -38,7 +38,7 @@ use crate::result_token::TokenKeys;
 use crate::session::Ownership;
 use crate::shutdown::ShutdownSettings;
 use crate::telemetry::LogFilter;
-use crate::transport::{self, Leaving, Tls};
+use crate::transport::{self, DrainSignals, Tls};
 use crate::upstream::aws::{CredentialsSource, Rekognition};
 
 /// The first and the longest delay between attempts to load the credentials.
@@ -144,9 +144,10 @@ impl Livegate {
             limits: config.grpc.limits,
             tls: self.tls.clone(),
             metrics: metrics.grpc.clone(),
+            transport_metrics: metrics.transport.clone(),
         };
-        let leaving = Leaving::default();
-        let serving = server.serve(transport::connections(self.grpc), leaving.clone());
+        let leaving = DrainSignals::default();
+        let serving = server.serve(transport::incoming(self.grpc), leaving.clone());
         let state = ServiceState::new(health, readiness, leaving);
         let ended = tokio::select! {
             served = serving => served.map_err(AppError::Grpc),
@@ -155,7 +156,7 @@ impl Livegate {
             () = reloadable.watch(&metrics.admission, &degradation) => {
                 Err(AppError::AdmissionStopped)
             }
-            () = Tls::watch(self.tls.as_ref(), &metrics.grpc) => Ok(()),
+            () = Tls::watch(self.tls.as_ref(), &metrics.transport) => Ok(()),
             () = auth.refresh_jwks() => Ok(()),
         };
         // After the handlers, each of which may write a line as it ends.
@@ -191,11 +192,11 @@ fn open_admin(
 struct ServiceState {
     health: Health,
     readiness: watch::Sender<Readiness>,
-    leaving: Leaving,
+    leaving: DrainSignals,
 }
 
 impl ServiceState {
-    fn new(health: Health, readiness: watch::Sender<Readiness>, leaving: Leaving) -> Self {
+    fn new(health: Health, readiness: watch::Sender<Readiness>, leaving: DrainSignals) -> Self {
         Self {
             health,
             readiness,
@@ -235,13 +236,13 @@ async fn run_until_stopped(
     }
     state.set_not_ready().await;
     tokio::time::sleep(shutdown.lameduck).await;
-    state.leaving.closing.cancel();
+    state.leaving.drain.cancel();
     let after_refusal = shutdown.grace / REFUSAL_DIVISOR;
     tokio::time::sleep(shutdown.grace - after_refusal).await;
     reloadable.close();
     tokio::time::sleep(after_refusal).await;
     warn!("grace period over, aborting calls in progress");
-    state.leaving.cut_off.cancel();
+    state.leaving.abort.cancel();
     tokio::time::sleep(ABORT_TIMEOUT).await;
 }
 

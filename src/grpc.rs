@@ -17,14 +17,14 @@ mod failure;
 #[doc(hidden)]
 pub mod fuzzing;
 mod health;
-pub(crate) mod in_flight;
+mod in_flight;
 mod metrics;
 mod presented;
-pub(crate) mod reason;
+mod reason;
 mod server;
 mod session_service;
 mod span;
-pub(crate) mod status;
+mod status;
 mod translate;
 mod validation;
 

@@ -1,4 +1,16 @@
-//! The transport of the gRPC port: connections, TLS, HTTP/2, and the limits on each.
+//! The transport of the gRPC port: TCP connections, TLS, HTTP/2, and the limits on each.
+//!
+//! ```text
+//! listener -> accept -> connection limiter -> TLS -> HTTP/2 -> streams -> service
+//! ```
+//!
+//! The accept loop gives each connection a task, a connection gives each stream a task,
+//! and a stream passes its request to the service, which is the middleware of `grpc`.
+//! Each request carries its [`Peer`] and its `ResponseState` as extensions; a request
+//! over the limit of concurrent requests also carries `ConcurrencyLimitExceeded`.
+//!
+//! The transport knows nothing of gRPC and sessions. It has its own error types, which
+//! `grpc` maps to a status.
 
 mod accept;
 mod body_timeout;
@@ -7,19 +19,24 @@ mod connection;
 mod connection_limiter;
 mod connection_metrics;
 mod limits;
+mod listener;
+mod metrics;
+mod peer;
 mod reset_budget;
+mod response_state;
+mod service;
 mod streams;
 mod tls;
 mod tls_metrics;
 
-pub(crate) use accept::Door;
-pub use accept::{Leaving, connections};
-pub(crate) use body_timeout::TimelyBody;
-pub(crate) use chunked_body::Pieces;
-pub use connection::Peer;
-pub(crate) use connection_limiter::Seats;
-pub(crate) use connection_metrics::ConnectionMetrics;
-pub use limits::EdgeLimits;
-pub(crate) use streams::{Answered, Answering, House};
+pub(crate) use accept::AcceptLoop;
+pub use accept::DrainSignals;
+pub(crate) use body_timeout::{BodyTimeout, RequestBodyError};
+pub(crate) use chunked_body::ChunkedBody;
+pub use limits::TransportLimits;
+pub use listener::incoming;
+pub use metrics::TransportMetrics;
+pub use peer::{Connection, Peer, PeerAddress};
+pub(crate) use response_state::{ResponseKind, ResponseState};
+pub(crate) use service::{ConcurrencyLimit, ConcurrencyLimitExceeded, ResponseBody};
 pub use tls::{Tls, TlsError, TlsSettings};
-pub(crate) use tls_metrics::TlsMetrics;

@@ -16,12 +16,14 @@ use crate::model::CallerId;
 use crate::retry::{Retry, RetryMetrics};
 use crate::session::AttemptMetrics;
 use crate::store::StoreMetrics;
+use crate::transport::TransportMetrics;
 use crate::upstream::aws::CredentialsMetrics;
 
 /// The metrics of all components.
 pub(super) struct Metrics {
     pub(super) retry: Arc<Retry>,
     pub(super) grpc: GrpcMetrics,
+    pub(super) transport: TransportMetrics,
     pub(super) audit: AuditMetrics,
     pub(super) auth: AuthMetrics,
     pub(super) attempts: AttemptMetrics,
@@ -56,6 +58,7 @@ impl Metrics {
         Self {
             retry,
             grpc: GrpcMetrics::register(registry),
+            transport: TransportMetrics::register(registry),
             audit: AuditMetrics::register(registry),
             auth: AuthMetrics::register(registry),
             attempts: AttemptMetrics::register(registry, named),

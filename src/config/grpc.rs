@@ -8,7 +8,7 @@ use super::reader::Reader;
 use super::section::Section;
 use super::sections::{loopback, millis, seconds, section};
 use crate::grpc::GrpcSettings;
-use crate::transport::{EdgeLimits, TlsSettings};
+use crate::transport::{TlsSettings, TransportLimits};
 
 /// Reads both sections.
 pub(super) fn grpc(reader: &mut Reader) -> GrpcSettings {
@@ -25,8 +25,8 @@ pub(super) fn grpc(reader: &mut Reader) -> GrpcSettings {
     GrpcSettings { tls, ..settings }
 }
 
-fn limits(section: &mut Section<'_>) -> EdgeLimits {
-    let mut limits = EdgeLimits::default();
+fn limits(section: &mut Section<'_>) -> TransportLimits {
+    let mut limits = TransportLimits::default();
     let counts = [
         ("max_connections", &mut limits.max_connections, 1_000_000),
         (
@@ -52,7 +52,7 @@ fn limits(section: &mut Section<'_>) -> EdgeLimits {
     limits
 }
 
-fn timeouts(section: &mut Section<'_>, limits: &mut EdgeLimits) {
+fn timeouts(section: &mut Section<'_>, limits: &mut TransportLimits) {
     let timeouts = [
         ("handshake_timeout", &mut limits.handshake_timeout),
         ("first_request_timeout", &mut limits.first_request_timeout),

@@ -12,7 +12,7 @@ use crate::model::Deadline;
 
 /// One call.
 #[derive(Clone, Debug)]
-pub(crate) struct Call {
+pub(super) struct Call {
     /// The name under which logs and errors know it.
     pub(super) id: Arc<str>,
     /// Who calls.

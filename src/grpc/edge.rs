@@ -14,6 +14,8 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use http::{HeaderValue, Request, Response};
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
 use tokio::time::{Instant, timeout, timeout_at};
 use tonic::body::Body;
 use tonic::{Code, Status};
@@ -23,7 +25,7 @@ use tracing::{Instrument as _, debug};
 use uuid::Uuid;
 
 use super::call::{Call, Patience};
-use super::in_flight::{NoPlace, OURS};
+use super::in_flight::OURS;
 use super::metrics::GrpcMetrics;
 use super::presented;
 use super::reason::Reason;
@@ -32,9 +34,10 @@ use super::status::{ComeBack, Explained};
 use super::{MAX_REQUEST_BYTES, deadline};
 use crate::auth::Authenticator;
 use crate::model::Deadline;
-use crate::transport::Pieces;
-use crate::transport::TimelyBody;
-use crate::transport::{Answered, Answering};
+use crate::transport::{
+    BodyTimeout, ChunkedBody, ConcurrencyLimitExceeded, RequestBodyError, ResponseBody,
+    ResponseKind, ResponseState,
+};
 
 /// The header under which a caller learns the id of its call.
 const CALL_ID_HEADER: &str = "livegate-call-id";
@@ -69,21 +72,22 @@ pub(super) struct Edge<S> {
     inner: S,
 }
 
-impl<S> Service<Request<Body>> for Edge<S>
+impl<S> Service<Request<Incoming>> for Edge<S>
 where
     S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
     S: Clone + Send + 'static,
     S::Future: Send + 'static,
 {
-    type Response = Response<Body>;
+    type Response = Response<ResponseBody>;
     type Error = Infallible;
-    type Future = BoxFuture<'static, Result<Response<Body>, Infallible>>;
+    type Future = BoxFuture<'static, Result<Response<ResponseBody>, Infallible>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
+    fn call(&mut self, request: Request<Incoming>) -> Self::Future {
+        let request = request.map(Body::new);
         let ready = self.inner.clone();
         let inner = std::mem::replace(&mut self.inner, ready);
         let layer = self.layer.clone();
@@ -92,7 +96,7 @@ where
 }
 
 impl EdgeLayer {
-    async fn pass<S>(&self, inner: S, mut request: Request<Body>) -> Response<Body>
+    async fn pass<S>(&self, inner: S, mut request: Request<Body>) -> Response<ResponseBody>
     where
         S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
     {
@@ -102,7 +106,7 @@ impl EdgeLayer {
         let guard = self.metrics.begin(span::method(path));
         let answered = kind_of_answer(path);
         let span = span::begin(&request, &id);
-        let answering = request.extensions().get::<Answering>().cloned();
+        let answering = request.extensions().get::<ResponseState>().cloned();
         let mut response = match self.enter(&mut request, &id, now).await {
             Ok(()) => answer(inner, request, &id).instrument(span.clone()).await,
             Err(refused) => refused.into_status(&id, None, now).into_http(),
@@ -115,13 +119,10 @@ impl EdgeLayer {
         let duration_ms = now.elapsed().as_millis() as u64;
         span.in_scope(|| debug!(duration_ms, "call answered"));
         guard.finish(code, Reason::of(&response));
-        if answered == Answered::Whole {
-            response = response.map(Pieces::of);
-        }
         if let Some(answering) = answering {
-            answering.say(answered);
+            answering.report(answered);
         }
-        response
+        response.map(|body| response_body(body, answered))
     }
 
     /// Makes the call known to the handlers.
@@ -131,13 +132,17 @@ impl EdgeLayer {
         id: &Arc<str>,
         now: Instant,
     ) -> Result<(), Explained> {
-        if let Some(no_place) = request.extensions_mut().remove::<NoPlace>() {
+        if let Some(no_place) = request
+            .extensions_mut()
+            .remove::<ConcurrencyLimitExceeded>()
+        {
             return Err(Explained::too_many(no_place));
         }
-        if kind_of_answer(request.uri().path()) == Answered::Whole {
-            let answering = request.extensions().get::<Answering>().cloned();
+        if kind_of_answer(request.uri().path()) == ResponseKind::Complete {
+            let answering = request.extensions().get::<ResponseState>().cloned();
             let body = std::mem::take(request.body_mut());
-            *request.body_mut() = TimelyBody::within(self.request_body_timeout, body, answering);
+            let body = BodyTimeout::new(self.request_body_timeout, body, answering);
+            *request.body_mut() = Body::new(body.map_err(body_status));
         }
         if request.uri().path().starts_with(OURS) {
             let call = self.call(request, id, now).await?;
@@ -205,11 +210,33 @@ where
 }
 
 /// Whether a method's answer is one piece or a stream.
-fn kind_of_answer(path: &str) -> Answered {
+fn kind_of_answer(path: &str) -> ResponseKind {
     if path == "/grpc.health.v1.Health/Watch" || path.starts_with("/grpc.reflection.") {
-        Answered::Stream
+        ResponseKind::Streaming
     } else {
-        Answered::Whole
+        ResponseKind::Complete
+    }
+}
+
+fn response_body(body: Body, kind: ResponseKind) -> ResponseBody {
+    match kind {
+        ResponseKind::Complete => ResponseBody::new(ChunkedBody::new(body).map_err(Into::into)),
+        ResponseKind::Streaming | ResponseKind::Abandoned => {
+            ResponseBody::new(body.map_err(Into::into))
+        }
+    }
+}
+
+fn body_status(error: RequestBodyError<Status>) -> Status {
+    match error {
+        RequestBodyError::Timeout { limit } => Explained::new(
+            Code::DeadlineExceeded,
+            Reason::RequestBodyTimeout,
+            error.to_string(),
+        )
+        .with("limit_ms", &limit.as_millis())
+        .into_status("", None, Instant::now()),
+        RequestBodyError::Read(status) => status,
     }
 }
 

@@ -7,40 +7,40 @@ use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::transport::EdgeLimits;
+use crate::transport::{ConcurrencyLimit, ConcurrencyLimitExceeded, TransportLimits};
 
 /// The services whose calls share the places of sessions.
-pub(crate) const OURS: &str = "/livegate.v1.";
+pub(super) const OURS: &str = "/livegate.v1.";
 
-/// The places for calls. Clones share them.
+/// Two limits of the same size. Clones share them.
 #[derive(Clone, Debug)]
-pub(crate) struct InFlight {
+pub(super) struct InFlight {
+    limit: u32,
     sessions: Arc<Semaphore>,
     others: Arc<Semaphore>,
 }
 
-/// Among a request's extensions: there was no place for it.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct NoPlace {
-    pub(crate) limit: u32,
-}
-
 impl InFlight {
-    pub(crate) fn new(limits: &EdgeLimits) -> Self {
-        let places = || Arc::new(Semaphore::new(limits.max_concurrent_requests.get() as usize));
+    pub(super) fn new(limits: &TransportLimits) -> Self {
+        let limit = limits.max_concurrent_requests.get();
+        let semaphore = || Arc::new(Semaphore::new(limit as usize));
         Self {
-            sessions: places(),
-            others: places(),
+            limit,
+            sessions: semaphore(),
+            others: semaphore(),
         }
     }
+}
 
-    /// A place for a call of `path`, given back when dropped.
-    pub(crate) fn enter(&self, path: &str) -> Option<OwnedSemaphorePermit> {
-        let places = if path.starts_with(OURS) {
+impl ConcurrencyLimit for InFlight {
+    fn try_acquire(&self, path: &str) -> Result<OwnedSemaphorePermit, ConcurrencyLimitExceeded> {
+        let semaphore = if path.starts_with(OURS) {
             &self.sessions
         } else {
             &self.others
         };
-        places.clone().try_acquire_owned().ok()
+        let limit = self.limit;
+        let permit = semaphore.clone().try_acquire_owned();
+        permit.map_err(|_| ConcurrencyLimitExceeded { limit })
     }
 }

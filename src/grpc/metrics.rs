@@ -17,8 +17,6 @@ use tonic::Code;
 
 use super::reason::{Fault, Reason};
 use super::span;
-use crate::transport::ConnectionMetrics;
-use crate::transport::TlsMetrics;
 
 /// Upper bounds in seconds: from an immediate refusal to the longest wait.
 const BUCKETS: [f64; 13] = [
@@ -34,8 +32,6 @@ type Errors = Family<ErrorLabels, Counter>;
 pub struct GrpcMetrics {
     durations: Durations,
     errors: Errors,
-    pub(crate) connections: ConnectionMetrics,
-    pub(crate) tls: TlsMetrics,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -80,12 +76,7 @@ impl GrpcMetrics {
              cut it off as a grace ended",
             errors.clone(),
         );
-        Self {
-            durations,
-            errors,
-            connections: ConnectionMetrics::register(registry),
-            tls: TlsMetrics::register(registry),
-        }
+        Self { durations, errors }
     }
 
     /// A call begins; when the guard is dropped it has ended.

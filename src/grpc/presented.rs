@@ -10,9 +10,9 @@ use tonic::body::Body;
 
 use crate::auth::{
     AUTHORIZATION_KEY, Authenticator, CALLER_KEY, Identity, MetadataField, NotAuthenticated,
-    PeerCredentials,
+    Origin, PeerCredentials,
 };
-use crate::transport::Peer;
+use crate::transport::{Peer, PeerAddress};
 
 /// Who calls. Dropped half way, it leaves nothing behind.
 pub(super) async fn identify(
@@ -21,8 +21,13 @@ pub(super) async fn identify(
 ) -> Result<Identity, NotAuthenticated> {
     let peer = request.extensions().get::<Peer>().cloned();
     let peer = peer.unwrap_or_default();
+    let origin = match peer.address {
+        PeerAddress::Socket(address) => Origin::Address(address),
+        PeerAddress::InProcess => Origin::Pipe,
+        PeerAddress::Unknown => Origin::Unknown,
+    };
     let evidence = PeerCredentials {
-        origin: peer.origin,
+        origin,
         certificate: peer.certificates.first().map(AsRef::as_ref),
         caller: given(request.headers(), CALLER_KEY),
         authorization: given(request.headers(), AUTHORIZATION_KEY),

@@ -17,7 +17,7 @@ use super::metrics;
 
 /// Who must do something about a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fault {
+pub(super) enum Fault {
     /// Who called, by what was sent or how long it waited.
     Caller,
     /// Nobody: what AWS grants is spent.
@@ -31,7 +31,7 @@ pub(crate) enum Fault {
 
 impl Fault {
     /// Its name in metrics.
-    pub(crate) fn as_str(self) -> &'static str {
+    pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Caller => "caller",
             Self::Quota => "quota",
@@ -46,7 +46,7 @@ macro_rules! reasons {
     ($($(#[$attribute:meta])* $name:ident = $word:literal, $fault:ident;)+) => {
         /// Why a call failed.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-        pub(crate) enum Reason {
+        pub(super) enum Reason {
             $($(#[$attribute])* #[error($word)] $name,)+
             /// `tonic` itself refused the call, and said no more than its code.
             #[error("{}", metrics::name(*.0))]
@@ -55,10 +55,10 @@ macro_rules! reasons {
 
         impl Reason {
             /// All but the bare codes.
-            pub(crate) const NAMED: &[Self] = &[$(Self::$name,)+];
+            pub(super) const NAMED: &[Self] = &[$(Self::$name,)+];
 
             /// The word on the wire and in metrics.
-            pub(crate) fn as_str(self) -> &'static str {
+            pub(super) fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$name => $word,)+
                     Self::Bare(code) => metrics::name(code),
@@ -66,7 +66,7 @@ macro_rules! reasons {
             }
 
             /// Whose fault it is.
-            pub(crate) fn fault(self) -> Fault {
+            pub(super) fn fault(self) -> Fault {
                 match self {
                     $(Self::$name => Fault::$fault,)+
                     // A service that health does not know, a request that broke off.
@@ -115,7 +115,7 @@ reasons! {
 
 impl Reason {
     /// The one of the status that became `response`.
-    pub(crate) fn of<B>(response: &Response<B>) -> Option<Self> {
+    pub(super) fn of<B>(response: &Response<B>) -> Option<Self> {
         let status = response.extensions().get::<Status>()?;
         // `tonic` wraps a status that comes out of a request's body.
         let causes = std::iter::successors(status.source(), |&cause| cause.source());

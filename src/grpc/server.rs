@@ -6,10 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::Stream;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio_util::task::TaskTracker;
 use tonic::service::Routes;
-use tonic::transport::server::Connected;
 use tower::Layer as _;
 
 use super::edge::EdgeLayer;
@@ -20,11 +17,9 @@ use super::session_service::SessionService;
 use super::v1::session_service_server::SessionServiceServer;
 use super::{DESCRIPTORS, MAX_REQUEST_BYTES};
 use crate::auth::Authenticator;
-use crate::transport::EdgeLimits;
-use crate::transport::House;
-use crate::transport::Seats;
-use crate::transport::{Door, Leaving};
-use crate::transport::{Tls, TlsSettings};
+use crate::transport::{
+    AcceptLoop, Connection, DrainSignals, Tls, TlsSettings, TransportLimits, TransportMetrics,
+};
 use crate::upstream::LivenessApi;
 
 const OUR_DESCRIPTORS: &str = "the descriptors were written by the build";
@@ -41,7 +36,7 @@ pub struct GrpcSettings {
     /// The deadline of a caller that sends none, 10 ms to 5 min.
     pub default_deadline: Duration,
     /// What peers may take of it.
-    pub limits: EdgeLimits,
+    pub limits: TransportLimits,
     /// The files of TLS; unset: plain text.
     pub tls: Option<TlsSettings>,
 }
@@ -57,11 +52,13 @@ pub struct Server<A> {
     /// The deadline of a caller that sends none.
     pub default_deadline: Duration,
     /// What peers may take.
-    pub limits: EdgeLimits,
+    pub limits: TransportLimits,
     /// Our side of TLS; without it connections are plain text.
     pub tls: Option<Arc<Tls>>,
     /// What is counted.
     pub metrics: GrpcMetrics,
+    /// The metrics of connections and TLS.
+    pub transport_metrics: TransportMetrics,
 }
 
 impl<A: LivenessApi> Server<A> {
@@ -71,32 +68,28 @@ impl<A: LivenessApi> Server<A> {
     ///
     /// # Errors
     /// Where `incoming` fails permanently.
-    pub async fn serve<IO>(
+    pub async fn serve<IO: Connection>(
         self,
         incoming: impl Stream<Item = io::Result<IO>>,
-        leaving: Leaving,
-    ) -> io::Result<()>
-    where
-        IO: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
-    {
+        leaving: DrainSignals,
+    ) -> io::Result<()> {
         let edge = EdgeLayer {
             auth: self.auth,
             default_deadline: self.default_deadline,
             request_body_timeout: self.limits.request_body_timeout,
-            metrics: self.metrics.clone(),
+            metrics: self.metrics,
         };
-        let door = Door {
-            house: House {
-                service: edge.layer(routes(self.service, self.health)),
-                in_flight: InFlight::new(&self.limits),
-                limits: self.limits,
-                streams: TaskTracker::new(),
-            },
-            seats: Seats::new(&self.limits),
-            tls: self.tls,
-            metrics: self.metrics.connections,
-        };
-        door.keep(incoming, leaving).await
+        let service = edge.layer(routes(self.service, self.health));
+        let concurrency = Arc::new(InFlight::new(&self.limits));
+        AcceptLoop::new(
+            service,
+            self.limits,
+            concurrency,
+            self.tls,
+            &self.transport_metrics,
+        )
+        .run(incoming, leaving)
+        .await
     }
 }
 

@@ -22,18 +22,18 @@ use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, QuotaViolation, StatusExt as _};
 
 use super::call::Call;
-use super::in_flight::NoPlace;
 use super::reason::Reason;
 use crate::admission::{AdmissionRefused, RefusalReason};
 use crate::auth::NotAuthenticated;
 use crate::session::SessionError;
+use crate::transport::ConcurrencyLimitExceeded;
 use crate::upstream::{UpstreamError, UpstreamErrorKind as Kind};
 
 /// Who speaks in our `ErrorInfo`s.
 const DOMAIN: &str = "livegate";
 
 /// What stock clients obey: milliseconds to wait, or -1.
-pub(crate) const PUSHBACK_KEY: &str = "grpc-retry-pushback-ms";
+pub(super) const PUSHBACK_KEY: &str = "grpc-retry-pushback-ms";
 
 /// When to come back after a failure that passes, where AWS did not say.
 const TRANSIENT_DELAY: Duration = Duration::from_secs(1);
@@ -49,19 +49,19 @@ const LONGEST_MESSAGE: usize = 1000;
 
 /// A status in the making.
 #[derive(Debug)]
-pub(crate) struct Explained {
-    pub(crate) code: Code,
-    pub(crate) reason: Reason,
-    pub(crate) message: String,
-    pub(crate) come_back: ComeBack,
-    pub(crate) metadata: HashMap<String, String>,
-    pub(crate) violations: Vec<FieldViolation>,
-    pub(crate) quota: Option<String>,
+pub(super) struct Explained {
+    pub(super) code: Code,
+    pub(super) reason: Reason,
+    pub(super) message: String,
+    pub(super) come_back: ComeBack,
+    pub(super) metadata: HashMap<String, String>,
+    pub(super) violations: Vec<FieldViolation>,
+    pub(super) quota: Option<String>,
 }
 
 /// Whether the same call can come to something else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ComeBack {
+pub(super) enum ComeBack {
     /// After this time.
     After(Duration),
     /// No: stock clients are told so.
@@ -71,7 +71,7 @@ pub(crate) enum ComeBack {
 }
 
 impl Explained {
-    pub(crate) fn new(code: Code, reason: Reason, message: impl Into<String>) -> Self {
+    pub(super) fn new(code: Code, reason: Reason, message: impl Into<String>) -> Self {
         Self {
             code,
             reason,
@@ -88,14 +88,14 @@ impl Explained {
         self
     }
 
-    pub(crate) fn with(mut self, key: &str, value: &impl ToString) -> Self {
+    pub(super) fn with(mut self, key: &str, value: &impl ToString) -> Self {
         self.metadata.insert(key.to_owned(), value.to_string());
         self
     }
 
     /// All that is wrong with a request, as far as it fits: the details leave as
     /// headers, and clients read 8 KiB of those.
-    pub(crate) fn invalid(mut violations: Vec<FieldViolation>) -> Self {
+    pub(super) fn invalid(mut violations: Vec<FieldViolation>) -> Self {
         let all = violations.len();
         violations.truncate(as_many_as_fit(&violations));
         let beyond = all - violations.len();
@@ -111,7 +111,7 @@ impl Explained {
     }
 
     /// Nobody knows who calls.
-    pub(crate) fn unauthenticated(why: NotAuthenticated) -> Self {
+    pub(super) fn unauthenticated(why: NotAuthenticated) -> Self {
         Self::new(
             Code::Unauthenticated,
             Reason::CallerNotAuthenticated,
@@ -120,8 +120,8 @@ impl Explained {
     }
 
     /// As many calls are under way as there may be.
-    pub(crate) fn too_many(NoPlace { limit }: NoPlace) -> Self {
-        let message = format!("{limit} calls are under way, as many as there may be");
+    pub(super) fn too_many(exceeded: ConcurrencyLimitExceeded) -> Self {
+        let message = exceeded.to_string();
         let mut explained = Self::new(
             Code::ResourceExhausted,
             Reason::ConcurrencyLimitExceeded,
@@ -129,17 +129,17 @@ impl Explained {
         )
         .come_back(ComeBack::After(TRANSIENT_DELAY));
         explained.quota = Some("requests_in_flight".to_owned());
-        explained.with("limit", &limit)
+        explained.with("limit", &exceeded.limit)
     }
 
     /// The caller's time is over, wherever the call is.
-    pub(crate) fn too_late() -> Self {
+    pub(super) fn too_late() -> Self {
         let message = "the deadline was over before the call was answered";
         Self::new(Code::DeadlineExceeded, Reason::DeadlineExceeded, message)
     }
 
     /// A bug of ours.
-    pub(crate) fn internal() -> Self {
+    pub(super) fn internal() -> Self {
         Self::new(
             Code::Internal,
             Reason::Internal,
@@ -148,7 +148,7 @@ impl Explained {
     }
 
     /// What the domain says.
-    pub(crate) fn of(error: &SessionError, call: &Call) -> Self {
+    pub(super) fn of(error: &SessionError, call: &Call) -> Self {
         let told = |code, reason| Self::new(code, reason, error.to_string());
         let explained = match error {
             SessionError::RequestIdExpired => {
@@ -229,7 +229,7 @@ impl Explained {
     }
 
     /// The status, as it leaves at `now`.
-    pub(crate) fn into_status(self, call_id: &str, call: Option<&Call>, now: Instant) -> Status {
+    pub(super) fn into_status(self, call_id: &str, call: Option<&Call>, now: Instant) -> Status {
         let mut details =
             ErrorDetails::with_error_info(self.reason.as_str(), DOMAIN, self.metadata);
         details.set_request_info(call_id, "");

@@ -1,70 +1,72 @@
-//! A request that must have arrived by a certain time.
+//! A request body that must arrive within a time limit.
 //!
-//! An example: a peer sends the headers of a call and then a byte each second.
-//! After 10 s the call is answered `DEADLINE_EXCEEDED`, reason `REQUEST_BODY_TIMEOUT`,
-//! and what had arrived of it is forgotten.
+//! For example, a peer sends the headers of a request and then one byte each second.
+//! After 10 s reading its body fails with [`RequestBodyError::Timeout`], and the bytes
+//! that had arrived are dropped.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body::{Frame, SizeHint};
-use tokio::time::{Instant, Sleep, sleep};
-use tonic::body::Body;
-use tonic::{Code, Status};
+use http_body::{Body, Frame, SizeHint};
+use tokio::time::{Sleep, sleep};
 
-use super::streams::{Answered, Answering};
-use crate::grpc::reason::Reason;
-use crate::grpc::status::Explained;
+use super::response_state::{ResponseKind, ResponseState};
 
-/// A request's body, with an end in time.
-pub(crate) struct TimelyBody {
-    body: Body,
-    until: Pin<Box<Sleep>>,
+/// A request body with a time limit.
+pub(crate) struct BodyTimeout<B> {
+    body: B,
+    timer: Pin<Box<Sleep>>,
     limit: Duration,
-    answering: Option<Answering>,
+    response: Option<ResponseState>,
 }
 
-impl TimelyBody {
-    /// `body`, within `limit`; `answering` is told where the peer breaks it off.
-    pub(crate) fn within(limit: Duration, body: Body, answering: Option<Answering>) -> Body {
-        let until = Box::pin(sleep(limit));
-        Body::new(Self {
+/// Why a request body ends early.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RequestBodyError<E> {
+    /// The peer sends it too slowly.
+    #[error("the request body did not arrive within {} ms", limit.as_millis())]
+    Timeout {
+        /// The time that it had.
+        limit: Duration,
+    },
+    /// It cannot be read.
+    #[error(transparent)]
+    Read(E),
+}
+
+impl<B> BodyTimeout<B> {
+    /// Limits `body` to `limit` from now on. Where the peer aborts the body, `response`
+    /// receives [`ResponseKind::Abandoned`].
+    pub(crate) fn new(limit: Duration, body: B, response: Option<ResponseState>) -> Self {
+        let timer = Box::pin(sleep(limit));
+        Self {
             body,
-            until,
+            timer,
             limit,
-            answering,
-        })
-    }
-
-    fn too_slow(&self) -> Status {
-        let limit = self.limit.as_millis();
-        let message = format!("the request did not arrive within {limit} ms");
-        Explained::new(Code::DeadlineExceeded, Reason::RequestBodyTimeout, message)
-            .with("limit_ms", &limit)
-            .into_status("", None, Instant::now())
+            response,
+        }
     }
 }
 
-impl http_body::Body for TimelyBody {
+impl<B: Body<Data = Bytes> + Unpin> Body for BodyTimeout<B> {
     type Data = Bytes;
-    type Error = Status;
+    type Error = RequestBodyError<B::Error>;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) {
-            if let (Some(Err(_)), Some(answering)) = (&frame, &self.answering) {
-                answering.say(Answered::GivenUp);
+            if let (Some(Err(_)), Some(response)) = (&frame, &self.response) {
+                response.report(ResponseKind::Abandoned);
             }
-            return Poll::Ready(frame);
+            return Poll::Ready(frame.map(|frame| frame.map_err(RequestBodyError::Read)));
         }
-        match self.until.as_mut().poll(cx) {
-            Poll::Ready(()) => Poll::Ready(Some(Err(self.too_slow()))),
-            Poll::Pending => Poll::Pending,
-        }
+        let limit = self.limit;
+        let timeout = |()| Some(Err(RequestBodyError::Timeout { limit }));
+        self.timer.as_mut().poll(cx).map(timeout)
     }
 
     fn is_end_stream(&self) -> bool {

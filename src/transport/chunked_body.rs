@@ -1,44 +1,44 @@
-//! An answer in pieces, the last of which is one byte.
+//! A response body in chunks, the last of which is one byte.
 //!
-//! `hyper` hands a piece to `h2` as soon as the peer's window has room for a byte,
-//! and then counts it as sent: an answer in one piece would lie in `h2` for as long
-//! as the peer wants, out of sight of `response_write_timeout`. The last byte, by itself,
-//! stays with us until there is room for all before it. An example: a peer opens a
-//! window of one byte and asks for an image of 200 KB. 16 KiB of it wait in `h2`,
-//! and after `response_write_timeout` the stream is reset.
+//! `hyper` hands a chunk to `h2` as soon as the peer's flow-control window
+//! ([RFC 9113, section 5.2](https://www.rfc-editor.org/rfc/rfc9113#section-5.2)) has room
+//! for one byte, and then counts the chunk as sent. A response in one chunk would stay
+//! in `h2` for as long as the peer wants, and `response_write_timeout` would not apply.
+//! The last byte is therefore a chunk by itself: `hyper` keeps it until the window has
+//! room for all bytes before it. For example, a peer opens a window of one byte and
+//! requests an image of 200 KB. `h2` buffers 16 KiB of it, and after
+//! `response_write_timeout` the stream is reset.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http_body::{Frame, SizeHint};
-use tonic::Status;
-use tonic::body::Body;
+use http_body::{Body, Frame, SizeHint};
 
-/// The largest piece: a frame of HTTP/2 by default.
-const PIECE_BYTES: usize = 16 * 1024;
+/// The largest chunk: the default maximum frame size of HTTP/2.
+const CHUNK_BYTES: usize = 16 * 1024;
 
-/// An answer's body, in pieces.
-pub(crate) struct Pieces {
-    body: Body,
+/// A response body that is sent in chunks.
+pub(crate) struct ChunkedBody<B> {
+    body: B,
     rest: Bytes,
 }
 
-impl Pieces {
-    pub(crate) fn of(body: Body) -> Body {
+impl<B> ChunkedBody<B> {
+    pub(crate) fn new(body: B) -> Self {
         let rest = Bytes::new();
-        Body::new(Self { body, rest })
+        Self { body, rest }
     }
 }
 
-impl http_body::Body for Pieces {
+impl<B: Body<Data = Bytes> + Unpin> Body for ChunkedBody<B> {
     type Data = Bytes;
-    type Error = Status;
+    type Error = B::Error;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         if self.rest.is_empty() {
             let frame = match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
                 Some(Ok(frame)) => frame,
@@ -50,7 +50,7 @@ impl http_body::Body for Pieces {
             }
         }
         let all_but_one = self.rest.len().saturating_sub(1);
-        let length = all_but_one.clamp(1.min(self.rest.len()), PIECE_BYTES);
+        let length = all_but_one.clamp(1.min(self.rest.len()), CHUNK_BYTES);
         Poll::Ready(Some(Ok(Frame::data(self.rest.split_to(length)))))
     }
 
@@ -74,14 +74,12 @@ mod tests {
     use std::convert::Infallible;
     use std::future::poll_fn;
 
-    use http_body::Body as _;
-
     use super::*;
 
     /// A body of one frame.
-    struct One(Option<Bytes>);
+    struct OneFrame(Option<Bytes>);
 
-    impl http_body::Body for One {
+    impl Body for OneFrame {
         type Data = Bytes;
         type Error = Infallible;
 
@@ -99,19 +97,19 @@ mod tests {
 
     #[tokio::test]
     async fn every_byte_arrives_in_order_and_the_last_by_itself() {
-        for length in [0, 1, 2, 100, PIECE_BYTES, PIECE_BYTES + 1, 50_000] {
+        for length in [0, 1, 2, 100, CHUNK_BYTES, CHUNK_BYTES + 1, 50_000] {
             let sent: Bytes = (0..length).map(|n| n as u8).collect();
-            let mut body = Pieces::of(Body::new(One(Some(sent.clone()))));
-            let (mut got, mut last) = (Vec::new(), 0);
+            let mut body = ChunkedBody::new(OneFrame(Some(sent.clone())));
+            let (mut received, mut last) = (Vec::new(), 0);
             while !body.is_end_stream() {
                 let frame = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await;
-                let piece = frame.expect("more").expect("no failure").into_data();
-                let piece = piece.expect("data");
-                assert!(piece.len() <= PIECE_BYTES);
-                last = piece.len();
-                got.extend_from_slice(&piece);
+                let chunk = frame.expect("more").expect("no error").into_data();
+                let chunk = chunk.expect("data");
+                assert!(chunk.len() <= CHUNK_BYTES);
+                last = chunk.len();
+                received.extend_from_slice(&chunk);
             }
-            assert_eq!(got, sent);
+            assert_eq!(received, sent);
             assert_eq!(last, length.min(1), "of {length}");
         }
     }

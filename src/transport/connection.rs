@@ -1,76 +1,61 @@
-//! One connection, from its first byte to its end.
+//! One connection, from its first byte to its close.
 //!
-//! An example: a peer finishes its handshake, calls now and then, and after 28
-//! minutes (its share of the jitter) gets a GOAWAY. Its call under way is answered,
-//! its next one comes over another connection, and this one ends.
+//! For example, a peer finishes its TLS handshake, sends requests now and then, and
+//! after 28 minutes (the maximum age with its jitter) receives GOAWAY. The request in
+//! progress is answered, the next one uses another connection, and this one closes.
 
-use std::convert::Infallible;
 use std::pin::pin;
-use std::sync::Arc;
 use std::time::Duration;
 
-use http::{Request, Response};
 use hyper::server::conn::http2;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{sleep, timeout};
-use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_util::sync::CancellationToken;
-use tonic::body::Body;
+use tracing::debug;
 
-use super::connection_metrics::Outcome;
-use super::limits::EdgeLimits;
-use super::streams::{Calls, House};
-use super::tls::Tls;
-use crate::auth::Origin;
+use super::connection_metrics::CloseReason;
+use super::service::RequestService;
+use super::streams::{ConnectionStreams, ServerState};
+use super::{Peer, Tls, TransportLimits};
 
-/// The most that a call's headers may hold, in bytes.
+/// The largest headers of a request, in bytes.
 const MAX_HEADER_BYTES: u32 = 16 * 1024;
-/// What one call may send before it is read: its largest request, nearly.
+/// The flow-control window of a stream, about one largest request.
 const STREAM_WINDOW_BYTES: u32 = 64 * 1024;
-/// What all calls of a connection may send before it is read.
+/// The flow-control window of a connection.
 const CONNECTION_WINDOW_BYTES: u32 = 256 * 1024;
-/// What is kept of one answer that the peer does not take.
+/// The send buffer of a stream whose peer does not read.
 const SEND_BUFFER_BYTES: usize = 64 * 1024;
-/// Streams that are reset before we have seen them. `h2` ends the connection then.
+/// Streams that the peer may reset before they are accepted. Beyond that, `h2` closes the
+/// connection.
 const MAX_UNSEEN_RESETS: usize = 20;
-/// Streams that we reset because of the peer's mistakes, as `h2` counts them.
-const MAX_MISTAKEN_STREAMS: usize = 100;
-/// How long a peer that never called may take to read its GOAWAY.
+/// Streams that `h2` may reset because of the peer's errors before it closes the
+/// connection.
+const MAX_LOCAL_ERROR_RESETS: usize = 100;
+/// How long a peer that never sent a request may take to read its GOAWAY.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// Whom a connection leads to: among the extensions of each of its requests.
-#[derive(Clone, Debug, Default)]
-pub struct Peer {
-    /// Where it is.
-    pub origin: Origin,
-    /// The certificates that it proved to hold, its own first; empty without mTLS.
-    pub certificates: Arc<[CertificateDer<'static>]>,
-}
-
-/// Serves the connection `io` until it ends, however it ends. On `closing` it
-/// finishes the calls under way, for as long as the peer makes them last: dropped,
-/// it ends at once.
-pub(crate) async fn serve<S, IO>(
+/// Serves the connection `io` until it closes, and returns the reason. On `drain` it
+/// finishes the requests in progress, without a time limit. Dropped, it closes at once.
+pub(super) async fn serve<S, IO>(
     io: IO,
     peer: Peer,
     tls: Option<&Tls>,
-    house: House<S>,
-    closing: CancellationToken,
-) -> Outcome
+    server: ServerState<S>,
+    drain: CancellationToken,
+) -> CloseReason
 where
-    S: tower::Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
-    S: Clone + Send + 'static,
-    S::Future: Send + 'static,
+    S: RequestService,
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let Some(tls) = tls else {
-        return talk(io, peer, house, closing).await;
+        return serve_http2(io, peer, server, drain).await;
     };
-    let handshake = timeout(house.limits.handshake_timeout, tls.accept(io));
+    let handshake = timeout(server.limits.handshake_timeout, tls.accept(io));
     let handshake = tokio::select! {
         handshake = handshake => handshake,
-        () = closing.cancelled() => return Outcome::Drained,
+        () = drain.cancelled() => return CloseReason::Drained,
     };
     match handshake {
         Ok(Ok((io, certificates))) => {
@@ -78,61 +63,67 @@ where
                 certificates,
                 ..peer
             };
-            talk(io, peer, house, closing).await
+            serve_http2(io, peer, server, drain).await
         }
-        Ok(Err(problem)) => {
-            tracing::debug!(peer = ?peer.origin, %problem, "handshake failed");
-            Outcome::HandshakeFailed
+        Ok(Err(error)) => {
+            debug!(peer = ?peer.address, %error, "TLS handshake failed");
+            CloseReason::HandshakeFailed
         }
-        Err(_) => Outcome::HandshakeTimeout,
+        Err(_) => CloseReason::HandshakeTimeout,
     }
 }
 
-/// HTTP/2, after the handshake.
-async fn talk<S, IO>(io: IO, peer: Peer, house: House<S>, closing: CancellationToken) -> Outcome
+/// Serves HTTP/2, after the TLS handshake.
+async fn serve_http2<S, IO>(
+    io: IO,
+    peer: Peer,
+    server: ServerState<S>,
+    drain: CancellationToken,
+) -> CloseReason
 where
-    S: tower::Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
-    S: Clone + Send + 'static,
-    S::Future: Send + 'static,
+    S: RequestService,
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let limits = house.limits;
-    let calls = Calls::new(house, peer);
-    let (begun, flooded) = (calls.begun(), calls.flooded());
-    let connection = builder(&limits, calls.clone()).serve_connection(TokioIo::new(io), calls);
+    let limits = server.limits;
+    let streams = ConnectionStreams::new(server, peer);
+    let (first_request, flooded) = (streams.first_request(), streams.flooded());
+    let connection = builder(&limits, streams.clone()).serve_connection(TokioIo::new(io), streams);
     let mut connection = pin!(connection);
-    let silent = async {
-        if timeout(limits.first_request_timeout, begun.cancelled())
+    let no_request = async {
+        if timeout(limits.first_request_timeout, first_request.cancelled())
             .await
             .is_ok()
         {
             std::future::pending::<()>().await;
         }
     };
-    let leaving = tokio::select! {
-        ended = connection.as_mut() => return ended.into(),
-        () = flooded.cancelled() => return Outcome::Flooded,
-        () = silent => Outcome::NoRequest,
-        () = sleep(jittered(limits.max_connection_age)) => Outcome::MaxAge,
-        () = closing.cancelled() => Outcome::Drained,
+    let reason = tokio::select! {
+        result = connection.as_mut() => return result.into(),
+        () = flooded.cancelled() => return CloseReason::Flooded,
+        () = no_request => CloseReason::NoRequest,
+        () = sleep(jittered(limits.max_connection_age)) => CloseReason::MaxAge,
+        () = drain.cancelled() => CloseReason::Drained,
     };
     connection.as_mut().graceful_shutdown();
     let grace = async {
-        match leaving {
-            _ if !begun.is_cancelled() => sleep(LINGER).await,
-            Outcome::MaxAge => sleep(limits.max_connection_age_grace).await,
+        match reason {
+            _ if !first_request.is_cancelled() => sleep(LINGER).await,
+            CloseReason::MaxAge => sleep(limits.max_connection_age_grace).await,
             _ => std::future::pending().await,
         }
     };
     tokio::select! {
-        _ = connection => leaving,
-        () = flooded.cancelled() => Outcome::Flooded,
-        () = grace => leaving,
+        _ = connection => reason,
+        () = flooded.cancelled() => CloseReason::Flooded,
+        () = grace => reason,
     }
 }
 
-fn builder<S>(limits: &EdgeLimits, calls: Calls<S>) -> http2::Builder<Calls<S>> {
-    let mut builder = http2::Builder::new(calls);
+fn builder<S>(
+    limits: &TransportLimits,
+    streams: ConnectionStreams<S>,
+) -> http2::Builder<ConnectionStreams<S>> {
+    let mut builder = http2::Builder::new(streams);
     builder
         .timer(TokioTimer::new())
         .max_concurrent_streams(limits.max_concurrent_streams.get())
@@ -141,14 +132,14 @@ fn builder<S>(limits: &EdgeLimits, calls: Calls<S>) -> http2::Builder<Calls<S>> 
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
         .max_send_buf_size(SEND_BUFFER_BYTES)
         .max_pending_accept_reset_streams(MAX_UNSEEN_RESETS)
-        .max_local_error_reset_streams(MAX_MISTAKEN_STREAMS)
+        .max_local_error_reset_streams(MAX_LOCAL_ERROR_RESETS)
         .keep_alive_interval(limits.keepalive_interval)
         .keep_alive_timeout(limits.keepalive_timeout);
     builder
 }
 
-/// Within 10 % of `age`, so that replicas that started together do not lose their
-/// clients together.
+/// Returns `age` with 10 % of jitter, so that replicas that started together do not lose
+/// their clients together.
 fn jittered(age: Duration) -> Duration {
     age.mul_f64(0.9 + 0.2 * fastrand::f64())
 }
@@ -158,7 +149,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ages_differ_by_at_most_a_tenth() {
+    fn jitter_is_at_most_a_tenth() {
         let ages: Vec<_> = (0..1000)
             .map(|_| jittered(Duration::from_secs(100)).as_secs_f64())
             .collect();

@@ -1,90 +1,95 @@
-//! How many connections there are, of all peers and of each.
+//! Limits open connections, of all peers and of each peer.
 //!
-//! An example: with two seats in all and one for each peer, a second connection
-//! from 10.0.0.1 is turned away, one from 10.0.0.2 is let in, and one from
-//! 10.0.0.3 finds the house full.
+//! For example, with a limit of two in all and one for each peer, a second connection
+//! from 10.0.0.1 is refused, one from 10.0.0.2 is accepted, and one from 10.0.0.3 is
+//! refused because both permits are in use.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::limits::EdgeLimits;
+use super::TransportLimits;
 
-/// All seats. Clones are the same ones.
+/// Counts open connections. Clones share the counts.
 #[derive(Clone, Debug)]
-pub(crate) struct Seats {
-    total: u32,
-    per_peer: u32,
-    taken: Arc<Mutex<Taken>>,
+pub(super) struct ConnectionLimiter {
+    max: u32,
+    max_per_peer: u32,
+    open: Arc<Mutex<OpenCounts>>,
 }
 
-/// Invariant: `all` is at least the sum of `of_peer`, which has no zeros.
+/// Invariant: `total` is at least the sum of `by_peer`, which has no zeros.
 #[derive(Debug, Default)]
-struct Taken {
-    all: u32,
-    of_peer: HashMap<IpAddr, u32>,
+struct OpenCounts {
+    total: u32,
+    by_peer: HashMap<IpAddr, u32>,
 }
 
-/// A place for one connection, given back when dropped.
+/// A permit for one connection, released on drop.
 #[derive(Debug)]
-pub(crate) struct Seat {
+pub(super) struct ConnectionPermit {
     peer: Option<IpAddr>,
-    taken: Arc<Mutex<Taken>>,
+    open: Arc<Mutex<OpenCounts>>,
 }
 
-/// Why there is no seat.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum NoSeat {
-    /// There are as many connections as there may be.
-    Full,
-    /// This peer has as many as it may have.
-    PeerFull,
+/// Which limit refuses a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum TooManyConnections {
+    /// The limit of all connections is reached.
+    #[error("the connection limit is reached")]
+    Total,
+    /// The limit of this peer is reached.
+    #[error("the connection limit of this peer is reached")]
+    Peer,
 }
 
-impl Seats {
-    pub(crate) fn new(limits: &EdgeLimits) -> Self {
+impl ConnectionLimiter {
+    pub(super) fn new(limits: &TransportLimits) -> Self {
         Self {
-            total: limits.max_connections.get(),
-            per_peer: limits.max_connections_per_peer.get(),
-            taken: Arc::default(),
+            max: limits.max_connections.get(),
+            max_per_peer: limits.max_connections_per_peer.get(),
+            open: Arc::default(),
         }
     }
 
-    /// A seat for `peer`; one without an address counts only among all.
-    pub(crate) fn take(&self, peer: Option<IpAddr>) -> Result<Seat, NoSeat> {
+    /// Returns a permit for `peer`. A peer without an address counts only in total.
+    pub(super) fn try_acquire(
+        &self,
+        peer: Option<IpAddr>,
+    ) -> Result<ConnectionPermit, TooManyConnections> {
         let peer = peer.map(network);
-        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        if taken.all >= self.total {
-            return Err(NoSeat::Full);
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if open.total >= self.max {
+            return Err(TooManyConnections::Total);
         }
         if let Some(peer) = peer {
-            let of_peer = taken.of_peer.entry(peer).or_default();
-            if *of_peer >= self.per_peer {
-                return Err(NoSeat::PeerFull);
+            let of_peer = open.by_peer.entry(peer).or_default();
+            if *of_peer >= self.max_per_peer {
+                return Err(TooManyConnections::Peer);
             }
             *of_peer += 1;
         }
-        taken.all += 1;
-        let taken = self.taken.clone();
-        Ok(Seat { peer, taken })
+        open.total += 1;
+        let open = self.open.clone();
+        Ok(ConnectionPermit { peer, open })
     }
 }
 
-impl Drop for Seat {
+impl Drop for ConnectionPermit {
     fn drop(&mut self) {
-        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        taken.all -= 1;
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.total -= 1;
         let Some(peer) = self.peer else { return };
-        if let Some(of_peer) = taken.of_peer.get_mut(&peer) {
+        if let Some(of_peer) = open.by_peer.get_mut(&peer) {
             *of_peer -= 1;
             if *of_peer == 0 {
-                taken.of_peer.remove(&peer);
+                open.by_peer.remove(&peer);
             }
         }
     }
 }
 
-/// What counts as one peer: whoever has one IPv6 address has its /64.
+/// The addresses that count as one peer: an IPv6 host usually controls its whole /64.
 fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => address.into(),
@@ -98,12 +103,12 @@ mod tests {
 
     use super::*;
 
-    fn seats(total: u32, per_peer: u32) -> Seats {
+    fn limiter(max: u32, max_per_peer: u32) -> ConnectionLimiter {
         let count = |number| NonZeroU32::new(number).expect("not zero");
-        Seats::new(&EdgeLimits {
-            max_connections: count(total),
-            max_connections_per_peer: count(per_peer),
-            ..EdgeLimits::default()
+        ConnectionLimiter::new(&TransportLimits {
+            max_connections: count(max),
+            max_connections_per_peer: count(max_per_peer),
+            ..TransportLimits::default()
         })
     }
 
@@ -112,40 +117,35 @@ mod tests {
     }
 
     #[test]
-    fn one_peer_cannot_take_the_seats_of_others() {
-        let seats = seats(3, 2);
-        let _two = [1, 2].map(|_| seats.take(peer("10.0.0.1")).expect("a seat"));
-        assert_eq!(seats.take(peer("10.0.0.1")).err(), Some(NoSeat::PeerFull));
-        assert_eq!(
-            seats.take(peer("::ffff:10.0.0.1")).err(),
-            Some(NoSeat::PeerFull)
-        );
-        let _third = seats.take(peer("10.0.0.2")).expect("a seat");
-        assert_eq!(seats.take(peer("10.0.0.3")).err(), Some(NoSeat::Full));
-    }
-
-    #[test]
-    fn a_seat_that_is_dropped_is_free_again_and_leaves_no_trace() {
-        let seats = seats(1, 1);
-        for host in 0..100 {
-            drop(
-                seats
-                    .take(peer(&format!("10.0.0.{host}")))
-                    .expect("it is free"),
-            );
+    fn one_peer_cannot_take_the_permits_of_others() {
+        let limiter = limiter(3, 2);
+        let _two = [1, 2].map(|_| limiter.try_acquire(peer("10.0.0.1")).expect("a permit"));
+        for address in ["10.0.0.1", "::ffff:10.0.0.1"] {
+            let refused = limiter.try_acquire(peer(address)).err();
+            assert_eq!(refused, Some(TooManyConnections::Peer));
         }
-        let taken = seats.taken.lock().expect("nobody panicked");
-        assert_eq!((taken.all, taken.of_peer.len()), (0, 0));
+        let _third = limiter.try_acquire(peer("10.0.0.2")).expect("a permit");
+        let refused = limiter.try_acquire(peer("10.0.0.3")).err();
+        assert_eq!(refused, Some(TooManyConnections::Total));
     }
 
     #[test]
-    fn one_network_of_ipv6_is_one_peer() {
-        let seats = seats(9, 1);
-        let _one = seats.take(peer("2001:db8::1")).expect("a seat");
-        assert_eq!(
-            seats.take(peer("2001:db8::ffff:2")).err(),
-            Some(NoSeat::PeerFull)
-        );
-        assert!(seats.take(peer("2001:db8:0:1::1")).is_ok());
+    fn a_dropped_permit_is_released_and_leaves_no_entry() {
+        let limiter = limiter(1, 1);
+        for host in 0..100 {
+            let permit = limiter.try_acquire(peer(&format!("10.0.0.{host}")));
+            drop(permit.expect("it was released"));
+        }
+        let open = limiter.open.lock().expect("no panic");
+        assert_eq!((open.total, open.by_peer.len()), (0, 0));
+    }
+
+    #[test]
+    fn one_ipv6_network_is_one_peer() {
+        let limiter = limiter(9, 1);
+        let _one = limiter.try_acquire(peer("2001:db8::1")).expect("a permit");
+        let refused = limiter.try_acquire(peer("2001:db8::ffff:2")).err();
+        assert_eq!(refused, Some(TooManyConnections::Peer));
+        assert!(limiter.try_acquire(peer("2001:db8:0:1::1")).is_ok());
     }
 }

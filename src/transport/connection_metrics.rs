@@ -1,57 +1,57 @@
-//! What is counted of connections: each once, when it ends, and those that are.
+//! Metrics of connections: how many are open, and why each was closed or refused.
 
 use std::sync::atomic::AtomicI64;
 
-use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
-use super::connection_limiter::NoSeat;
+use super::connection_limiter::TooManyConnections;
 
-/// The metrics of connections. Clones are the same ones.
+/// The metrics of connections. Clones share them.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct ConnectionMetrics {
+pub(super) struct ConnectionMetrics {
     open: Gauge<i64, AtomicI64>,
-    ended: Family<Labels, Counter>,
+    closed: Family<Labels, Counter>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Labels {
-    outcome: &'static str,
+    outcome: CloseReason,
 }
 
-/// How a connection ended.
+/// Why a connection was closed or refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Outcome {
-    /// As the peer wished.
+pub(super) enum CloseReason {
+    /// The peer closed it.
     Closed,
-    /// The peer broke the protocol, or off.
+    /// The peer violated HTTP/2 or broke the connection off.
     Error,
-    /// Refused: there were as many connections as there may be.
+    /// Refused: the limit of all connections was reached.
     ConnectionLimit,
-    /// Refused: the peer had as many as it may have.
+    /// Refused: the limit of this peer was reached.
     PeerConnectionLimit,
-    /// No TLS came of it.
+    /// The TLS handshake failed.
     HandshakeFailed,
-    /// No TLS came of it in time.
+    /// The TLS handshake did not finish in time.
     HandshakeTimeout,
-    /// No call came in time.
+    /// No request arrived in time.
     NoRequest,
-    /// It was told to go for its age.
+    /// It reached its maximum age.
     MaxAge,
-    /// It was told to go because the server leaves.
+    /// The server drained it to shut down.
     Drained,
-    /// The peer reset more calls than it may.
+    /// The peer exceeded its reset budget.
     Flooded,
-    /// It was cut off when the server was gone.
+    /// It was still open at the end of the shutdown.
     Aborted,
 }
 
-impl Outcome {
-    fn name(self) -> &'static str {
-        match self {
+impl EncodeLabelValue for CloseReason {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let value = match self {
             Self::Closed => "closed",
             Self::Error => "error",
             Self::ConnectionLimit => "connection_limit",
@@ -63,83 +63,84 @@ impl Outcome {
             Self::Drained => "drained",
             Self::Flooded => "flooded",
             Self::Aborted => "aborted",
-        }
+        };
+        value.encode(encoder)
     }
 }
 
-impl From<Result<(), hyper::Error>> for Outcome {
-    fn from(ended: Result<(), hyper::Error>) -> Self {
-        match ended {
+impl From<Result<(), hyper::Error>> for CloseReason {
+    fn from(result: Result<(), hyper::Error>) -> Self {
+        match result {
             Ok(()) => Self::Closed,
-            Err(problem) => {
-                tracing::debug!(problem = ?problem, "a connection broke");
+            Err(error) => {
+                tracing::debug!(?error, "connection failed");
                 Self::Error
             }
         }
     }
 }
 
-impl From<NoSeat> for Outcome {
-    fn from(refused: NoSeat) -> Self {
+impl From<TooManyConnections> for CloseReason {
+    fn from(refused: TooManyConnections) -> Self {
         match refused {
-            NoSeat::Full => Self::ConnectionLimit,
-            NoSeat::PeerFull => Self::PeerConnectionLimit,
+            TooManyConnections::Total => Self::ConnectionLimit,
+            TooManyConnections::Peer => Self::PeerConnectionLimit,
         }
     }
 }
 
 impl ConnectionMetrics {
-    pub(crate) fn register(registry: &mut Registry) -> Self {
+    pub(super) fn register(registry: &mut Registry) -> Self {
         let metrics = Self::default();
         registry.register(
             "grpc_server_open_connections",
-            "Connections on the gRPC port, with those that shake hands",
+            "Open connections on the gRPC port, including those in the TLS handshake",
             metrics.open.clone(),
         );
         registry.register(
             "grpc_server_connections",
-            "Connections that ended or were refused, by how",
-            metrics.ended.clone(),
+            "Connections that were closed or refused, by the reason",
+            metrics.closed.clone(),
         );
         metrics
     }
 
-    /// A connection that has no seat.
-    pub(crate) fn refused(&self, refused: NoSeat) {
+    /// Counts a refused connection.
+    pub(super) fn refused(&self, refused: TooManyConnections) {
         self.count(refused.into());
     }
 
-    /// A connection begins; when the guard is dropped it has ended.
-    pub(crate) fn open(&self) -> OpenConnection {
+    /// Counts an open connection until the guard is dropped.
+    pub(super) fn opened(&self) -> OpenConnection {
         self.open.inc();
         let metrics = self.clone();
         OpenConnection {
             metrics,
-            outcome: Outcome::Aborted,
+            reason: CloseReason::Aborted,
         }
     }
 
-    fn count(&self, outcome: Outcome) {
-        let outcome = outcome.name();
-        self.ended.get_or_create(&Labels { outcome }).inc();
+    fn count(&self, outcome: CloseReason) {
+        self.closed.get_or_create(&Labels { outcome }).inc();
     }
 }
 
-/// Counts its connection when dropped: the task that serves it can be aborted.
-pub(crate) struct OpenConnection {
+/// Counts the end of its connection on drop, because the connection's task can be
+/// aborted.
+pub(super) struct OpenConnection {
     metrics: ConnectionMetrics,
-    outcome: Outcome,
+    reason: CloseReason,
 }
 
 impl OpenConnection {
-    pub(crate) fn finish(mut self, outcome: Outcome) {
-        self.outcome = outcome;
+    pub(super) fn close(mut self, reason: CloseReason) {
+        self.reason = reason;
     }
 }
 
 impl Drop for OpenConnection {
     fn drop(&mut self) {
         self.metrics.open.dec();
-        self.metrics.count(self.outcome);
+        self.metrics.count(self.reason);
     }
 }

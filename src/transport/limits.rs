@@ -1,57 +1,58 @@
-//! What one peer, and all of them together, may take of the gRPC port.
+//! Limits of the gRPC port, for each peer and for all peers together.
 //!
-//! Every wait for a peer has an end and every store of its bytes a bound. The
-//! life of a connection, with the limit that ends each part of it:
+//! Every wait for a peer has a timeout, and every buffer of its bytes a bound. The life
+//! of a connection, with the limit that ends each part of it:
 //!
 //! ```text
-//! accept -- TLS ---------- first headers ------ calls ... GOAWAY ------ closed
+//! accept -- TLS ---------- first headers ---- requests ... GOAWAY ------ closed
 //!   |        handshake_     first_request_timeout       |  after max_connection_age
 //!   |        timeout                              |         |  max_connection_age_grace
 //!   max_connections, max_connections_per_peer     |
-//!                     headers -- body ------ answer ready ------ answer read
+//!                     headers -- body ---- response ready ---- response written
 //!                        |       request_body_timeout         response_write_timeout
 //!                        max_concurrent_requests, max_concurrent_streams
 //! ```
 //!
-//! An example, by the defaults: 1000 peers that send as much as they may and read
-//! nothing hold 256 KiB each of what they sent, 250 MiB together, and none of it
-//! longer than 10 s, for then their calls are refused.
+//! For example, with the defaults, 1000 peers that send as much as they can and read
+//! nothing fill 256 KiB each, 250 MiB together. After 10 s their requests fail, which
+//! frees the memory.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
 
 /// The limits of the gRPC port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct EdgeLimits {
-    /// Connections at once, of all peers. Beyond it they are closed unread.
+pub struct TransportLimits {
+    /// Open connections of all peers. Further ones are closed unread.
     pub max_connections: NonZeroU32,
-    /// Connections at once from one address (IPv6: one /64 network).
+    /// Open connections from one address (IPv6: one /64 network).
     pub max_connections_per_peer: NonZeroU32,
-    /// Calls at once on one connection; a client that obeys HTTP/2 waits.
+    /// Concurrent streams on one connection, sent to clients as the HTTP/2 setting
+    /// `SETTINGS_MAX_CONCURRENT_STREAMS`.
     pub max_concurrent_streams: NonZeroU32,
-    /// Calls at once in the whole process. Beyond it they are refused with
-    /// `CONCURRENCY_LIMIT_EXCEEDED`. Health and reflection have as many places
-    /// of their own, so that neither can keep the other out.
+    /// Concurrent requests in the whole process. Further ones fail with
+    /// `ConcurrencyLimitExceeded`. Health and reflection have a separate limit of the same
+    /// size, so that neither kind of request can block the other.
     pub max_concurrent_requests: NonZeroU32,
     /// From accept to the end of the TLS handshake.
     pub handshake_timeout: Duration,
-    /// From there to the first call's headers.
+    /// From the end of the handshake to the headers of the first request.
     pub first_request_timeout: Duration,
-    /// From a call's headers to the end of its request.
+    /// From a request's headers to the end of its body.
     pub request_body_timeout: Duration,
-    /// From the moment that an answer is ready to the peer having taken it.
+    /// From a complete response to the peer's receipt of its last byte.
     pub response_write_timeout: Duration,
-    /// How often a quiet peer is asked whether it is there.
+    /// Interval of the HTTP/2 PING frames that are sent to a peer.
     pub keepalive_interval: Duration,
-    /// How long it may take to say so.
+    /// How long a peer may take to acknowledge a PING.
     pub keepalive_timeout: Duration,
-    /// When a connection is told to go; each has its own time within 10 % of this.
+    /// Age at which a connection receives GOAWAY, with up to 10 % of jitter.
     pub max_connection_age: Duration,
-    /// How long the calls of such a connection may still take.
+    /// How long the requests of an aged connection may still take.
     pub max_connection_age_grace: Duration,
 }
 
-impl Default for EdgeLimits {
+impl Default for TransportLimits {
     fn default() -> Self {
         const fn count(number: u32) -> NonZeroU32 {
             NonZeroU32::new(number).expect("no default is zero")

@@ -1,55 +1,53 @@
-//! How often a peer may give its calls up: the measure against rapid resets.
+//! The budget of streams that a peer may reset: the protection against HTTP/2 rapid
+//! reset ([CVE-2023-44487](https://nvd.nist.gov/vuln/detail/CVE-2023-44487)).
 //!
-//! A call that is begun and reset costs the peer two frames and us a task. An
-//! honest client gives up all its calls at once when a deadline passes, and then
-//! no more for a while. So there are as many resets as twice the calls that a
-//! connection may have, and a tenth of those again each second. An example: with
-//! 1000 streams, 2000 resets at once pass, the 2001st ends the connection; ten
-//! seconds later 1000 more would pass.
+//! A request that is sent and reset at once costs the peer two frames and the server a
+//! task. An honest client resets all its streams at once when a deadline passes, and
+//! then none for a while. The budget is therefore a
+//! [token bucket](https://en.wikipedia.org/wiki/Token_bucket): it holds twice the
+//! streams that a connection may have, and a tenth of the streams refills each second.
+//! For example, with 1000 streams the budget allows 2000 resets at once, the 2001st
+//! ends the connection, and ten seconds later it would allow 1000 more.
 
 use tokio::time::Instant;
 
-use super::limits::EdgeLimits;
+use super::TransportLimits;
 
-/// What is left of one connection's resets.
+/// The reset budget of one connection.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Resets {
-    most: f64,
+pub(super) struct ResetBudget {
+    capacity: f64,
     per_second: f64,
     left: f64,
-    at: Instant,
+    updated: Instant,
 }
 
-/// Whether a peer may go on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
-    /// It may.
-    Bear,
-    /// It floods us.
-    Flood,
-}
+/// The peer reset more streams than its budget allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the peer reset more streams than its budget allows")]
+pub(super) struct ResetBudgetExceeded;
 
-impl Resets {
-    pub(crate) fn new(limits: &EdgeLimits, now: Instant) -> Self {
+impl ResetBudget {
+    pub(super) fn new(limits: &TransportLimits, now: Instant) -> Self {
         let streams = f64::from(limits.max_concurrent_streams.get());
         Self {
-            most: 2.0 * streams,
+            capacity: 2.0 * streams,
             per_second: streams / 10.0,
             left: 2.0 * streams,
-            at: now,
+            updated: now,
         }
     }
 
-    /// Counts one reset.
-    pub(crate) fn count(&mut self, now: Instant) -> Verdict {
-        let regained = now.duration_since(self.at).as_secs_f64() * self.per_second;
-        self.at = now;
-        self.left = (self.left + regained).min(self.most) - 1.0;
+    /// Spends the budget for one reset.
+    pub(super) fn spend(&mut self, now: Instant) -> Result<(), ResetBudgetExceeded> {
+        let refilled = now.duration_since(self.updated).as_secs_f64() * self.per_second;
+        self.updated = now;
+        self.left = (self.left + refilled).min(self.capacity) - 1.0;
         if self.left < 0.0 {
-            return Verdict::Flood;
+            return Err(ResetBudgetExceeded);
         }
-        debug_assert!(self.left <= self.most, "resets cannot be saved up");
-        Verdict::Bear
+        debug_assert!(self.left <= self.capacity, "the budget is bounded");
+        Ok(())
     }
 }
 
@@ -60,16 +58,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_deadline_that_passes_for_all_is_borne_and_a_flood_is_not() {
+    fn allows_a_deadline_that_ends_all_streams_and_rejects_a_flood() {
         let now = Instant::now();
-        let mut resets = Resets::new(&EdgeLimits::default(), now);
+        let mut budget = ResetBudget::new(&TransportLimits::default(), now);
         for _ in 0..2000 {
-            assert_eq!(resets.count(now), Verdict::Bear);
+            assert_eq!(budget.spend(now), Ok(()));
         }
-        assert_eq!(resets.count(now), Verdict::Flood);
+        assert_eq!(budget.spend(now), Err(ResetBudgetExceeded));
         let later = now + Duration::from_secs(10);
         for _ in 0..999 {
-            assert_eq!(resets.count(later), Verdict::Bear);
+            assert_eq!(budget.spend(later), Ok(()));
         }
     }
 }

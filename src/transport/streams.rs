@@ -1,204 +1,158 @@
-//! The calls of one connection: each runs as a task of its own, and its end is
-//! watched from here.
+//! The HTTP/2 streams of one connection. Each request runs in a task, from its headers to
+//! the last byte of its response.
 //!
-//! `hyper` hands a request to `Calls::call` and, before it does anything else,
-//! the stream that answers it to `Calls::execute`; what the first leaves on the
-//! desk the second takes up. So the place in flight is held until the last byte
-//! of the answer is taken, and a peer that does not read is cut off stream by
-//! stream. An example: an answer is ready after 2 s, the peer's window is closed;
-//! at 12 s the stream is reset, and the connection's other calls go on.
+//! `hyper` passes a request to [`Service::call`] and, before anything else, the future of
+//! its stream to [`Executor::execute`]. The first stores a [`StreamGuard`] in `pending`,
+//! the second takes it. The request's permit is thus held until the peer has read the
+//! last byte of the response, and a peer that does not read loses one stream, not the
+//! connection. For example, a response is ready after 2 s and the peer's flow-control
+//! window is closed: at 12 s the stream is reset, and the other streams go on.
+//!
+//! [`Service::call`]: hyper::service::Service::call
+//! [`Executor::execute`]: hyper::rt::Executor::execute
 
 use std::convert::Infallible;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use http::{Request, Response};
 use hyper::body::Incoming;
-use tokio::sync::{Notify, OwnedSemaphorePermit};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tonic::body::Body;
 use tower::ServiceExt as _;
 use tower::util::Oneshot;
 
-use super::connection::Peer;
-use super::limits::EdgeLimits;
-use super::reset_budget::{Resets, Verdict};
-use crate::grpc::in_flight::{InFlight, NoPlace};
+use super::reset_budget::ResetBudget;
+use super::response_state::ResponseState;
+use super::service::{ConcurrencyLimit, RequestService, ResponseBody};
+use super::{Peer, TransportLimits};
 
-/// What all connections share.
-#[derive(Clone, Debug)]
-pub(crate) struct House<S> {
-    pub(crate) service: S,
-    pub(crate) in_flight: InFlight,
-    pub(crate) limits: EdgeLimits,
-    /// The tasks of the calls.
-    pub(crate) streams: TaskTracker,
-}
-
-/// Among a request's extensions: where to say that its answer is ready.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Answering(Arc<Answer>);
-
-#[derive(Debug, Default)]
-struct Answer {
-    answered: OnceLock<Answered>,
-    said: Notify,
-}
-
-/// How a call was answered, when the first bytes of that are ready to leave.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Answered {
-    /// In one piece.
-    Whole,
-    /// It goes on for as long as the peer wants, such as a health watch.
-    Stream,
-    /// Not at all: its request broke off, and nobody waits for what is said of it.
-    GivenUp,
-}
-
-impl Answering {
-    /// Says it; what was said first stands.
-    pub(crate) fn say(&self, answered: Answered) {
-        if self.0.answered.set(answered).is_ok() {
-            self.0.said.notify_one();
-        }
-    }
-
-    fn was_given_up(&self) -> bool {
-        match self.0.answered.get() {
-            Some(Answered::Whole | Answered::Stream) => false,
-            Some(Answered::GivenUp) | None => true,
-        }
-    }
-
-    /// Returns once there is an answer in one piece.
-    async fn whole(&self) {
-        self.0.said.notified().await;
-        if self.0.answered.get() != Some(&Answered::Whole) {
-            std::future::pending::<()>().await;
-        }
-    }
-}
-
-/// The calls of one connection; clones are the same.
+/// The state that all connections share.
 #[derive(Clone)]
-pub(crate) struct Calls<S> {
-    house: House<S>,
-    peer: Peer,
-    state: Arc<State>,
+pub(super) struct ServerState<S> {
+    pub(super) service: S,
+    pub(super) concurrency: Arc<dyn ConcurrencyLimit>,
+    pub(super) limits: TransportLimits,
+    /// The tasks of all streams.
+    pub(super) streams: TaskTracker,
 }
 
-struct State {
-    /// Set by the first headers.
-    begun: CancellationToken,
-    /// Set when the peer floods us.
+/// The streams of one connection. Clones share them.
+#[derive(Clone)]
+pub(super) struct ConnectionStreams<S> {
+    server: ServerState<S>,
+    peer: Peer,
+    connection: Arc<ConnectionState>,
+}
+
+struct ConnectionState {
+    /// Cancelled by the first request.
+    first_request: CancellationToken,
+    /// Cancelled when the reset budget is exceeded.
     flooded: CancellationToken,
-    resets: Mutex<Resets>,
-    desk: Mutex<Option<Ticket>>,
+    reset_budget: Mutex<ResetBudget>,
+    /// The guard of a request whose stream has no task yet.
+    pending: Mutex<Option<StreamGuard>>,
     response_write_timeout: Duration,
 }
 
-/// What belongs to a call until its stream is gone.
-struct Ticket {
-    _place: Option<OwnedSemaphorePermit>,
-    answering: Answering,
+/// Belongs to a request until its stream ends.
+struct StreamGuard {
+    _permit: Option<OwnedSemaphorePermit>,
+    response: ResponseState,
 }
 
-impl<S> Calls<S> {
-    pub(crate) fn new(house: House<S>, peer: Peer) -> Self {
-        let limits = &house.limits;
-        let state = State {
-            begun: CancellationToken::new(),
+impl<S> ConnectionStreams<S> {
+    pub(super) fn new(server: ServerState<S>, peer: Peer) -> Self {
+        let limits = &server.limits;
+        let connection = Arc::new(ConnectionState {
+            first_request: CancellationToken::new(),
             flooded: CancellationToken::new(),
-            resets: Mutex::new(Resets::new(limits, Instant::now())),
-            desk: Mutex::new(None),
+            reset_budget: Mutex::new(ResetBudget::new(limits, Instant::now())),
+            pending: Mutex::new(None),
             response_write_timeout: limits.response_write_timeout,
-        };
-        let state = Arc::new(state);
-        Self { house, peer, state }
+        });
+        Self {
+            server,
+            peer,
+            connection,
+        }
     }
 
-    /// Set by the first headers.
-    pub(crate) fn begun(&self) -> CancellationToken {
-        self.state.begun.clone()
+    /// Returns a token that the first request cancels.
+    pub(super) fn first_request(&self) -> CancellationToken {
+        self.connection.first_request.clone()
     }
 
-    /// Set when the peer has reset more calls than any honest one does.
-    pub(crate) fn flooded(&self) -> CancellationToken {
-        self.state.flooded.clone()
+    /// Returns a token that is cancelled when the peer exceeds its reset budget.
+    pub(super) fn flooded(&self) -> CancellationToken {
+        self.connection.flooded.clone()
     }
 }
 
-impl<S> hyper::service::Service<Request<Incoming>> for Calls<S>
-where
-    S: tower::Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone,
-{
-    type Response = Response<Body>;
+impl<S: RequestService> hyper::service::Service<Request<Incoming>> for ConnectionStreams<S> {
+    type Response = Response<ResponseBody>;
     type Error = Infallible;
-    type Future = Oneshot<S, Request<Body>>;
+    type Future = Oneshot<S, Request<Incoming>>;
 
-    fn call(&self, request: Request<Incoming>) -> Self::Future {
-        self.state.begun.cancel();
-        let mut request = request.map(Body::new);
-        let place = self.house.in_flight.enter(request.uri().path());
-        let answering = Answering::default();
+    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
+        self.connection.first_request.cancel();
+        let permit = self.server.concurrency.try_acquire(request.uri().path());
+        let response = ResponseState::default();
         let extensions = request.extensions_mut();
         extensions.insert(self.peer.clone());
-        extensions.insert(answering.clone());
-        if place.is_none() {
-            let limit = self.house.limits.max_concurrent_requests.get();
-            extensions.insert(NoPlace { limit });
-        }
-        let ticket = Ticket {
-            _place: place,
-            answering,
-        };
-        *self.state.desk() = Some(ticket);
-        self.house.service.clone().oneshot(request)
+        extensions.insert(response.clone());
+        let permit = permit.map_err(|exceeded| extensions.insert(exceeded)).ok();
+        *self.connection.pending() = Some(StreamGuard {
+            _permit: permit,
+            response,
+        });
+        self.server.service.clone().oneshot(request)
     }
 }
 
-impl<S, F> hyper::rt::Executor<F> for Calls<S>
+impl<S, F> hyper::rt::Executor<F> for ConnectionStreams<S>
 where
     F: Future<Output = ()> + Send + 'static,
 {
     fn execute(&self, stream: F) {
-        let ticket = self.state.desk().take();
-        let state = self.state.clone();
-        self.house.streams.spawn(async move {
-            match ticket {
-                Some(ticket) => state.attend(stream, ticket).await,
+        let guard = self.connection.pending().take();
+        let connection = self.connection.clone();
+        self.server.streams.spawn(async move {
+            match guard {
+                Some(guard) => connection.run(stream, guard).await,
                 None => stream.await,
             }
         });
     }
 }
 
-impl State {
-    fn desk(&self) -> MutexGuard<'_, Option<Ticket>> {
-        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+impl ConnectionState {
+    fn pending(&self) -> MutexGuard<'_, Option<StreamGuard>> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Runs `stream` until it ends, or its answer is not taken in time.
-    async fn attend(&self, stream: impl Future<Output = ()>, ticket: Ticket) {
-        let unread = async {
-            ticket.answering.whole().await;
+    /// Runs `stream` until it ends or the peer does not read its response in time.
+    async fn run(&self, stream: impl Future<Output = ()>, guard: StreamGuard) {
+        let write_timeout = async {
+            guard.response.complete().await;
             sleep(self.response_write_timeout).await;
         };
         tokio::select! {
             () = stream => {}
-            () = unread => {}
+            () = write_timeout => {}
         }
-        if ticket.answering.was_given_up() {
-            self.given_up();
+        if guard.response.is_abandoned() {
+            self.spend_reset();
         }
     }
 
-    fn given_up(&self) {
-        let mut resets = self.resets.lock().unwrap_or_else(PoisonError::into_inner);
-        if resets.count(Instant::now()) == Verdict::Flood {
+    fn spend_reset(&self) {
+        let budget = self.reset_budget.lock();
+        let mut budget = budget.unwrap_or_else(PoisonError::into_inner);
+        if budget.spend(Instant::now()).is_err() {
             self.flooded.cancel();
         }
     }

@@ -1,11 +1,11 @@
-//! TLS on the gRPC port: rustls on aws-lc-rs, TLS 1.2 or newer, ALPN `h2`.
+//! TLS on the gRPC port: rustls with aws-lc-rs, TLS 1.2 or newer, ALPN `h2`.
 //!
-//! The files are read again each second, and where their content has changed, new
-//! handshakes go by it; connections that are open stay. Files that do not make a
-//! whole are refused with the reason in the log, and what was there goes on: a
-//! certificate and a key that are written one after the other are such files for a
-//! moment. An example: cert-manager swaps a symlink at 12:00:00; a handshake at
-//! 12:00:02 sees the new certificate, a call under way sees nothing.
+//! The files are read every second. When their content has changed, new handshakes use
+//! it, and open connections stay. Files that cannot be used together are rejected with
+//! the reason in the log, and the previous files stay in use; this happens for a moment
+//! when certificate and key are written one after the other. For example, cert-manager
+//! swaps a symlink at 12:00:00: a handshake at 12:00:02 uses the new certificate, and
+//! requests in progress are not affected.
 
 mod material;
 
@@ -23,100 +23,102 @@ use tokio_rustls::server::TlsStream;
 use tracing::{error, info};
 
 use self::material::{Content, Material};
-use crate::grpc::GrpcMetrics;
+use super::TransportMetrics;
+use super::tls_metrics::TlsMetrics;
 
 pub use self::material::TlsError;
-pub(crate) use self::material::Validity;
+pub(super) use self::material::Validity;
 
 /// How often the files are read.
-const POLL_EACH: Duration = Duration::from_secs(1);
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Which files make up our side of TLS, all in PEM.
+/// The files of the server's TLS configuration, all in PEM.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TlsSettings {
-    /// Our certificate first, then those that lead to the root.
+    /// The certificate chain: the server's certificate first, then the intermediates.
     pub certificate: PathBuf,
-    /// Its private key.
+    /// The private key of the server's certificate.
     pub key: PathBuf,
-    /// The roots of those who may call. Unset: nobody is asked for a certificate;
-    /// set: nobody comes in without one.
+    /// The root certificates that client certificates are verified against (mTLS).
+    /// Unset, clients are not asked for a certificate; set, they must present one.
     pub client_ca: Option<PathBuf>,
 }
 
-/// Our side of TLS, as the files have it.
+/// The server's TLS configuration, kept up to date with its files.
 pub struct Tls {
     settings: TlsSettings,
     current: ArcSwap<Material>,
 }
 
 impl Tls {
-    /// Reads the files. It blocks: it is meant for the start.
+    /// Reads the files. It blocks, so call it at start only.
     ///
     /// # Errors
-    /// Where they cannot be read or do not make a whole.
+    /// If the files cannot be read or used together.
     pub fn load(settings: TlsSettings) -> Result<Self, TlsError> {
-        let material = Material::of(Content::read(&settings)?, &settings)?;
+        let material = Material::new(Content::read(&settings)?, &settings)?;
         let current = ArcSwap::from_pointee(material);
         Ok(Self { settings, current })
     }
 
-    /// Goes by the files for ever, where there is TLS; `metrics` learns when the
-    /// certificate expires.
-    pub async fn watch(tls: Option<&Arc<Self>>, metrics: &GrpcMetrics) {
+    /// Reloads the files of `tls` when they change, for ever. `metrics` receives the
+    /// validity of the certificate. Without TLS it waits for ever.
+    pub async fn watch(tls: Option<&Arc<Self>>, metrics: &TransportMetrics) {
         match tls {
-            Some(tls) => tls.follow(metrics).await,
+            Some(tls) => tls.reload_on_change(&metrics.tls).await,
             None => std::future::pending().await,
         }
     }
 
-    async fn follow(self: &Arc<Self>, metrics: &GrpcMetrics) {
-        metrics.tls.counts(self.current.load().validity);
-        // A refused state of the files is told once.
-        let mut refused = None;
+    async fn reload_on_change(self: &Arc<Self>, metrics: &TlsMetrics) {
+        metrics.set_validity(self.current.load().validity);
+        // The same error is logged and counted once.
+        let mut rejected = None;
         loop {
-            sleep(POLL_EACH).await;
-            let (this, seen) = (self.clone(), refused.clone());
-            let look = tokio::task::spawn_blocking(move || this.look(seen.as_ref()));
-            match look.await {
-                Ok(Look::Same) => {}
-                Ok(Look::Changed(material)) => {
+            sleep(POLL_INTERVAL).await;
+            let (this, known) = (self.clone(), rejected.clone());
+            let check = tokio::task::spawn_blocking(move || this.check_files(known.as_ref()));
+            match check.await {
+                Ok(FileChange::None) => {}
+                Ok(FileChange::Valid(material)) => {
                     info!(
                         certificate = %self.settings.certificate.display(),
                         expires = material.validity.not_after,
-                        "certificate loaded again"
+                        "TLS certificate reloaded"
                     );
-                    metrics.tls.applied(material.validity);
+                    metrics.applied(material.validity);
                     self.current.store(material);
-                    refused = None;
+                    rejected = None;
                 }
-                Ok(Look::Refused(problem)) => {
-                    error!(%problem, "certificate refused: the one before stays");
-                    metrics.tls.refused();
-                    refused = Some(problem);
+                Ok(FileChange::Invalid(error)) => {
+                    error!(%error, "TLS reload rejected, keeping previous certificate");
+                    metrics.refused();
+                    rejected = Some(error);
                 }
-                Err(problem) => error!(%problem, "the certificate's files were not read"),
+                Err(error) => error!(%error, "cannot check TLS files"),
             }
         }
     }
 
-    /// What has become of the files; blocks.
-    fn look(&self, refused: Option<&TlsError>) -> Look {
+    /// Compares the files with the configuration in use; blocks. An error that equals
+    /// `known` is no change.
+    fn check_files(&self, known: Option<&TlsError>) -> FileChange {
         let content = Content::read(&self.settings);
         if content
             .as_ref()
             .is_ok_and(|content| *content == self.current.load().content)
         {
-            return Look::Same;
+            return FileChange::None;
         }
-        match content.and_then(|content| Material::of(content, &self.settings)) {
-            Ok(material) => Look::Changed(Arc::new(material)),
-            Err(problem) if refused == Some(&problem) => Look::Same,
-            Err(problem) => Look::Refused(problem),
+        match content.and_then(|content| Material::new(content, &self.settings)) {
+            Ok(material) => FileChange::Valid(Arc::new(material)),
+            Err(error) if known == Some(&error) => FileChange::None,
+            Err(error) => FileChange::Invalid(error),
         }
     }
 
-    /// Shakes hands over `io`: the stream in it, and the peer's certificates.
-    /// Dropped half way, the connection ends.
+    /// Performs the handshake over `io`, and returns the stream and the peer's
+    /// certificates. Dropped half way, it closes the connection.
     pub(crate) async fn accept<IO>(
         &self,
         io: IO,
@@ -132,9 +134,9 @@ impl Tls {
     }
 }
 
-/// What a look at the files shows.
-enum Look {
-    Same,
-    Changed(Arc<Material>),
-    Refused(TlsError),
+/// How the files changed.
+enum FileChange {
+    None,
+    Valid(Arc<Material>),
+    Invalid(TlsError),
 }

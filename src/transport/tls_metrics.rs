@@ -1,9 +1,8 @@
-//! What is known of our certificate: how old it is, when it expires, and how its reloads
-//! went.
+//! Metrics of the server certificate: its validity, and its reloads.
 
 use std::sync::atomic::AtomicI64;
 
-use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -11,72 +10,89 @@ use prometheus_client::registry::Registry;
 
 use super::tls::Validity;
 
-/// Which certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Which {
+struct CertificateLabels {
     certificate: &'static str,
 }
 
-const OURS: Which = Which {
+const SERVER: CertificateLabels = CertificateLabels {
     certificate: "server",
 };
 
-/// The metrics of TLS. Clones are the same ones.
+/// The metrics of TLS. Clones share them.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct TlsMetrics {
-    /// Nothing is there without TLS: a 0 would alarm everyone.
-    expiry: Family<Which, Gauge<i64, AtomicI64>>,
-    not_before: Family<Which, Gauge<i64, AtomicI64>>,
+pub(super) struct TlsMetrics {
+    /// A family, so that without TLS there is no series: a 0 would alert as expired.
+    not_after: Family<CertificateLabels, Gauge<i64, AtomicI64>>,
+    not_before: Family<CertificateLabels, Gauge<i64, AtomicI64>>,
     reloads: Family<Labels, Counter>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Labels {
-    outcome: &'static str,
+    outcome: ReloadOutcome,
+}
+
+/// What became of changed files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum ReloadOutcome {
+    Applied,
+    Refused,
+}
+
+impl EncodeLabelValue for ReloadOutcome {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let value = match self {
+            Self::Applied => "applied",
+            Self::Refused => "refused",
+        };
+        value.encode(encoder)
+    }
 }
 
 impl TlsMetrics {
-    pub(crate) fn register(registry: &mut Registry) -> Self {
+    pub(super) fn register(registry: &mut Registry) -> Self {
         let metrics = Self::default();
         registry.register(
             "grpc_server_certificate_expiry_timestamp_seconds",
             "When the certificate of the gRPC port expires, in seconds since 1970",
-            metrics.expiry.clone(),
+            metrics.not_after.clone(),
         );
         registry.register(
             "grpc_server_certificate_not_before_timestamp_seconds",
-            "Since when the certificate of the gRPC port counts, in seconds since 1970: time() \
-             less this is its age; where that grows past its renewal, nobody renews it",
+            "Start of the validity of the certificate of the gRPC port, in seconds since 1970: \
+             its age is time() minus this value, and an age beyond the renewal interval means \
+             that renewal fails",
             metrics.not_before.clone(),
         );
         registry.register(
             "grpc_server_certificate_reloads",
-            "Changes of the files of TLS, by whether they were applied or refused",
+            "Changes of the TLS files, by whether they were applied or refused",
             metrics.reloads.clone(),
         );
         metrics
     }
 
-    /// The certificate that counts now has this validity.
-    pub(crate) fn counts(&self, validity: Validity) {
+    /// Sets the validity of the certificate in use.
+    pub(super) fn set_validity(&self, validity: Validity) {
         let Validity {
             not_before,
             not_after,
         } = validity;
-        self.not_before.get_or_create(&OURS).set(not_before);
-        self.expiry.get_or_create(&OURS).set(not_after);
+        self.not_before.get_or_create(&SERVER).set(not_before);
+        self.not_after.get_or_create(&SERVER).set(not_after);
     }
 
-    pub(crate) fn applied(&self, validity: Validity) {
-        self.counts(validity);
-        self.count("applied");
+    pub(super) fn applied(&self, validity: Validity) {
+        self.set_validity(validity);
+        self.count(ReloadOutcome::Applied);
     }
 
-    pub(crate) fn refused(&self) {
-        self.count("refused");
+    pub(super) fn refused(&self) {
+        self.count(ReloadOutcome::Refused);
     }
 
-    fn count(&self, outcome: &'static str) {
+    fn count(&self, outcome: ReloadOutcome) {
         self.reloads.get_or_create(&Labels { outcome }).inc();
     }
 }

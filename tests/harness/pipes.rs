@@ -17,7 +17,7 @@ use livegate::model::Operation;
 use livegate::result_token::TokenKeys;
 use livegate::retry::{Retry, RetrySettings};
 use livegate::session::{Attempts, Creator, Ownership, ResultReader, TokenRequirement};
-use livegate::transport::{EdgeLimits, Leaving};
+use livegate::transport::{DrainSignals, TransportLimits, TransportMetrics};
 use prometheus_client::registry::Registry;
 use tokio::io::{DuplexStream, duplex};
 use tokio::sync::mpsc;
@@ -126,14 +126,15 @@ impl Livegate {
                 AuthMetrics::default(),
             )),
             default_deadline: setup.default_deadline,
-            limits: EdgeLimits::default(),
+            limits: TransportLimits::default(),
             tls: None,
             metrics: GrpcMetrics::register(&mut Registry::default()),
+            transport_metrics: TransportMetrics::default(),
         };
         let (pipes, incoming) = mpsc::unbounded_channel();
         let incoming = UnboundedReceiverStream::new(incoming).map(Ok::<_, io::Error>);
         let serving = tokio::spawn(async move {
-            let served = server.serve(incoming, Leaving::default()).await;
+            let served = server.serve(incoming, DrainSignals::default()).await;
             served.expect("pipes do not fail");
         });
         tokio::time::advance(UPTIME).await;

@@ -1,4 +1,4 @@
-//! From the files to a configuration of rustls, or to what is wrong with them.
+//! Builds the rustls configuration from the TLS files.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,25 +14,25 @@ use x509_parser::parse_x509_certificate;
 
 use super::TlsSettings;
 
-/// What is wrong with the files of `[grpc.tls]`.
+/// Why the files of `[grpc.tls]` cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TlsError {
-    /// One cannot be read.
+    /// One file cannot be read or parsed.
     #[error("{key} = \"{}\": {problem}", path.display())]
     File {
-        /// The key that names it.
+        /// The configuration key of the file.
         key: &'static str,
-        /// Where it should be.
+        /// Its path.
         path: PathBuf,
-        /// What is wrong.
+        /// The cause.
         problem: String,
     },
-    /// Each can be read, and together they do not fit.
-    #[error("grpc.tls: certificate and key do not make a whole: {0}")]
-    Whole(String),
+    /// Each file is valid, but they cannot be used together.
+    #[error("grpc.tls: certificate and key cannot be used together: {0}")]
+    Mismatch(String),
 }
 
-/// What the files hold.
+/// The content of the files.
 #[derive(PartialEq, Eq)]
 pub(super) struct Content {
     certificate: Vec<u8>,
@@ -43,7 +43,7 @@ pub(super) struct Content {
 impl Content {
     pub(super) fn read(settings: &TlsSettings) -> Result<Self, TlsError> {
         let read = |key, path: &Path| {
-            std::fs::read(path).map_err(|problem| at(key, path, &problem.to_string()))
+            std::fs::read(path).map_err(|error| file_error(key, path, &error.to_string()))
         };
         let client_ca = settings.client_ca.as_deref();
         Ok(Self {
@@ -56,46 +56,47 @@ impl Content {
     }
 }
 
-/// What handshakes go by.
+/// The configuration that handshakes use.
 pub(super) struct Material {
     pub(super) content: Content,
     pub(super) config: Arc<ServerConfig>,
     pub(super) validity: Validity,
 }
 
-/// From when to when our certificate counts, in seconds since 1970.
+/// The validity of the server's certificate, in seconds since 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Validity {
-    pub(crate) not_before: i64,
-    pub(crate) not_after: i64,
+pub(in crate::transport) struct Validity {
+    pub(in crate::transport) not_before: i64,
+    pub(in crate::transport) not_after: i64,
 }
 
 impl Material {
-    pub(super) fn of(content: Content, settings: &TlsSettings) -> Result<Self, TlsError> {
-        let wrong = |problem: &str| at("grpc.tls.certificate", &settings.certificate, problem);
-        let chain = certificates(&content.certificate).map_err(|problem| wrong(&problem))?;
-        let (_, ours) =
-            parse_x509_certificate(&chain[0]).map_err(|problem| wrong(&problem.to_string()))?;
+    pub(super) fn new(content: Content, settings: &TlsSettings) -> Result<Self, TlsError> {
+        let invalid =
+            |problem: &str| file_error("grpc.tls.certificate", &settings.certificate, problem);
+        let chain = certificates(&content.certificate).map_err(|error| invalid(&error))?;
+        let (_, certificate) =
+            parse_x509_certificate(&chain[0]).map_err(|error| invalid(&error.to_string()))?;
         let validity = Validity {
-            not_before: ours.validity().not_before.timestamp(),
-            not_after: ours.validity().not_after.timestamp(),
+            not_before: certificate.validity().not_before.timestamp(),
+            not_after: certificate.validity().not_after.timestamp(),
         };
         let key = PrivateKeyDer::from_pem_slice(&content.key)
-            .map_err(|problem| at("grpc.tls.key", &settings.key, &problem.to_string()))?;
+            .map_err(|error| file_error("grpc.tls.key", &settings.key, &error.to_string()))?;
         let provider = Arc::new(default_provider());
         let builder = ServerConfig::builder_with_provider(provider.clone())
             .with_protocol_versions(&[&TLS13, &TLS12])
-            .map_err(|problem| TlsError::Whole(problem.to_string()))?;
+            .map_err(|error| TlsError::Mismatch(error.to_string()))?;
         let builder = match (&settings.client_ca, &content.client_ca) {
             (Some(path), Some(roots)) => {
                 let verifier = verifier(roots, provider)
-                    .map_err(|problem| at("grpc.tls.client_ca", path, &problem))?;
+                    .map_err(|error| file_error("grpc.tls.client_ca", path, &error))?;
                 builder.with_client_cert_verifier(verifier)
             }
             _ => builder.with_no_client_auth(),
         };
         let config = builder.with_single_cert(chain, key);
-        let mut config = config.map_err(|problem| TlsError::Whole(problem.to_string()))?;
+        let mut config = config.map_err(|error| TlsError::Mismatch(error.to_string()))?;
         config.alpn_protocols = vec![b"h2".to_vec()];
         let config = Arc::new(config);
         Ok(Self {
@@ -106,7 +107,7 @@ impl Material {
     }
 }
 
-fn at(key: &'static str, path: &Path, problem: &str) -> TlsError {
+fn file_error(key: &'static str, path: &Path, problem: &str) -> TlsError {
     TlsError::File {
         key,
         path: path.to_owned(),
@@ -114,26 +115,26 @@ fn at(key: &'static str, path: &Path, problem: &str) -> TlsError {
     }
 }
 
-/// At least one certificate.
+/// Parses at least one certificate.
 fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
-    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
-    let found = found.map_err(|problem| problem.to_string())?;
-    if found.is_empty() {
-        return Err("there is no certificate in it".to_owned());
+    let parsed: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
+    let parsed = parsed.map_err(|error| error.to_string())?;
+    if parsed.is_empty() {
+        return Err("it contains no certificate".to_owned());
     }
-    Ok(found)
+    Ok(parsed)
 }
 
-/// Lets in whoever has a certificate that leads to one of `roots`.
+/// Returns a verifier that requires a client certificate issued under one of `roots`.
 fn verifier(
     roots: &[u8],
     provider: Arc<CryptoProvider>,
 ) -> Result<Arc<dyn ClientCertVerifier>, String> {
     let mut store = RootCertStore::empty();
     for root in certificates(roots)? {
-        store.add(root).map_err(|problem| problem.to_string())?;
+        store.add(root).map_err(|error| error.to_string())?;
     }
     WebPkiClientVerifier::builder_with_provider(Arc::new(store), provider)
         .build()
-        .map_err(|problem| problem.to_string())
+        .map_err(|error| error.to_string())
 }

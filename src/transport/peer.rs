@@ -1,0 +1,72 @@
+//! The other end of a connection.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream};
+use tokio::net::TcpStream;
+use tokio_rustls::rustls::pki_types::CertificateDer;
+
+/// The peer of a connection. It is among the extensions of each of its requests.
+#[derive(Clone, Debug, Default)]
+pub struct Peer {
+    /// Its address.
+    pub address: PeerAddress,
+    /// Its verified certificate chain, the end-entity certificate first; empty without
+    /// mTLS.
+    pub certificates: Arc<[CertificateDer<'static>]>,
+}
+
+/// The address of a peer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PeerAddress {
+    /// The system reports none: the peer closed the connection before it was read.
+    #[default]
+    Unknown,
+    /// A socket.
+    Socket(SocketAddr),
+    /// A pipe within this process.
+    InProcess,
+}
+
+impl From<io::Result<SocketAddr>> for PeerAddress {
+    fn from(address: io::Result<SocketAddr>) -> Self {
+        address.map_or(Self::Unknown, Self::Socket)
+    }
+}
+
+/// A byte stream whose peer has an address.
+pub trait Connection: AsyncRead + AsyncWrite + Unpin + Send + 'static {
+    /// Returns the address of the peer.
+    fn peer_address(&self) -> PeerAddress;
+}
+
+impl Connection for TcpStream {
+    fn peer_address(&self) -> PeerAddress {
+        self.peer_addr().into()
+    }
+}
+
+/// Tests use in-memory pipes.
+impl Connection for DuplexStream {
+    fn peer_address(&self) -> PeerAddress {
+        PeerAddress::InProcess
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::duplex;
+
+    use super::*;
+
+    #[test]
+    fn a_connection_without_an_address_is_in_process_only_if_it_is_a_pipe() {
+        let peer = ([10, 0, 0, 7], 40_000).into();
+        assert_eq!(PeerAddress::from(Ok(peer)), PeerAddress::Socket(peer));
+        let closed = Err(io::ErrorKind::NotConnected.into());
+        assert_eq!(PeerAddress::from(closed), PeerAddress::Unknown);
+        assert_eq!(duplex(1).0.peer_address(), PeerAddress::InProcess);
+    }
+}
