@@ -84,14 +84,14 @@ impl Tls {
                     info!(
                         certificate = %self.settings.certificate.display(),
                         expires = material.validity.not_after,
-                        "TLS certificate reloaded"
+                        "certificate reloaded"
                     );
                     metrics.applied(material.validity);
                     self.current.store(material);
                     rejected = None;
                 }
                 Ok(FileChange::Invalid(error)) => {
-                    error!(%error, "TLS reload rejected, keeping previous certificate");
+                    error!(%error, "certificate reload rejected, keeping previous certificate");
                     metrics.refused();
                     rejected = Some(error);
                 }

@@ -82,7 +82,7 @@ async fn a_call_that_is_cut_off_with_its_connection_looks_as_if_given_up() {
     cut_off.await.unwrap_err();
     assert_eq!(cancelled(&process).await, 1);
     let page = process.get("/metrics").await.unwrap();
-    let aged = "grpc_server_connections_total{outcome=\"aged\"} 1\n";
+    let aged = "grpc_server_connections_total{outcome=\"max_age\"} 1\n";
     assert!(page.contains(aged), "{page}");
     assert!(
         page.contains("or Livegate cut it off as a grace ended"),
