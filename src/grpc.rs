@@ -8,24 +8,24 @@
 //! field violations, `settings.output_config.s3_bucket` and
 //! `settings.challenge_preferences[0].versions.minimum`.
 
-mod audited;
+mod audit_guard;
 mod call;
+mod concurrency_limit;
+mod convert;
 mod deadline;
-mod edge;
-mod failure;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
+mod handler_error;
 mod health;
-mod in_flight;
 mod metrics;
-mod presented;
+mod middleware;
+mod peer_credentials;
 mod reason;
 mod server;
 mod session_service;
 mod span;
 mod status;
-mod translate;
 mod validation;
 
 pub use health::Health;

@@ -9,10 +9,10 @@ use futures_util::Stream;
 use tonic::service::Routes;
 use tower::Layer as _;
 
-use super::edge::EdgeLayer;
+use super::concurrency_limit::InFlight;
 use super::health::Health;
-use super::in_flight::InFlight;
 use super::metrics::GrpcMetrics;
+use super::middleware::EdgeLayer;
 use super::session_service::SessionService;
 use super::v1::session_service_server::SessionServiceServer;
 use super::{DESCRIPTORS, MAX_REQUEST_BYTES};

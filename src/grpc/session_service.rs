@@ -9,11 +9,11 @@ use tokio::time::Instant;
 use tonic::metadata::{MetadataMap, MetadataValue};
 use tonic::{Request, Response, Status};
 
-use super::audited::Audited;
+use super::audit_guard::Audited;
 use super::call::Call;
-use super::failure::Failure;
+use super::convert::{self, ImageBytes};
+use super::handler_error::Failure;
 use super::status::Explained;
-use super::translate::{self, ImageBytes};
 use super::{v1, validation};
 use crate::audit::Audit;
 use crate::auth::policy::Authorizer;
@@ -65,7 +65,7 @@ impl<A: LivenessApi> SessionService<A> {
         } else {
             ImageBytes::Withheld
         };
-        Ok(answer(translate::result(result, image_bytes), effort))
+        Ok(answer(convert::result(result, image_bytes), effort))
     }
 
     async fn create(
@@ -77,7 +77,7 @@ impl<A: LivenessApi> SessionService<A> {
         let session = self.session_of(request, call, audited.witness()).await;
         let session = audited.finish(session)?;
         let message = v1::CreateSessionResponse {
-            session: Some(translate::session(&session)),
+            session: Some(convert::session(&session)),
         };
         Ok(answer(message, session.stats))
     }

@@ -15,7 +15,7 @@ use tonic::body::Body;
 use tracing::{Span, field, info_span};
 
 use super::call::Call;
-use super::in_flight::OURS;
+use super::concurrency_limit::OURS;
 use super::metrics;
 use crate::telemetry;
 

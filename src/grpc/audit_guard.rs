@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use tonic::Code;
 
 use super::call::Call;
-use super::failure::Failure;
+use super::handler_error::Failure;
 use super::status::Explained;
 use super::{metrics, v1};
 use crate::audit::{Audit, AuditEvent, AuditRecord};

@@ -25,9 +25,9 @@ use tracing::{Instrument as _, debug};
 use uuid::Uuid;
 
 use super::call::{Call, Patience};
-use super::in_flight::OURS;
+use super::concurrency_limit::OURS;
 use super::metrics::GrpcMetrics;
-use super::presented;
+use super::peer_credentials;
 use super::reason::Reason;
 use super::span;
 use super::status::{ComeBack, Explained};
@@ -170,7 +170,7 @@ impl EdgeLayer {
             return Err(Explained::too_late());
         }
         // Keys of tokens may have to be read first.
-        let identity = presented::identify(&self.auth, request);
+        let identity = peer_credentials::identify(&self.auth, request);
         let identity = timeout_at(deadline.instant(), identity).await;
         let identity = identity.map_err(|_| Explained::too_late())?;
         let identity = identity.map_err(Explained::unauthenticated)?;
