@@ -211,7 +211,7 @@ impl ServiceState {
     }
 
     async fn set_not_ready(&self) {
-        self.health.leaving().await;
+        self.health.shutting_down().await;
         self.readiness.send_replace(Readiness::Draining);
     }
 }

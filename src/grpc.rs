@@ -1,11 +1,20 @@
-//! The gRPC face: bytes into the domain's words, and its answers into bytes.
+//! The gRPC server: the middleware, the session service, validation, conversion, and the
+//! mapping of errors to a status.
 //!
-//! The only home of `tonic` and `prost`. It owns the wire's conventions (deadlines,
-//! validation, status codes and their details); it decides nothing about sessions.
+//! ```text
+//! transport -> middleware: deadline, authentication
+//!           -> session_service: may this caller use this method
+//!           -> validation: all violations at once
+//!           -> session, and back: convert, or handler_error -> status -> rpc_error
+//! ```
 //!
-//! An example: a request with a bad bucket and a bad version never leaves this
-//! room. It is answered with `INVALID_ARGUMENT`, reason `INVALID_REQUEST`, and two
-//! field violations, `settings.output_config.s3_bucket` and
+//! `tonic` and `prost` are used only here. This room owns the conventions of the
+//! protocol (deadlines, validation, status codes and details) and decides nothing about
+//! sessions.
+//!
+//! For example, a request with an invalid bucket and an invalid version fails in
+//! validation with `INVALID_ARGUMENT`, reason `INVALID_REQUEST`, and two field
+//! violations, `settings.output_config.s3_bucket` and
 //! `settings.challenge_preferences[0].versions.minimum`.
 
 mod audit_guard;
@@ -18,10 +27,12 @@ mod deadline;
 pub mod fuzzing;
 mod handler_error;
 mod health;
+mod method;
 mod metrics;
 mod middleware;
 mod peer_credentials;
 mod reason;
+mod rpc_error;
 mod server;
 mod session_service;
 mod span;
@@ -33,7 +44,7 @@ pub use metrics::GrpcMetrics;
 pub use server::{GrpcSettings, Server};
 pub use session_service::SessionService;
 
-/// The contract, as generated from `proto/livegate/v1/session.proto`.
+/// The messages and services generated from `proto/livegate/v1/session.proto`.
 pub mod v1 {
     #![expect(unused_qualifications, reason = "generated")]
     #![expect(clippy::too_many_lines, reason = "generated")]
@@ -42,8 +53,8 @@ pub mod v1 {
     tonic::include_proto!("livegate.v1");
 }
 
-/// The contract's descriptors, for reflection.
+/// The descriptors of the contract, for reflection.
 const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/livegate.v1.bin"));
 
-/// The largest request that is read, in bytes.
+/// The largest request, in bytes.
 pub const MAX_REQUEST_BYTES: usize = 64 * 1024;

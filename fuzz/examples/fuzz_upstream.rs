@@ -7,7 +7,7 @@
 
 use std::cell::LazyCell;
 
-use livegate::grpc::fuzzing::explain;
+use livegate::grpc::fuzzing::map_upstream_error;
 use livegate::model::{ClientRequestToken, SessionId, SessionSettings};
 use livegate::upstream::aws::Rekognition;
 use livegate::upstream::aws::fuzzing::FakeResponses;
@@ -77,5 +77,5 @@ fn judge(error: UpstreamError) {
     assert!(bounded(&error.code, 100), "{error:?}");
     assert!(bounded(&error.message, 500), "{error:?}");
     assert!(bounded(&error.aws_request_id, 100), "{error:?}");
-    explain(error);
+    map_upstream_error(error);
 }

@@ -1,68 +1,68 @@
-//! The line of the audit that a call leaves, however it ends.
+//! Writes the audit record of a call on drop, so that a cancelled call has one too.
 //!
-//! An example: AWS has answered, and the caller hangs up. The handler is dropped, and
-//! this with it: the line says `session_issued`, and no code.
+//! For example, AWS has answered and the caller disconnects. The handler is dropped with
+//! its guard, and the record has the event `session_issued` and no code.
 
 use tokio::time::Instant;
 use tonic::Code;
 
 use super::call::Call;
-use super::handler_error::Failure;
-use super::status::Explained;
+use super::handler_error::HandlerError;
+use super::rpc_error::RpcError;
 use super::{metrics, v1};
 use crate::audit::{Audit, AuditEvent, AuditRecord};
 use crate::model::{ProfileName, SessionId, Subject};
 use crate::session::{Progress, ProgressSnapshot};
 
-/// A call that will leave a line, if there is anything to say of it.
-pub(super) struct Audited<'a> {
+/// Writes the audit record of a call on drop, if there is an event to record.
+pub(super) struct AuditGuard<'a> {
     audit: &'a Audit,
     call: &'a Call,
-    asked: Asked,
-    witness: Progress,
-    began: Instant,
-    end: Option<End>,
+    fields: RequestFields,
+    progress: Progress,
+    started: Instant,
+    outcome: Option<Outcome>,
 }
 
-/// How a call ended that was answered.
-struct End {
+/// How a call was answered.
+struct Outcome {
     code: Code,
     reason: Option<&'static str>,
-    by: By,
+    decided_by: DecidedBy,
 }
 
-/// Who says how a call ended.
+/// What decided the outcome.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum By {
-    /// Our own rules.
-    Rule,
-    /// Whoever was asked.
-    Another,
+enum DecidedBy {
+    /// Livegate's own rules.
+    Policy,
+    /// Everything else.
+    Other,
 }
 
-/// What a request names. A call may be refused before its request is judged: what
-/// cannot be read is not there.
-struct Asked {
+/// The audited fields of a request. Invalid ones are absent, because a call may be
+/// refused before its request is validated.
+struct RequestFields {
     operation: &'static str,
     subject: Option<Subject>,
     profile: Option<ProfileName>,
-    /// The session that is asked for, where it is.
+    /// The session whose result is requested.
     session: Option<SessionId>,
 }
 
-impl<'a> Audited<'a> {
+impl<'a> AuditGuard<'a> {
     pub(super) fn create(
         audit: &'a Audit,
         call: &'a Call,
         request: &v1::CreateSessionRequest,
     ) -> Self {
-        let asked = Asked {
+        let fields = RequestFields {
             operation: "CreateSession",
             subject: Subject::parse(&request.subject).ok(),
             profile: ProfileName::parse(&request.profile).ok(),
             session: None,
         };
-        Self::of(audit, call, asked)
+        Self::new(audit, call, fields)
     }
 
     pub(super) fn read(
@@ -70,84 +70,90 @@ impl<'a> Audited<'a> {
         call: &'a Call,
         request: &v1::GetSessionResultRequest,
     ) -> Self {
-        let asked = Asked {
+        let fields = RequestFields {
             operation: "GetSessionResult",
             subject: Subject::parse(&request.subject).ok(),
             profile: None,
             session: SessionId::parse(&request.session_id).ok(),
         };
-        Self::of(audit, call, asked)
+        Self::new(audit, call, fields)
     }
 
-    fn of(audit: &'a Audit, call: &'a Call, asked: Asked) -> Self {
+    fn new(audit: &'a Audit, call: &'a Call, fields: RequestFields) -> Self {
         Self {
             audit,
             call,
-            asked,
-            witness: Progress::default(),
-            began: Instant::now(),
-            end: None,
+            fields,
+            progress: Progress::default(),
+            started: Instant::now(),
+            outcome: None,
         }
     }
 
-    /// What is to be told of the call as it goes on.
-    pub(super) fn witness(&self) -> Progress {
-        self.witness.clone()
+    /// Returns the progress that the domain updates during the call.
+    pub(super) fn progress(&self) -> Progress {
+        self.progress.clone()
     }
 
-    /// The call is answered with `outcome`.
-    pub(super) fn finish<T>(mut self, outcome: Result<T, Failure>) -> Result<T, Explained> {
-        let by = match &outcome {
-            Err(failure) if failure.is_by_rule() => By::Rule,
-            Ok(_) | Err(_) => By::Another,
+    /// Records the `result` of the call, logs its error, and returns it for the caller.
+    pub(super) fn finish<T>(mut self, result: Result<T, HandlerError>) -> Result<T, RpcError> {
+        let decided_by = match &result {
+            Err(error) if error.is_policy_refusal() => DecidedBy::Policy,
+            Ok(_) | Err(_) => DecidedBy::Other,
         };
-        let outcome = outcome.map_err(|failure| failure.explained(self.call));
-        let (code, reason) = match &outcome {
+        let result = result.map_err(|error| error.report(self.call));
+        let (code, reason) = match &result {
             Ok(_) => (Code::Ok, None),
-            Err(explained) => (explained.code, Some(explained.reason.as_str())),
+            Err(error) => (error.code, Some(error.reason.as_str())),
         };
-        self.end = Some(End { code, reason, by });
-        outcome
+        self.outcome = Some(Outcome {
+            code,
+            reason,
+            decided_by,
+        });
+        result
     }
 
-    fn event(&self, seen: &ProgressSnapshot) -> Option<AuditEvent> {
-        let by_rule = self.end.as_ref().is_some_and(|end| end.by == By::Rule);
-        match seen.session {
-            Some(_) if self.asked.session.is_some() => Some(AuditEvent::SessionRead),
-            Some(_) if seen.replayed => Some(AuditEvent::SessionReplayed),
+    fn event(&self, progress: &ProgressSnapshot) -> Option<AuditEvent> {
+        let outcome = self.outcome.as_ref();
+        let by_policy = outcome.is_some_and(|outcome| outcome.decided_by == DecidedBy::Policy);
+        match progress.session {
+            Some(_) if self.fields.session.is_some() => Some(AuditEvent::SessionRead),
+            Some(_) if progress.replayed => Some(AuditEvent::SessionReplayed),
             Some(_) => Some(AuditEvent::SessionIssued),
-            None => by_rule.then_some(AuditEvent::Refused),
+            None => by_policy.then_some(AuditEvent::Refused),
         }
     }
 }
 
-impl Drop for Audited<'_> {
+impl Drop for AuditGuard<'_> {
     fn drop(&mut self) {
-        let seen = self.witness.snapshot();
-        let Some(event) = self.event(&seen) else {
+        let progress = self.progress.snapshot();
+        let Some(event) = self.event(&progress) else {
             return;
         };
+        let outcome = self.outcome.as_ref();
         self.audit.write(|key| AuditRecord {
             event,
-            operation: self.asked.operation,
+            operation: self.fields.operation,
             call_id: self.call.id.to_string(),
             caller: self.call.caller.to_string(),
             auth_method: self.call.auth_method.as_str(),
-            subject_digest: self.asked.subject.as_ref().map(|one| key.subject(one)),
-            session_digest: seen
+            subject_digest: self.fields.subject.as_ref().map(|id| key.subject(id)),
+            session_digest: progress
                 .session
-                .or(self.asked.session)
+                .or(self.fields.session)
                 .map(|session| key.session(&session)),
             profile: self
-                .asked
+                .fields
                 .profile
                 .as_ref()
-                .map(|one| one.as_str().to_owned()),
-            aws_request_id: seen.aws_request_id,
-            code: self.end.as_ref().map(|end| metrics::name(end.code)),
-            reason: self.end.as_ref().and_then(|end| end.reason),
-            latency: self.began.elapsed(),
-            attempts: seen.attempts,
+                .map(|name| name.as_str().to_owned()),
+            aws_request_id: progress.aws_request_id,
+            code: outcome.map(|outcome| metrics::name(outcome.code)),
+            reason: outcome.and_then(|outcome| outcome.reason),
+            latency: self.started.elapsed(),
+            attempts: progress.attempts,
         });
     }
 }
@@ -160,7 +166,7 @@ mod tests {
     use super::*;
     use crate::audit::{AuditMetrics, AuditOutput, DigestKey};
     use crate::auth::AuthMethod;
-    use crate::grpc::call::Patience;
+    use crate::grpc::call::DeadlineSource;
     use crate::model::CallerId;
     use crate::model::Deadline;
     use crate::session::AttemptStats;
@@ -171,31 +177,31 @@ mod tests {
             caller: CallerId::anonymous(),
             auth_method: AuthMethod::None,
             deadline: Deadline::after(Instant::now(), Duration::from_secs(10)),
-            patience: Patience::Bounded,
+            deadline_source: DeadlineSource::Caller,
         }
     }
 
     #[tokio::test]
-    async fn a_call_that_is_dropped_after_aws_answered_leaves_a_line_without_a_code() {
+    async fn a_call_dropped_after_the_answer_of_aws_has_a_record_without_a_code() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let output = AuditOutput::File(file.path().to_owned());
         let key = DigestKey::new(&[1; 32]);
         let audit = Audit::open(output, key, AuditMetrics::default()).unwrap();
         let (call, request) = (call(), v1::CreateSessionRequest::default());
-        drop(Audited::create(&audit, &call, &request));
+        drop(AuditGuard::create(&audit, &call, &request));
         let session = SessionId::parse("01890a5d-ac96-474b-8cce-b302099a8057").unwrap();
         let id = Some("7f3a".to_owned());
-        let audited = Audited::create(&audit, &call, &request);
-        audited
-            .witness()
+        let guard = AuditGuard::create(&audit, &call, &request);
+        guard
+            .progress()
             .answered(session, id, AttemptStats::default());
-        drop(audited);
+        drop(guard);
         audit.flush().await;
         let text = std::fs::read_to_string(file.path()).unwrap();
         assert_eq!(
             text.lines().count(),
             1,
-            "none where nothing came of it: {text}"
+            "no record without a session: {text}"
         );
         assert!(
             text.contains("session_issued") && text.contains("7f3a"),

@@ -1,5 +1,5 @@
-//! What is known of a call before its body is read. The edge makes it, the
-//! handlers find it among the request's extensions.
+//! The properties of a call that are known before its body is read. The middleware puts
+//! a [`Call`] into the request's extensions, and the handlers read it there.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,30 +13,30 @@ use crate::model::Deadline;
 /// One call.
 #[derive(Clone, Debug)]
 pub(super) struct Call {
-    /// The name under which logs and errors know it.
+    /// The id in logs, errors and the header `livegate-call-id`.
     pub(super) id: Arc<str>,
-    /// Who calls.
+    /// The authenticated caller.
     pub(super) caller: CallerId,
-    /// What says so.
+    /// How the caller was authenticated.
     pub(super) auth_method: AuthMethod,
-    /// When the answer must have left.
+    /// The instant by which the response must leave.
     pub(super) deadline: Deadline,
-    /// Whether the caller set a deadline itself.
-    pub(super) patience: Patience,
+    /// Where the deadline comes from.
+    pub(super) deadline_source: DeadlineSource,
 }
 
-/// How long a caller waits.
+/// Where a deadline comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Patience {
-    /// Until the deadline that it sent.
-    Bounded,
-    /// It sent none.
-    Unbounded,
+pub(super) enum DeadlineSource {
+    /// The caller's `grpc-timeout`.
+    Caller,
+    /// The default deadline: the caller itself waits without a limit.
+    Default,
 }
 
 impl Call {
-    /// Whether the caller is still there after `wait`.
+    /// Whether the caller still waits after `wait`.
     pub(super) fn outlasts(&self, wait: Duration, now: Instant) -> bool {
-        self.patience == Patience::Unbounded || wait < self.deadline.left(now)
+        self.deadline_source == DeadlineSource::Default || wait < self.deadline.left(now)
     }
 }

@@ -1,26 +1,24 @@
-//! How many calls there are at once in the whole process.
+//! The limit of concurrent requests in the whole process.
 //!
-//! An example: with a limit of 10,000 the 10,001st call is refused at once, and a
-//! health check beside it is answered, for it has places of another kind.
+//! For example, with a limit of 10,000 the 10,001st request of a session fails at once,
+//! and a health check beside it is answered, because it counts against another limit.
 
 use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::method::LIVEGATE_PREFIX;
 use crate::transport::{ConcurrencyLimit, ConcurrencyLimitExceeded, TransportLimits};
 
-/// The services whose calls share the places of sessions.
-pub(super) const OURS: &str = "/livegate.v1.";
-
-/// Two limits of the same size. Clones share them.
+/// Two limits of the same size: one for sessions, one for health and reflection.
 #[derive(Clone, Debug)]
-pub(super) struct InFlight {
+pub(super) struct ProcessLimits {
     limit: u32,
     sessions: Arc<Semaphore>,
     others: Arc<Semaphore>,
 }
 
-impl InFlight {
+impl ProcessLimits {
     pub(super) fn new(limits: &TransportLimits) -> Self {
         let limit = limits.max_concurrent_requests.get();
         let semaphore = || Arc::new(Semaphore::new(limit as usize));
@@ -32,9 +30,9 @@ impl InFlight {
     }
 }
 
-impl ConcurrencyLimit for InFlight {
+impl ConcurrencyLimit for ProcessLimits {
     fn try_acquire(&self, path: &str) -> Result<OwnedSemaphorePermit, ConcurrencyLimitExceeded> {
-        let semaphore = if path.starts_with(OURS) {
+        let semaphore = if path.starts_with(LIVEGATE_PREFIX) {
             &self.sessions
         } else {
             &self.others

@@ -1,4 +1,4 @@
-//! The domain's answers, in the wire's messages.
+//! Converts domain results to protobuf messages.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -8,11 +8,11 @@ use crate::model::{
 };
 use crate::session::Session;
 
-/// Whether the bytes of images leave too.
+/// Whether a response includes the bytes of images.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ImageBytes {
     Included,
-    Withheld,
+    Omitted,
 }
 
 pub(super) fn session(session: &Session) -> v1::Session {
@@ -70,7 +70,7 @@ fn image(image: Image, image_bytes: ImageBytes) -> v1::Image {
     v1::Image {
         bytes: match image_bytes {
             ImageBytes::Included => image.bytes.unwrap_or_default(),
-            ImageBytes::Withheld => bytes::Bytes::new(),
+            ImageBytes::Omitted => bytes::Bytes::new(),
         },
         s3_object: image.stored.map(stored),
         bounding_box: image.bounding_box.map(bounding_box),

@@ -1,20 +1,19 @@
-//! The caller's deadline, from the header `grpc-timeout`.
+//! The caller's deadline, from the header `grpc-timeout`
+//! ([gRPC over HTTP/2](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md)).
 //!
-//! Ours is a little earlier than the caller's, so that the answer, with the
-//! reason in it, arrives before the caller's own timer. An example:
-//! `grpc-timeout: 200m` gives 190 ms, 60 s give 59.95 s, and 1 ms gives nothing:
-//! that call is over as it comes.
+//! Livegate's deadline is a margin earlier than the caller's, so that an error with its
+//! reason arrives before the caller's own timer fires. For example, `grpc-timeout: 200m`
+//! gives 190 ms, 60 s give 59.95 s, and 1 ms gives 0: that call fails at once.
 
 use std::time::Duration;
 
-/// The least that is kept back of a deadline: the timers count in this.
-const SMALLEST_MARGIN: Duration = Duration::from_millis(1);
+/// The smallest margin: the resolution of the timers.
+const MIN_MARGIN: Duration = Duration::from_millis(1);
 
-/// The most that is kept back; in between it is a twentieth.
-const LARGEST_MARGIN: Duration = Duration::from_millis(50);
+/// The largest margin. Between the two it is 5 % of the timeout.
+const MAX_MARGIN: Duration = Duration::from_millis(50);
 
-/// Reads a `grpc-timeout`: one to eight digits and a unit.
-/// Source: gRPC over HTTP/2, "Timeout".
+/// Parses a `grpc-timeout`: one to eight digits and a unit.
 pub(super) fn parse(value: &[u8]) -> Option<Duration> {
     let (unit, digits) = value.split_last()?;
     if !(1..=8).contains(&digits.len()) || !digits.iter().all(u8::is_ascii_digit) {
@@ -32,15 +31,15 @@ pub(super) fn parse(value: &[u8]) -> Option<Duration> {
     }
 }
 
-/// How much of a caller's `timeout` is ours to use.
+/// Returns a caller's `timeout` without the margin.
 pub(super) fn usable(timeout: Duration) -> Duration {
-    timeout.saturating_sub((timeout / 20).clamp(SMALLEST_MARGIN, LARGEST_MARGIN))
+    timeout.saturating_sub((timeout / 20).clamp(MIN_MARGIN, MAX_MARGIN))
 }
 
-/// When the edge itself answers, where a handler has `left` and does not: between
-/// the handler's time and the caller's.
+/// Returns after which time the middleware answers for a handler that has `left` until
+/// its deadline: between the handler's deadline and the caller's.
 pub(super) fn backstop(left: Duration) -> Duration {
-    left + (left / 40).clamp(SMALLEST_MARGIN / 2, LARGEST_MARGIN / 2)
+    left + (left / 40).clamp(MIN_MARGIN / 2, MAX_MARGIN / 2)
 }
 
 #[cfg(test)]
@@ -50,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_unit_is_read_and_nothing_else() {
+    fn parses_every_unit_and_nothing_else() {
         for (text, nanos) in [
             ("1H", 3_600_000_000_000_u64),
             ("2M", 120_000_000_000),
@@ -61,7 +60,7 @@ mod tests {
         for (text, nanos) in [("4m", 4_000_000), ("5u", 5_000), ("99999999n", 99_999_999)] {
             assert_eq!(parse(text.as_bytes()), Some(Duration::from_nanos(nanos)));
         }
-        for wrong in [
+        for invalid in [
             "",
             "S",
             "1",
@@ -73,12 +72,12 @@ mod tests {
             "1 S",
             "١S",
         ] {
-            assert_eq!(parse(wrong.as_bytes()), None, "{wrong:?}");
+            assert_eq!(parse(invalid.as_bytes()), None, "{invalid:?}");
         }
     }
 
     #[test]
-    fn a_twentieth_is_kept_back_but_from_one_to_fifty_milliseconds() {
+    fn the_margin_is_5_percent_within_1_to_50_ms() {
         assert_eq!(
             usable(Duration::from_millis(200)),
             Duration::from_millis(190)
@@ -88,17 +87,17 @@ mod tests {
             Duration::from_millis(59_950)
         );
         assert_eq!(usable(Duration::from_millis(9)), Duration::from_millis(8));
-        for nothing in [Duration::ZERO, Duration::from_millis(1)] {
-            assert_eq!(usable(nothing), Duration::ZERO);
+        for too_short in [Duration::ZERO, Duration::from_millis(1)] {
+            assert_eq!(usable(too_short), Duration::ZERO);
         }
     }
 
     proptest! {
         #[test]
-        fn no_header_is_too_strange(value in prop::collection::vec(any::<u8>(), 0..12)) {
+        fn any_header_is_parsed_or_rejected(value in prop::collection::vec(any::<u8>(), 0..12)) {
             if let Some(timeout) = parse(&value) {
                 prop_assert!(usable(timeout) <= timeout);
-                prop_assert!(backstop(usable(timeout)) <= timeout.max(SMALLEST_MARGIN));
+                prop_assert!(backstop(usable(timeout)) <= timeout.max(MIN_MARGIN));
             }
         }
     }

@@ -1,9 +1,9 @@
-//! Why a handler has no answer: what is logged of it, what its caller is told, and
-//! whether it is for the audit.
+//! Why a handler fails: the log line, the error that the caller receives, and whether
+//! the audit records it.
 //!
-//! An example: `web` may not read results. The log has `call failed`, `web` is told
-//! `CALLER_NOT_ALLOWED`, and the audit has a line, for a rule refused it. A malformed
-//! request is told as such, and neither logged nor in the audit.
+//! For example, `web` is not allowed to read results. The log has `call failed`, `web`
+//! receives `CALLER_NOT_ALLOWED`, and the audit has a record, because the policy refused
+//! the call. A malformed request is neither logged nor audited.
 
 use tonic::Code;
 use tonic_types::FieldViolation;
@@ -11,24 +11,24 @@ use tracing::{error, info};
 
 use super::call::Call;
 use super::reason::Reason;
-use super::status::Explained;
+use super::rpc_error::RpcError;
 use crate::session::SessionError;
 use crate::upstream::UpstreamErrorKind;
 
-/// Why a handler has no answer.
-pub(super) enum Failure {
-    /// This is wrong with the request.
+/// Why a handler fails.
+pub(super) enum HandlerError {
+    /// The request has these violations.
     Invalid(Vec<FieldViolation>),
-    /// No results are served.
+    /// Reading results is disabled.
     ResultsDisabled,
-    /// The domain says so.
+    /// An error of the domain.
     Session(SessionError),
 }
 
-impl Failure {
-    /// Whether our own rules refused the call, which the audit has a line for.
+impl HandlerError {
+    /// Whether Livegate's own rules refused the call, which the audit records.
     #[warn(clippy::wildcard_enum_match_arm)]
-    pub(super) fn is_by_rule(&self) -> bool {
+    pub(super) fn is_policy_refusal(&self) -> bool {
         match self {
             Self::Session(SessionError::NotAllowed(_) | SessionError::ResultTokenInvalid) => true,
             Self::Session(
@@ -46,52 +46,52 @@ impl Failure {
         }
     }
 
-    /// Logs it, once, and says what it means to the caller.
-    pub(super) fn explained(self, call: &Call) -> Explained {
+    /// Logs the error, once, and returns the one for the caller.
+    pub(super) fn report(self, call: &Call) -> RpcError {
         match self {
-            Self::Invalid(violations) => Explained::invalid(violations),
+            Self::Invalid(violations) => RpcError::invalid(violations),
             Self::ResultsDisabled => {
-                let message = "results are not served here: [results] enabled is false";
-                Explained::new(Code::Unimplemented, Reason::ResultsDisabled, message)
+                let message = "results are disabled: results.enabled is false";
+                RpcError::new(Code::Unimplemented, Reason::ResultsDisabled, message)
             }
-            Self::Session(failure) => {
-                log(&failure);
-                Explained::of(&failure, call)
+            Self::Session(error) => {
+                log(&error);
+                RpcError::from_session(&error, call)
             }
         }
     }
 }
 
-impl From<SessionError> for Failure {
+impl From<SessionError> for HandlerError {
     fn from(error: SessionError) -> Self {
         Self::Session(error)
     }
 }
 
-/// Says what failed. Only what a person must mend is an error.
+/// Logs at level error only what an operator must fix.
 fn log(failure: &SessionError) {
-    let ours = |kind| {
+    let is_access = |kind| {
         matches!(
             kind,
             UpstreamErrorKind::AccessDenied | UpstreamErrorKind::Credentials
         )
     };
     match failure {
-        SessionError::Upstream(upstream) if ours(upstream.kind) => {
+        SessionError::Upstream(upstream) if is_access(upstream.kind) => {
             error!(
-                failure = %failure,
+                error = %failure,
                 aws.request_id = upstream.aws_request_id.as_deref(),
-                "aws does not let the service in: check its role and credentials"
+                "access denied by AWS, check the service's role and credentials"
             );
         }
         SessionError::ProfileRefused { profile, error } => {
             error!(
-                failure = %error,
+                error = %error,
                 profile = profile.as_str(),
                 aws.request_id = error.aws_request_id.as_deref(),
-                "aws refuses a profile: whoever asks for it has no session"
+                "profile rejected by AWS, every request for it fails"
             );
         }
-        _ => info!(failure = %failure, "call failed"),
+        _ => info!(error = %failure, "call failed"),
     }
 }

@@ -1,4 +1,5 @@
-//! What the health service says of us.
+//! The serving status that the gRPC health service reports
+//! ([health checking protocol](https://github.com/grpc/grpc/blob/master/doc/health-checking.md)).
 
 use tonic_health::ServingStatus;
 use tonic_health::pb::health_server::HealthServer;
@@ -6,33 +7,33 @@ use tonic_health::server::{HealthReporter, HealthService};
 
 use super::v1::session_service_server::SERVICE_NAME;
 
-/// What the health service says. Clones speak for the same server.
+/// The serving status of the server. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Health(HealthReporter);
 
 impl Health {
-    /// Not serving yet.
+    /// Reports `NOT_SERVING` until the server is ready.
     pub async fn starting() -> Self {
         let health = Self(HealthReporter::new());
-        health.say(ServingStatus::NotServing).await;
+        health.set(ServingStatus::NotServing).await;
         health
     }
 
-    /// From now on it serves.
+    /// Reports `SERVING` from now on.
     pub async fn ready(&self) {
-        self.say(ServingStatus::Serving).await;
+        self.set(ServingStatus::Serving).await;
     }
 
-    /// From now on it does not: whoever asks goes elsewhere.
-    pub async fn leaving(&self) {
-        self.say(ServingStatus::NotServing).await;
+    /// Reports `NOT_SERVING` from now on, so that clients choose another replica.
+    pub async fn shutting_down(&self) {
+        self.set(ServingStatus::NotServing).await;
     }
 
     pub(super) fn into_service(self) -> HealthServer<HealthService> {
         HealthServer::new(HealthService::from_health_reporter(self.0))
     }
 
-    async fn say(&self, status: ServingStatus) {
+    async fn set(&self, status: ServingStatus) {
         for service in ["", SERVICE_NAME] {
             self.0.set_service_status(service, status).await;
         }

@@ -1,13 +1,12 @@
-//! What the gRPC face counts: every call once, also one that was given up; and once
-//! more by its reason, if it failed.
+//! Metrics of calls: the duration of every call by status, including cancelled ones, and
+//! every failed call by reason.
 //!
-//! An example: 98 calls are answered, one is told `STORE_UNAVAILABLE`, and one gives
-//! up. The durations have 98 `OK`, 1 `UNAVAILABLE` and 1 `CANCELLED`; the errors 1
-//! `STORE_UNAVAILABLE`, Livegate's own fault, and 1 `CANCELLED`, the caller's.
+//! For example, 98 calls succeed, one fails with `STORE_UNAVAILABLE`, and one is
+//! cancelled. The durations count 98 `OK`, 1 `UNAVAILABLE` and 1 `CANCELLED`. The errors
+//! count 1 `STORE_UNAVAILABLE` with the fault `livegate` and 1 `CANCELLED` with the fault
+//! `caller`.
 
-use std::sync::Arc;
-
-use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
@@ -15,10 +14,10 @@ use prometheus_client::registry::Registry;
 use tokio::time::Instant;
 use tonic::Code;
 
+use super::method::RpcMethod;
 use super::reason::{Fault, Reason};
-use super::span;
 
-/// Upper bounds in seconds: from an immediate refusal to the longest wait.
+/// Upper bounds in seconds, from an immediate refusal to the longest wait.
 const BUCKETS: [f64; 13] = [
     0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
 ];
@@ -27,33 +26,43 @@ type Durations = Family<CallLabels, Histogram, fn() -> Histogram>;
 
 type Errors = Family<ErrorLabels, Counter>;
 
-/// The metrics of the gRPC face. Clones are the same ones.
+/// The metrics of calls. Clones share them.
 #[derive(Clone, Debug)]
 pub struct GrpcMetrics {
     durations: Durations,
     errors: Errors,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct CallLabels {
-    grpc_method: Arc<str>,
-    grpc_status: &'static str,
+    grpc_method: RpcMethod,
+    grpc_status: StatusLabel,
 }
 
-/// At most a series for each method and named reason: the reason decides the fault.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct StatusLabel(Code);
+
+impl EncodeLabelValue for StatusLabel {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), std::fmt::Error> {
+        name(self.0).encode(encoder)
+    }
+}
+
+/// At most one series for each method and named reason, because the reason decides the
+/// fault. The reason is a text, because two reasons may share one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ErrorLabels {
-    grpc_method: Arc<str>,
+    grpc_method: RpcMethod,
     reason: &'static str,
-    fault: &'static str,
+    fault: Fault,
 }
 
 impl ErrorLabels {
-    fn of(grpc_method: Arc<str>, reason: Reason) -> Self {
+    fn new(grpc_method: RpcMethod, reason: Reason) -> Self {
         Self {
             grpc_method,
             reason: reason.as_str(),
-            fault: reason.fault().as_str(),
+            fault: reason.fault(),
         }
     }
 }
@@ -64,60 +73,63 @@ impl GrpcMetrics {
         let durations = Durations::new_with_constructor(|| Histogram::new(BUCKETS));
         registry.register(
             "grpc_server_call_duration_seconds",
-            "How long calls took from their headers to the answer, by method and status; \
-             CANCELLED: the caller gave up first, or Livegate cut it off as a grace ended",
+            "Duration of calls from their headers to the response, by method and status. \
+             CANCELLED: the caller cancelled the call, or Livegate aborted it at the end of a \
+             grace period",
             durations.clone(),
         );
-        let errors = errors_of_ours_at_zero();
+        let errors = errors_starting_at_zero();
         registry.register(
             "livegate_rpc_errors",
-            "Calls that failed, by method, the reason that the caller was told, and whose fault \
-             that is: alarm on those of livegate; CANCELLED: the caller gave up first, or Livegate \
-             cut it off as a grace ended",
+            "Failed calls, by method, the reason that the caller received, and the party at \
+             fault: alert on the fault livegate. CANCELLED: the caller cancelled the call, or \
+             Livegate aborted it at the end of a grace period",
             errors.clone(),
         );
         Self { durations, errors }
     }
 
-    /// A call begins; when the guard is dropped it has ended.
-    pub(super) fn begin(&self, grpc_method: Arc<str>) -> CallGuard {
+    /// Starts a call, which ends when the guard is dropped.
+    pub(super) fn begin(&self, grpc_method: RpcMethod) -> CallGuard {
         CallGuard {
             durations: self.durations.clone(),
             errors: self.errors.clone(),
             grpc_method,
-            begun: Instant::now(),
+            started: Instant::now(),
             code: Code::Cancelled,
             reason: None,
         }
     }
 }
 
-/// A rate is made of two readings: without these, the first faults of a pod would go
-/// unseen, and the last ones of a pod that leaves.
-fn errors_of_ours_at_zero() -> Errors {
+/// Returns the counters with a series of 0 for every error that is Livegate's fault.
+/// Prometheus computes a rate from two samples, so a series that starts at 1 would hide
+/// the first error of a pod.
+fn errors_starting_at_zero() -> Errors {
     let errors = Errors::default();
     let own = |reason: &&Reason| reason.fault() == Fault::Livegate;
     for reason in Reason::NAMED.iter().filter(own) {
-        for method in span::ours() {
-            let labels = ErrorLabels::of(method.into(), *reason);
-            errors.get_or_create(&labels).inc_by(0);
+        for method in RpcMethod::LIVEGATE {
+            errors
+                .get_or_create(&ErrorLabels::new(method, *reason))
+                .inc_by(0);
         }
     }
     errors
 }
 
-/// Counts its call when dropped: a handler's future can be dropped at any await.
+/// Counts its call on drop, because a handler's future can be dropped at any await.
 pub(super) struct CallGuard {
     durations: Durations,
     errors: Errors,
-    grpc_method: Arc<str>,
-    begun: Instant,
+    grpc_method: RpcMethod,
+    started: Instant,
     code: Code,
     reason: Option<Reason>,
 }
 
 impl CallGuard {
-    /// The call was answered so; an error without a reason has its code for one.
+    /// Sets the status of the call. An error without a reason is counted by its code.
     pub(super) fn finish(mut self, code: Code, reason: Option<Reason>) {
         self.code = code;
         self.reason = reason;
@@ -126,23 +138,23 @@ impl CallGuard {
 
 impl Drop for CallGuard {
     fn drop(&mut self) {
-        let grpc_method = self.grpc_method.clone();
         let labels = CallLabels {
-            grpc_method,
-            grpc_status: name(self.code),
+            grpc_method: self.grpc_method,
+            grpc_status: StatusLabel(self.code),
         };
         self.durations
             .get_or_create(&labels)
-            .observe(self.begun.elapsed().as_secs_f64());
+            .observe(self.started.elapsed().as_secs_f64());
         if self.code != Code::Ok {
             let reason = self.reason.unwrap_or(Reason::Bare(self.code));
-            let labels = ErrorLabels::of(self.grpc_method.clone(), reason);
+            let labels = ErrorLabels::new(self.grpc_method, reason);
             self.errors.get_or_create(&labels).inc();
         }
     }
 }
 
-/// A code's name as the specification writes it.
+/// Returns a code's name in the
+/// [specification](https://github.com/grpc/grpc/blob/master/doc/statuscodes.md).
 pub(super) fn name(code: Code) -> &'static str {
     match code {
         Code::Ok => "OK",

@@ -1,9 +1,9 @@
-//! The outermost layer: every call passes here before its body is read, and its
-//! status on the way out.
+//! The middleware around all services: HTTP requests become calls, and every response
+//! passes here on its way out.
 //!
-//! On the way in it gives the call an id, a deadline and a caller. On the way out
-//! it sees to it that every error has details, also those of tonic itself, that a
-//! panic answers `INTERNAL`, and that every call is counted.
+//! Before the body of a request is read, the middleware gives the call an id, a deadline
+//! and an authenticated caller. On the way out it adds details to every error, also to
+//! those of `tonic` itself, answers a panic with `INTERNAL`, and counts the call.
 
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
@@ -19,19 +19,16 @@ use hyper::body::Incoming;
 use tokio::time::{Instant, timeout, timeout_at};
 use tonic::body::Body;
 use tonic::{Code, Status};
-use tonic_types::FieldViolation;
 use tower::{Layer, Service};
 use tracing::{Instrument as _, debug};
 use uuid::Uuid;
 
-use super::call::{Call, Patience};
-use super::concurrency_limit::OURS;
+use super::call::{Call, DeadlineSource};
+use super::method::{LIVEGATE_PREFIX, RpcMethod};
 use super::metrics::GrpcMetrics;
-use super::peer_credentials;
 use super::reason::Reason;
-use super::span;
-use super::status::{ComeBack, Explained};
-use super::{MAX_REQUEST_BYTES, deadline};
+use super::rpc_error::RpcError;
+use super::{deadline, peer_credentials, span};
 use crate::auth::Authenticator;
 use crate::model::Deadline;
 use crate::transport::{
@@ -39,40 +36,40 @@ use crate::transport::{
     ResponseKind, ResponseState,
 };
 
-/// The header under which a caller learns the id of its call.
+/// The response header with the call's id.
 const CALL_ID_HEADER: &str = "livegate-call-id";
 const TIMEOUT_HEADER: &str = "grpc-timeout";
 const STATUS_HEADER: &str = "grpc-status";
 const DETAILS_HEADER: &str = "grpc-status-details-bin";
 
-/// What the edge goes by.
+/// The settings of the middleware, as a layer around the services.
 #[derive(Clone, Debug)]
-pub(super) struct EdgeLayer {
+pub(super) struct MiddlewareLayer {
     pub(super) auth: Arc<Authenticator>,
     pub(super) default_deadline: Duration,
     pub(super) request_body_timeout: Duration,
     pub(super) metrics: GrpcMetrics,
 }
 
-impl<S> Layer<S> for EdgeLayer {
-    type Service = Edge<S>;
+impl<S> Layer<S> for MiddlewareLayer {
+    type Service = Middleware<S>;
 
-    fn layer(&self, inner: S) -> Edge<S> {
-        Edge {
+    fn layer(&self, inner: S) -> Middleware<S> {
+        Middleware {
             layer: self.clone(),
             inner,
         }
     }
 }
 
-/// The layer around the services.
+/// The middleware around the services `inner`.
 #[derive(Clone, Debug)]
-pub(super) struct Edge<S> {
-    layer: EdgeLayer,
+pub(super) struct Middleware<S> {
+    layer: MiddlewareLayer,
     inner: S,
 }
 
-impl<S> Service<Request<Incoming>> for Edge<S>
+impl<S> Service<Request<Incoming>> for Middleware<S>
 where
     S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
     S: Clone + Send + 'static,
@@ -87,130 +84,131 @@ where
     }
 
     fn call(&mut self, request: Request<Incoming>) -> Self::Future {
-        let request = request.map(Body::new);
-        let ready = self.inner.clone();
-        let inner = std::mem::replace(&mut self.inner, ready);
+        let next = self.inner.clone();
+        let inner = std::mem::replace(&mut self.inner, next);
         let layer = self.layer.clone();
-        Box::pin(async move { Ok(layer.pass(inner, request).await) })
+        let request = request.map(Body::new);
+        Box::pin(async move { Ok(layer.handle(inner, request).await) })
     }
 }
 
-impl EdgeLayer {
-    async fn pass<S>(&self, inner: S, mut request: Request<Body>) -> Response<ResponseBody>
+impl MiddlewareLayer {
+    async fn handle<S>(&self, inner: S, mut request: Request<Body>) -> Response<ResponseBody>
     where
         S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
     {
         let now = Instant::now();
         let id: Arc<str> = Uuid::new_v4().to_string().into();
         let path = request.uri().path();
-        let guard = self.metrics.begin(span::method(path));
-        let answered = kind_of_answer(path);
+        let guard = self.metrics.begin(RpcMethod::of_path(path));
+        let kind = response_kind(path);
         let span = span::begin(&request, &id);
-        let answering = request.extensions().get::<ResponseState>().cloned();
-        let mut response = match self.enter(&mut request, &id, now).await {
-            Ok(()) => answer(inner, request, &id).instrument(span.clone()).await,
-            Err(refused) => refused.into_status(&id, None, now).into_http(),
+        let response_state = request.extensions().get::<ResponseState>().cloned();
+        let mut response = match self.prepare(&mut request, &id, now).await {
+            Ok(()) => respond(inner, request, &id).instrument(span.clone()).await,
+            Err(error) => error.into_status(&id, None, now).into_http(),
         };
         if let Ok(id) = HeaderValue::from_str(&id) {
             response.headers_mut().insert(CALL_ID_HEADER, id);
         }
         let code = code_of(&response);
-        span::end(&span, code);
+        span::record_status(&span, code);
         let duration_ms = now.elapsed().as_millis() as u64;
         span.in_scope(|| debug!(duration_ms, "call answered"));
         guard.finish(code, Reason::of(&response));
-        if let Some(answering) = answering {
-            answering.report(answered);
+        if let Some(response_state) = response_state {
+            response_state.report(kind);
         }
-        response.map(|body| response_body(body, answered))
+        response.map(|body| response_body(body, kind))
     }
 
-    /// Makes the call known to the handlers.
-    async fn enter(
+    /// Limits the time of the request's body, and adds the [`Call`] to the extensions.
+    async fn prepare(
         &self,
         request: &mut Request<Body>,
         id: &Arc<str>,
         now: Instant,
-    ) -> Result<(), Explained> {
-        if let Some(no_place) = request
+    ) -> Result<(), RpcError> {
+        let exceeded = request
             .extensions_mut()
-            .remove::<ConcurrencyLimitExceeded>()
-        {
-            return Err(Explained::too_many(no_place));
+            .remove::<ConcurrencyLimitExceeded>();
+        if let Some(exceeded) = exceeded {
+            return Err(RpcError::concurrency_limit(exceeded));
         }
-        if kind_of_answer(request.uri().path()) == ResponseKind::Complete {
-            let answering = request.extensions().get::<ResponseState>().cloned();
+        if response_kind(request.uri().path()) == ResponseKind::Complete {
+            let response_state = request.extensions().get::<ResponseState>().cloned();
             let body = std::mem::take(request.body_mut());
-            let body = BodyTimeout::new(self.request_body_timeout, body, answering);
+            let body = BodyTimeout::new(self.request_body_timeout, body, response_state);
             *request.body_mut() = Body::new(body.map_err(body_status));
         }
-        if request.uri().path().starts_with(OURS) {
-            let call = self.call(request, id, now).await?;
+        if request.uri().path().starts_with(LIVEGATE_PREFIX) {
+            let call = self.authenticate(request, id, now).await?;
             request.extensions_mut().insert(call);
         }
         Ok(())
     }
 
-    /// Who calls, and until when.
-    async fn call(
+    /// Reads the deadline, and authenticates the caller within it.
+    async fn authenticate(
         &self,
         request: &mut Request<Body>,
         id: &Arc<str>,
         now: Instant,
-    ) -> Result<Call, Explained> {
-        let (patience, left) = match request.headers().get(TIMEOUT_HEADER) {
+    ) -> Result<Call, RpcError> {
+        let (deadline_source, left) = match request.headers().get(TIMEOUT_HEADER) {
             Some(timeout) => {
-                let timeout = deadline::parse(timeout.as_bytes()).ok_or_else(timeout_unreadable)?;
-                (Patience::Bounded, deadline::usable(timeout))
+                let timeout = deadline::parse(timeout.as_bytes());
+                let timeout = timeout.ok_or_else(invalid_timeout)?;
+                (DeadlineSource::Caller, deadline::usable(timeout))
             }
-            None => (Patience::Unbounded, self.default_deadline),
+            None => (DeadlineSource::Default, self.default_deadline),
         };
         let deadline = Deadline::after(now, left);
         if deadline.is_over(now) {
-            return Err(Explained::too_late());
+            return Err(RpcError::deadline_exceeded());
         }
-        // Keys of tokens may have to be read first.
-        let identity = peer_credentials::identify(&self.auth, request);
+        // The JWKS may have to be fetched first.
+        let identity = peer_credentials::authenticate(&self.auth, request);
         let identity = timeout_at(deadline.instant(), identity).await;
-        let identity = identity.map_err(|_| Explained::too_late())?;
-        let identity = identity.map_err(Explained::unauthenticated)?;
+        let identity = identity.map_err(|_| RpcError::deadline_exceeded())?;
+        let identity = identity.map_err(RpcError::unauthenticated)?;
         Ok(Call {
             id: id.clone(),
             caller: identity.caller,
             auth_method: identity.auth_method,
             deadline,
-            patience,
+            deadline_source,
         })
     }
 }
 
-/// The handler's answer, in time, or why there is none.
-async fn answer<S>(mut inner: S, request: Request<Body>, id: &str) -> Response<Body>
+/// Returns the response of `inner`, or an error if it panics or misses its deadline.
+async fn respond<S>(mut inner: S, request: Request<Body>, id: &str) -> Response<Body>
 where
     S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
 {
     let left = request.extensions().get::<Call>().map(|call| {
-        span::name_caller(call);
+        span::record_caller(call);
         call.deadline.left(Instant::now())
     });
     let in_time = async {
         match left {
-            // A request can be slow to arrive: the handler does not see its time pass.
+            // A handler does not observe its deadline while its request arrives slowly.
             Some(left) => timeout(deadline::backstop(left), inner.call(request)).await,
             None => Ok(inner.call(request).await),
         }
     };
-    // A panic unwinds through values of this call alone.
-    let failure = match AssertUnwindSafe(in_time).catch_unwind().await {
+    // A panic unwinds only through values of this call.
+    let error = match AssertUnwindSafe(in_time).catch_unwind().await {
         Ok(Ok(Ok(response))) => return with_details(response, id),
-        Ok(Err(_)) => Explained::too_late(),
-        Err(_) => Explained::internal(),
+        Ok(Err(_)) => RpcError::deadline_exceeded(),
+        Err(_) => RpcError::internal(),
     };
-    failure.into_status(id, None, Instant::now()).into_http()
+    error.into_status(id, None, Instant::now()).into_http()
 }
 
-/// Whether a method's answer is one piece or a stream.
-fn kind_of_answer(path: &str) -> ResponseKind {
+/// Returns whether a method's response is complete or a stream.
+fn response_kind(path: &str) -> ResponseKind {
     if path == "/grpc.health.v1.Health/Watch" || path.starts_with("/grpc.reflection.") {
         ResponseKind::Streaming
     } else {
@@ -229,67 +227,38 @@ fn response_body(body: Body, kind: ResponseKind) -> ResponseBody {
 
 fn body_status(error: RequestBodyError<Status>) -> Status {
     match error {
-        RequestBodyError::Timeout { limit } => Explained::new(
-            Code::DeadlineExceeded,
-            Reason::RequestBodyTimeout,
-            error.to_string(),
-        )
-        .with("limit_ms", &limit.as_millis())
-        .into_status("", None, Instant::now()),
+        RequestBodyError::Timeout { limit } => {
+            let error = RpcError::body_timeout(error.to_string(), limit);
+            error.into_status("", None, Instant::now())
+        }
         RequestBodyError::Read(status) => status,
     }
 }
 
-fn timeout_unreadable() -> Explained {
-    let problem = "must be 1 to 8 digits and a unit: H, M, S, m, u or n";
-    Explained::invalid(vec![FieldViolation::new(TIMEOUT_HEADER, problem)])
+fn invalid_timeout() -> RpcError {
+    RpcError::invalid_field(
+        TIMEOUT_HEADER,
+        "must be 1 to 8 digits and a unit: H, M, S, m, u or n",
+    )
 }
 
 fn code_of(response: &Response<Body>) -> Code {
-    // Only a Trailers-Only answer has its status among the headers.
+    // Only a Trailers-Only response has its status among the headers.
     response
         .headers()
         .get(STATUS_HEADER)
         .map_or(Code::Ok, |code| Code::from_bytes(code.as_bytes()))
 }
 
-/// Gives an error of tonic's own the details that ours have.
+/// Adds details to an error that `tonic` itself returned.
 fn with_details(response: Response<Body>, id: &str) -> Response<Body> {
     if code_of(&response) == Code::Ok || response.headers().contains_key(DETAILS_HEADER) {
         return response;
     }
     match Status::from_header_map(response.headers()) {
-        Some(status) => explain(&status)
+        Some(status) => RpcError::from_tonic(&status)
             .into_status(id, None, Instant::now())
             .into_http(),
         None => response,
-    }
-}
-
-fn explain(status: &Status) -> Explained {
-    let message = status.message();
-    match status.code() {
-        // What tonic says of a request that is too large.
-        Code::OutOfRange => {
-            let bound = format!("the request is too large: at most {MAX_REQUEST_BYTES} bytes");
-            let mut explained =
-                Explained::new(Code::ResourceExhausted, Reason::MessageTooLarge, bound);
-            explained.come_back = ComeBack::Never;
-            explained
-        }
-        // Our own have details: this one says that the request cannot be decoded.
-        Code::Internal => Explained::new(Code::InvalidArgument, Reason::InvalidRequest, message),
-        Code::Unimplemented if message.is_empty() => {
-            let unknown = "there is no such method";
-            Explained::new(Code::Unimplemented, Reason::MethodNotFound, unknown)
-        }
-        code => {
-            let mut explained = Explained::new(code, Reason::Bare(code), message);
-            // Stock clients retry these where nobody tells them not to.
-            if matches!(code, Code::ResourceExhausted | Code::Unavailable) {
-                explained.come_back = ComeBack::Never;
-            }
-            explained
-        }
     }
 }

@@ -1,36 +1,39 @@
-//! Why a call failed, as its `ErrorInfo` says it, and whose fault that is.
+//! The reason in the `ErrorInfo` of a failed call, and the party at fault.
 //!
-//! Every error that leaves has exactly one reason, and every reason one fault: the
-//! alerts go by that, for a code does not tell. One word on the wire has two: what AWS
-//! refuses of a profile is not its caller's doing. An example: of 1000 calls 30 are
-//! told `CALLER_QUOTA_EXHAUSTED`, 20 `UPSTREAM_UNAVAILABLE` and 2 `STORE_UNAVAILABLE`.
-//! The latter two are both `UNAVAILABLE`; 0.2 % of the calls met a fault of our own.
+//! Every error has exactly one reason, and every reason one fault. Alerts use the fault,
+//! because a status code does not tell it. `UPSTREAM_INVALID_PARAMETER` is the one text
+//! with two reasons: a parameter that AWS rejects is the operators' fault when it comes
+//! from a profile, and else the caller's. For example, of 1000 calls 30 fail with
+//! `CALLER_QUOTA_EXHAUSTED`, 20 with `UPSTREAM_UNAVAILABLE` and 2 with
+//! `STORE_UNAVAILABLE`. The latter two are both `UNAVAILABLE`, but only 0.2 % of the
+//! calls failed because of Livegate.
 //!
-//! The runbook says of each why it is whose: a test holds it to this table.
+//! The runbook explains the fault of each reason; a test compares it with this table.
 
 use std::error::Error;
 
 use http::Response;
+use prometheus_client::encoding::{EncodeLabelValue, LabelValueEncoder};
 use tonic::{Code, Status};
 
 use super::metrics;
 
-/// Who must do something about a failure.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The party that must act on a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Fault {
-    /// Who called, by what was sent or how long it waited.
+    /// The caller, because of its request, its rate or its deadline.
     Caller,
-    /// Nobody: what AWS grants is spent.
+    /// No party: the AWS quota is exhausted.
     Quota,
-    /// AWS, or the way there.
+    /// AWS, or the network to it.
     Aws,
-    /// Livegate, its store, its access to AWS, its operators' settings, or what AWS
-    /// refuses that nobody knows. These burn the objective.
+    /// Livegate, its store, its access to AWS, its operators' settings, or an unknown
+    /// error of AWS. These consume the error budget.
     Livegate,
 }
 
 impl Fault {
-    /// Its name in metrics.
+    /// Returns the value of the metric label.
     pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Caller => "caller",
@@ -41,14 +44,20 @@ impl Fault {
     }
 }
 
-/// Declares the reasons: the name, the word on the wire, and whose fault it is.
+impl EncodeLabelValue for Fault {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), std::fmt::Error> {
+        self.as_str().encode(encoder)
+    }
+}
+
+/// Declares the reasons: name, text and fault.
 macro_rules! reasons {
-    ($($(#[$attribute:meta])* $name:ident = $word:literal, $fault:ident;)+) => {
+    ($($(#[$attribute:meta])* $name:ident = $text:literal, $fault:ident;)+) => {
         /// Why a call failed.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
         pub(super) enum Reason {
-            $($(#[$attribute])* #[error($word)] $name,)+
-            /// `tonic` itself refused the call, and said no more than its code.
+            $($(#[$attribute])* #[error($text)] $name,)+
+            /// `tonic` itself failed the call, with only a status code.
             #[error("{}", metrics::name(*.0))]
             Bare(Code),
         }
@@ -57,19 +66,19 @@ macro_rules! reasons {
             /// All but the bare codes.
             pub(super) const NAMED: &[Self] = &[$(Self::$name,)+];
 
-            /// The word on the wire and in metrics.
+            /// Returns the text in `ErrorInfo` and in metrics.
             pub(super) fn as_str(self) -> &'static str {
                 match self {
-                    $(Self::$name => $word,)+
+                    $(Self::$name => $text,)+
                     Self::Bare(code) => metrics::name(code),
                 }
             }
 
-            /// Whose fault it is.
+            /// Returns the party at fault.
             pub(super) fn fault(self) -> Fault {
                 match self {
                     $(Self::$name => Fault::$fault,)+
-                    // A service that health does not know, a request that broke off.
+                    // For example an unknown service in a health check, or an aborted request.
                     Self::Bare(_) => Fault::Caller,
                 }
             }
@@ -90,8 +99,8 @@ reasons! {
     RequestIdExpired = "REQUEST_ID_EXPIRED", Caller;
     RequestIdConflict = "REQUEST_ID_CONFLICT", Caller;
     CallerQuotaExhausted = "CALLER_QUOTA_EXHAUSTED", Caller;
-    /// The places are taken before it is known who calls: whoever fills them is a
-    /// caller, and could have others woken at night.
+    /// The limit applies before authentication. It is the callers' fault, so that a
+    /// caller that fills the limit cannot page the on-call engineer.
     ConcurrencyLimitExceeded = "CONCURRENCY_LIMIT_EXCEEDED", Caller;
     DeadlineExceeded = "DEADLINE_EXCEEDED", Caller;
     UpstreamInvalidParameter = "UPSTREAM_INVALID_PARAMETER", Caller;
@@ -102,9 +111,9 @@ reasons! {
     UpstreamUnavailable = "UPSTREAM_UNAVAILABLE", Aws;
     UpstreamTimeout = "UPSTREAM_TIMEOUT", Aws;
     UpstreamInvalidResponse = "UPSTREAM_INVALID_RESPONSE", Aws;
-    /// The operators wrote what AWS refuses, and every call for it fails.
+    /// AWS rejects a profile's settings, so every call for the profile fails.
     UpstreamInvalidProfile = "UPSTREAM_INVALID_PARAMETER", Livegate;
-    /// Nobody else would be told of it, and mostly the account or the endpoint is wrong.
+    /// Usually the account or the endpoint is wrong, and no other alert covers it.
     UpstreamUnknown = "UPSTREAM_UNKNOWN", Livegate;
     UpstreamAccessDenied = "UPSTREAM_ACCESS_DENIED", Livegate;
     UpstreamCredentials = "UPSTREAM_CREDENTIALS", Livegate;
@@ -114,10 +123,10 @@ reasons! {
 }
 
 impl Reason {
-    /// The one of the status that became `response`.
+    /// Returns the reason of the status that became `response`.
     pub(super) fn of<B>(response: &Response<B>) -> Option<Self> {
         let status = response.extensions().get::<Status>()?;
-        // `tonic` wraps a status that comes out of a request's body.
+        // `tonic` wraps a status that a request's body returned.
         let causes = std::iter::successors(status.source(), |&cause| cause.source());
         causes
             .filter_map(|cause| cause.downcast_ref())
@@ -134,7 +143,7 @@ mod tests {
 
     const RUNBOOK: &str = include_str!("../../deploy/runbook.md");
 
-    /// What stands in the column `reason` of a document's tables, by whole words.
+    /// Returns the whole words in the column `reason` of a document's tables.
     fn reasons_in<'a>(document: &'a str, table: &str) -> BTreeSet<&'a str> {
         let rows = document.lines().map(str::trim_start);
         let rows = rows.filter_map(|line| line.strip_prefix(table));
@@ -144,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn readme_and_contract_say_of_every_reason_what_to_do() {
+    fn readme_and_contract_list_every_reason() {
         let contract = reasons_in(
             include_str!("../../proto/livegate/v1/session.proto"),
             "// |",
@@ -157,15 +166,15 @@ mod tests {
     }
 
     #[test]
-    fn a_reason_is_not_found_in_a_code_nor_in_a_longer_one() {
+    fn a_code_or_a_longer_reason_is_no_match() {
         let rows = "| `INTERNAL` | `UPSTREAM_INTERNAL`, `QUOTA_EXHAUSTED` (or so) | no |";
         let found = reasons_in(rows, "|");
         assert!(found.contains("UPSTREAM_INTERNAL") && found.contains("QUOTA_EXHAUSTED"));
         assert!(!found.contains("INTERNAL") && !found.contains("EXHAUSTED"));
     }
 
-    /// Whose fault the runbook says each is.
-    fn table() -> BTreeSet<(&'static str, &'static str)> {
+    /// Returns the runbook's rows: reason and fault.
+    fn runbook_rows() -> BTreeSet<(&'static str, &'static str)> {
         let (_, section) = RUNBOOK.split_once("\n## Whose fault it is\n").unwrap();
         let section = section.split("\n## ").next().unwrap();
         let rows = section.lines().filter(|line| line.starts_with("| `"));
@@ -175,17 +184,17 @@ mod tests {
             for reason in cells[1].split(", ") {
                 let fault = cells[2].trim_matches('`');
                 let is_new = table.insert((reason.trim_matches('`'), fault));
-                assert!(is_new, "{reason} is there twice");
+                assert!(is_new, "{reason} is listed twice");
             }
-            assert!(!cells[3].is_empty(), "no why: {row}");
+            assert!(!cells[3].is_empty(), "no explanation: {row}");
         }
         table
     }
 
     #[test]
-    fn the_runbook_says_of_every_reason_whose_fault_it_is() {
+    fn the_runbook_lists_the_fault_of_every_reason() {
         let bare = (1..=16).map(|code| Reason::Bare(Code::from_i32(code)));
-        // These have a name of their own, or the edge gives them another.
+        // These have a named reason, or the middleware maps them to one.
         let bare = bare.filter(|reason| {
             !matches!(
                 reason,
@@ -193,12 +202,12 @@ mod tests {
             )
         });
         let reasons = Reason::NAMED.iter().copied().chain(bare);
-        let mut table = table();
+        let mut rows = runbook_rows();
         for reason in reasons {
             let fault = reason.fault().as_str();
-            let is_told = table.remove(&(reason.as_str(), fault));
-            assert!(is_told, "{reason}: {fault}");
+            let is_listed = rows.remove(&(reason.as_str(), fault));
+            assert!(is_listed, "{reason}: {fault}");
         }
-        assert!(table.is_empty(), "no such reasons: {table:?}");
+        assert!(rows.is_empty(), "unknown reasons: {rows:?}");
     }
 }

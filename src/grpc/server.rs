@@ -1,4 +1,5 @@
-//! The server: our service, health and reflection, behind the edge.
+//! The server: the session service, health and reflection behind the middleware, on
+//! the transport.
 
 use std::io;
 use std::net::SocketAddr;
@@ -9,10 +10,10 @@ use futures_util::Stream;
 use tonic::service::Routes;
 use tower::Layer as _;
 
-use super::concurrency_limit::InFlight;
+use super::concurrency_limit::ProcessLimits;
 use super::health::Health;
 use super::metrics::GrpcMetrics;
-use super::middleware::EdgeLayer;
+use super::middleware::MiddlewareLayer;
 use super::session_service::SessionService;
 use super::v1::session_service_server::SessionServiceServer;
 use super::{DESCRIPTORS, MAX_REQUEST_BYTES};
@@ -22,65 +23,66 @@ use crate::transport::{
 };
 use crate::upstream::LivenessApi;
 
-const OUR_DESCRIPTORS: &str = "the descriptors were written by the build";
+const VALID_DESCRIPTORS: &str = "the build wrote the descriptors";
 
-/// The service's own door.
+/// The settings of the gRPC port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GrpcSettings {
-    /// Where it listens; port 0: a port of the system's choice.
+    /// The address to listen on. Port 0 selects a free port.
     pub listen: SocketAddr,
-    /// Whether it may listen beyond loopback without TLS.
+    /// Serve without TLS on an address that is not loopback.
     pub allow_plaintext: bool,
     /// Serve unauthenticated callers on an address that is not loopback.
     pub allow_unauthenticated: bool,
-    /// The deadline of a caller that sends none, 10 ms to 5 min.
+    /// The deadline of a call without `grpc-timeout`, 10 ms to 5 min.
     pub default_deadline: Duration,
-    /// What peers may take of it.
+    /// The limits of connections and requests.
     pub limits: TransportLimits,
-    /// The files of TLS; unset: plain text.
+    /// The TLS files. Unset: plain text.
     pub tls: Option<TlsSettings>,
 }
 
-/// Everything that is served on the gRPC port.
+/// The services of the gRPC port, and what they need.
 pub struct Server<A> {
-    /// Our service.
+    /// The session service.
     pub service: SessionService<A>,
-    /// What the health service says.
+    /// The serving status.
     pub health: Health,
-    /// How callers are known.
+    /// Authenticates callers.
     pub auth: Arc<Authenticator>,
-    /// The deadline of a caller that sends none.
+    /// The deadline of a call without `grpc-timeout`.
     pub default_deadline: Duration,
-    /// What peers may take.
+    /// The limits of connections and requests.
     pub limits: TransportLimits,
-    /// Our side of TLS; without it connections are plain text.
+    /// The TLS configuration. Unset: plain text.
     pub tls: Option<Arc<Tls>>,
-    /// What is counted.
+    /// The metrics of calls.
     pub metrics: GrpcMetrics,
     /// The metrics of connections and TLS.
     pub transport_metrics: TransportMetrics,
 }
 
 impl<A: LivenessApi> Server<A> {
-    /// Serves the connections of `incoming` until it is `leaving`, then finishes the
-    /// calls under way. A peer can hold that up until it is cut off; no handler is left
-    /// once this returns. Dropped, it aborts every connection and waits for none.
+    /// Serves the connections of `incoming` until the signal to drain, then finishes the
+    /// calls in progress. A peer can delay that until the signal to abort. All handlers
+    /// are dropped when this returns. Dropped, it aborts every connection and waits for
+    /// none.
     ///
     /// # Errors
-    /// Where `incoming` fails permanently.
+    /// If `incoming` fails permanently.
     pub async fn serve<IO: Connection>(
         self,
         incoming: impl Stream<Item = io::Result<IO>>,
-        leaving: DrainSignals,
+        signals: DrainSignals,
     ) -> io::Result<()> {
-        let edge = EdgeLayer {
+        let middleware = MiddlewareLayer {
             auth: self.auth,
             default_deadline: self.default_deadline,
             request_body_timeout: self.limits.request_body_timeout,
             metrics: self.metrics,
         };
-        let service = edge.layer(routes(self.service, self.health));
-        let concurrency = Arc::new(InFlight::new(&self.limits));
+        let service = middleware.layer(routes(self.service, self.health));
+        let concurrency = Arc::new(ProcessLimits::new(&self.limits));
         AcceptLoop::new(
             service,
             self.limits,
@@ -88,7 +90,7 @@ impl<A: LivenessApi> Server<A> {
             self.tls,
             &self.transport_metrics,
         )
-        .run(incoming, leaving)
+        .run(incoming, signals)
         .await
     }
 }
@@ -103,7 +105,7 @@ fn routes<A: LivenessApi>(service: SessionService<A>, health: Health) -> Routes 
     let sessions = SessionServiceServer::new(service).max_decoding_message_size(MAX_REQUEST_BYTES);
     Routes::new(sessions)
         .add_service(health.into_service())
-        .add_service(reflection().build_v1().expect(OUR_DESCRIPTORS))
-        .add_service(reflection().build_v1alpha().expect(OUR_DESCRIPTORS))
+        .add_service(reflection().build_v1().expect(VALID_DESCRIPTORS))
+        .add_service(reflection().build_v1alpha().expect(VALID_DESCRIPTORS))
         .prepare()
 }

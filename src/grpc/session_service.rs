@@ -1,19 +1,20 @@
-//! The two methods: who may ask, is it well asked, ask the domain, answer.
+//! The two methods: check the caller's permission, validate the request, run it in the
+//! domain, convert the result.
 //!
-//! An example: a caller that may not read results sends a malformed session id. It is
-//! told `CALLER_NOT_ALLOWED`, which the audit has, and not what is malformed.
+//! For example, a caller that is not allowed to read results sends a malformed session
+//! id. It receives `CALLER_NOT_ALLOWED`, which the audit records, and no violations.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
-use tonic::metadata::{MetadataMap, MetadataValue};
+use tonic::metadata::MetadataValue;
 use tonic::{Request, Response, Status};
 
-use super::audit_guard::Audited;
+use super::audit_guard::AuditGuard;
 use super::call::Call;
 use super::convert::{self, ImageBytes};
-use super::handler_error::Failure;
-use super::status::Explained;
+use super::handler_error::HandlerError;
+use super::rpc_error::RpcError;
 use super::{v1, validation};
 use crate::audit::Audit;
 use crate::auth::policy::Authorizer;
@@ -21,10 +22,10 @@ use crate::model::{LivenessResult, Operation};
 use crate::session::{AttemptStats, Creator, Progress, ResultReader, Session, SessionError};
 use crate::upstream::LivenessApi;
 
-/// Answers with the attempts that a call took.
+/// The response metadata with the number of attempts.
 pub(super) const ATTEMPTS_KEY: &str = "livegate-attempts";
 
-/// Answers with the milliseconds that a call waited for the quota.
+/// The response metadata with the time in the queue, in milliseconds.
 pub(super) const QUEUE_WAIT_KEY: &str = "livegate-queue-wait-ms";
 
 /// The methods of `livegate.v1.SessionService`.
@@ -36,7 +37,7 @@ pub struct SessionService<A> {
 }
 
 impl<A: LivenessApi> SessionService<A> {
-    /// Issues by `creator`; reads results where there is a reader.
+    /// Creates sessions with `creator`, and reads results if there is a reader.
     pub fn new(creator: Creator<A>, results: Option<ResultReader<A>>) -> Self {
         Self {
             authorizer: creator.authorizer(),
@@ -46,7 +47,7 @@ impl<A: LivenessApi> SessionService<A> {
         }
     }
 
-    /// The same, which leaves its lines in `audit`.
+    /// Writes audit records to `audit`.
     #[must_use]
     pub fn audited(self, audit: Audit) -> Self {
         Self { audit, ..self }
@@ -56,56 +57,57 @@ impl<A: LivenessApi> SessionService<A> {
         &self,
         request: &v1::GetSessionResultRequest,
         call: &Call,
-    ) -> Result<Response<v1::GetSessionResultResponse>, Explained> {
-        let audited = Audited::read(&self.audit, call, request);
-        let read = self.result_of(request, call, audited.witness()).await;
-        let (result, effort) = audited.finish(read)?;
+    ) -> Result<Response<v1::GetSessionResultResponse>, RpcError> {
+        let guard = AuditGuard::read(&self.audit, call, request);
+        let result = self.read_result(request, call, guard.progress()).await;
+        let (result, stats) = guard.finish(result)?;
         let image_bytes = if request.include_images {
             ImageBytes::Included
         } else {
-            ImageBytes::Withheld
+            ImageBytes::Omitted
         };
-        Ok(answer(convert::result(result, image_bytes), effort))
+        Ok(response(convert::result(result, image_bytes), stats))
     }
 
     async fn create(
         &self,
         request: &v1::CreateSessionRequest,
         call: &Call,
-    ) -> Result<Response<v1::CreateSessionResponse>, Explained> {
-        let audited = Audited::create(&self.audit, call, request);
-        let session = self.session_of(request, call, audited.witness()).await;
-        let session = audited.finish(session)?;
+    ) -> Result<Response<v1::CreateSessionResponse>, RpcError> {
+        let guard = AuditGuard::create(&self.audit, call, request);
+        let session = self.create_session(request, call, guard.progress()).await;
+        let session = guard.finish(session)?;
         let message = v1::CreateSessionResponse {
             session: Some(convert::session(&session)),
         };
-        Ok(answer(message, session.stats))
+        Ok(response(message, session.stats))
     }
 
-    async fn result_of(
+    async fn read_result(
         &self,
         request: &v1::GetSessionResultRequest,
         call: &Call,
-        witness: Progress,
-    ) -> Result<(LivenessResult, AttemptStats), Failure> {
+        progress: Progress,
+    ) -> Result<(LivenessResult, AttemptStats), HandlerError> {
         let checked = self.authorizer.check(&call.caller, Operation::Results);
         checked.map_err(SessionError::from)?;
-        let results = self.results.as_ref().ok_or(Failure::ResultsDisabled)?;
-        let reading = validation::result(request, results.token_requirement(), call, witness);
-        let reading = reading.map_err(Failure::Invalid)?;
-        Ok(results.read(&reading).await?)
+        let results = self.results.as_ref().ok_or(HandlerError::ResultsDisabled)?;
+        let request = validation::result(request, results.token_requirement(), call, progress);
+        let request = request.map_err(HandlerError::Invalid)?;
+        Ok(results.read(&request).await?)
     }
 
-    async fn session_of(
+    async fn create_session(
         &self,
         request: &v1::CreateSessionRequest,
         call: &Call,
-        witness: Progress,
-    ) -> Result<Session, Failure> {
+        progress: Progress,
+    ) -> Result<Session, HandlerError> {
         let checked = self.authorizer.check(&call.caller, Operation::Create);
         checked.map_err(SessionError::from)?;
-        let order = validation::create(request, call, witness).map_err(Failure::Invalid)?;
-        Ok(self.creator.create(&order).await?)
+        let request = validation::create(request, call, progress);
+        let request = request.map_err(HandlerError::Invalid)?;
+        Ok(self.creator.create(&request).await?)
     }
 }
 
@@ -115,50 +117,39 @@ impl<A: LivenessApi> v1::session_service_server::SessionService for SessionServi
         &self,
         request: Request<v1::CreateSessionRequest>,
     ) -> Result<Response<v1::CreateSessionResponse>, Status> {
-        let call = known(request.extensions())?;
+        let call = call_of(request.extensions())?;
         self.create(request.get_ref(), call)
             .await
-            .map_err(|explained| leave(explained, call))
+            .map_err(|error| to_status(error, call))
     }
 
     async fn get_session_result(
         &self,
         request: Request<v1::GetSessionResultRequest>,
     ) -> Result<Response<v1::GetSessionResultResponse>, Status> {
-        let call = known(request.extensions())?;
+        let call = call_of(request.extensions())?;
         self.read(request.get_ref(), call)
             .await
-            .map_err(|explained| leave(explained, call))
+            .map_err(|error| to_status(error, call))
     }
 }
 
-/// The call that the edge made known.
-fn known(extensions: &tonic::Extensions) -> Result<&Call, Status> {
-    let missing = || Explained::internal().into_status("", None, Instant::now());
+/// Returns the call that the middleware added.
+fn call_of(extensions: &tonic::Extensions) -> Result<&Call, Status> {
+    let missing = || RpcError::internal().into_status("", None, Instant::now());
     extensions.get::<Call>().ok_or_else(missing)
 }
 
-fn leave(explained: Explained, call: &Call) -> Status {
-    explained.into_status(&call.id, Some(call), Instant::now())
+fn to_status(error: RpcError, call: &Call) -> Status {
+    error.into_status(&call.id, Some(call), Instant::now())
 }
 
-fn answer<T>(message: T, effort: AttemptStats) -> Response<T> {
+fn response<T>(message: T, stats: AttemptStats) -> Response<T> {
     let mut response = Response::new(message);
-    note(
-        response.metadata_mut(),
-        ATTEMPTS_KEY,
-        u64::from(effort.attempts),
-    );
-    note(
-        response.metadata_mut(),
-        QUEUE_WAIT_KEY,
-        millis(effort.waited),
-    );
+    let metadata = response.metadata_mut();
+    metadata.insert(ATTEMPTS_KEY, MetadataValue::from(u64::from(stats.attempts)));
+    metadata.insert(QUEUE_WAIT_KEY, MetadataValue::from(millis(stats.waited)));
     response
-}
-
-fn note(metadata: &mut MetadataMap, key: &'static str, value: u64) {
-    metadata.insert(key, MetadataValue::from(value));
 }
 
 fn millis(span: Duration) -> u64 {

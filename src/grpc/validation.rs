@@ -1,7 +1,8 @@
-//! From the wire's request to the domain's, or to all that is wrong with it.
+//! Validates requests: converts a protobuf request to the domain's, or returns all its
+//! violations at once.
 //!
-//! The bounds are the domain's own: a word there is right by construction. Here
-//! they get the path of the field, and the value, cut short.
+//! The bounds are those of the domain's types, which cannot hold an invalid value. This
+//! module adds the path of the field and the value, truncated.
 
 use tonic_types::FieldViolation;
 
@@ -15,10 +16,10 @@ use crate::model::{
 use crate::result_token::ResultToken;
 use crate::session::{CreateRequest, Progress, ResultRequest, TokenRequirement};
 
-/// How much of a wrong value is shown, in characters.
-const SHOWN: usize = 40;
+/// How much of an invalid value a violation shows, in characters.
+const MAX_SHOWN: usize = 40;
 
-/// Everything that is wrong so far.
+/// The violations found so far.
 #[derive(Default)]
 struct Violations(Vec<FieldViolation>);
 
@@ -27,65 +28,70 @@ impl Violations {
         self.0.push(FieldViolation::new(field, problem));
     }
 
-    /// Keeps what is right, notes what is wrong.
-    fn check<T, E: ToString>(&mut self, field: &str, value: &str, read: Result<T, E>) -> Option<T> {
-        read.map_err(|error| self.add(field, format!("{}, not {}", error.to_string(), show(value))))
+    /// Returns a valid value, or adds a violation.
+    fn check<T, E: ToString>(
+        &mut self,
+        field: &str,
+        value: &str,
+        parsed: Result<T, E>,
+    ) -> Option<T> {
+        parsed
+            .map_err(|error| self.add(field, format!("{}, not {}", error.to_string(), show(value))))
             .ok()
     }
 
-    /// As [`check`](Self::check), for a field whose empty value means unset.
+    /// Like [`check`](Self::check), for a field whose empty value means unset.
     fn optional<T, E: ToString>(
         &mut self,
         field: &str,
         value: &str,
-        read: fn(&str) -> Result<T, E>,
+        parse: fn(&str) -> Result<T, E>,
     ) -> Option<T> {
         if value.is_empty() {
             None
         } else {
-            self.check(field, value, read(value))
+            self.check(field, value, parse(value))
         }
     }
 
-    /// As [`optional`](Self::optional), for a value that is nobody's to see.
-    fn hidden<T, E: ToString>(
+    /// Like [`optional`](Self::optional), for a value that no message may repeat.
+    fn secret<T, E: ToString>(
         &mut self,
         field: &str,
         value: &str,
-        read: fn(&str) -> Result<T, E>,
+        parse: fn(&str) -> Result<T, E>,
     ) -> Option<T> {
         if value.is_empty() {
             return None;
         }
-        read(value)
+        parse(value)
             .map_err(|error| self.add(field, error.to_string()))
             .ok()
     }
 }
 
-/// A value in ASCII, cut short: it leaves as a header.
+/// Returns a value in ASCII and truncated, because details are sent as headers.
 fn show(value: &str) -> String {
-    let shown: String = value.chars().take(SHOWN).collect();
+    let shown: String = value.chars().take(MAX_SHOWN).collect();
     let shown = shown.escape_default();
     match value.chars().count() {
-        length if length > SHOWN => format!("\"{shown}...\" ({length} characters)"),
+        length if length > MAX_SHOWN => format!("\"{shown}...\" ({length} characters)"),
         _ => format!("\"{shown}\""),
     }
 }
 
-/// What a `CreateSessionRequest` of `call` asks for; `witness` is told what comes of
-/// it.
+/// Validates a `CreateSessionRequest` of `call`. The domain updates `progress`.
 pub(super) fn create(
     request: &v1::CreateSessionRequest,
     call: &Call,
-    witness: Progress,
+    progress: Progress,
 ) -> Result<CreateRequest, Vec<FieldViolation>> {
-    let mut wrong = Violations::default();
-    let request_id = wrong.hidden("request_id", &request.request_id, RequestId::parse);
-    let subject = wrong.hidden("subject", &request.subject, Subject::parse);
-    let wanted = wanted(&mut wrong, request);
-    if !wrong.0.is_empty() {
-        return Err(wrong.0);
+    let mut violations = Violations::default();
+    let request_id = violations.secret("request_id", &request.request_id, RequestId::parse);
+    let subject = violations.secret("subject", &request.subject, Subject::parse);
+    let wanted = requested_settings(&mut violations, request);
+    if !violations.0.is_empty() {
+        return Err(violations.0);
     }
     Ok(CreateRequest {
         caller: call.caller.clone(),
@@ -93,30 +99,30 @@ pub(super) fn create(
         request_id,
         requested: wanted,
         deadline: call.deadline,
-        progress: witness,
+            progress,
     })
 }
 
-/// A profile, or what stands in its place: not both.
-fn wanted(wrong: &mut Violations, request: &v1::CreateSessionRequest) -> RequestedSettings {
-    let kms_key_id = wrong.optional("kms_key_id", &request.kms_key_id, KmsKeyId::parse);
+/// Returns the profile, or the explicit settings; both together are a violation.
+fn requested_settings(
+    violations: &mut Violations,
+    request: &v1::CreateSessionRequest,
+) -> RequestedSettings {
+    let kms_key_id = violations.optional("kms_key_id", &request.kms_key_id, KmsKeyId::parse);
     let settings = match &request.settings {
-        Some(settings) => session_settings(wrong, settings),
+        Some(settings) => session_settings(violations, settings),
         None => SessionSettings::default(),
     };
     if !request.profile.is_empty() {
-        let beside = [
+        let explicit = [
             ("kms_key_id", !request.kms_key_id.is_empty()),
             ("settings", request.settings.is_some()),
         ];
-        for (field, _) in beside.iter().filter(|(_, is_set)| *is_set) {
-            wrong.add(
-                field,
-                "must be unset where a profile is named, which has its own",
-            );
+        for (field, _) in explicit.iter().filter(|(_, is_set)| *is_set) {
+            violations.add(field, "must be unset when profile is set");
         }
     }
-    match wrong.optional("profile", &request.profile, ProfileName::parse) {
+    match violations.optional("profile", &request.profile, ProfileName::parse) {
         Some(profile) => RequestedSettings::Profile(profile),
         None => RequestedSettings::Settings(SessionSettings {
             kms_key_id,
@@ -125,9 +131,12 @@ fn wanted(wrong: &mut Violations, request: &v1::CreateSessionRequest) -> Request
     }
 }
 
-fn session_settings(wrong: &mut Violations, settings: &v1::SessionSettings) -> SessionSettings {
+fn session_settings(
+    violations: &mut Violations,
+    settings: &v1::SessionSettings,
+) -> SessionSettings {
     let limit = settings.audit_images_limit;
-    let audit_images_limit = wrong.check(
+    let audit_images_limit = violations.check(
         "settings.audit_images_limit",
         &limit.to_string(),
         AuditImagesLimit::new(limit),
@@ -135,10 +144,10 @@ fn session_settings(wrong: &mut Violations, settings: &v1::SessionSettings) -> S
     let output = settings
         .output_config
         .as_ref()
-        .and_then(|output| output_config(wrong, output));
+        .and_then(|output| output_config(violations, output));
     let preferences = settings.challenge_preferences.iter().enumerate();
     let challenges = preferences
-        .filter_map(|(at, wanted)| preference(wrong, at, wanted))
+        .filter_map(|(index, preference)| challenge(violations, index, preference))
         .collect();
     SessionSettings {
         output,
@@ -148,11 +157,11 @@ fn session_settings(wrong: &mut Violations, settings: &v1::SessionSettings) -> S
     }
 }
 
-fn output_config(wrong: &mut Violations, output: &v1::OutputConfig) -> Option<OutputConfig> {
+fn output_config(violations: &mut Violations, output: &v1::OutputConfig) -> Option<OutputConfig> {
     let field = "settings.output_config.s3_key_prefix";
-    let key_prefix = wrong.optional(field, &output.s3_key_prefix, S3KeyPrefix::parse);
+    let key_prefix = violations.optional(field, &output.s3_key_prefix, S3KeyPrefix::parse);
     let bucket = S3Bucket::parse(&output.s3_bucket);
-    let bucket = wrong.check(
+    let bucket = violations.check(
         "settings.output_config.s3_bucket",
         &output.s3_bucket,
         bucket,
@@ -160,26 +169,26 @@ fn output_config(wrong: &mut Violations, output: &v1::OutputConfig) -> Option<Ou
     Some(OutputConfig { bucket, key_prefix })
 }
 
-fn preference(
-    wrong: &mut Violations,
-    at: usize,
-    wanted: &v1::ChallengePreference,
+fn challenge(
+    violations: &mut Violations,
+    index: usize,
+    preference: &v1::ChallengePreference,
 ) -> Option<ChallengePreference> {
-    let path = format!("settings.challenge_preferences[{at}]");
-    let versions = match &wanted.versions {
-        Some(versions) => challenge_versions(wrong, &path, versions),
+    let path = format!("settings.challenge_preferences[{index}]");
+    let versions = match &preference.versions {
+        Some(versions) => challenge_versions(violations, &path, versions),
         None => ChallengeVersions::default(),
     };
-    let challenge = match v1::ChallengeType::try_from(wanted.r#type) {
+    let challenge = match v1::ChallengeType::try_from(preference.r#type) {
         Ok(v1::ChallengeType::FaceMovementAndLightChallenge) => ChallengeType::FaceMovementAndLight,
         Ok(v1::ChallengeType::FaceMovementChallenge) => ChallengeType::FaceMovement,
         Ok(v1::ChallengeType::Unspecified) => {
-            wrong.add(&format!("{path}.type"), "must be set");
+            violations.add(&format!("{path}.type"), "must be set");
             return None;
         }
         Err(_) => {
-            let problem = format!("must be a known challenge type, not {}", wanted.r#type);
-            wrong.add(&format!("{path}.type"), problem);
+            let problem = format!("must be a known challenge type, not {}", preference.r#type);
+            violations.add(&format!("{path}.type"), problem);
             return None;
         }
     };
@@ -190,49 +199,49 @@ fn preference(
 }
 
 fn challenge_versions(
-    wrong: &mut Violations,
+    violations: &mut Violations,
     path: &str,
     versions: &v1::ChallengeVersions,
 ) -> ChallengeVersions {
     let v1::ChallengeVersions { minimum, maximum } = versions;
-    let low = wrong.optional(&format!("{path}.versions.minimum"), minimum, Version::parse);
-    let high = wrong.optional(&format!("{path}.versions.maximum"), maximum, Version::parse);
+    let low = violations.optional(&format!("{path}.versions.minimum"), minimum, Version::parse);
+    let high = violations.optional(&format!("{path}.versions.maximum"), maximum, Version::parse);
     let range = ChallengeVersions::new(low, high);
     let shown = format!("{minimum}..{maximum}");
-    wrong
+    violations
         .check(&format!("{path}.versions"), &shown, range)
         .unwrap_or_default()
 }
 
-/// Which result a `GetSessionResultRequest` of `call` asks for, where `proof` must
-/// be shown; `witness` is told what comes of it.
+/// Validates a `GetSessionResultRequest` of `call`. `token_requirement` says whether it
+/// must have a result token. The domain updates `progress`.
 pub(super) fn result(
     request: &v1::GetSessionResultRequest,
-    proof: TokenRequirement,
+    token_requirement: TokenRequirement,
     call: &Call,
-    witness: Progress,
+    progress: Progress,
 ) -> Result<ResultRequest, Vec<FieldViolation>> {
-    let mut wrong = Violations::default();
+    let mut violations = Violations::default();
     let session = SessionId::parse(&request.session_id)
-        .map_err(|_| wrong.add("session_id", "must be a lower-case UUID of 36 characters"));
-    let subject = wrong.hidden("subject", &request.subject, Subject::parse);
+        .map_err(|_| violations.add("session_id", "must be a lower-case UUID of 36 characters"));
+    let subject = violations.secret("subject", &request.subject, Subject::parse);
     let token = match request.result_token.as_str() {
         "" => None,
         token => Some(ResultToken::presented(token)),
     };
-    if token.is_none() && proof == TokenRequirement::Required {
-        let problem = "must be set: to the session's result_token, as CreateSession gave it";
-        wrong.add("result_token", problem);
+    if token.is_none() && token_requirement == TokenRequirement::Required {
+        let problem = "must be set to the session's result_token, as returned by CreateSession";
+        violations.add("result_token", problem);
     }
     match session {
-        Ok(session) if wrong.0.is_empty() => Ok(ResultRequest {
+        Ok(session) if violations.0.is_empty() => Ok(ResultRequest {
             caller: call.caller.clone(),
             subject,
             session,
             token,
             deadline: call.deadline,
-            progress: witness,
+            progress,
         }),
-        _ => Err(wrong.0),
+        _ => Err(violations.0),
     }
 }

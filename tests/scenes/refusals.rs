@@ -40,7 +40,7 @@ async fn a_refusal_is_immediate_and_has_all_details() {
     assert!(
         status
             .message
-            .ends_with(&format!("come back in {} ms", wait.as_millis()))
+            .ends_with(&format!("retry after {:.2} s", wait.as_secs_f64()))
     );
     assert_eq!(
         status.metadata["retry_after_ms"],

@@ -99,7 +99,7 @@ async fn a_failure_is_logged_once_with_its_call_id() {
     let logged = logs.text();
     let failures: Vec<_> = logged
         .lines()
-        .filter(|line| line.contains("failure="))
+        .filter(|line| line.contains("error="))
         .collect();
     assert_eq!(failures.len(), 1, "{failures:?}");
     assert!(failures[0].contains(&status.call_id), "{failures:?}");

@@ -85,7 +85,7 @@ async fn a_call_that_is_cut_off_with_its_connection_looks_as_if_given_up() {
     let aged = "grpc_server_connections_total{outcome=\"max_age\"} 1\n";
     assert!(page.contains(aged), "{page}");
     assert!(
-        page.contains("or Livegate cut it off as a grace ended"),
+        page.contains("or Livegate aborted it at the end of a grace period"),
         "it says so"
     );
     process.leave().await;
