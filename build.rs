@@ -1,4 +1,5 @@
-//! Compiles the contract, with no `protoc` on the machine: `protox` parses it in Rust.
+//! Generates the Rust code of the protobuf contract. `protox` parses it, so that the build
+//! needs no `protoc`.
 
 use std::path::PathBuf;
 
@@ -11,7 +12,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let descriptors = protox::compile([CONTRACT], ["proto"])?;
     let out = PathBuf::from(std::env::var("OUT_DIR")?);
     std::fs::write(out.join("livegate.v1.bin"), descriptors.encode_to_vec())?;
-    // `google.api` only annotates: nothing in Rust reads it.
     tonic_prost_build::configure()
         .bytes(".livegate.v1.Image")
         .compile_fds(descriptors)?;

@@ -1,7 +1,7 @@
-//! The whole service over real sockets and in real time, in front of the
-//! simulator: few scenes, for what pipes and paused time cannot show.
+//! The whole service over real sockets and in real time, in front of the simulator: few
+//! tests, for the behaviour that in-memory pipes and paused time cannot show.
 
-#![expect(clippy::unwrap_used, reason = "a scene that cannot go on has failed")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot continue has failed")]
 
 #[path = "harness"]
 mod harness {
@@ -16,8 +16,8 @@ mod stack {
     pub(crate) mod process;
 
     mod aws;
-    mod leaving;
+    mod error_metrics;
     mod metrics;
-    mod reasons;
+    mod shutdown;
     mod upstream_errors;
 }

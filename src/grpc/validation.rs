@@ -99,7 +99,7 @@ pub(super) fn create(
         request_id,
         requested: wanted,
         deadline: call.deadline,
-            progress,
+        progress,
     })
 }
 

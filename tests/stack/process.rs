@@ -1,4 +1,4 @@
-//! A Livegate and a simulator, each on a port of its own.
+//! Livegate and a simulator, each on its own port.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -17,10 +17,11 @@ use tonic_health::pb::health_client::HealthClient;
 use crate::harness::admin;
 use crate::harness::caller::Caller;
 
-/// Nothing here waits for longer: what does has failed.
-pub(crate) const LONGEST: Duration = Duration::from_secs(20);
+/// The longest wait of these tests; a longer one is a failure.
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// No wait for the quota, quick retries, and as many of them as there is reason for.
+/// Configuration of all tests: no wait for the quota, short retry delays, a large retry
+/// budget.
 const BASE: [&str; 12] = [
     "grpc.listen=127.0.0.1:0",
     "admin.listen=127.0.0.1:0",
@@ -36,7 +37,7 @@ const BASE: [&str; 12] = [
     "shutdown.lameduck=0s",
 ];
 
-/// Both, up and ready.
+/// Livegate and the simulator, running.
 pub(crate) struct Process {
     pub(crate) simulator: SimulatorHandle,
     pub(crate) grpc: SocketAddr,
@@ -45,13 +46,13 @@ pub(crate) struct Process {
     pub(crate) running: JoinHandle<Result<(), AppError>>,
 }
 
-/// A simulator that answers at once and is never short of quota, whose sessions
-/// are finished as soon as they are made.
+/// A simulator without latency and with a large quota, whose sessions finish as soon as
+/// they are created.
 pub(crate) fn at_once() -> Settings {
-    let plenty = Limit::new(100_000.0, 100_000).expect("a limit within its bounds");
+    let large = Limit::new(100_000.0, 100_000).expect("a limit within its bounds");
     Settings {
-        create: plenty,
-        results: plenty,
+        create: large,
+        results: large,
         latency: Some(Duration::ZERO..=Duration::ZERO),
         lifetimes: Lifetimes {
             in_progress: Duration::ZERO,
@@ -63,8 +64,9 @@ pub(crate) fn at_once() -> Settings {
 }
 
 impl Process {
-    /// Starts both, with `set` upon what every scene has, and waits for `/readyz`.
-    pub(crate) async fn up(settings: Settings, set: &[&str]) -> Self {
+    /// Starts both, with `set` over the common configuration, and waits until `/readyz`
+    /// succeeds.
+    pub(crate) async fn start(settings: Settings, set: &[&str]) -> Self {
         let simulator = Simulator::bind("127.0.0.1:0", settings).await.unwrap();
         let handle = simulator.handle();
         let endpoint = format!("upstream.endpoint_url=http://{}", handle.local_addr());
@@ -87,7 +89,7 @@ impl Process {
             stop: stop.clone(),
             running: tokio::spawn(livegate.run(stop.cancelled_owned())),
         };
-        process.ready_says("200 OK").await;
+        process.wait_until_ready_is("200 OK").await;
         process
     }
 
@@ -100,47 +102,47 @@ impl Process {
         Caller::on(self.channel())
     }
 
-    /// Plays faults from now on, and only these.
-    pub(crate) fn play(&self, spec: &str) {
+    /// Injects the faults of `spec` from now on, and only these.
+    pub(crate) fn inject(&self, spec: &str) {
         self.simulator.clear_faults();
         self.simulator.reset_stats();
         self.simulator
-            .enqueue([spec.parse().expect("a fault by the grammar")]);
+            .enqueue([spec.parse().expect("a valid fault")]);
     }
 
-    /// Head and body of the admin port's answer; `None` where nobody listens.
+    /// Returns head and body of the admin port's response; `None` if the port is closed.
     pub(crate) async fn get(&self, path: &str) -> Option<String> {
         admin::get(self.admin, path).await.ok()
     }
 
-    /// Waits until `/readyz` answers so.
-    pub(crate) async fn ready_says(&self, expected: &str) {
-        let said = async {
+    /// Waits until the response of `/readyz` contains `expected`.
+    pub(crate) async fn wait_until_ready_is(&self, expected: &str) {
+        let reached = async {
             loop {
-                let answer = self.get("/readyz").await.unwrap_or_default();
-                if answer.contains(expected) {
+                let response = self.get("/readyz").await.unwrap_or_default();
+                if response.contains(expected) {
                     return;
                 }
                 sleep(Duration::from_millis(5)).await;
             }
         };
-        let in_time = timeout(LONGEST, said).await;
-        in_time.unwrap_or_else(|_| panic!("/readyz never said {expected:?}"));
+        let in_time = timeout(TIMEOUT, reached).await;
+        in_time.unwrap_or_else(|_| panic!("/readyz never returned {expected:?}"));
     }
 
-    /// What the health service says of `service`.
+    /// Returns the serving status of `service`.
     pub(crate) async fn health(&self, service: &str) -> &'static str {
         let request = HealthCheckRequest {
             service: service.to_owned(),
         };
-        let answer = HealthClient::new(self.channel()).check(request).await;
-        answer.unwrap().into_inner().status().as_str_name()
+        let response = HealthClient::new(self.channel()).check(request).await;
+        response.unwrap().into_inner().status().as_str_name()
     }
 
-    /// Asks it to leave and waits until it has.
-    pub(crate) async fn leave(self) {
+    /// Shuts it down, and waits until it has stopped.
+    pub(crate) async fn shut_down(self) {
         self.stop.cancel();
-        let left = timeout(LONGEST, self.running).await;
-        left.expect("it leaves").unwrap().unwrap();
+        let stopped = timeout(TIMEOUT, self.running).await;
+        stopped.expect("it shuts down").unwrap().unwrap();
     }
 }

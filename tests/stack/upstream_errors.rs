@@ -1,36 +1,36 @@
-//! Every row of the table of AWS's errors: the simulator answers so on the wire,
-//! the caller sees that code and reason, and it was tried so often.
+//! The mapping of AWS's errors: for each response of the simulator, the code and reason
+//! that the caller receives, and the number of attempts.
 
 use tonic::Code;
 
 use super::process::{Process, at_once};
 use crate::harness::status::CallStatus;
 
-/// Plays `fault` for ever, and says what became of a create and in how many calls.
-async fn told(process: &Process, fault: &str) -> (CallStatus, u64) {
-    process.play(&format!("create:{fault}**"));
-    let told = process.caller().create().await.unwrap_err();
-    (told, process.simulator.stats().create.calls)
+/// Injects `fault` into every call, and returns the error of a create and its attempts.
+async fn create_with(process: &Process, fault: &str) -> (CallStatus, u64) {
+    process.inject(&format!("create:{fault}**"));
+    let error = process.caller().create().await.unwrap_err();
+    (error, process.simulator.stats().create.calls)
 }
 
-async fn hold(rows: &[(&str, Code, &str, u64)]) {
+async fn check(rows: &[(&str, Code, &str, u64)]) {
     let set = ["retry.max_attempts=2", "upstream.attempt_timeout=500ms"];
-    let process = Process::up(at_once(), &set).await;
+    let process = Process::start(at_once(), &set).await;
     for (fault, code, reason, calls) in rows {
-        let (told, called) = told(&process, fault).await;
+        let (error, attempts) = create_with(&process, fault).await;
         assert_eq!(
-            (told.code_and_reason(), called),
+            (error.code_and_reason(), attempts),
             ((*code, *reason), *calls),
             "{fault}"
         );
     }
-    process.leave().await;
+    process.shut_down().await;
 }
 
 #[tokio::test]
 #[rustfmt::skip]
-async fn what_passes_is_tried_again() {
-    hold(&[
+async fn transient_errors_are_retried() {
+    check(&[
         ("ThrottlingException/400", Code::ResourceExhausted, "UPSTREAM_THROTTLED", 2),
         ("ProvisionedThroughputExceededException/400", Code::ResourceExhausted, "UPSTREAM_THROTTLED", 2),
         ("TooManyRequestsException/400", Code::ResourceExhausted, "UPSTREAM_THROTTLED", 2),
@@ -61,8 +61,8 @@ async fn what_passes_is_tried_again() {
 
 #[tokio::test]
 #[rustfmt::skip]
-async fn a_success_that_cannot_be_read_is_no_success() {
-    hold(&[
+async fn an_invalid_response_is_an_error() {
+    check(&[
         ("no-session-id/200", Code::Unavailable, "UPSTREAM_INVALID_RESPONSE", 2),
         ("bad-session-id/200", Code::Unavailable, "UPSTREAM_INVALID_RESPONSE", 2),
         ("empty/200", Code::Unavailable, "UPSTREAM_INVALID_RESPONSE", 2),
@@ -75,8 +75,8 @@ async fn a_success_that_cannot_be_read_is_no_success() {
 
 #[tokio::test]
 #[rustfmt::skip]
-async fn what_would_come_to_the_same_is_not_tried_again() {
-    hold(&[
+async fn permanent_errors_are_not_retried() {
+    check(&[
         ("InvalidParameterException/400", Code::InvalidArgument, "UPSTREAM_INVALID_PARAMETER", 1),
         ("ValidationException/400", Code::InvalidArgument, "UPSTREAM_INVALID_PARAMETER", 1),
         ("AccessDeniedException/400", Code::PermissionDenied, "UPSTREAM_ACCESS_DENIED", 1),
@@ -101,8 +101,8 @@ async fn what_would_come_to_the_same_is_not_tried_again() {
 
 #[tokio::test]
 #[rustfmt::skip]
-async fn refused_credentials_are_renewed_and_tried_once() {
-    hold(&[
+async fn rejected_credentials_are_refreshed_and_retried_once() {
+    check(&[
         ("ExpiredTokenException/400", Code::Internal, "UPSTREAM_CREDENTIALS", 2),
         ("UnrecognizedClientException/400", Code::Internal, "UPSTREAM_CREDENTIALS", 2),
         ("InvalidSignatureException/400", Code::Internal, "UPSTREAM_CREDENTIALS", 2),
@@ -114,30 +114,30 @@ async fn refused_credentials_are_renewed_and_tried_once() {
 }
 
 #[tokio::test]
-async fn what_aws_said_survives() {
-    let process = Process::up(at_once(), &[]).await;
-    let (odd, _) = told(&process, "Never.Seen/418").await;
-    assert_eq!(odd.metadata["aws_code"], "Never.Seen");
-    assert_eq!(odd.metadata["aws_message"], "simulated fault");
-    assert_eq!(odd.metadata["http_status"], "418");
-    assert_eq!(odd.metadata["aws_request_id"].len(), 36);
-    let (silent, _) = told(&process, "AccessDeniedException/400+no-message").await;
-    assert_eq!(silent.metadata.get("aws_message"), None);
-    assert_eq!(silent.metadata["aws_code"], "AccessDeniedException");
-    let (page, _) = told(&process, "html/400").await;
+async fn the_details_of_aws_reach_the_caller() {
+    let process = Process::start(at_once(), &[]).await;
+    let (unknown, _) = create_with(&process, "Never.Seen/418").await;
+    assert_eq!(unknown.metadata["aws_code"], "Never.Seen");
+    assert_eq!(unknown.metadata["aws_message"], "simulated fault");
+    assert_eq!(unknown.metadata["http_status"], "418");
+    assert_eq!(unknown.metadata["aws_request_id"].len(), 36);
+    let (no_message, _) = create_with(&process, "AccessDeniedException/400+no-message").await;
+    assert_eq!(no_message.metadata.get("aws_message"), None);
+    assert_eq!(no_message.metadata["aws_code"], "AccessDeniedException");
+    let (html, _) = create_with(&process, "html/400").await;
     assert!(
-        !page.message.contains('<'),
-        "a proxy's page is not passed on: {page:?}"
+        !html.message.contains('<'),
+        "a proxy's page is not passed on: {html:?}"
     );
-    assert_eq!(page.metadata.get("aws_code"), None);
-    process.leave().await;
+    assert_eq!(html.metadata.get("aws_code"), None);
+    process.shut_down().await;
 }
 
 #[tokio::test]
-async fn what_aws_asks_to_wait_is_handed_on_in_milliseconds() {
-    let process = Process::up(at_once(), &["retry.max_attempts=1"]).await;
-    let (told, _) = told(&process, "ThrottlingException/400+retry-after/750ms").await;
-    assert_eq!(told.retry_after.unwrap().as_millis(), 750);
-    assert_eq!(told.pushback, Some(750));
-    process.leave().await;
+async fn the_retry_delay_of_aws_is_passed_on_in_milliseconds() {
+    let process = Process::start(at_once(), &["retry.max_attempts=1"]).await;
+    let (error, _) = create_with(&process, "ThrottlingException/400+retry-after/750ms").await;
+    assert_eq!(error.retry_after.unwrap().as_millis(), 750);
+    assert_eq!(error.pushback, Some(750));
+    process.shut_down().await;
 }

@@ -1,4 +1,4 @@
-//! Clients that trust one authority.
+//! TLS clients that trust one authority.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion
 use super::pki::{Authority, Pair};
 
 impl Authority {
-    /// A client that trusts this authority alone.
+    /// Returns the configuration of a client that trusts only this authority.
     pub(crate) fn client(
         &self,
         identity: Option<&Pair>,
@@ -21,7 +21,7 @@ impl Authority {
         roots.add(root.expect("PEM")).expect("a root");
         let builder = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_protocol_versions(versions)
-            .expect("versions that the provider has")
+            .expect("versions that the provider supports")
             .with_root_certificates(roots);
         let mut config = match identity {
             None => builder.with_no_client_auth(),

@@ -1,11 +1,11 @@
-//! A certificate authority of our own, and the files that Livegate reads.
+//! A test certificate authority, and the TLS files that Livegate reads.
 
 use std::path::PathBuf;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use tempfile::TempDir;
 
-/// An authority.
+/// A certificate authority.
 pub(crate) struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 /// A certificate and its key, in PEM.
@@ -26,14 +26,14 @@ impl Authority {
         self.0.pem()
     }
 
-    /// A new certificate for `name`, which expires with `year`.
+    /// Returns a new certificate for `name`, valid to the end of `year`.
     pub(crate) fn issue(&self, name: &str, year: i32) -> Pair {
         let mut params = CertificateParams::new(vec![name.to_owned()]).expect("a name");
         params.not_after = rcgen::date_time_ymd(year, 12, 31);
         self.sign(&params)
     }
 
-    /// A new certificate as `params` have it.
+    /// Returns a new certificate with `params`.
     pub(crate) fn sign(&self, params: &CertificateParams) -> Pair {
         let key = KeyPair::generate().expect("a key");
         let certificate = params.signed_by(&key, &self.0).expect("a certificate");
@@ -44,7 +44,7 @@ impl Authority {
     }
 }
 
-/// Files that are swapped as Kubernetes swaps those of a secret: all at once.
+/// Files that are replaced atomically, by a symbolic link, as Kubernetes does for secrets.
 pub(crate) struct Files(TempDir);
 
 impl Files {
@@ -71,6 +71,6 @@ impl Files {
         }
         let link = self.0.path().join("new");
         std::os::unix::fs::symlink(&version, &link).expect("a link");
-        std::fs::rename(&link, self.0.path().join("data")).expect("a swap");
+        std::fs::rename(&link, self.0.path().join("data")).expect("a rename");
     }
 }

@@ -1,4 +1,4 @@
-//! A Livegate with TLS before a simulator, and callers that shake hands with it.
+//! Livegate with TLS in front of a simulator, and its clients.
 
 use std::io;
 use std::net::SocketAddr;
@@ -28,10 +28,10 @@ use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 use super::pki::Files;
 use crate::admin;
 
-/// The name in our certificates.
+/// The name in the certificates.
 pub(crate) const NAME: &str = "livegate.test";
 
-/// A running Livegate.
+/// A running Livegate process, within the test.
 pub(crate) struct Stack {
     pub(crate) grpc: SocketAddr,
     admin: SocketAddr,
@@ -40,14 +40,16 @@ pub(crate) struct Stack {
 }
 
 impl Stack {
-    pub(crate) async fn up(files: Option<&Files>) -> Self {
+    pub(crate) async fn start(files: Option<&Files>) -> Self {
         let stop = CancellationToken::new();
         let upstream = simulator(&stop).await;
         let text = "grpc.listen = \"127.0.0.1:0\"\nadmin.listen = \"127.0.0.1:0\"\n\
             grpc.handshake_timeout = \"500ms\"\nshutdown.lameduck = \"0s\"\n\
             shutdown.grace = \"1s\"\nquota.create.rate_per_second = 10000\n\
             quota.create.burst = 10000\nadaptive.enabled = false";
-        let mut config = Config::from_text(text).expect("right").config;
+        let mut config = Config::from_text(text)
+            .expect("a valid configuration")
+            .config;
         config.upstream.endpoint_url = Some(format!("http://{upstream}"));
         config.grpc.tls = files.map(|files| TlsSettings {
             certificate: files.path("tls.crt"),
@@ -67,40 +69,40 @@ impl Stack {
         }
     }
 
-    /// Asks it to leave, and waits until it is gone.
-    pub(crate) async fn leave(self) {
+    /// Shuts it down, and waits until it has stopped.
+    pub(crate) async fn shut_down(self) {
         drop(self.stop);
-        let left = self.serving.await.expect("no panic");
-        left.expect("it leaves in order");
+        let stopped = self.serving.await.expect("no panic");
+        stopped.expect("an orderly shutdown");
     }
 
-    /// The value of a metric, by the beginning of its line.
+    /// Returns the value of a metric, by the beginning of its line.
     pub(crate) async fn metric(&self, line: &str) -> Option<f64> {
         let page = admin::get(self.admin, "/metrics").await;
         let page = page.expect("its metrics");
-        let found = page.lines().find_map(|one| one.strip_prefix(line))?;
-        found.trim().parse().ok()
+        let value = page.lines().find_map(|text| text.strip_prefix(line))?;
+        value.trim().parse().ok()
     }
 
-    /// Waits until a metric has a value.
-    pub(crate) async fn until(&self, line: &str, value: f64) {
-        let seen = async {
+    /// Waits until a metric has `value`.
+    pub(crate) async fn wait_for(&self, line: &str, value: f64) {
+        let reached = async {
             while self.metric(line).await != Some(value) {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         };
-        let patience = Duration::from_secs(15);
-        let seen = tokio::time::timeout(patience, seen).await;
-        assert!(seen.is_ok(), "{line} did not become {value}");
+        let reached = tokio::time::timeout(Duration::from_secs(15), reached).await;
+        assert!(reached.is_ok(), "{line} did not become {value}");
     }
 
-    /// The certificate with which it answers, once its handshake is whole.
+    /// Returns the server's certificate, after the handshake and a first byte of HTTP/2.
     pub(crate) async fn handshake(
         &self,
         config: &Arc<ClientConfig>,
     ) -> io::Result<CertificateDer<'static>> {
-        let mut stream = shake(self.grpc, config.clone()).await?;
-        // In TLS 1.3 a client learns of its refusal when it reads: h2 speaks first.
+        let mut stream = connect(self.grpc, config.clone()).await?;
+        // In TLS 1.3 a client sees a refused certificate only when it reads. In HTTP/2 the
+        // client speaks first.
         stream
             .write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
             .await?;
@@ -110,12 +112,12 @@ impl Stack {
         Ok(chain.expect("a server has one")[0].clone().into_owned())
     }
 
-    /// A connection of its own.
-    pub(crate) fn caller(&self, config: &Arc<ClientConfig>) -> Channel {
+    /// Returns a channel with a connection of its own.
+    pub(crate) fn channel(&self, config: &Arc<ClientConfig>) -> Channel {
         let (address, config) = (self.grpc, config.clone());
         let connector = tower::service_fn(move |_| {
             let config = config.clone();
-            async move { shake(address, config).await.map(TokioIo::new) }
+            async move { connect(address, config).await.map(TokioIo::new) }
         });
         Endpoint::from_static("http://livegate.test")
             .timeout(Duration::from_secs(10))
@@ -123,21 +125,21 @@ impl Stack {
     }
 }
 
-/// One session.
+/// Creates one session.
 pub(crate) async fn create(channel: Channel) -> Result<(), Status> {
     let mut client = SessionServiceClient::new(channel);
-    let answer = client.create_session(CreateSessionRequest::default());
-    answer.await.map(|_| ())
+    let response = client.create_session(CreateSessionRequest::default());
+    response.await.map(|_| ())
 }
 
-/// A health watch, which does not end by itself.
+/// Starts a health watch, which does not end by itself.
 pub(crate) async fn watch(channel: Channel) -> Streaming<HealthCheckResponse> {
     let mut client = HealthClient::new(channel);
     let watch = client.watch(HealthCheckRequest::default()).await;
-    watch.expect("there is health").into_inner()
+    watch.expect("the health service").into_inner()
 }
 
-async fn shake(
+async fn connect(
     address: SocketAddr,
     config: Arc<ClientConfig>,
 ) -> io::Result<tokio_rustls::client::TlsStream<TcpStream>> {

@@ -1,5 +1,5 @@
-//! What operators can count of failures: each once, by the reason that its caller
-//! was told.
+//! The metric `livegate_rpc_errors`: every failed call once, by the reason that its caller
+//! received.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use tonic::Status;
 use tonic_prost::ProstCodec;
 use tonic_types::StatusExt as _;
 
-use super::process::{LONGEST, Process, at_once};
+use super::process::{Process, TIMEOUT, at_once};
 use crate::harness::status::CallStatus;
 
 const PATH: &str = "livegate.v1.SessionService/CreateSession";
@@ -25,13 +25,13 @@ const RESULT: &str = "GetSessionResult";
 
 type Counts = BTreeMap<String, u64>;
 
-/// A line of the page: its labels, and its number.
+/// Returns the series of a metric: labels and value.
 fn series<'a>(page: &'a str, name: &str) -> Vec<(&'a str, u64)> {
-    let begins = format!("{name}{{");
-    let lines = page.lines().filter_map(|line| line.strip_prefix(&begins));
+    let start = format!("{name}{{");
+    let lines = page.lines().filter_map(|line| line.strip_prefix(&start));
     let split = |line: &'a str| {
-        let (labels, number) = line.split_once("} ").unwrap();
-        (labels, number.parse().unwrap())
+        let (labels, value) = line.split_once("} ").unwrap();
+        (labels, value.parse().unwrap())
     };
     lines.map(split).collect()
 }
@@ -41,8 +41,8 @@ fn label<'a>(labels: &'a str, name: &str) -> &'a str {
     rest.split('"').next().unwrap()
 }
 
-/// Failures by method, reason and fault, after a look at whether they are as many as
-/// the calls that were not `OK`.
+/// Returns the failed calls by method, reason and fault, after checking that they are as
+/// many as the calls whose status is not `OK`.
 async fn failures(process: &Process) -> Counts {
     let page = process.get("/metrics").await.unwrap();
     let errors = series(&page, "livegate_rpc_errors_total");
@@ -53,8 +53,8 @@ async fn failures(process: &Process) -> Counts {
     let not_ok: u64 = not_ok.map(|(_, number)| number).sum();
     let all: u64 = errors.iter().map(|(_, number)| number).sum();
     assert_eq!(all, not_ok, "{page}");
-    let seen = errors.into_iter().filter(|(_, number)| *number > 0);
-    let named = seen.map(|(labels, number)| {
+    let counted = errors.into_iter().filter(|(_, number)| *number > 0);
+    let named = counted.map(|(labels, number)| {
         let method = label(labels, "grpc_method").rsplit('/').next().unwrap();
         let (reason, fault) = (label(labels, "reason"), label(labels, "fault"));
         (format!("{method} {reason} {fault}"), number)
@@ -67,40 +67,40 @@ fn counts<const N: usize>(expected: [(&str, u64); N]) -> Counts {
     owned.into_iter().collect()
 }
 
-/// What failed: the method, what its caller was told, and whose fault that is.
-type Failure = (&'static str, CallStatus, &'static str);
+/// A failed call: the method, the error that the caller received, and the fault.
+type FailedCall = (&'static str, CallStatus, &'static str);
 
-/// The page says the same as the callers heard, each once.
-async fn are_counted(process: &Process, failed: Vec<Failure>) {
-    let keys = failed.iter().map(|(method, told, fault)| {
-        let key = format!("{method} {} {fault}", told.reason);
+/// Checks that the metric has each error that a caller received, once.
+async fn assert_counted(process: &Process, failed: Vec<FailedCall>) {
+    let keys = failed.iter().map(|(method, error, fault)| {
+        let key = format!("{method} {} {fault}", error.reason);
         (key, 1)
     });
     let expected: Counts = keys.collect();
-    assert_eq!(expected.len(), failed.len(), "each for a reason of its own");
+    assert_eq!(expected.len(), failed.len(), "each has a different reason");
     assert_eq!(failures(process).await, expected);
 }
 
 #[tokio::test]
-async fn what_a_caller_was_told_is_what_is_counted() {
+async fn each_error_is_counted_with_the_reason_that_its_caller_received() {
     let set = [
         "auth.mode=trusted-header",
         "results.require_token=false",
-        // Nobody listens there.
+        // Port 1 is closed.
         "store.url=redis://127.0.0.1:1",
         "idempotency.required=true",
     ];
-    let process = Process::up(at_once(), &set).await;
-    let nobody = process.caller();
-    let caller = nobody.named("payments");
+    let process = Process::start(at_once(), &set).await;
+    let anonymous = process.caller();
+    let caller = anonymous.named("payments");
     let invalid = caller.repeat("no uuid").await.unwrap_err();
-    let unauthenticated = nobody.create().await.unwrap_err();
+    let unauthenticated = anonymous.create().await.unwrap_err();
     let unknown = caller.send("/made.up.Service/Method", Bytes::new()).await;
     let id = uuid::Uuid::now_v7().to_string();
-    let alone = caller.repeat(&id).await.unwrap_err();
-    assert_eq!(alone.reason, "STORE_UNAVAILABLE");
+    let no_store = caller.repeat(&id).await.unwrap_err();
+    assert_eq!(no_store.reason, "STORE_UNAVAILABLE");
     let session_id = uuid::Uuid::new_v4().to_string();
-    let gone = caller.result(v1::GetSessionResultRequest {
+    let not_found = caller.result(v1::GetSessionResultRequest {
         session_id,
         ..Default::default()
     });
@@ -108,19 +108,19 @@ async fn what_a_caller_was_told_is_what_is_counted() {
         (CREATE, invalid, "caller"),
         (CREATE, unauthenticated, "caller"),
         ("other", unknown.unwrap_err(), "caller"),
-        (CREATE, alone, "livegate"),
-        (RESULT, gone.await.unwrap_err(), "caller"),
+        (CREATE, no_store, "livegate"),
+        (RESULT, not_found.await.unwrap_err(), "caller"),
     ];
-    are_counted(&process, failed).await;
-    process.leave().await;
+    assert_counted(&process, failed).await;
+    process.shut_down().await;
 }
 
 #[tokio::test]
-async fn of_the_failures_at_aws_those_of_our_access_are_ours() {
-    let process = Process::up(at_once(), &[]).await;
+async fn errors_of_aws_about_the_access_are_the_fault_of_livegate() {
+    let process = Process::start(at_once(), &[]).await;
     let caller = process.caller().within(Duration::from_secs(1));
     let mut failed = Vec::new();
-    for (fault, whose) in [
+    for (injected, fault) in [
         ("create:AccessDeniedException/400", "livegate"),
         ("create:ExpiredTokenException/400**", "livegate"),
         ("create:BrandNewException/400", "livegate"),
@@ -129,59 +129,59 @@ async fn of_the_failures_at_aws_those_of_our_access_are_ours() {
         ("create:InternalServerError/500**", "aws"),
         ("create:hang", "aws"),
     ] {
-        process.play(fault);
-        failed.push((CREATE, caller.create().await.unwrap_err(), whose));
+        process.inject(injected);
+        failed.push((CREATE, caller.create().await.unwrap_err(), fault));
     }
-    are_counted(&process, failed).await;
-    process.leave().await;
+    assert_counted(&process, failed).await;
+    process.shut_down().await;
 }
 
 #[tokio::test]
-async fn a_profile_that_aws_refuses_is_ours_and_a_callers_own_settings_are_its() {
-    let process = Process::up(at_once(), &["profiles.kyc.audit_images_limit=1"]).await;
+async fn a_rejected_profile_is_the_fault_of_livegate_and_rejected_settings_of_the_caller() {
+    let process = Process::start(at_once(), &["profiles.kyc.audit_images_limit=1"]).await;
     let caller = process.caller();
-    let of_a_profile = v1::CreateSessionRequest {
+    let with_profile = v1::CreateSessionRequest {
         profile: "kyc".to_owned(),
         ..Default::default()
     };
     let mut failed = Vec::new();
-    for (request, whose) in [
-        (of_a_profile, "livegate"),
+    for (request, fault) in [
+        (with_profile, "livegate"),
         (v1::CreateSessionRequest::default(), "caller"),
     ] {
-        process.play("create:InvalidParameterException/400");
-        let told = caller.ask(request).await.unwrap_err();
-        assert_eq!(told.reason, "UPSTREAM_INVALID_PARAMETER");
-        assert_eq!(told.metadata["aws_code"], "InvalidParameterException");
-        failed.push((CREATE, told, whose));
+        process.inject("create:InvalidParameterException/400");
+        let error = caller.ask(request).await.unwrap_err();
+        assert_eq!(error.reason, "UPSTREAM_INVALID_PARAMETER");
+        assert_eq!(error.metadata["aws_code"], "InvalidParameterException");
+        failed.push((CREATE, error, fault));
     }
-    are_counted(&process, failed).await;
-    process.leave().await;
+    assert_counted(&process, failed).await;
+    process.shut_down().await;
 }
 
 #[tokio::test]
-async fn a_call_that_never_reached_a_handler_is_counted_too() {
+async fn a_call_that_reaches_no_handler_is_counted() {
     let set = [
         "grpc.max_concurrent_requests=1",
         "grpc.request_body_timeout=100ms",
     ];
-    let process = Process::up(at_once(), &set).await;
-    let slow = without_a_message(process.channel()).await;
+    let process = Process::start(at_once(), &set).await;
+    let slow = call_without_message(process.channel()).await;
     assert_eq!(reason(&slow), "REQUEST_BODY_TIMEOUT");
-    process.play("create:hang");
+    process.inject("create:hang");
     let caller = process.caller();
     let hanging = tokio::spawn({
         let caller = caller.clone();
         async move { caller.create().await }
     });
-    let taken = async {
+    let received = async {
         while process.simulator.stats().in_flight == 0 {
             sleep(Duration::from_millis(5)).await;
         }
     };
-    timeout(LONGEST, taken)
+    timeout(TIMEOUT, received)
         .await
-        .expect("the only place is taken");
+        .expect("the only permit is in use");
     let refused = caller.create().await.unwrap_err();
     assert_eq!(refused.reason, "CONCURRENCY_LIMIT_EXCEEDED");
     let expected = counts([
@@ -190,26 +190,26 @@ async fn a_call_that_never_reached_a_handler_is_counted_too() {
     ]);
     assert_eq!(failures(&process).await, expected);
     hanging.abort();
-    process.leave().await;
+    process.shut_down().await;
 }
 
 #[tokio::test]
-async fn a_call_whose_deadline_was_over_as_it_came_is_counted_too() {
-    let process = Process::up(at_once(), &[]).await;
+async fn a_call_whose_deadline_has_passed_on_arrival_is_counted() {
+    let process = Process::start(at_once(), &[]).await;
     let stream = TcpStream::connect(process.grpc).await.unwrap();
     let connected = http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await;
     let (mut client, connection) = connected.unwrap();
     tokio::spawn(connection);
-    // A client of gRPC would not wait for the answer.
+    // A gRPC client would not wait for the response.
     let request = Request::post(format!("http://{}/{PATH}", process.grpc))
         .header("content-type", "application/grpc")
         .header("grpc-timeout", "1m");
     let request = request.body(Empty::<Bytes>::new()).unwrap();
-    let answer = client.send_request(request).await.unwrap();
-    assert_eq!(answer.headers()["grpc-status"], "4");
+    let response = client.send_request(request).await.unwrap();
+    assert_eq!(response.headers()["grpc-status"], "4");
     let expected = counts([("CreateSession DEADLINE_EXCEEDED caller", 1)]);
     assert_eq!(failures(&process).await, expected);
-    process.leave().await;
+    process.shut_down().await;
 }
 
 fn reason(status: &Status) -> String {
@@ -217,8 +217,8 @@ fn reason(status: &Status) -> String {
     details.error_info().unwrap().reason.clone()
 }
 
-/// A call whose request never comes.
-async fn without_a_message(channel: tonic::transport::Channel) -> Status {
+/// Starts a call, never sends its message, and returns the status.
+async fn call_without_message(channel: tonic::transport::Channel) -> Status {
     let codec = ProstCodec::<v1::CreateSessionRequest, v1::CreateSessionResponse>::default();
     let path = format!("/{PATH}").parse().unwrap();
     let mut grpc = tonic::client::Grpc::new(channel);
@@ -228,13 +228,13 @@ async fn without_a_message(channel: tonic::transport::Channel) -> Status {
 }
 
 #[tokio::test]
-async fn a_caller_that_gave_up_has_been_told_nothing_and_is_counted() {
-    let process = Process::up(at_once(), &[]).await;
-    process.play("create:hang");
+async fn a_cancelled_call_is_counted_without_a_reason() {
+    let process = Process::start(at_once(), &[]).await;
+    process.inject("create:hang");
     let caller = process.caller();
-    let given_up = timeout(Duration::from_millis(100), caller.create()).await;
-    assert!(given_up.is_err());
-    let seen = async {
+    let cancelled = timeout(Duration::from_millis(100), caller.create()).await;
+    assert!(cancelled.is_err());
+    let counted = async {
         loop {
             let failures = failures(&process).await;
             if !failures.is_empty() {
@@ -243,14 +243,14 @@ async fn a_caller_that_gave_up_has_been_told_nothing_and_is_counted() {
             sleep(Duration::from_millis(5)).await;
         }
     };
-    let failures = timeout(LONGEST, seen).await.expect("it is counted");
+    let failures = timeout(TIMEOUT, counted).await.expect("it is counted");
     assert_eq!(failures, counts([("CreateSession CANCELLED caller", 1)]));
-    process.leave().await;
+    process.shut_down().await;
 }
 
 #[tokio::test]
-async fn faults_of_our_own_are_there_before_the_first_of_them() {
-    let process = Process::up(at_once(), &[]).await;
+async fn errors_of_livegate_start_at_zero() {
+    let process = Process::start(at_once(), &[]).await;
     let page = process.get("/metrics").await.unwrap();
     let errors = series(&page, "livegate_rpc_errors_total");
     assert!(
@@ -261,13 +261,13 @@ async fn faults_of_our_own_are_there_before_the_first_of_them() {
     for method in [CREATE, RESULT] {
         let has = |reason: &str| {
             let of = |labels: &str| label(labels, "grpc_method").ends_with(method);
-            let says = |labels: &str| label(labels, "reason") == reason;
-            errors.iter().any(|(labels, _)| of(labels) && says(labels))
+            let is = |labels: &str| label(labels, "reason") == reason;
+            errors.iter().any(|(labels, _)| of(labels) && is(labels))
         };
         assert!(
             has("STORE_UNAVAILABLE") && has("UPSTREAM_CREDENTIALS"),
             "{page}"
         );
     }
-    process.leave().await;
+    process.shut_down().await;
 }

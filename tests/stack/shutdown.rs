@@ -1,4 +1,4 @@
-//! Coming and going: what is said to whom, in which order, and by when.
+//! Start and shutdown: readiness, health and connections, in order and in time.
 
 use std::time::Duration;
 
@@ -9,12 +9,12 @@ use tokio::time::{Instant, sleep, timeout};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 
-use super::process::{LONGEST, Process, at_once};
+use super::process::{Process, TIMEOUT, at_once};
 
 #[tokio::test]
-async fn from_ready_to_gone_in_order() {
+async fn readiness_health_and_connections_change_in_order() {
     let set = ["shutdown.lameduck=500ms", "shutdown.grace=10s"];
-    let process = Process::up(at_once(), &set).await;
+    let process = Process::start(at_once(), &set).await;
     for service in ["", SERVICE_NAME] {
         assert_eq!(process.health(service).await, "SERVING");
     }
@@ -22,7 +22,7 @@ async fn from_ready_to_gone_in_order() {
     assert!(alive.starts_with("HTTP/1.1 200"), "{alive}");
 
     process.stop.cancel();
-    process.ready_says("503 Service Unavailable").await;
+    process.wait_until_ready_is("503 Service Unavailable").await;
     assert!(
         process
             .get("/readyz")
@@ -42,20 +42,20 @@ async fn from_ready_to_gone_in_order() {
             .starts_with("HTTP/1.1 200")
     );
 
-    let left = timeout(LONGEST, process.running).await;
-    left.expect("it leaves").unwrap().unwrap();
+    let stopped = timeout(TIMEOUT, process.running).await;
+    stopped.expect("it shuts down").unwrap().unwrap();
     assert!(TcpStream::connect(process.grpc).await.is_err());
 }
 
 #[tokio::test]
-async fn a_watcher_of_the_health_hears_of_the_leaving() {
+async fn a_health_watch_receives_the_shutdown() {
     let set = ["shutdown.lameduck=200ms", "shutdown.grace=100ms"];
-    let process = Process::up(at_once(), &set).await;
+    let process = Process::start(at_once(), &set).await;
     let request = HealthCheckRequest::default();
     let watch = HealthClient::new(process.channel()).watch(request).await;
-    let mut heard = watch.unwrap().into_inner();
+    let mut updates = watch.unwrap().into_inner();
     let mut next = async || {
-        heard
+        updates
             .message()
             .await
             .unwrap()
@@ -65,39 +65,39 @@ async fn a_watcher_of_the_health_hears_of_the_leaving() {
     };
     assert_eq!(next().await, "SERVING");
     process.stop.cancel();
-    assert_eq!(timeout(LONGEST, next()).await, Ok("NOT_SERVING"));
-    process.leave().await;
+    assert_eq!(timeout(TIMEOUT, next()).await, Ok("NOT_SERVING"));
+    process.shut_down().await;
 }
 
 #[tokio::test]
-async fn calls_under_way_are_finished_and_nobody_waits_for_longer() {
+async fn calls_in_progress_finish_and_the_process_then_ends_at_once() {
     let set = ["shutdown.lameduck=0s", "shutdown.grace=15s"];
-    let process = Process::up(at_once(), &set).await;
-    process.play("create:delay/400ms");
-    let under_way = tokio::spawn({
+    let process = Process::start(at_once(), &set).await;
+    process.inject("create:delay/400ms");
+    let call = tokio::spawn({
         let caller = process.caller();
         async move { caller.create().await }
     });
-    in_flight(&process).await;
-    let begun = Instant::now();
-    process.leave().await;
-    assert!(under_way.await.unwrap().is_ok());
+    wait_for_attempt(&process).await;
+    let start = Instant::now();
+    process.shut_down().await;
+    assert!(call.await.unwrap().is_ok());
     assert!(
-        begun.elapsed() < Duration::from_secs(5),
+        start.elapsed() < Duration::from_secs(5),
         "not the whole grace"
     );
 }
 
 #[tokio::test]
-async fn no_client_holds_it_past_its_grace() {
+async fn no_client_delays_the_shutdown_beyond_its_grace_period() {
     let set = [
         "shutdown.lameduck=50ms",
         "shutdown.grace=400ms",
         "upstream.attempt_timeout=60s",
     ];
-    let process = Process::up(at_once(), &set).await;
-    let mut half = TcpStream::connect(process.grpc).await.unwrap();
-    half.write_all(b"PRI * HTTP/2.0\r\n").await.unwrap();
+    let process = Process::start(at_once(), &set).await;
+    let mut partial = TcpStream::connect(process.grpc).await.unwrap();
+    partial.write_all(b"PRI * HTTP/2.0\r\n").await.unwrap();
     let mut silent = TcpStream::connect(process.grpc).await.unwrap();
     silent
         .write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
@@ -108,26 +108,26 @@ async fn no_client_holds_it_past_its_grace() {
     let watch = HealthClient::new(process.channel()).watch(request).await;
     let mut watch = watch.unwrap().into_inner();
     watch.message().await.unwrap();
-    process.play("create:hang");
+    process.inject("create:hang");
     let hanging = tokio::spawn({
         let caller = process.caller().within(Duration::from_secs(60));
         async move { caller.create().await }
     });
-    in_flight(&process).await;
-    let begun = Instant::now();
-    process.leave().await;
-    let took = begun.elapsed();
+    wait_for_attempt(&process).await;
+    let start = Instant::now();
+    process.shut_down().await;
+    let took = start.elapsed();
     assert!(took >= Duration::from_millis(450), "{took:?}");
     assert!(took < Duration::from_secs(3), "{took:?}");
     hanging.abort();
 }
 
-/// Waits until AWS is being asked.
-async fn in_flight(process: &Process) {
-    let asked = async {
+/// Waits until the simulator has received a call.
+async fn wait_for_attempt(process: &Process) {
+    let received = async {
         while process.simulator.stats().in_flight == 0 {
             sleep(Duration::from_millis(2)).await;
         }
     };
-    timeout(LONGEST, asked).await.expect("AWS is asked");
+    timeout(TIMEOUT, received).await.expect("an attempt");
 }
