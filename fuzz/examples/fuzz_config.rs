@@ -1,5 +1,5 @@
-//! Any text as a configuration: it is one, and stays the same one when it is written
-//! out and read again; or its mistakes are told, each on one line.
+//! Fuzzes the configuration: a valid one is equal after it is written and read again, and
+//! every error of an invalid one is a message of one line.
 #![no_main]
 
 use livegate::config::Config;
@@ -10,14 +10,17 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     };
     match Config::from_text(text) {
         Ok(loaded) => {
-            let again = Config::from_text(&loaded.to_toml()).expect("what it writes, it reads");
+            let again = Config::from_text(&loaded.to_toml()).expect("valid output");
             assert_eq!(again.config, loaded.config);
         }
-        Err(mistakes) => {
-            assert!(mistakes.iter().count() > 0, "refused for no mistake");
-            for mistake in mistakes.iter() {
-                let told = mistake.to_string();
-                assert!(!told.is_empty() && !told.contains('\n'), "{told:?}");
+        Err(errors) => {
+            assert!(errors.iter().count() > 0, "rejected without an error");
+            for error in errors.iter() {
+                let message = error.to_string();
+                assert!(
+                    !message.is_empty() && !message.contains('\n'),
+                    "{message:?}"
+                );
             }
         }
     }

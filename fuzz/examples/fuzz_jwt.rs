@@ -1,8 +1,8 @@
-//! Any bytes as `authorization`: nobody is let in without a signature, and whoever
-//! has one only with claims that can be read.
+//! Fuzzes the metadata key `authorization`: no token is accepted without a valid signature
+//! and valid claims.
 //!
-//! An input is a value of that key; or, where it begins with `^`, the header of a
-//! token that is signed, or with `=`, the claims of one.
+//! An input is the value of the key. If it begins with `^`, it is the header of a token
+//! that the target signs, and if it begins with `=`, the claims of one.
 #![no_main]
 
 use std::cell::LazyCell;
@@ -21,27 +21,27 @@ const HEADER: &str = r#"{"alg":"EdDSA","kid":"a"}"#;
 const CLAIMS: &str = r#"{"iss":"https://issuer","aud":["livegate"],"sub":"system:serviceaccount:shop:payments","nbf":1799999000,"exp":1800001000}"#;
 const NOW: Duration = Duration::from_secs(1_800_000_000);
 
-struct Stage {
+struct Target {
     runtime: Runtime,
     auth: Authenticator,
     key: Ed25519KeyPair,
 }
 
 thread_local! {
-    static STAGE: LazyCell<Stage> = LazyCell::new(Stage::new);
+    static TARGET: LazyCell<Target> = LazyCell::new(Target::new);
 }
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| STAGE.with(|stage| stage.play(bytes)));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| TARGET.with(|target| target.run(bytes)));
 
-impl Stage {
-    /// With the one key in its ring.
+impl Target {
+    /// Returns a target whose JWKS holds one key.
     fn new() -> Self {
         let key = Ed25519KeyPair::from_seed_unchecked(&[7; 32]).expect("32 bytes are a key");
         let public = BASE64_URL_SAFE_NO_PAD.encode(key.public_key().as_ref());
         let keys =
             format!(r#"{{"keys":[{{"kty":"OKP","crv":"Ed25519","kid":"a","x":"{public}"}}]}}"#);
         let file = tempfile::NamedTempFile::new().expect("a file");
-        std::fs::write(file.path(), keys).expect("a file of keys");
+        std::fs::write(file.path(), keys).expect("a JWKS file");
         let settings = AuthSettings {
             mode: AuthMode::Jwt,
             trusted_proxies: Vec::new(),
@@ -61,37 +61,37 @@ impl Stage {
             .build()
             .expect("a runtime");
         let auth = Authenticator::new(&settings, AuthMetrics::default());
-        let reading =
+        let refresh =
             async { tokio::time::timeout(Duration::from_millis(500), auth.refresh_jwks()).await };
-        assert!(runtime.block_on(reading).is_err(), "it watches for ever");
-        let stage = Self { runtime, auth, key };
-        assert!(stage.lets_in(&stage.signed(HEADER.as_bytes(), CLAIMS.as_bytes())));
-        stage
+        assert!(runtime.block_on(refresh).is_err(), "it refreshes for ever");
+        let target = Self { runtime, auth, key };
+        assert!(target.accepts(&target.signed(HEADER.as_bytes(), CLAIMS.as_bytes())));
+        target
     }
 
-    fn play(&self, bytes: &[u8]) {
+    fn run(&self, bytes: &[u8]) {
         match bytes.split_first() {
             Some((b'^', header)) => {
-                self.lets_in(&self.signed(header, CLAIMS.as_bytes()));
+                self.accepts(&self.signed(header, CLAIMS.as_bytes()));
             }
             Some((b'=', claims)) => {
-                self.lets_in(&self.signed(HEADER.as_bytes(), claims));
+                self.accepts(&self.signed(HEADER.as_bytes(), claims));
             }
             _ => {
-                let right = self.signed(HEADER.as_bytes(), CLAIMS.as_bytes());
-                assert!(!self.lets_in(bytes) || bytes.ends_with(&right["Bearer ".len()..]));
+                let valid = self.signed(HEADER.as_bytes(), CLAIMS.as_bytes());
+                assert!(!self.accepts(bytes) || bytes.ends_with(&valid["Bearer ".len()..]));
             }
         }
     }
 
-    fn lets_in(&self, authorization: &[u8]) -> bool {
-        let evidence = PeerCredentials {
+    fn accepts(&self, authorization: &[u8]) -> bool {
+        let credentials = PeerCredentials {
             authorization: MetadataField::Single(authorization),
             ..PeerCredentials::default()
         };
         let now = SystemTime::UNIX_EPOCH + NOW;
         self.runtime
-            .block_on(self.auth.authenticate(evidence, now))
+            .block_on(self.auth.authenticate(credentials, now))
             .is_ok()
     }
 

@@ -1,4 +1,4 @@
-//! Any bytes as a `GetSessionResultRequest`, where a token is asked for and where not.
+//! Fuzzes `GetSessionResultRequest`, with and without a required result token.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| livegate::grpc::fuzzing::result(bytes));

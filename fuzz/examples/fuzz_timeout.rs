@@ -1,4 +1,4 @@
-//! Any bytes as a `grpc-timeout`: a deadline no later than the caller's, or none.
+//! Fuzzes `grpc-timeout`: it is invalid, or gives a deadline no later than the caller's.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| livegate::grpc::fuzzing::timeout(bytes));

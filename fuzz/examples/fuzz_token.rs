@@ -1,8 +1,7 @@
-//! Any text as a result token: nobody can make one that is believed, not even out
-//! of one that is.
+//! Fuzzes result tokens: no forged token is valid, and no altered one.
 //!
-//! An input is a text to present, or, where it begins with `~`, what to change in a
-//! right token: `~3A` writes `A` at its third place.
+//! An input is a token. If it begins with `~`, it is a list of changes to a valid token:
+//! `~3A` writes `A` at position 3.
 #![no_main]
 
 use std::time::{Duration, SystemTime};
@@ -22,23 +21,23 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
         region: "us-east-1",
         session: &SessionId::parse(SESSION).expect("a session id"),
     };
-    let right = keys.issue(&binding, now + Duration::from_secs(180));
-    assert_eq!(keys.verify(&right, &binding, now), Ok(()));
+    let valid = keys.issue(&binding, now + Duration::from_secs(180));
+    assert_eq!(keys.verify(&valid, &binding, now), Ok(()));
     let text = match bytes.split_first() {
-        Some((b'~', changes)) => changed(right.expose(), changes),
+        Some((b'~', changes)) => changed(valid.expose(), changes),
         _ => String::from_utf8_lossy(bytes).into_owned(),
     };
     let presented = ResultToken::presented(&text);
-    let verdict = keys.verify(&presented, &binding, now);
-    assert_eq!(verdict.is_ok(), presented == right, "{text:?}");
+    let result = keys.verify(&presented, &binding, now);
+    assert_eq!(result.is_ok(), presented == valid, "{text:?}");
 });
 
-/// `token` with each pair of `changes`, a place and what to write there.
+/// Returns `token` with each pair of `changes` applied: a position and a character.
 fn changed(token: &str, changes: &[u8]) -> String {
     let mut bytes = token.as_bytes().to_vec();
     for pair in changes.chunks_exact(2) {
-        let place = usize::from(pair[0].wrapping_sub(b'0')) % bytes.len();
-        bytes[place] = pair[1];
+        let position = usize::from(pair[0].wrapping_sub(b'0')) % bytes.len();
+        bytes[position] = pair[1];
     }
     String::from_utf8_lossy(&bytes).into_owned()
 }

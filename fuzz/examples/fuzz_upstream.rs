@@ -1,7 +1,7 @@
-//! Any HTTP answer as AWS's, through the SDK: it is a session or a result, or an
-//! error in bounded words that reaches the caller whole.
+//! Fuzzes AWS's HTTP responses, through the SDK: a response is a session, a result, or an
+//! error whose texts are bounded and whose status fits into the headers.
 //!
-//! An input reads like an answer: the status on the first line, a header on each
+//! An input looks like an HTTP response: the status on the first line, one header on each
 //! line up to an empty one, then the body.
 #![no_main]
 
@@ -16,7 +16,7 @@ use tokio::runtime::{Builder, Runtime};
 
 const SESSION: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
 
-struct Stage {
+struct Target {
     runtime: Runtime,
     answers: FakeResponses,
     rekognition: Rekognition,
@@ -24,9 +24,9 @@ struct Stage {
 }
 
 thread_local! {
-    static STAGE: LazyCell<Stage> = LazyCell::new(|| {
+    static TARGET: LazyCell<Target> = LazyCell::new(|| {
         let answers = FakeResponses::default();
-        Stage {
+        Target {
             runtime: Builder::new_current_thread().enable_time().build().expect("a runtime"),
             rekognition: answers.rekognition(),
             answers,
@@ -35,29 +35,29 @@ thread_local! {
     });
 }
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| STAGE.with(|stage| play(stage, bytes)));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| TARGET.with(|target| run(target, bytes)));
 
-fn play(stage: &Stage, bytes: &[u8]) {
+fn run(target: &Target, bytes: &[u8]) {
     let token = ClientRequestToken::random();
     let settings = SessionSettings::default();
-    answer(&stage.answers, bytes);
-    let created = stage
+    respond(&target.answers, bytes);
+    let created = target
         .runtime
-        .block_on(stage.rekognition.create(&token, &settings));
+        .block_on(target.rekognition.create(&token, &settings));
     if let Err(error) = created {
-        judge(error);
+        check(error);
     }
-    answer(&stage.answers, bytes);
-    let result = stage
+    respond(&target.answers, bytes);
+    let result = target
         .runtime
-        .block_on(stage.rekognition.result(&stage.session));
+        .block_on(target.rekognition.result(&target.session));
     if let Err(error) = result {
-        judge(error);
+        check(error);
     }
 }
 
-/// Has the next call answered by what `bytes` say.
-fn answer(answers: &FakeResponses, bytes: &[u8]) {
+/// Makes `bytes` the response to the next call.
+fn respond(answers: &FakeResponses, bytes: &[u8]) {
     let (head, body) = match bytes.windows(2).position(|two| two == b"\n\n") {
         Some(end) => (&bytes[..end], &bytes[end + 2..]),
         None => (bytes, &[][..]),
@@ -69,9 +69,9 @@ fn answer(answers: &FakeResponses, bytes: &[u8]) {
     answers.next(status.unwrap_or(200), &headers, body);
 }
 
-fn judge(error: UpstreamError) {
-    let bounded = |words: &Option<String>, most: usize| match words {
-        Some(words) => words.len() <= most && !words.chars().any(char::is_control),
+fn check(error: UpstreamError) {
+    let bounded = |text: &Option<String>, max: usize| match text {
+        Some(text) => text.len() <= max && !text.chars().any(char::is_control),
         None => true,
     };
     assert!(bounded(&error.code, 100), "{error:?}");
