@@ -1,8 +1,7 @@
 #!/bin/sh
-# Stands before rustc for the packages of this workspace alone, and has it count
-# the edges that a run takes. Their libraries stay as other builds left them; so does
-# build.rs, which runs by itself, without a fuzzer to link to.
-# It needs no nightly compiler: these are options of LLVM, not of rustc.
+# A wrapper of rustc that adds edge coverage to the packages of this workspace. Other
+# libraries are not instrumented, nor is build.rs, which is not linked to a fuzzer.
+# It needs no nightly compiler, because these are options of LLVM and not of rustc.
 case " $* " in
 *" --crate-name build_script_build "*) exec "$@" ;;
 *" --crate-name "*) ;;

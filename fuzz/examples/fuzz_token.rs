@@ -1,7 +1,7 @@
 //! Fuzzes result tokens: no forged token is valid, and no altered one.
 //!
 //! An input is a token. If it begins with `~`, it is a list of changes to a valid token:
-//! `~3A` writes `A` at position 3.
+//! `~3A` writes `A` at position 3, counted from 0.
 #![no_main]
 
 use std::time::{Duration, SystemTime};
