@@ -69,29 +69,29 @@ impl From<SessionError> for HandlerError {
 }
 
 /// Logs at level error only what an operator must fix.
-fn log(failure: &SessionError) {
+fn log(error: &SessionError) {
     let is_access = |kind| {
         matches!(
             kind,
             UpstreamErrorKind::AccessDenied | UpstreamErrorKind::Credentials
         )
     };
-    match failure {
+    match error {
         SessionError::Upstream(upstream) if is_access(upstream.kind) => {
             error!(
-                error = %failure,
+                %error,
                 aws.request_id = upstream.aws_request_id.as_deref(),
                 "access denied by AWS, check the service's role and credentials"
             );
         }
         SessionError::ProfileRefused { profile, error } => {
             error!(
-                error = %error,
+                %error,
                 profile = profile.as_str(),
                 aws.request_id = error.aws_request_id.as_deref(),
                 "profile rejected by AWS, every request for it fails"
             );
         }
-        _ => info!(error = %failure, "call failed"),
+        _ => info!(%error, "call failed"),
     }
 }

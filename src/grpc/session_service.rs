@@ -53,13 +53,13 @@ impl<A: LivenessApi> SessionService<A> {
         Self { audit, ..self }
     }
 
-    async fn read(
+    async fn answer_result(
         &self,
         request: &v1::GetSessionResultRequest,
         call: &Call,
     ) -> Result<Response<v1::GetSessionResultResponse>, RpcError> {
         let guard = AuditGuard::read(&self.audit, call, request);
-        let result = self.read_result(request, call, guard.progress()).await;
+        let result = self.read(request, call, guard.progress()).await;
         let (result, stats) = guard.finish(result)?;
         let image_bytes = if request.include_images {
             ImageBytes::Included
@@ -69,13 +69,13 @@ impl<A: LivenessApi> SessionService<A> {
         Ok(response(convert::result(result, image_bytes), stats))
     }
 
-    async fn create(
+    async fn answer_create(
         &self,
         request: &v1::CreateSessionRequest,
         call: &Call,
     ) -> Result<Response<v1::CreateSessionResponse>, RpcError> {
         let guard = AuditGuard::create(&self.audit, call, request);
-        let session = self.create_session(request, call, guard.progress()).await;
+        let session = self.create(request, call, guard.progress()).await;
         let session = guard.finish(session)?;
         let message = v1::CreateSessionResponse {
             session: Some(convert::session(&session)),
@@ -83,7 +83,7 @@ impl<A: LivenessApi> SessionService<A> {
         Ok(response(message, session.stats))
     }
 
-    async fn read_result(
+    async fn read(
         &self,
         request: &v1::GetSessionResultRequest,
         call: &Call,
@@ -97,7 +97,7 @@ impl<A: LivenessApi> SessionService<A> {
         Ok(results.read(&request).await?)
     }
 
-    async fn create_session(
+    async fn create(
         &self,
         request: &v1::CreateSessionRequest,
         call: &Call,
@@ -118,7 +118,7 @@ impl<A: LivenessApi> v1::session_service_server::SessionService for SessionServi
         request: Request<v1::CreateSessionRequest>,
     ) -> Result<Response<v1::CreateSessionResponse>, Status> {
         let call = call_of(request.extensions())?;
-        self.create(request.get_ref(), call)
+        self.answer_create(request.get_ref(), call)
             .await
             .map_err(|error| to_status(error, call))
     }
@@ -128,7 +128,7 @@ impl<A: LivenessApi> v1::session_service_server::SessionService for SessionServi
         request: Request<v1::GetSessionResultRequest>,
     ) -> Result<Response<v1::GetSessionResultResponse>, Status> {
         let call = call_of(request.extensions())?;
-        self.read(request.get_ref(), call)
+        self.answer_result(request.get_ref(), call)
             .await
             .map_err(|error| to_status(error, call))
     }
