@@ -1,5 +1,7 @@
 //! The commands, with output streams that are closed or cannot be written.
 
+#![cfg(feature = "simulator")]
+
 #[path = "harness/admin.rs"]
 mod admin;
 
