@@ -41,7 +41,7 @@ async fn a_hanging_collector_delays_neither_calls_nor_the_shutdown() {
     assert!(service.ended().await.success());
     let took = started.elapsed();
     assert!(took < Duration::from_secs(5), "{took:?}");
-    let lines = service.logs_until("\"gone\"").await;
+    let lines = service.logs_until("\"shutdown complete\"").await;
     let failures = lines
         .iter()
         .filter(|line| line.contains("trace export failed"));
