@@ -126,7 +126,7 @@ impl Livegate {
         log_start(config, &self.grpc, &self.admin);
         let (registry, metrics) = Metrics::new(config);
         let audit = audit::open(&config.audit, &metrics.audit)?;
-        let (readiness, degradation, _stop_admin) = open_admin(self.admin, registry);
+        let (readiness, notices, _stop_admin) = open_admin(self.admin, registry);
 
         let api = Rekognition::new(&config.upstream, &self.credentials, &metrics.credentials);
         let api = Arc::new(api.await);
@@ -146,16 +146,14 @@ impl Livegate {
             metrics: metrics.grpc.clone(),
             transport_metrics: metrics.transport.clone(),
         };
-        let leaving = DrainSignals::default();
-        let serving = server.serve(transport::incoming(self.grpc), leaving.clone());
-        let state = ServiceState::new(health, readiness, leaving);
+        let drain = DrainSignals::default();
+        let serving = server.serve(transport::incoming(self.grpc), drain.clone());
+        let state = ServiceState::new(health, readiness, drain);
         let ended = tokio::select! {
             served = serving => served.map_err(AppError::Grpc),
             () = run_until_stopped(&api, &state, &reloadable, stop, config.shutdown) => Ok(()),
             () = Reload::watch(self.reload, &reloadable) => Ok(()),
-            () = reloadable.watch(&metrics.admission, &degradation) => {
-                Err(AppError::AdmissionStopped)
-            }
+            () = reloadable.watch(&metrics.admission, &notices) => Err(AppError::AdmissionStopped),
             () = Tls::watch(self.tls.as_ref(), &metrics.transport) => Ok(()),
             () = auth.refresh_jwks() => Ok(()),
         };
@@ -173,7 +171,7 @@ fn open_admin(
     mut registry: Registry,
 ) -> (watch::Sender<Readiness>, watch::Sender<String>, DropGuard) {
     let (readiness, ready) = watch::channel(Readiness::Starting);
-    let (degradation, degraded) = watch::channel(String::new());
+    let (notices, degraded) = watch::channel(String::new());
     let stop = CancellationToken::new();
     let until_stopped = stop.clone().cancelled_owned();
     registry.register_collector(Box::new(ReadyCollector(ready.clone())));
@@ -185,22 +183,22 @@ fn open_admin(
         degraded,
         until_stopped,
     ));
-    (readiness, degradation, stop.drop_guard())
+    (readiness, notices, stop.drop_guard())
 }
 
 /// The state of the service that health checks, probes and connections see.
 struct ServiceState {
     health: Health,
     readiness: watch::Sender<Readiness>,
-    leaving: DrainSignals,
+    drain: DrainSignals,
 }
 
 impl ServiceState {
-    fn new(health: Health, readiness: watch::Sender<Readiness>, leaving: DrainSignals) -> Self {
+    fn new(health: Health, readiness: watch::Sender<Readiness>, drain: DrainSignals) -> Self {
         Self {
             health,
             readiness,
-            leaving,
+            drain,
         }
     }
 
@@ -236,13 +234,13 @@ async fn run_until_stopped(
     }
     state.set_not_ready().await;
     tokio::time::sleep(shutdown.lameduck).await;
-    state.leaving.drain.cancel();
+    state.drain.drain.cancel();
     let after_refusal = shutdown.grace / REFUSAL_DIVISOR;
     tokio::time::sleep(shutdown.grace - after_refusal).await;
     reloadable.close();
     tokio::time::sleep(after_refusal).await;
     warn!("grace period over, aborting calls in progress");
-    state.leaving.abort.cancel();
+    state.drain.abort.cancel();
     tokio::time::sleep(ABORT_TIMEOUT).await;
 }
 

@@ -22,7 +22,7 @@ pub(crate) fn tokens(text: &str) -> Vec<Token> {
     let stream: TokenStream = text.parse().unwrap();
     let mut all = Vec::new();
     flatten(stream, &mut all);
-    without_test_items(all)
+    without_test_items(&all)
 }
 
 fn flatten(stream: TokenStream, into: &mut Vec<Token>) {
@@ -50,10 +50,10 @@ fn flatten(stream: TokenStream, into: &mut Vec<Token>) {
     }
 }
 
-fn without_test_items(all: Vec<Token>) -> Vec<Token> {
+fn without_test_items(all: &[Token]) -> Vec<Token> {
     const MARK: [&str; 7] = ["#", "[", "cfg", "(", "test", ")", "]"];
     let mut kept = Vec::new();
-    let mut rest = all.as_slice();
+    let mut rest = all;
     while let Some((first, after)) = rest.split_first() {
         if rest.iter().map(|token| &token.text).take(7).eq(MARK) {
             rest = &rest[end_of_item(rest)..];

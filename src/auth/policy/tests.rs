@@ -30,7 +30,6 @@ fn authorizer(default: Permissions) -> Authorizer {
             (name("plain"), SessionSettings::default()),
             (name("full"), all_fields_set()),
         ]),
-        ..Policy::default()
     };
     Authorizer::new(policy, DefaultPermission::Allow)
 }
