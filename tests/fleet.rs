@@ -193,17 +193,10 @@ async fn each_request_gets_one_session_while_processes_are_killed() {
     };
     let killed = killed.into_inner();
     let stats = simulator.stats();
-    let one_session = responses
-        .iter()
-        .filter(|request| request.sessions.len() == 1);
+    let one_session = responses.iter().filter(|one| one.sessions.len() == 1);
     let one_session = one_session.count();
-    let one_expiry = responses
-        .iter()
-        .filter(|request| request.expiries.len() == 1);
-    let sessions: HashSet<&String> = responses
-        .iter()
-        .flat_map(|request| &request.sessions)
-        .collect();
+    let one_expiry = responses.iter().filter(|one| one.expiries.len() == 1);
+    let sessions: HashSet<_> = responses.iter().flat_map(|one| &one.sessions).collect();
     println!(
         "{requests} requests, each sent three times to random replicas, {killed} processes \
          killed, in {} s: {one_session} with exactly one session, {} with one expiry, {} \
