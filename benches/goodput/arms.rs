@@ -7,7 +7,11 @@ mod service;
 mod strong_service;
 
 use std::ffi::OsString;
+use std::num::NonZeroU32;
 use std::process::ExitCode;
+
+use aws_sdk_rekognition::Client;
+use aws_sdk_rekognition::config::retry::RetryConfig;
 
 pub(crate) use self::sdk_client::{RetryMode, SdkClientArgs};
 use super::process;
@@ -18,9 +22,20 @@ pub(crate) enum ArmCommand {
     /// One caller that uses the AWS SDK directly.
     SdkClient(SdkClientArgs),
     /// Arm 4: a service written with the obvious parts.
-    PlainService(service::ServiceArgs),
+    PlainService(ServiceArgs),
     /// Arm 5: a service with a bounded queue.
-    StrongService(service::ServiceArgs),
+    StrongService(ServiceArgs),
+}
+
+/// A service in front of AWS.
+#[derive(clap::Args)]
+pub(crate) struct ServiceArgs {
+    /// The simulator's URL.
+    #[arg(long)]
+    aws: String,
+    /// The quota, in calls a second.
+    #[arg(long)]
+    quota: NonZeroU32,
 }
 
 /// Another program that ends with the driver.
@@ -44,6 +59,13 @@ impl ArmCommand {
                 service::serve(service).await
             }
         }
+    }
+}
+
+impl ServiceArgs {
+    /// A client whose own retries are off.
+    fn client(&self) -> Client {
+        Client::from_conf(aws::config(&self.aws, RetryConfig::disabled()).build())
     }
 }
 

@@ -5,14 +5,11 @@
 use aws_sdk_rekognition::Client;
 use backon::{ExponentialBuilder, Retryable as _};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
-use tonic::{Request, Response, Status, async_trait};
+use tonic::metadata::MetadataMap;
+use tonic::{Status, async_trait};
 
-use super::aws;
-use super::service::{ServiceArgs, response, status};
-use crate::goodput::contract::{
-    CreateSessionRequest, CreateSessionResponse, GetSessionResultRequest, GetSessionResultResponse,
-    SessionService,
-};
+use super::service::{Issuer, status};
+use super::{ServiceArgs, aws};
 
 pub(super) struct PlainService {
     aws: Client,
@@ -29,29 +26,17 @@ impl PlainService {
 }
 
 #[async_trait]
-impl SessionService for PlainService {
-    async fn create_session(
-        &self,
-        _request: Request<CreateSessionRequest>,
-    ) -> Result<Response<CreateSessionResponse>, Status> {
+impl Issuer for PlainService {
+    async fn issue(&self, _metadata: &MetadataMap) -> Result<String, Status> {
         let token = uuid::Uuid::new_v4().to_string();
         let attempt = async || {
             self.limiter.until_ready().await;
             aws::create(&self.aws, &token).await
         };
-        let retried = attempt
+        attempt
             .retry(ExponentialBuilder::default().with_jitter())
-            .when(aws::is_transient);
-        match retried.await {
-            Ok(session_id) => Ok(response(session_id)),
-            Err(error) => Err(status(&error)),
-        }
-    }
-
-    async fn get_session_result(
-        &self,
-        _request: Request<GetSessionResultRequest>,
-    ) -> Result<Response<GetSessionResultResponse>, Status> {
-        Err(Status::unimplemented("not part of the benchmark"))
+            .when(aws::is_transient)
+            .await
+            .map_err(|error| status(&error))
     }
 }

@@ -1,64 +1,67 @@
-//! The parts that the plain and the strong service share: arguments, client, listener.
+//! The gRPC face that the plain and the strong service share.
 
-use std::num::NonZeroU32;
 use std::process::ExitCode;
 
-use aws_sdk_rekognition::Client;
-use aws_sdk_rekognition::config::retry::RetryConfig;
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
-use tonic::Status;
+use tonic::metadata::MetadataMap;
 use tonic::transport::Server;
+use tonic::{Request, Response, Status, async_trait};
 
 use super::aws;
 use crate::goodput::contract::{
-    CreateSessionResponse, Session, SessionService, SessionServiceServer,
+    CreateSessionRequest, CreateSessionResponse, GetSessionResultRequest, GetSessionResultResponse,
+    Session, SessionService, SessionServiceServer,
 };
 use crate::goodput::process;
 
-#[derive(clap::Args)]
-pub(crate) struct ServiceArgs {
-    /// The simulator's URL.
-    #[arg(long)]
-    aws: String,
-    /// The quota, in calls a second.
-    #[arg(long)]
-    pub(super) quota: NonZeroU32,
-}
-
-impl ServiceArgs {
-    /// A client whose own retries are off.
-    pub(super) fn client(&self) -> Client {
-        Client::from_conf(aws::config(&self.aws, RetryConfig::disabled()).build())
-    }
+/// A service, without the parts that every gRPC service has.
+#[async_trait]
+pub(super) trait Issuer: Send + Sync + 'static {
+    /// Returns the id of a new session.
+    async fn issue(&self, metadata: &MetadataMap) -> Result<String, Status>;
 }
 
 /// Serves on a free port, which it prints, until the driver ends it.
-pub(super) async fn serve(service: impl SessionService) -> anyhow::Result<ExitCode> {
+pub(super) async fn serve(issuer: impl Issuer) -> anyhow::Result<ExitCode> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let address = listener.local_addr()?;
+    let address = format!("http://{}", listener.local_addr()?);
     let served = Server::builder()
-        .add_service(SessionServiceServer::new(service))
+        .add_service(SessionServiceServer::new(Face(issuer)))
         .serve_with_incoming(TcpListenerStream::new(listener));
-    let address = format!("http://{address}");
     let served = async { anyhow::Ok(served.await?) };
     tokio::try_join!(process::ready(&address), served)?;
     Ok(ExitCode::SUCCESS)
 }
 
-pub(super) fn response(session_id: String) -> tonic::Response<CreateSessionResponse> {
-    tonic::Response::new(CreateSessionResponse {
-        session: Some(Session {
-            session_id,
+struct Face<I>(I);
+
+#[async_trait]
+impl<I: Issuer> SessionService for Face<I> {
+    async fn create_session(
+        &self,
+        request: Request<CreateSessionRequest>,
+    ) -> Result<Response<CreateSessionResponse>, Status> {
+        let session = Session {
+            session_id: self.0.issue(request.metadata()).await?,
             ..Session::default()
-        }),
-    })
+        };
+        let session = Some(session);
+        Ok(Response::new(CreateSessionResponse { session }))
+    }
+
+    async fn get_session_result(
+        &self,
+        _request: Request<GetSessionResultRequest>,
+    ) -> Result<Response<GetSessionResultResponse>, Status> {
+        Err(Status::unimplemented("not part of the benchmark"))
+    }
 }
 
+/// What a caller receives when no attempt succeeded.
 pub(super) fn status(error: &aws::CreateError) -> Status {
-    if aws::is_throttle(error) {
-        Status::resource_exhausted("AWS throttled every attempt")
-    } else {
-        Status::unavailable(aws::name(error))
+    match aws::is_throttle(error) {
+        true => Status::resource_exhausted("AWS throttled every attempt"),
+        false => Status::unavailable(aws::name(error)),
     }
 }

@@ -1,9 +1,10 @@
-//! Arm 5: one service in front of AWS, by an author who knows the trade. A bounded FIFO
+//! Arm 5: one service in front of AWS, by an experienced author. A bounded FIFO
 //! queue holds what can be served in four seconds; one task hands the limiter's tokens to
 //! the first request that still waits. A request that finds the queue full is refused at
 //! once, and one whose time runs out before its token, both with `RetryInfo`. A retry does
 //! not queue again.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,15 +14,11 @@ use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep, timeout_at};
 use tonic::metadata::MetadataMap;
-use tonic::{Code, Request, Response, Status, async_trait};
+use tonic::{Code, Status, async_trait};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
-use super::aws;
-use super::service::{ServiceArgs, response, status};
-use crate::goodput::contract::{
-    CreateSessionRequest, CreateSessionResponse, GetSessionResultRequest, GetSessionResultResponse,
-    SessionService,
-};
+use super::service::{Issuer, status};
+use super::{ServiceArgs, aws};
 
 /// The queue holds as many requests as the quota serves in this time.
 const QUEUE: Duration = Duration::from_secs(4);
@@ -40,11 +37,9 @@ pub(super) struct StrongService {
 impl StrongService {
     pub(super) fn new(args: &ServiceArgs) -> Self {
         // A burst of a fifth of a second: how much AWS accepts at once is unknown.
-        let burst = (args.quota.get() / 5)
-            .try_into()
-            .unwrap_or(std::num::NonZeroU32::MIN);
-        let limiter = RateLimiter::direct(Quota::per_second(args.quota).allow_burst(burst));
-        let limiter = Arc::new(limiter);
+        let burst = NonZeroU32::new(args.quota.get() / 5).unwrap_or(NonZeroU32::MIN);
+        let quota = Quota::per_second(args.quota).allow_burst(burst);
+        let limiter = Arc::new(RateLimiter::direct(quota));
         let quota = f64::from(args.quota.get());
         let (queue, waiting) = mpsc::channel((quota * QUEUE.as_secs_f64()) as usize);
         tokio::spawn(hand_out_tokens(Arc::clone(&limiter), waiting));
@@ -94,21 +89,16 @@ async fn hand_out_tokens(
 }
 
 #[async_trait]
-impl SessionService for StrongService {
-    async fn create_session(
-        &self,
-        request: Request<CreateSessionRequest>,
-    ) -> Result<Response<CreateSessionResponse>, Status> {
-        let deadline = Instant::now() + deadline(request.metadata()).unwrap_or(DEFAULT_DEADLINE);
+impl Issuer for StrongService {
+    async fn issue(&self, metadata: &MetadataMap) -> Result<String, Status> {
+        let deadline = Instant::now() + time_left(metadata).unwrap_or(DEFAULT_DEADLINE);
         let token = uuid::Uuid::new_v4().to_string();
-        let backoff = ExponentialBuilder::default()
-            .with_min_delay(Duration::from_millis(100))
-            .with_jitter();
-        let mut delays = backoff.build();
+        let backoff = ExponentialBuilder::default().with_min_delay(Duration::from_millis(100));
+        let mut delays = backoff.with_jitter().build();
         self.token(deadline).await?;
         loop {
             let error = match aws::create(&self.aws, &token).await {
-                Ok(session_id) => return Ok(response(session_id)),
+                Ok(session_id) => return Ok(session_id),
                 Err(error) => error,
             };
             match delays.next() {
@@ -118,28 +108,23 @@ impl SessionService for StrongService {
             self.limiter.until_ready().await;
         }
     }
-
-    async fn get_session_result(
-        &self,
-        _request: Request<GetSessionResultRequest>,
-    ) -> Result<Response<GetSessionResultResponse>, Status> {
-        Err(Status::unimplemented("not part of the benchmark"))
-    }
 }
 
 /// The time that the caller has left, as [gRPC](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md)
 /// sends it: up to eight digits and a unit.
-fn deadline(metadata: &MetadataMap) -> Option<Duration> {
+fn time_left(metadata: &MetadataMap) -> Option<Duration> {
     let text = metadata.get("grpc-timeout")?.to_str().ok()?;
     let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
-    let number: u64 = digits.parse().ok()?;
-    match unit {
-        "H" => Some(Duration::from_secs(number * 3600)),
-        "M" => Some(Duration::from_secs(number * 60)),
-        "S" => Some(Duration::from_secs(number)),
-        "m" => Some(Duration::from_millis(number)),
-        "u" => Some(Duration::from_micros(number)),
-        "n" => Some(Duration::from_nanos(number)),
-        _ => None,
-    }
+    let seconds = match unit {
+        "H" => 3600.0,
+        "M" => 60.0,
+        "S" => 1.0,
+        "m" => 1e-3,
+        "u" => 1e-6,
+        "n" => 1e-9,
+        _ => return None,
+    };
+    Some(Duration::from_secs_f64(
+        digits.parse::<f64>().ok()? * seconds,
+    ))
 }
