@@ -1,4 +1,4 @@
-"""An honest caller beside an attack, and what Livegate says of itself meanwhile."""
+"""A regular caller during an attack, and the metrics of Livegate meanwhile."""
 
 import os
 import threading
@@ -10,7 +10,7 @@ import pytest
 
 from processes import Server, get
 
-# What the machine may be busy with besides, of which Livegate is not guilty.
+# Bounds that a busy machine does not exceed.
 P99_SECONDS = 1.0
 GROWTH_BYTES = 96 << 20
 MAX_PER_PEER = 50
@@ -23,31 +23,31 @@ SHORT = {
     "grpc.keepalive_interval": "1s",
     "grpc.keepalive_timeout": "1s",
 }
-# More than any of those, and a little time for a busy machine.
-SOON_SECONDS = 6
+# Longer than each of those timeouts, also on a busy machine.
+TIMEOUT_SECONDS = 6
 
 
 def resident(server: Server) -> int:
-    """The memory of the process, in bytes."""
+    """Returns the resident memory of the process, in bytes."""
     with open(f"/proc/{server.process.pid}/statm") as statm:
         return int(statm.read().split()[1]) * os.sysconf("SC_PAGESIZE")
 
 
 def ended(server: Server, outcome: str) -> float:
-    """How many connections have ended so."""
+    """Returns how many connections ended with this outcome."""
     line = f'grpc_server_connections_total{{outcome="{outcome}"}} '
     page = get(f"{server.admin}/metrics")[1]
     return sum(float(one.removeprefix(line)) for one in page.splitlines() if one.startswith(line))
 
 
 def address(server: Server) -> tuple[str, int]:
-    """Where to connect a socket."""
+    """Returns the address of the server, for a socket."""
     host, port = server.address.split(":")
     return host, int(port)
 
 
-class Honest:
-    """A caller that calls some fifty times a second while the attack goes on."""
+class RegularCaller:
+    """A caller that makes about fifty calls per second during the attack."""
 
     def __init__(self, client):
         self.client = client
@@ -58,21 +58,21 @@ class Honest:
 
     def _call(self) -> None:
         while not self.over.wait(0.02):
-            begun = time.monotonic()
+            started = time.monotonic()
             try:
                 self.client.create(timeout=10)
             except Exception as failure:
                 self.failures.append(failure)
-            self.seconds.append(time.monotonic() - begun)
+            self.seconds.append(time.monotonic() - started)
 
     def p99(self) -> float:
-        """The time that one call in a hundred exceeds."""
+        """Returns the 99th percentile of the latencies, in seconds."""
         return sorted(self.seconds)[int(len(self.seconds) * 0.99)]
 
 
 @pytest.fixture
 def bystander(serve, connect) -> Callable:
-    """A server with an honest caller, who must not notice what is done in the block."""
+    """A server with a regular caller, which the code in the block must not disturb."""
 
     @contextmanager
     def stand_by(name: str) -> Iterator[Server]:
@@ -80,20 +80,20 @@ def bystander(serve, connect) -> Callable:
         client = connect(server)
         for _ in range(50):
             client.create()
-        honest, before = Honest(client), resident(server)
-        honest.thread.start()
+        regular, before = RegularCaller(client), resident(server)
+        regular.thread.start()
         try:
             yield server
         finally:
-            while len(honest.seconds) < 50 and not honest.failures:
+            while len(regular.seconds) < 50 and not regular.failures:
                 time.sleep(0.1)
-            honest.over.set()
-            honest.thread.join()
+            regular.over.set()
+            regular.thread.join()
         after = resident(server)
-        print(f"\n{name}: honest p99 {honest.p99() * 1000:.1f} ms of {len(honest.seconds)} calls, "
+        print(f"\n{name}: p99 {regular.p99() * 1000:.1f} ms of {len(regular.seconds)} calls, "
               f"memory {before / 1e6:.1f} -> {after / 1e6:.1f} MB")
-        assert not honest.failures, honest.failures[0]
-        assert honest.p99() < P99_SECONDS
+        assert not regular.failures, regular.failures[0]
+        assert regular.p99() < P99_SECONDS
         assert after - before < GROWTH_BYTES
 
     return stand_by

@@ -1,5 +1,5 @@
-// A caller of Livegate on grpc-js: a client that shares no code with ours, nor
-// with the C core below the Python scenes.
+// A caller that uses grpc-js, which shares no code with Livegate or with the gRPC core
+// of the Python tests.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
@@ -46,12 +46,12 @@ function start(...args) {
 async function untilAnswers(url, child) {
   const until = Date.now() + 20_000;
   while (Date.now() < until) {
-    assert.equal(child.exitCode, null, `it ended before ${url} answered`);
+    assert.equal(child.exitCode, null, `it exited before ${url} responded`);
     const answer = await fetch(url).catch(() => undefined);
     if (answer?.ok) return;
     await sleep(20);
   }
-  assert.fail(`${url} did not answer`);
+  assert.fail(`${url} did not respond`);
 }
 
 function connect(options = {}) {
@@ -70,8 +70,8 @@ function create(client, request, seconds = 10) {
   });
 }
 
-// A quota of one a second, of an empty bucket: whoever comes before the next
-// token is refused, for no one may wait in line.
+// A quota of one call per second whose bucket starts empty. Calls before the next token
+// are refused, because max_wait is shorter.
 before(async () => {
   const simulator = `127.0.0.1:${await freePort()}`;
   const admin = `127.0.0.1:${await freePort()}`;
@@ -102,30 +102,30 @@ after(async () => {
     codes.push(child.exitCode);
   }
   rmSync(scratch, { recursive: true });
-  assert.deepEqual(codes, codes.map(() => 0), 'each process ends cleanly on SIGTERM');
+  assert.deepEqual(codes, codes.map(() => 0), 'each process exits with 0 on SIGTERM');
 });
 
-test('a refusal names the wait, and the documented service config obeys it', async () => {
+test('a refusal has a retry delay, and the documented service config retries after it', async () => {
   const plain = connect({ 'grpc.enable_retries': 0 });
-  const refusal = await create(plain, {}).then(() => assert.fail('it is over the quota'), (error) => error);
+  const refusal = await create(plain, {}).then(() => assert.fail('the call is over the quota'), (error) => error);
   assert.equal(refusal.code, grpc.status.RESOURCE_EXHAUSTED);
   const pushback = Number(refusal.metadata.get('grpc-retry-pushback-ms')[0]);
   assert.ok(pushback > 0 && pushback <= 1000, `a wait of ${pushback} ms`);
   plain.close();
 
-  const patient = connect({ 'grpc.service_config': serviceConfig });
-  const { session, seconds } = await create(patient, { requestId: randomUUID() });
+  const retrying = connect({ 'grpc.service_config': serviceConfig });
+  const { session, seconds } = await create(retrying, { requestId: randomUUID() });
   assert.match(session.sessionId, /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
   assert.equal(session.region, 'us-east-1');
   assert.ok(seconds < 3, `${seconds} s`);
-  patient.close();
+  retrying.close();
 });
 
-test('with a deadline that the wait does not fit, the documented service config fails at once', async () => {
+test('with a deadline before the retry delay, the documented service config fails at once', async () => {
   const client = connect({ 'grpc.service_config': serviceConfig });
   await create(client, { requestId: randomUUID() });
   const started = performance.now();
-  const refusal = await create(client, {}, 0.6).then(() => assert.fail('it is over the quota'), (error) => error);
+  const refusal = await create(client, {}, 0.6).then(() => assert.fail('the call is over the quota'), (error) => error);
 
   assert.equal(refusal.code, grpc.status.RESOURCE_EXHAUSTED);
   assert.ok(performance.now() - started < 400);

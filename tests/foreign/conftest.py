@@ -1,4 +1,4 @@
-"""Starts what a scene asks for, and ends it after the scene, by process id."""
+"""Fixtures that start processes for a test, and end them after it by process id."""
 
 import itertools
 from collections.abc import Callable, Iterator
@@ -12,14 +12,14 @@ from processes import BINARY, Process, Server, Simulator
 
 
 def pytest_sessionstart() -> None:
-    """Says at once what would otherwise fail in every scene."""
+    """Fails at once if the binary is missing, which would fail every test."""
     if not BINARY.exists():
-        pytest.exit(f"there is no {BINARY}: 'cargo build' makes it", returncode=2)
+        pytest.exit(f"{BINARY} not found: run 'cargo build'", returncode=2)
 
 
 @pytest.fixture
 def started(tmp_path: Path) -> Iterator[Callable[..., Process]]:
-    """Starts processes, each with a log of its own, which a failed scene shows."""
+    """Starts processes, each with its own log, which is shown if the test fails."""
     numbers = itertools.count(1)
     with ExitStack() as processes:
 
@@ -35,7 +35,7 @@ def started(tmp_path: Path) -> Iterator[Callable[..., Process]]:
 
 @pytest.fixture
 def simulate(started: Callable[..., Process]) -> Callable[..., Simulator]:
-    """Starts a simulator with a quota that no scene meets by chance."""
+    """Starts simulators with a quota that no test exhausts by chance."""
 
     def start(*arguments: str) -> Simulator:
         quota = ["--create-rate=1000", "--create-burst=1000", "--results-rate=1000", "--results-burst=1000"]
@@ -46,13 +46,13 @@ def simulate(started: Callable[..., Process]) -> Callable[..., Simulator]:
 
 @pytest.fixture
 def simulator(simulate: Callable[..., Simulator]) -> Simulator:
-    """AWS on a good day, with checks that take no time."""
+    """A simulator with short latencies and no faults, whose sessions finish at once."""
     return simulate("--latency=1ms..10ms", "--in-progress-after=0s", "--finished-after=0s")
 
 
 @pytest.fixture
 def serve(started: Callable[..., Process], request: pytest.FixtureRequest) -> Callable[..., Server]:
-    """Starts Livegate, before the fixture `simulator` unless told of another."""
+    """Starts Livegate in front of the fixture `simulator`, or of another simulator."""
 
     def start(settings: dict | None = None, simulator: Simulator | None = None) -> Server:
         simulator = simulator or request.getfixturevalue("simulator")
@@ -63,7 +63,7 @@ def serve(started: Callable[..., Process], request: pytest.FixtureRequest) -> Ca
 
 @pytest.fixture
 def connect() -> Iterator[Callable[..., Client]]:
-    """Opens clients, and closes them after the scene."""
+    """Opens clients, and closes them after the test."""
     with ExitStack() as channels:
 
         def open_client(server: Server, *options: tuple[str, object], caller: str | None = None) -> Client:

@@ -1,7 +1,7 @@
-"""The contract, compiled as its Python callers compile it.
+"""The contract, compiled as Python callers compile it.
 
-`messages` has the messages, `SessionServiceStub` is the client; both are made
-anew from proto/ whenever this module is imported.
+`messages` has the messages, and `SessionServiceStub` is the client. The import of this
+module generates both from proto/.
 """
 
 import atexit
@@ -18,7 +18,7 @@ PROTO = REPOSITORY / "proto"
 
 
 def _compile() -> None:
-    """Runs protoc on the contract. What it imports is in other packages already."""
+    """Runs protoc on the contract. Other packages have the files that it imports."""
     generated = tempfile.mkdtemp(prefix="livegate-contract-")
     atexit.register(shutil.rmtree, generated, ignore_errors=True)
     failed = protoc.main([
@@ -30,7 +30,7 @@ def _compile() -> None:
         "livegate/v1/session.proto",
     ])
     if failed:
-        raise RuntimeError("protoc does not accept the contract")
+        raise RuntimeError("protoc rejects the contract")
     sys.path.insert(0, generated)
 
 

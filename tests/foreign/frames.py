@@ -1,4 +1,4 @@
-"""HTTP/2 frames by hand: what a broken or hostile client sends, which no library would."""
+"""HTTP/2 frames as bytes, for broken and hostile clients that no library can imitate."""
 
 import socket
 import struct
@@ -15,19 +15,19 @@ CANCEL = struct.pack(">I", 8)
 
 
 def frame(kind: int, payload: bytes = b"", flags: int = 0, stream: int = 0) -> bytes:
-    """One frame."""
+    """Returns a frame."""
     return struct.pack(">I", len(payload))[1:] + struct.pack(">BBI", kind, flags, stream) + payload
 
 
 def opening(**settings: int) -> bytes:
-    """What a client says first; `window` is the initial window of its streams."""
+    """Returns the preface and the SETTINGS; `window` is the initial window of the streams."""
     window = settings.get("window")
     payload = b"" if window is None else struct.pack(">HI", INITIAL_WINDOW_SIZE, window)
     return PREFACE + frame(SETTINGS, payload)
 
 
 def header_block(path: str = f"/{SERVICE}/CreateSession", **more: str) -> bytes:
-    """The headers of a call, compressed so that they can be sent again and again."""
+    """Returns the headers of a call, without an index, so that they can be repeated."""
     headers = {
         ":method": "POST",
         ":scheme": "http",
@@ -40,17 +40,17 @@ def header_block(path: str = f"/{SERVICE}/CreateSession", **more: str) -> bytes:
 
 
 def begin(stream: int, block: bytes) -> bytes:
-    """A call of which the request is still to come."""
+    """Returns the headers of a call, without the request."""
     return frame(HEADERS, block, END_HEADERS, stream)
 
 
 def call(stream: int, block: bytes) -> bytes:
-    """A whole call, with an empty request."""
+    """Returns a complete call with an empty request."""
     return begin(stream, block) + frame(DATA, bytes(5), END_STREAM, stream)
 
 
 class Connection:
-    """A socket that notes what the server says, frame by frame."""
+    """A socket that reads frames of the server."""
 
     def __init__(self, address: tuple[str, int], first: bytes = b""):
         self.socket = socket.create_connection(address, timeout=10)
@@ -62,7 +62,7 @@ class Connection:
         self.socket.sendall(data)
 
     def frames(self, seconds: float = 10):
-        """The server's frames as (kind, flags, stream, payload), until it closes."""
+        """Yields frames as (kind, flags, stream, payload), until the server closes the connection."""
         self.socket.settimeout(seconds)
         while True:
             while len(self.unread) >= 9:
@@ -81,17 +81,17 @@ class Connection:
             self.unread += more
 
     def first(self, kind: int, seconds: float = 10) -> tuple[int, int, bytes] | None:
-        """The next frame of a kind as (flags, stream, payload); None where the server closes first."""
-        for got, flags, stream, payload in self.frames(seconds):
-            if got == kind:
+        """Returns the next frame of a kind as (flags, stream, payload), or None if the server closes first."""
+        for received, flags, stream, payload in self.frames(seconds):
+            if received == kind:
                 return flags, stream, payload
         return None
 
     def ends(self, seconds: float) -> None:
-        """Reads until the server closes; TimeoutError where a read takes longer than `seconds`."""
+        """Reads until the server closes. Raises TimeoutError if a read takes longer than `seconds`."""
         for _ in self.frames(seconds):
             pass
 
     def close(self) -> None:
-        """Closes it."""
+        """Closes the socket."""
         self.socket.close()

@@ -1,4 +1,4 @@
-"""Livegate as its operator sees it: a program that is started, asked and ended."""
+"""The processes of Livegate: start, query and stop them."""
 
 import json
 import os
@@ -18,14 +18,14 @@ EXIT_SECONDS = 10
 
 
 def free_port() -> int:
-    """A port of the loopback address that no one holds now."""
+    """Returns a free port of the loopback address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
 
 
 def environment(**more: str) -> dict[str, str]:
-    """This process's environment, but for what would configure Livegate or AWS."""
+    """Returns the environment without variables of Livegate, and with the credentials of the simulator."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "LIVEGATE_"))}
     return kept | {
         "AWS_ACCESS_KEY_ID": "test",
@@ -36,7 +36,7 @@ def environment(**more: str) -> dict[str, str]:
 
 
 def run(*arguments: str, timeout: float = 30) -> subprocess.CompletedProcess:
-    """Runs a command of Livegate that ends by itself."""
+    """Runs a command of Livegate until it exits."""
     return subprocess.run(
         [BINARY, *arguments],
         env=environment(),
@@ -48,16 +48,16 @@ def run(*arguments: str, timeout: float = 30) -> subprocess.CompletedProcess:
 
 
 def get(url: str, data: bytes | None = None) -> tuple[int, str]:
-    """The status and the body of an HTTP answer, whatever the status."""
+    """Returns the status and the body of an HTTP response, whatever the status."""
     try:
-        with urllib.request.urlopen(url, data=data, timeout=5) as answer:
-            return answer.status, answer.read().decode()
-    except urllib.error.HTTPError as refusal:
-        return refusal.code, refusal.read().decode()
+        with urllib.request.urlopen(url, data=data, timeout=5) as response:
+            return response.status, response.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
 
 
 class Process:
-    """A command of Livegate that stays up, until `stop` ends it."""
+    """A command of Livegate that runs until `stop`."""
 
     def __init__(self, log: Path, *arguments: str, env: dict[str, str] | None = None):
         self.log = log
@@ -71,11 +71,11 @@ class Process:
             )
 
     def wait_until_answers(self, url: str) -> None:
-        """Waits for a 200 at `url`."""
+        """Waits until `url` returns 200."""
         until = time.monotonic() + START_SECONDS
         while time.monotonic() < until:
             if self.process.poll() is not None:
-                raise AssertionError(f"it ended with {self.process.returncode}:\n{self.log.read_text()}")
+                raise AssertionError(f"exit code {self.process.returncode}:\n{self.log.read_text()}")
             try:
                 if get(url)[0] == 200:
                     return
@@ -83,18 +83,18 @@ class Process:
                 pass
             time.sleep(0.02)
         self.kill()
-        raise AssertionError(f"{url} did not answer 200 in {START_SECONDS} s:\n{self.log.read_text()}")
+        raise AssertionError(f"{url} did not return 200 in {START_SECONDS} s:\n{self.log.read_text()}")
 
     def terminate(self) -> None:
-        """Asks it to leave, and returns at once."""
+        """Sends SIGTERM, and returns at once."""
         self.process.send_signal(signal.SIGTERM)
 
     def wait(self, seconds: float = EXIT_SECONDS) -> int:
-        """Its exit code, within so many seconds."""
+        """Waits for the exit, and returns the exit code."""
         return self.process.wait(seconds)
 
     def stop(self) -> None:
-        """Ends it, and holds it to a clean exit; one that has ended stays so."""
+        """Ends the process and checks its exit code, unless it has ended already."""
         if self.process.poll() is not None:
             return
         self.terminate()
@@ -104,14 +104,14 @@ class Process:
             self.kill()
 
     def kill(self) -> None:
-        """Ends it without asking."""
+        """Sends SIGKILL, unless the process has ended already."""
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()
 
 
 class Simulator(Process):
-    """The embedded Rekognition, alone."""
+    """`livegate simulate`."""
 
     def __init__(self, log: Path, *arguments: str):
         self.url = f"http://127.0.0.1:{free_port()}"
@@ -119,20 +119,20 @@ class Simulator(Process):
         self.wait_until_answers(f"{self.url}/_simulator/stats")
 
     def script(self, *faults: str) -> None:
-        """Says what goes wrong with the next calls, a line for each fault."""
+        """Queues faults of the next calls."""
         status, body = get(f"{self.url}/_simulator/faults", "\n".join(faults).encode())
         assert 200 <= status < 300, body
 
     def creates(self) -> int:
-        """How many calls to create a session it has had."""
+        """Returns the number of calls that create a session."""
         return self._stats()["create"]["calls"]
 
     def results(self) -> int:
-        """How many calls to read a result it has had."""
+        """Returns the number of calls that read a result."""
         return self._stats()["results"]["calls"]
 
     def sessions_made(self) -> int:
-        """How many sessions those calls have made."""
+        """Returns the number of created sessions."""
         return self._stats()["sessions_made"]
 
     def _stats(self) -> dict:
@@ -140,9 +140,9 @@ class Simulator(Process):
 
 
 class Server(Process):
-    """Livegate itself, with a configuration that adds to `QUICK`."""
+    """`livegate serve`, with `QUICK` and further settings."""
 
-    # A quota that no scene meets by chance, and no waiting for balancers at the end.
+    # A quota that no test exhausts by chance, and no lameduck.
     QUICK = {
         "quota.create.rate_per_second": 1000.0,
         "quota.create.burst": 1000,
@@ -166,6 +166,6 @@ class Server(Process):
 
 
 def write_config(path: Path, settings: dict) -> Path:
-    """Writes dotted keys and their values as TOML: scalars look in it as in JSON."""
+    """Writes dotted keys and their values as TOML, in which scalars have the form of JSON."""
     path.write_text("".join(f"{key} = {json.dumps(value)}\n" for key, value in settings.items()))
     return path

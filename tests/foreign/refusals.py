@@ -1,4 +1,4 @@
-"""What a refusal tells its caller, with the promises that hold for all of them."""
+"""The details of an error, and the conventions that all errors keep."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ PUSHBACK = "grpc-retry-pushback-ms"
 
 @dataclass
 class Refusal:
-    """A status that is not OK, and its details."""
+    """A status other than OK, with its details."""
 
     code: grpc.StatusCode
     message: str
@@ -27,7 +27,7 @@ class Refusal:
 
 
 def read(error: grpc.RpcError) -> Refusal:
-    """Reads an error that the server sent, and holds it to the conventions."""
+    """Reads an error of the server, and checks the conventions."""
     status = rpc_status.from_call(error)
     assert status is not None, f"no details: {error}"
     details: dict[str, list] = {}
@@ -40,7 +40,7 @@ def read(error: grpc.RpcError) -> Refusal:
     [info] = details["ErrorInfo"]
     [request] = details["RequestInfo"]
     assert info.domain == "livegate"
-    assert error.details(), "every refusal has a message"
+    assert error.details(), "every error has a message"
     refusal = Refusal(
         code=error.code(),
         message=error.details(),
@@ -66,17 +66,17 @@ def _pushback(error: grpc.RpcError) -> int | None:
 
 
 def _check_retry_hints(refusal: Refusal) -> None:
-    """Without a trailer stock clients retry what they see fit, on top of the server's retries."""
+    """Checks the hints. Without a trailer, stock clients retry in addition to the server."""
     assert refusal.request_id
     if refusal.code in (grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.UNAVAILABLE):
         assert refusal.pushback_ms is not None, refusal
     if refusal.pushback_ms is not None and refusal.pushback_ms >= 0:
         assert refusal.retry_seconds is not None, refusal
-        assert abs(refusal.pushback_ms / 1000 - refusal.retry_seconds) < 0.01, "both hints are the same wait"
+        assert abs(refusal.pushback_ms / 1000 - refusal.retry_seconds) < 0.01, "both hints have the same delay"
 
 
 def refused(call: Callable[[], object]) -> Refusal:
-    """Makes a call that must be refused, and reads the refusal."""
+    """Makes a call that must fail, and reads its error."""
     with pytest.raises(grpc.RpcError) as caught:
         call()
     return read(caught.value)

@@ -1,4 +1,4 @@
-"""A container's credentials, from an endpoint over HTTP that stops answering."""
+"""Credentials of a container, from an HTTP endpoint that stops responding."""
 
 import json
 import threading
@@ -14,26 +14,26 @@ from processes import Server, environment, get
 from refusals import refused
 
 ATTEMPT_SECONDS = 1
-# The SDK asks anew at the end, or up to ten seconds before.
+# The SDK refreshes the credentials at the end of their life, or up to ten seconds before.
 LIFE_SECONDS = 2
 
 
 class Endpoint:
-    """What EKS or ECS has beside a pod: it answers until it `hangs`."""
+    """The credentials endpoint of EKS or ECS; it responds until `hangs` is set."""
 
     def __init__(self):
-        self.asked, self.hangs, self.over = 0, threading.Event(), threading.Event()
+        self.requests, self.hangs, self.stopped = 0, threading.Event(), threading.Event()
         endpoint = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                endpoint.asked += 1
+                endpoint.requests += 1
                 if endpoint.hangs.is_set():
-                    endpoint.over.wait(60)
+                    endpoint.stopped.wait(60)
                     return
-                ends = datetime.now(UTC) + timedelta(seconds=LIFE_SECONDS)
+                expiration = datetime.now(UTC) + timedelta(seconds=LIFE_SECONDS)
                 keys = {"AccessKeyId": "test", "SecretAccessKey": "test", "Token": "test"}
-                body = json.dumps(keys | {"Expiration": ends.strftime("%Y-%m-%dT%H:%M:%SZ")}).encode()
+                body = json.dumps(keys | {"Expiration": expiration.strftime("%Y-%m-%dT%H:%M:%SZ")}).encode()
                 self.send_response(200)
                 self.send_header("content-type", "application/json")
                 self.send_header("content-length", str(len(body)))
@@ -48,44 +48,44 @@ class Endpoint:
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def stop(self) -> None:
-        """Lets go of whoever waits."""
-        self.over.set()
+        """Ends the requests that hang, and the server."""
+        self.stopped.set()
         self.server.shutdown()
         self.server.server_close()
 
 
 @pytest.fixture
 def endpoint() -> Iterator[Endpoint]:
-    """An endpoint that answers."""
+    """An endpoint that responds."""
     endpoint = Endpoint()
     yield endpoint
     endpoint.stop()
 
 
 def of_container(endpoint: Endpoint) -> dict[str, str]:
-    """The environment of a pod whose credentials are at the endpoint alone."""
+    """Returns the environment of a pod whose only credentials are at the endpoint."""
     of_pod = environment(AWS_CONTAINER_CREDENTIALS_FULL_URI=endpoint.url)
     return {name: value for name, value in of_pod.items() if not name.startswith(("AWS_ACCESS", "AWS_SECRET"))}
 
 
-def test_credentials_that_hang_are_livegates_fault_and_not_a_timeout_of_aws(endpoint, started, simulator, connect):
+def test_hanging_credentials_are_the_fault_of_livegate_and_no_timeout_of_aws(endpoint, started, simulator, connect):
     settings = {"upstream.attempt_timeout": f"{ATTEMPT_SECONDS}s", "retry.base_delay": "1ms"}
     server = started(Server, simulator, settings, of_container(endpoint))
     client = connect(server)
-    assert endpoint.asked, "they came from there before it was ready"
+    assert endpoint.requests, "credentials are loaded before the service is ready"
     endpoint.hangs.set()
     time.sleep(LIFE_SECONDS)
-    began = time.monotonic()
+    started_at = time.monotonic()
     refusal = refused(client.create)
-    took = time.monotonic() - began
+    took = time.monotonic() - started_at
 
     assert (refusal.code, refusal.reason) == (grpc.StatusCode.INTERNAL, "UPSTREAM_CREDENTIALS")
-    assert took < 2 * ATTEMPT_SECONDS, "one try more, and neither to its end"
-    assert simulator.creates() == 0, "nothing is sent without credentials"
+    assert took < 2 * ATTEMPT_SECONDS, "two attempts, both shorter than the timeout"
+    assert simulator.creates() == 0, "no call is made without credentials"
     page = get(f"{server.admin}/metrics")[1]
     assert 'reason="UPSTREAM_CREDENTIALS",fault="livegate"} 1\n' in page
     for attempt in ("first", "retry"):
         assert f'attempt="{attempt}",outcome="credentials"}} 1\n' in page
     endpoint.hangs.clear()
     time.sleep(1)
-    assert client.create().session_id, "and it goes on as soon as they come again"
+    assert client.create().session_id, "calls succeed when the endpoint responds again"

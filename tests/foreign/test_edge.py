@@ -1,7 +1,7 @@
-"""Livegate under floods: memory stays, and an honest caller is served.
+"""Floods: the memory stays bounded, and a regular caller is served.
 
-Every attack is bounded in time and number, and stays on the loopback address.
-Run pytest with -s to see what each did to the honest caller and to the memory.
+Every attack is bounded in time and number, and stays on the loopback address. With -s,
+pytest prints the latencies of the regular caller and the memory during each attack.
 """
 
 import os
@@ -14,7 +14,7 @@ from contextlib import suppress
 import pytest
 
 import frames
-from bystander import SOON_SECONDS, address, bystander, ended  # noqa: F401: a fixture
+from bystander import TIMEOUT_SECONDS, address, bystander, ended  # noqa: F401: a fixture
 from frames import CANCEL, CONTINUATION, DATA, HEADERS, PING, RST_STREAM, SETTINGS, Connection
 from processes import Server
 
@@ -24,7 +24,7 @@ ATTACK_SECONDS = 2
 def flood(
     server: Server, first: bytes, again: Callable[[int], bytes], seconds: float = ATTACK_SECONDS
 ) -> tuple[int, int]:
-    """Sends the n-th piece over and over, on a new connection after each end: pieces, and ends."""
+    """Sends pieces, on a new connection after each close. Returns the number of pieces and of closes."""
     until = time.monotonic() + seconds
     pieces = ends = 0
     while time.monotonic() < until:
@@ -49,11 +49,11 @@ def rapid_resets(server: Server) -> None:
         return b"".join(frames.begin(one, block) + frames.frame(RST_STREAM, CANCEL, 0, one) for one in streams)
 
     bursts, ends = flood(server, frames.opening(), burst)
-    assert ends, f"{bursts * 100} resets, and no connection was ended"
+    assert ends, f"{bursts * 100} resets, but no connection was closed"
 
 
 def spread_resets(server: Server) -> None:
-    """The calls are seen before they are reset, so that h2 itself does not count them."""
+    """Resets calls after the server has read them, so that h2 itself does not count the resets."""
     block = frames.header_block()
 
     def turn(number: int) -> bytes:
@@ -64,11 +64,11 @@ def spread_resets(server: Server) -> None:
         return b"".join(frames.begin(one, block) for one in streams)
 
     _, ends = flood(server, frames.opening(), turn, seconds=8)
-    assert ends and ended(server, "flooded"), "no connection was ended for its resets"
+    assert ends and ended(server, "flooded"), "no connection was closed for its resets"
 
 
 def ping_flood(server: Server) -> None:
-    """A peer that reads none of the answers."""
+    """Sends PINGs, and reads no responses."""
     pings = frames.frame(PING, bytes(8)) * 1000
     flood(server, frames.opening(), lambda _: pings)
 
@@ -82,14 +82,14 @@ def continuation_flood(server: Server) -> None:
     first = frames.opening() + frames.frame(HEADERS, frames.header_block(), 0, 1)
     more = frames.frame(CONTINUATION, bytes([0, 1, ord("a"), 1, ord("b")]) * 20, 0, 1) * 100
     pieces, ends = flood(server, first, lambda _: more)
-    assert ends, f"{pieces * 100} continuations, and no connection was ended"
+    assert ends, f"{pieces * 100} continuations, but no connection was closed"
 
 
 def empty_continuation_flood(server: Server) -> None:
     first = frames.opening() + frames.frame(HEADERS, frames.header_block(), 0, 1)
     more = frames.frame(CONTINUATION, b"", 0, 1) * 1000
     pieces, ends = flood(server, first, lambda _: more)
-    assert ends, f"{pieces * 1000} continuations, and no connection was ended"
+    assert ends, f"{pieces * 1000} continuations, but no connection was closed"
 
 
 def empty_data_flood(server: Server) -> None:
@@ -100,7 +100,7 @@ def empty_data_flood(server: Server) -> None:
 
 def garbage(server: Server) -> None:
     pieces, ends = flood(server, os.urandom(64), lambda _: os.urandom(4096))
-    assert ends, f"{pieces} pieces of garbage, and no connection was ended"
+    assert ends, f"{pieces} pieces of garbage, but no connection was closed"
 
 
 def garbage_after_the_preface(server: Server) -> None:
@@ -118,7 +118,7 @@ def tls_to_a_plain_port(server: Server) -> None:
 def http1_to_the_port(server: Server) -> None:
     for _ in range(50):
         connection = Connection(address(server), b"GET / HTTP/1.1\r\nhost: livegate\r\n\r\n")
-        connection.ends(SOON_SECONDS)
+        connection.ends(TIMEOUT_SECONDS)
         connection.close()
 
 
@@ -138,6 +138,6 @@ ATTACKS = [
 
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.__name__)
-def test_an_attack_leaves_memory_and_the_honest_caller_alone(bystander, attack):
+def test_an_attack_does_not_affect_the_memory_or_a_regular_caller(bystander, attack):
     with bystander(attack.__name__) as server:
         attack(server)

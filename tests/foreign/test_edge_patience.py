@@ -1,4 +1,4 @@
-"""Peers that are slow, silent, too many or of age: each is let go in its time."""
+"""Slow, silent, too many, and old connections: each is closed in time."""
 
 import socket
 import time
@@ -9,59 +9,59 @@ import pytest
 from hpack import Decoder
 
 import frames
-from bystander import MAX_PER_PEER, SOON_SECONDS, address, bystander, ended  # noqa: F401: a fixture
+from bystander import MAX_PER_PEER, TIMEOUT_SECONDS, address, bystander, ended  # noqa: F401: a fixture
 from contract import SERVICE
 from frames import DATA, END_STREAM, GOAWAY, HEADERS, PING, RST_STREAM, SETTINGS, Connection
 from processes import Server, get
 
 
-def patient_attackers(server: Server, firsts: list[bytes], drip: bytes) -> None:
-    """Forty peers that send a little again and again: all are let go soon."""
-    with ExitStack() as closing:
+def slow_peers(server: Server, firsts: list[bytes], drip: bytes) -> None:
+    """Opens forty connections that send a little repeatedly, and waits until all are closed."""
+    with ExitStack() as sockets:
         connections = [Connection(address(server), firsts[number % len(firsts)]) for number in range(40)]
         for connection in connections:
-            closing.callback(connection.close)
-        begun = time.monotonic()
-        left = set(connections)
-        while left:
-            assert time.monotonic() - begun < SOON_SECONDS, f"{len(left)} are still there"
+            sockets.callback(connection.close)
+        started = time.monotonic()
+        open_connections = set(connections)
+        while open_connections:
+            assert time.monotonic() - started < TIMEOUT_SECONDS, f"{len(open_connections)} are still open"
             time.sleep(0.1)
-            for connection in list(left):
+            for connection in list(open_connections):
                 connection.socket.settimeout(0.001)
                 try:
                     connection.send(drip)
                     while connection.socket.recv(65536):
                         pass
-                    left.discard(connection)
+                    open_connections.discard(connection)
                 except TimeoutError:
                     pass
                 except ConnectionError:
-                    left.discard(connection)
+                    open_connections.discard(connection)
 
 
-def test_slow_headers_end_in_time(bystander):
+def test_slow_headers_are_closed_in_time(bystander):
     block = frames.header_block()
     whole = frames.frame(HEADERS, block + bytes(4000), 0, 1)
     with bystander("slow headers") as server:
-        patient_attackers(server, [frames.opening() + whole[: 9 + len(block)]], b"\0")
+        slow_peers(server, [frames.opening() + whole[: 9 + len(block)]], b"\0")
 
 
-def test_half_open_sockets_end_in_time(bystander):
+def test_half_open_sockets_are_closed_in_time(bystander):
     firsts = [b"", frames.PREFACE[:10], frames.opening(), frames.opening() + b"\0\0"]
     with bystander("half-open sockets") as server:
-        patient_attackers(server, firsts, b"")
+        slow_peers(server, firsts, b"")
 
 
-def test_a_slow_body_is_answered_in_time_and_its_connection_lives(bystander):
+def test_a_slow_body_fails_in_time_and_its_connection_stays_open(bystander):
     with bystander("slow bodies") as server:
         block = frames.header_block()
         first = frames.opening() + b"".join(frames.begin(1 + 2 * n, block) for n in range(100))
         connection = Connection(address(server), first)
-        begun, answered = time.monotonic(), set()
+        started, answered = time.monotonic(), set()
         for _ in range(8):
             time.sleep(0.1)
             connection.send(b"".join(frames.frame(DATA, b"\0", 0, 1 + 2 * n) for n in range(0, 100, 2)))
-        for kind, flags, stream, payload in connection.frames(SOON_SECONDS):
+        for kind, flags, stream, payload in connection.frames(TIMEOUT_SECONDS):
             if kind == HEADERS and flags & END_STREAM:
                 answered.add(stream)
             if kind == PING and not flags:
@@ -69,33 +69,33 @@ def test_a_slow_body_is_answered_in_time_and_its_connection_lives(bystander):
             if len(answered) == 100:
                 break
         assert len(answered) == 100
-        assert 0.9 < time.monotonic() - begun < SOON_SECONDS
+        assert 0.9 < time.monotonic() - started < TIMEOUT_SECONDS
         connection.send(frames.call(999, block))
-        assert connection.first(DATA, SOON_SECONDS), "the connection is as good as before"
+        assert connection.first(DATA, TIMEOUT_SECONDS), "the connection still works"
         connection.close()
 
 
-def test_a_deadline_that_passes_before_the_request_is_there_is_told_as_one(serve):
+def test_a_deadline_that_passes_before_the_request_arrives_is_deadline_exceeded(serve):
     connection = Connection(address(serve()), frames.opening())
-    begun = time.monotonic()
+    started = time.monotonic()
     connection.send(frames.begin(1, frames.header_block(**{"grpc-timeout": "400m"})))
-    answer = connection.first(HEADERS, SOON_SECONDS)
-    took = time.monotonic() - begun
+    response = connection.first(HEADERS, TIMEOUT_SECONDS)
+    took = time.monotonic() - started
     connection.close()
-    assert answer, "the connection lives"
-    assert dict(Decoder().decode(answer[2]))["grpc-status"] == str(grpc.StatusCode.DEADLINE_EXCEEDED.value[0])
+    assert response, "the connection stays open"
+    assert dict(Decoder().decode(response[2]))["grpc-status"] == str(grpc.StatusCode.DEADLINE_EXCEEDED.value[0])
     assert 0.37 < took < 1, took
 
 
-# Of an answer, of some hundred bytes, nothing has room; or its beginning; or nearly all.
+# A response has about a hundred bytes: the window admits none, the first, or nearly all.
 @pytest.mark.parametrize("window", [0, 1, 90])
-def test_an_answer_that_nobody_takes_is_reset_and_the_connection_lives(bystander, window):
+def test_a_response_that_is_not_read_is_reset_and_the_connection_stays_open(bystander, window):
     with bystander(f"windows of {window} bytes") as server:
         block = frames.header_block()
         first = frames.opening(window=window) + b"".join(frames.call(1 + 2 * n, block) for n in range(100))
         connection = Connection(address(server), first)
-        begun, reset = time.monotonic(), set()
-        for kind, flags, stream, payload in connection.frames(SOON_SECONDS):
+        started, reset = time.monotonic(), set()
+        for kind, flags, stream, payload in connection.frames(TIMEOUT_SECONDS):
             if kind == PING and not flags:
                 connection.send(frames.frame(PING, payload, frames.ACK))
             if kind == RST_STREAM:
@@ -103,39 +103,39 @@ def test_an_answer_that_nobody_takes_is_reset_and_the_connection_lives(bystander
             if len(reset) == 100:
                 break
         assert len(reset) == 100
-        assert 0.9 < time.monotonic() - begun < SOON_SECONDS
+        assert 0.9 < time.monotonic() - started < TIMEOUT_SECONDS
         window = frames.frame(SETTINGS, b"\0\4\0\0\xff\xff")
         connection.send(window + frames.call(999, block))
-        assert connection.first(DATA, SOON_SECONDS), "the connection is as good as before"
+        assert connection.first(DATA, TIMEOUT_SECONDS), "the connection still works"
         connection.close()
 
 
-def test_a_peer_that_reads_nothing_at_all_is_let_go(bystander):
+def test_a_connection_that_reads_nothing_is_closed(bystander):
     with bystander("nothing is read") as server:
         connection = Connection(address(server), frames.opening() + frames.call(1, frames.header_block()))
         closed = ended(server, "error")
-        until = time.monotonic() + SOON_SECONDS
+        until = time.monotonic() + TIMEOUT_SECONDS
         while ended(server, "error") == closed:
-            assert time.monotonic() < until, "it is still there"
+            assert time.monotonic() < until, "it is still open"
             time.sleep(0.1)
         connection.close()
 
 
 def test_thousands_of_idle_connections_are_bounded(bystander):
-    with bystander("2000 idle connections") as server, ExitStack() as closing:
+    with bystander("2000 idle connections") as server, ExitStack() as sockets:
         for _ in range(2000):
-            closing.enter_context(socket.create_connection(address(server), timeout=5))
+            sockets.enter_context(socket.create_connection(address(server), timeout=5))
         page = get(f"{server.admin}/metrics")[1]
         line = next(one for one in page.splitlines() if one.startswith("grpc_server_open_connections "))
         assert float(line.split()[1]) <= MAX_PER_PEER
-        until = time.monotonic() + SOON_SECONDS
+        until = time.monotonic() + TIMEOUT_SECONDS
         while ended(server, "peer_connection_limit") + ended(server, "no_request") < 2000:
-            assert time.monotonic() < until, "some are still there"
+            assert time.monotonic() < until, "some are still open"
             time.sleep(0.1)
         assert ended(server, "no_request") >= MAX_PER_PEER - 1
 
 
-def test_a_connection_of_its_age_is_told_to_go_and_no_call_fails(serve, connect):
+def test_a_connection_at_its_maximum_age_gets_a_goaway_and_no_call_fails(serve, connect):
     server = serve({"grpc.max_connection_age": "1s"})
     client = connect(server)
     until = time.monotonic() + 4
@@ -146,24 +146,25 @@ def test_a_connection_of_its_age_is_told_to_go_and_no_call_fails(serve, connect)
         time.sleep(0.005)
     assert ended(server, "max_age") >= 2
     watching = Connection(address(server), frames.opening() + frames.call(1, frames.header_block()))
-    assert watching.first(GOAWAY, SOON_SECONDS)
+    assert watching.first(GOAWAY, TIMEOUT_SECONDS)
     watching.close()
-    print(f"\n{calls} calls over {ended(server, 'aged'):.0f} connections that came of age")
+    print(f"\n{calls} calls, {ended(server, 'max_age'):.0f} connections closed at their maximum age")
 
 
-def test_calls_beyond_the_places_in_flight_are_refused_and_health_is_not(simulate, serve, connect):
+def test_calls_over_the_concurrency_limit_are_refused_and_health_is_not(simulate, serve, connect):
     server = serve({"grpc.max_concurrent_requests": 2}, simulate("--latency=1s..1s"))
     block = frames.header_block()
-    crowd = Connection(address(server), frames.opening() + b"".join(frames.call(1 + 2 * n, block) for n in range(5)))
+    calls = b"".join(frames.call(1 + 2 * n, block) for n in range(5))
+    connection = Connection(address(server), frames.opening() + calls)
     refused = set()
     health = frames.header_block("/grpc.health.v1.Health/Check")
-    crowd.send(frames.call(101, health))
-    for kind, flags, stream, _ in crowd.frames(SOON_SECONDS):
+    connection.send(frames.call(101, health))
+    for kind, flags, stream, _ in connection.frames(TIMEOUT_SECONDS):
         if kind == HEADERS and flags & END_STREAM:
             refused.add(stream)
         if refused >= {5, 7, 9, 101}:
             break
-    assert refused == {5, 7, 9, 101}, "101 was answered, and ends after that"
-    crowd.close()
+    assert refused == {5, 7, 9, 101}, "101 is answered"
+    connection.close()
     page = get(f"{server.admin}/metrics")[1]
     assert f'grpc_method="{SERVICE}/CreateSession",grpc_status="RESOURCE_EXHAUSTED"' in page

@@ -1,4 +1,4 @@
-"""Livegate as those who run it meet it: start, health, metrics, reflection, leaving."""
+"""Operation: start, health, metrics, reflection, shutdown."""
 
 import json
 import shutil
@@ -29,18 +29,18 @@ LATEST_EXIT_SECONDS = LAMEDUCK_SECONDS + GRACE_SECONDS + 1
 
 
 def health(client, service: str) -> int:
-    """What the health service says of a service."""
+    """Returns the health status of a service."""
     request = health_pb2.HealthCheckRequest(service=service)
     return health_pb2_grpc.HealthStub(client.channel).Check(request, timeout=5).status
 
 
 def address(server) -> tuple[str, int]:
-    """Where to connect a socket."""
+    """Returns the address of the server, for a socket."""
     host, port = server.address.split(":")
     return host, int(port)
 
 
-def test_health_is_serving_for_the_whole_and_for_the_service(serve, connect):
+def test_health_is_serving_for_the_server_and_for_the_service(serve, connect):
     server = serve()
     client = connect(server)
 
@@ -48,7 +48,7 @@ def test_health_is_serving_for_the_whole_and_for_the_service(serve, connect):
     assert health(client, SERVICE) == SERVING
     assert get(f"{server.admin}/livez")[0] == 200
     with pytest.raises(grpc.RpcError) as unknown:
-        health(client, "nobody.v1.Nothing")
+        health(client, "unknown.v1.Service")
     assert unknown.value.code() == grpc.StatusCode.NOT_FOUND
 
 
@@ -64,15 +64,15 @@ def test_buf_curl_creates_a_session_by_reflection(serve):
     buf = shutil.which("buf")
     assert buf, "tests/run installs buf"
     url = f"http://{serve().address}/{SERVICE}/CreateSession"
-    answer = subprocess.run(
+    curl = subprocess.run(
         [buf, "curl", "--protocol", "grpc", "--http2-prior-knowledge", "--data", "{}", url],
         capture_output=True,
         text=True,
         timeout=30,
     )
 
-    assert answer.returncode == 0, answer.stderr
-    assert json.loads(answer.stdout)["session"]["region"] == "us-east-1"
+    assert curl.returncode == 0, curl.stderr
+    assert json.loads(curl.stdout)["session"]["region"] == "us-east-1"
 
 
 def test_promtool_accepts_the_page_of_metrics(serve, connect):
@@ -89,7 +89,7 @@ def test_promtool_accepts_the_page_of_metrics(serve, connect):
     assert "grpc_server_call_duration_seconds" in page
 
 
-def test_a_leaving_server_says_so_first_and_serves_until_it_is_gone(serve, connect):
+def test_a_server_that_shuts_down_is_not_ready_and_still_serves(serve, connect):
     server = serve(DRAIN)
     client = connect(server)
     assert health(client, SERVICE) == SERVING
@@ -102,12 +102,12 @@ def test_a_leaving_server_says_so_first_and_serves_until_it_is_gone(serve, conne
     assert get(f"{server.admin}/livez")[0] == 200
 
     assert client.create().session_id
-    assert time.monotonic() - started < LAMEDUCK_SECONDS, "all that was in the lame duck's time"
+    assert time.monotonic() - started < LAMEDUCK_SECONDS, "all of this is within the lameduck"
     assert server.wait(LATEST_EXIT_SECONDS) == 0
     assert time.monotonic() - started >= LAMEDUCK_SECONDS
 
 
-def test_a_call_in_flight_is_answered_before_the_server_leaves(simulate, serve, connect):
+def test_a_call_in_progress_is_answered_before_the_server_exits(simulate, serve, connect):
     server = serve(DRAIN | {"shutdown.lameduck": "0s"}, simulate("--profile=slow"))
     client = connect(server)
     grpc.channel_ready_future(client.channel).result(timeout=10)
@@ -120,7 +120,7 @@ def test_a_call_in_flight_is_answered_before_the_server_leaves(simulate, serve, 
     assert server.wait(LATEST_EXIT_SECONDS) == 0
 
 
-def test_an_open_health_watch_does_not_hold_the_server(serve, connect):
+def test_an_open_health_watch_does_not_delay_the_shutdown(serve, connect):
     server = serve(DRAIN)
     stub = health_pb2_grpc.HealthStub(connect(server).channel)
     watch = stub.Watch(health_pb2.HealthCheckRequest(service=SERVICE))
@@ -131,19 +131,19 @@ def test_an_open_health_watch_does_not_hold_the_server(serve, connect):
     assert server.wait(LATEST_EXIT_SECONDS) == 0
 
 
-def test_an_unfinished_handshake_does_not_hold_the_server(serve):
+def test_an_unfinished_handshake_does_not_delay_the_shutdown(serve):
     server = serve(DRAIN)
     with closing(socket.create_connection(address(server))) as silent, closing(
         socket.create_connection(address(server))
-    ) as halting:
-        halting.sendall(b"PRI * HTTP/2.0\r\n")
+    ) as partial:
+        partial.sendall(b"PRI * HTTP/2.0\r\n")
         server.terminate()
 
         assert server.wait(LATEST_EXIT_SECONDS) == 0
         assert silent.fileno() >= 0
 
 
-def test_a_request_that_is_never_finished_does_not_hold_the_server(serve):
+def test_an_unfinished_request_does_not_delay_the_shutdown(serve):
     server = serve(DRAIN)
     connection = h2.connection.H2Connection(h2.config.H2Configuration(client_side=True))
     connection.initiate_connection()
@@ -159,13 +159,13 @@ def test_a_request_that_is_never_finished_does_not_hold_the_server(serve):
     connection.send_data(1, b"\x00\x00\x00\x00\x20half")
     with closing(socket.create_connection(address(server))) as half:
         half.sendall(connection.data_to_send())
-        assert half.recv(1024), "the server's settings: it knows the connection"
+        assert half.recv(1024), "the settings of the server, so the connection is established"
         server.terminate()
 
         assert server.wait(LATEST_EXIT_SECONDS) == 0
 
 
-def test_results_are_not_offered_to_everyone_by_accident(tmp_path):
+def test_results_without_authentication_are_a_configuration_error(tmp_path):
     config = write_config(tmp_path / "open.toml", {"grpc.listen": "0.0.0.0:0", "results.enabled": True})
     refusal = run("serve", "--config", str(config))
 
@@ -174,26 +174,26 @@ def test_results_are_not_offered_to_everyone_by_accident(tmp_path):
     assert "allow_unauthenticated" in refusal.stderr
 
 
-def test_every_mistake_of_a_configuration_is_named_at_once(tmp_path):
-    mistakes = {"quota.create.rate_per_second": -1.0, "retry.max_delay": "soon", "grcp.listen": "127.0.0.1:0"}
-    config = write_config(tmp_path / "wrong.toml", mistakes)
+def test_every_error_of_a_configuration_is_reported_at_once(tmp_path):
+    errors = {"quota.create.rate_per_second": -1.0, "retry.max_delay": "soon", "grcp.listen": "127.0.0.1:0"}
+    config = write_config(tmp_path / "wrong.toml", errors)
     for command in ("serve", "check-config"):
         refusal = run(command, "--config", str(config))
 
         assert refusal.returncode not in (0, 101), refusal.stderr
-        said = refusal.stdout + refusal.stderr
-        assert "quota.create.rate_per_second" in said
-        assert "retry.max_delay" in said
-        assert "grcp" in said
+        output = refusal.stdout + refusal.stderr
+        assert "quota.create.rate_per_second" in output
+        assert "retry.max_delay" in output
+        assert "grcp" in output
 
 
-def test_the_demo_runs_without_an_account_and_ends():
+def test_the_demo_needs_no_account():
     demo = run("demo", "--once", timeout=60)
 
     assert demo.returncode == 0, demo.stderr
 
 
-def test_the_command_for_people_creates_a_session_and_exits_with_the_code_of_grpc(serve):
+def test_the_commands_print_a_session_and_exit_with_the_grpc_code(serve):
     endpoint = f"http://{serve().address}"
     created = run("create", "--endpoint", endpoint, "--json")
     assert created.returncode == 0, created.stderr

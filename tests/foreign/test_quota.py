@@ -1,4 +1,4 @@
-"""Over the quota: refused at once, with the wait, in the words of stock clients."""
+"""Calls over the quota are refused at once, with a retry delay for stock clients."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -9,16 +9,16 @@ import pytest
 from client import documented_retries
 from refusals import read, refused
 
-# Clocks and schedulers, on a machine that has other things to do.
-SLACK_SECONDS = 0.3
+# Tolerance for clocks and schedulers on a busy machine.
+TOLERANCE_SECONDS = 0.3
 
-# A bucket starts empty, lest a crash loop be a burst: the first token comes
-# after a second, and no one may wait for it.
-ONE_A_SECOND = {"quota.create.rate_per_second": 1.0, "quota.create.burst": 1, "quota.create.max_wait": "100ms"}
+# A bucket starts empty, so the first token is available after a second, which is longer
+# than max_wait.
+ONE_PER_SECOND = {"quota.create.rate_per_second": 1.0, "quota.create.burst": 1, "quota.create.max_wait": "100ms"}
 
 
 def attempt(client, timeout):
-    """The session or the refusal, and the seconds that were left of the deadline."""
+    """Returns the session or the refusal, and the remaining seconds of the deadline."""
     started = time.monotonic()
     try:
         outcome = client.create(timeout=timeout)
@@ -27,27 +27,27 @@ def attempt(client, timeout):
     return outcome, timeout - (time.monotonic() - started)
 
 
-def test_a_burst_over_the_quota_is_served_in_part_and_told_when_to_come_back(serve, connect):
+def test_a_burst_over_the_quota_is_served_in_part_and_the_rest_gets_a_retry_delay(serve, connect):
     timeout = 5
-    client = connect(serve(ONE_A_SECOND | {"quota.create.max_wait": "2500ms"}))
+    client = connect(serve(ONE_PER_SECOND | {"quota.create.max_wait": "2500ms"}))
     with ThreadPoolExecutor(20) as pool:
         outcomes = list(pool.map(lambda _: attempt(client, timeout), range(20)))
     refusals = [(outcome, left) for outcome, left in outcomes if hasattr(outcome, "code")]
 
-    assert 2 <= len(outcomes) - len(refusals) <= 4, "what the quota gives within the wait"
+    assert 2 <= len(outcomes) - len(refusals) <= 4, "the tokens within max_wait"
     for refusal, left in refusals:
         assert refusal.code == grpc.StatusCode.RESOURCE_EXHAUSTED
         assert refusal.reason == "QUOTA_EXHAUSTED"
         assert refusal.quotas, "QuotaFailure names the quota"
         assert refusal.retry_seconds > 0
-        if refusal.retry_seconds < left - SLACK_SECONDS:
-            assert refusal.pushback_ms >= 0, "it fits the deadline"
-        if refusal.retry_seconds > left + SLACK_SECONDS:
-            assert refusal.pushback_ms == -1, "it does not"
+        if refusal.retry_seconds < left - TOLERANCE_SECONDS:
+            assert refusal.pushback_ms >= 0, "the delay ends before the deadline"
+        if refusal.retry_seconds > left + TOLERANCE_SECONDS:
+            assert refusal.pushback_ms == -1, "the delay ends after the deadline"
 
 
-def test_a_wait_that_does_not_fit_the_deadline_is_told_to_people_only(serve, connect):
-    client = connect(serve(ONE_A_SECOND))
+def test_a_delay_beyond_the_deadline_is_only_in_retry_info(serve, connect):
+    client = connect(serve(ONE_PER_SECOND))
     refusal = refused(lambda: client.create(timeout=0.5))
 
     assert refusal.reason == "QUOTA_EXHAUSTED"
@@ -55,31 +55,31 @@ def test_a_wait_that_does_not_fit_the_deadline_is_told_to_people_only(serve, con
     assert 0.5 < refusal.retry_seconds < 1.5
 
 
-def test_the_documented_service_config_retries_when_told(serve, connect, simulator):
-    client = connect(serve(ONE_A_SECOND), documented_retries())
+def test_the_documented_service_config_retries_after_the_delay(serve, connect, simulator):
+    client = connect(serve(ONE_PER_SECOND), documented_retries())
     started = time.monotonic()
     session = client.create(timeout=10)
 
     assert session.session_id
-    assert 0.5 < time.monotonic() - started < 3, "after the wait that the server named"
-    assert simulator.creates() == 1, "the refusal cost no call of AWS"
+    assert 0.5 < time.monotonic() - started < 3, "after the delay of the server"
+    assert simulator.creates() == 1, "the refusal made no call to AWS"
 
 
 def test_the_documented_service_config_gives_up_at_once_on_a_short_deadline(serve, connect):
-    client = connect(serve(ONE_A_SECOND), documented_retries())
+    client = connect(serve(ONE_PER_SECOND), documented_retries())
     grpc.channel_ready_future(client.channel).result(timeout=10)
     started = time.monotonic()
     refusal = refused(lambda: client.create(timeout=0.6))
 
     assert time.monotonic() - started < 0.4
-    assert refusal.reason == "QUOTA_EXHAUSTED", "the details are not lost to the deadline"
+    assert refusal.reason == "QUOTA_EXHAUSTED", "the details arrive before the deadline"
 
 
-def test_a_deadline_that_aws_cannot_meet_ends_in_time_and_under_its_own_name(simulate, serve, connect):
+def test_a_deadline_shorter_than_the_latency_of_aws_is_deadline_exceeded(simulate, serve, connect):
     client = connect(serve(simulator=simulate("--profile=slow")))
     grpc.channel_ready_future(client.channel).result(timeout=10)
     started = time.monotonic()
-    # So near the end, the client's own timer may be the first.
+    # The timer of the client may fire before the response arrives.
     with pytest.raises(grpc.RpcError) as caught:
         client.create(timeout=0.2)
 
@@ -87,23 +87,23 @@ def test_a_deadline_that_aws_cannot_meet_ends_in_time_and_under_its_own_name(sim
     assert caught.value.code() in (grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.RESOURCE_EXHAUSTED)
 
 
-def test_one_caller_cannot_take_the_turn_of_the_others(serve, connect):
+def test_one_caller_does_not_delay_the_others(serve, connect):
     server = serve(
-        ONE_A_SECOND
+        ONE_PER_SECOND
         | {
             "auth.mode": "trusted-header",
             "quota.create.rate_per_second": 5.0,
             "quota.create.max_wait": "10s",
         }
     )
-    greedy, modest = connect(server, caller="greedy"), connect(server, caller="modest")
+    busy, other = connect(server, caller="busy"), connect(server, caller="other")
     with ThreadPoolExecutor(20) as pool:
-        calls = [pool.submit(attempt, greedy, 10) for _ in range(20)]
+        calls = [pool.submit(attempt, busy, 10) for _ in range(20)]
         time.sleep(0.5)
         started = time.monotonic()
-        modest.create()
+        other.create()
         waited = time.monotonic() - started
         for call in calls:
             call.result()
 
-    assert waited < 1.5, "the line in front of it is 18 long, 3.6 s"
+    assert waited < 1.5, "18 requests of the busy caller wait, which takes 3.6 s"

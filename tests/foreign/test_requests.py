@@ -1,4 +1,4 @@
-"""What is wrong with a request is said all at once, and in one form."""
+"""Invalid requests fail with all violations at once, in one form."""
 
 import grpc
 from google.protobuf import empty_pb2
@@ -30,7 +30,7 @@ def test_four_invalid_fields_are_four_violations(serve, connect, simulator):
         "settings.audit_images_limit",
         "settings.challenge_preferences[1].versions.minimum",
     }
-    assert all(refusal.violations.values()), "each says what would do"
+    assert all(refusal.violations.values()), "each describes the valid values"
     assert simulator.creates() == 0
 
 
@@ -53,7 +53,7 @@ def test_an_oversized_message_is_refused_with_a_reason(serve, connect):
     assert refusal.pushback_ms == -1
 
 
-def test_bytes_that_are_no_message_are_refused_with_a_reason(serve, connect):
+def test_a_malformed_message_is_refused_with_a_reason(serve, connect):
     call = _raw(connect(serve()), f"/{SERVICE}/CreateSession")
     refusal = refused(lambda: call(b"\xff\xff\xff", timeout=5))
 

@@ -1,4 +1,4 @@
-"""A result is read where that is allowed, and nowhere else."""
+"""Reading results: permission, result tokens, and their keys."""
 
 import json
 import secrets
@@ -14,7 +14,7 @@ from refusals import refused
 RESULTS = {"results.enabled": True}
 
 
-def test_results_are_off_unless_turned_on(serve, connect):
+def test_results_are_disabled_by_default(serve, connect):
     refusal = refused(lambda: connect(serve()).result(session_id=str(uuid.uuid4())))
 
     assert refusal.code == grpc.StatusCode.UNIMPLEMENTED
@@ -39,23 +39,23 @@ def test_a_finished_session_has_a_confidence_and_images_only_on_request(include_
 
 
 def test_an_unknown_session_is_not_found(serve, connect):
-    everyone = RESULTS | {"results.require_token": False}
-    refusal = refused(lambda: connect(serve(everyone)).result(session_id=str(uuid.uuid4())))
+    settings = RESULTS | {"results.require_token": False}
+    refusal = refused(lambda: connect(serve(settings)).result(session_id=str(uuid.uuid4())))
 
     assert refusal.code == grpc.StatusCode.NOT_FOUND
     assert refusal.reason == "SESSION_NOT_FOUND"
 
 
-def test_a_session_id_that_is_no_uuid_is_a_violation(serve, connect):
+def test_an_invalid_session_id_is_a_violation(serve, connect):
     client = connect(serve(RESULTS))
-    for wrong in ("", "x", str(uuid.uuid4()).upper()):
-        refusal = refused(lambda wrong=wrong: client.result(session_id=wrong, result_token="any"))
+    for invalid in ("", "x", str(uuid.uuid4()).upper()):
+        refusal = refused(lambda invalid=invalid: client.result(session_id=invalid, result_token="any"))
 
         assert refusal.reason == "INVALID_REQUEST"
         assert set(refusal.violations) == {"session_id"}
 
 
-def test_a_result_is_for_the_caller_and_the_subject_who_asked(serve, connect, simulator):
+def test_a_result_belongs_to_one_caller_and_one_subject(serve, connect, simulator):
     server = serve(RESULTS | {"auth.mode": "trusted-header"})
     payments, onboarding = (connect(server, caller=name) for name in ("payments", "onboarding"))
     session = payments.create(subject="jane")
@@ -91,7 +91,7 @@ def test_a_missing_token_is_a_violation(serve, connect, simulator):
     assert simulator.results() == 0
 
 
-def test_a_token_survives_a_restart_and_a_rotation_with_keys_and_not_without(serve, connect, tmp_path):
+def test_a_token_survives_a_restart_and_a_rotation_only_with_configured_keys(serve, connect, tmp_path):
     for name in ("old", "new"):
         (tmp_path / name).write_bytes(secrets.token_bytes(32))
     old, new = (str(tmp_path / name) for name in ("old", "new"))
@@ -109,21 +109,21 @@ def test_a_token_survives_a_restart_and_a_rotation_with_keys_and_not_without(ser
     assert "token_key_files" not in rotated.log.read_text()
 
 
-def test_a_key_that_is_too_short_keeps_the_service_from_starting(tmp_path):
+def test_a_short_key_is_a_configuration_error(tmp_path):
     key = tmp_path / "key"
     key.write_text("hunter2")
     settings = {"grpc.listen": "127.0.0.1:0", "admin.listen": "127.0.0.1:0", "results.token_key_files": [str(key)]}
     config = write_config(tmp_path / "short.toml", settings)
     refusal = run("serve", "--config", str(config))
-    shown = run("check-config", "--config", str(config))
+    checked = run("check-config", "--config", str(config))
 
     assert refusal.returncode != 0
     assert f"results.token_key_files: {key}: must be 32 to 4096 bytes, not 7" in refusal.stderr
-    assert str(key) in shown.stdout
-    assert "hunter2" not in refusal.stderr + refusal.stdout + shown.stdout + shown.stderr
+    assert str(key) in checked.stdout
+    assert "hunter2" not in refusal.stderr + refusal.stdout + checked.stdout + checked.stderr
 
 
-def test_the_commands_for_people_hand_the_token_on(serve):
+def test_the_command_result_reads_what_the_command_create_printed(serve):
     endpoint = f"http://{serve(RESULTS).address}"
     session = json.loads(run("create", "--endpoint", endpoint, "--subject", "jane", "--json").stdout)
     result = ["result", "--endpoint", endpoint, "--session-id", session["session_id"]]

@@ -1,4 +1,4 @@
-"""A session is issued, once for each request_id."""
+"""Creating sessions: one for each request_id."""
 
 import re
 import time
@@ -16,7 +16,7 @@ LIFE_SECONDS = 180
 
 
 def uuid7(seconds_old: float) -> str:
-    """A UUID of version 7 that was made so long ago."""
+    """Returns a version 7 UUID with a time in the past."""
     milliseconds = int((time.time() - seconds_old) * 1000)
     high = milliseconds << 80 | 0x7 << 76 | 0xABC << 64
     return str(uuid.UUID(int=high | 0b10 << 62 | uuid.uuid4().int >> 66))
@@ -52,7 +52,7 @@ def test_every_field_of_a_request_is_accepted_by_aws(serve, connect):
     assert LOWER_CASE_UUID.fullmatch(session.session_id)
 
 
-def test_a_repeated_request_id_brings_the_same_session_back(serve, connect, simulator):
+def test_a_repeated_request_id_returns_the_same_session(serve, connect, simulator):
     client, request_id = connect(serve()), uuid7(seconds_old=0)
     first, second = client.create(request_id=request_id), client.create(request_id=request_id)
 
@@ -63,7 +63,7 @@ def test_a_repeated_request_id_brings_the_same_session_back(serve, connect, simu
     assert simulator.sessions_made() == 1
 
 
-def test_calls_at_once_with_one_request_id_share_one_session(serve, connect, simulator):
+def test_concurrent_calls_with_one_request_id_share_one_session(serve, connect, simulator):
     client, request_id = connect(serve()), str(uuid.uuid4())
     with ThreadPoolExecutor(10) as pool:
         calls = [pool.submit(client.create, request_id=request_id) for _ in range(10)]
@@ -73,7 +73,7 @@ def test_calls_at_once_with_one_request_id_share_one_session(serve, connect, sim
     assert simulator.sessions_made() == 1
 
 
-def test_without_a_request_id_every_call_issues_another_session(serve, connect):
+def test_without_a_request_id_every_call_creates_another_session(serve, connect):
     client = connect(serve())
 
     assert client.create().session_id != client.create().session_id
@@ -89,7 +89,7 @@ def test_a_request_id_with_other_parameters_is_a_conflict(serve, connect):
     assert refusal.reason == "REQUEST_ID_CONFLICT"
 
 
-def test_a_request_id_made_ten_minutes_ago_has_expired(serve, connect, simulator):
+def test_a_request_id_from_ten_minutes_ago_has_expired(serve, connect, simulator):
     refusal = refused(lambda: connect(serve()).create(request_id=uuid7(seconds_old=600)))
 
     assert refusal.code == grpc.StatusCode.FAILED_PRECONDITION
@@ -105,33 +105,33 @@ def test_two_callers_with_one_request_id_get_two_sessions(serve, connect):
     assert not sessions[1].replayed
 
 
-def test_a_caller_without_a_name_is_refused_where_names_are_asked(serve, connect):
+def test_a_caller_without_a_name_is_refused_if_the_mode_requires_one(serve, connect):
     refusal = refused(connect(serve({"auth.mode": "trusted-header"})).create)
 
     assert refusal.code == grpc.StatusCode.UNAUTHENTICATED
     assert refusal.reason == "CALLER_NOT_AUTHENTICATED"
 
 
-def test_lost_answers_cost_no_second_session(simulate, serve, connect):
+def test_lost_responses_create_no_second_session(simulate, serve, connect):
     calls = 40
     simulator = simulate("--profile=lost-answer")
-    keen = {
+    many_retries = {
         "retry.max_attempts": 10,
         "retry.base_delay": "5ms",
         "retry.max_delay": "20ms",
         "retry.budget_floor_per_second": 1000.0,
     }
-    server = serve(keen, simulator)
+    server = serve(many_retries, simulator)
     client = connect(server, documented_retries())
     with ThreadPoolExecutor(8) as pool:
         sessions = list(pool.map(lambda _: client.create(request_id=str(uuid.uuid4())), range(calls)))
 
     assert len({session.session_id for session in sessions}) == calls
     assert simulator.sessions_made() == calls
-    assert simulator.creates() > calls, "answers were lost"
+    assert simulator.creates() > calls, "responses were lost"
 
 
-def test_a_caller_with_two_names_is_believed_neither(serve, connect):
+def test_a_caller_with_two_names_is_refused(serve, connect):
     client = connect(serve({"auth.mode": "trusted-header"}), caller="evil")
     client.metadata.append(("livegate-caller", "honest"))
 

@@ -1,4 +1,4 @@
-"""What AWS answers, and what the caller is told: one row for each kind."""
+"""The status of a call for each response of AWS."""
 
 import time
 
@@ -10,7 +10,7 @@ from refusals import refused
 CODES = grpc.StatusCode
 
 ATTEMPTS = 2
-IMPATIENT = {
+SHORT_RETRIES = {
     "retry.max_attempts": ATTEMPTS,
     "retry.base_delay": "1ms",
     "retry.max_delay": "2ms",
@@ -57,7 +57,7 @@ NOT_RETRIED = [
     ("BrandNewException/500", CODES.UNKNOWN, "UPSTREAM_UNKNOWN"),
 ]
 
-# Fresh credentials may help once.
+# Reloaded credentials are tried once.
 CREDENTIALS = [
     "ExpiredTokenException/400",
     "UnrecognizedClientException/400",
@@ -66,8 +66,8 @@ CREDENTIALS = [
 
 
 @pytest.mark.parametrize(("fault", "code", "reason"), RETRIED)
-def test_what_may_pass_is_retried_and_then_told(fault, code, reason, serve, connect, simulator):
-    client = connect(serve(IMPATIENT))
+def test_a_transient_error_is_retried_and_then_returned(fault, code, reason, serve, connect, simulator):
+    client = connect(serve(SHORT_RETRIES))
     simulator.script(f"create:{fault}**")
     refusal = refused(client.create)
 
@@ -76,29 +76,29 @@ def test_what_may_pass_is_retried_and_then_told(fault, code, reason, serve, conn
 
 
 @pytest.mark.parametrize(("fault", "code", "reason"), RETRIED)
-def test_what_passes_after_one_attempt_is_never_seen(fault, code, reason, serve, connect, simulator):
-    client = connect(serve(IMPATIENT))
+def test_one_transient_error_is_not_returned(fault, code, reason, serve, connect, simulator):
+    client = connect(serve(SHORT_RETRIES))
     simulator.script(f"create:{fault}")
 
     assert client.create().session_id
 
 
 @pytest.mark.parametrize(("fault", "code", "reason"), NOT_RETRIED)
-def test_what_will_not_pass_is_told_at_once(fault, code, reason, serve, connect, simulator):
-    client = connect(serve(IMPATIENT))
+def test_a_permanent_error_is_returned_at_once(fault, code, reason, serve, connect, simulator):
+    client = connect(serve(SHORT_RETRIES))
     simulator.script(f"create:{fault}**")
     refusal = refused(client.create)
 
     assert (refusal.code, refusal.reason) == (code, reason)
-    assert refusal.retry_seconds is None, "there is nothing to wait for"
+    assert refusal.retry_seconds is None, "a retry is pointless"
     assert simulator.creates() == 1
     if code == CODES.RESOURCE_EXHAUSTED:
         assert refusal.pushback_ms == -1
 
 
 @pytest.mark.parametrize("fault", CREDENTIALS)
-def test_refused_credentials_are_our_fault_and_tried_afresh_once(fault, serve, connect, simulator):
-    client = connect(serve(IMPATIENT | {"retry.max_attempts": 5}))
+def test_refused_credentials_are_reloaded_once(fault, serve, connect, simulator):
+    client = connect(serve(SHORT_RETRIES | {"retry.max_attempts": 5}))
     simulator.script(f"create:{fault}**")
     refusal = refused(client.create)
 
@@ -107,7 +107,7 @@ def test_refused_credentials_are_our_fault_and_tried_afresh_once(fault, serve, c
 
 
 def test_an_unknown_error_keeps_its_code_and_its_request_id(serve, connect, simulator):
-    client = connect(serve(IMPATIENT))
+    client = connect(serve(SHORT_RETRIES))
     simulator.script("create:BrandNewException/400**")
     refusal = refused(client.create)
 
@@ -115,8 +115,8 @@ def test_an_unknown_error_keeps_its_code_and_its_request_id(serve, connect, simu
     assert [value for key, value in refusal.metadata.items() if "request_id" in key and value]
 
 
-def test_a_hint_of_aws_is_obeyed(serve, connect, simulator):
-    client = connect(serve(IMPATIENT))
+def test_the_retry_delay_of_aws_is_a_lower_bound(serve, connect, simulator):
+    client = connect(serve(SHORT_RETRIES))
     simulator.script("create:ThrottlingException/400+retry-after/700ms")
     started = time.monotonic()
 
@@ -124,16 +124,16 @@ def test_a_hint_of_aws_is_obeyed(serve, connect, simulator):
     assert time.monotonic() - started >= 0.7
 
 
-def test_an_aws_that_is_not_there_is_unavailable(serve, connect, simulator):
-    client = connect(serve(IMPATIENT))
+def test_without_a_connection_to_aws_the_call_is_unavailable(serve, connect, simulator):
+    client = connect(serve(SHORT_RETRIES))
     simulator.stop()
     refusal = refused(client.create)
 
     assert (refusal.code, refusal.reason) == (CODES.UNAVAILABLE, "UPSTREAM_UNAVAILABLE")
 
 
-def test_a_hanging_aws_does_not_outlast_the_caller(serve, connect, simulator):
-    client = connect(serve(IMPATIENT | {"upstream.attempt_timeout": "10s"}))
+def test_a_hanging_call_to_aws_ends_at_the_deadline(serve, connect, simulator):
+    client = connect(serve(SHORT_RETRIES | {"upstream.attempt_timeout": "10s"}))
     simulator.script("create:hang**")
     started = time.monotonic()
     refusal = refused(lambda: client.create(timeout=1))
@@ -142,8 +142,8 @@ def test_a_hanging_aws_does_not_outlast_the_caller(serve, connect, simulator):
     assert (refusal.code, refusal.reason) == (CODES.DEADLINE_EXCEEDED, "UPSTREAM_TIMEOUT")
 
 
-def test_a_result_that_aws_does_not_know_is_not_found(serve, connect, simulator):
-    client = connect(serve(IMPATIENT | {"results.enabled": True}))
+def test_a_session_that_aws_does_not_have_is_not_found(serve, connect, simulator):
+    client = connect(serve(SHORT_RETRIES | {"results.enabled": True}))
     session = client.create()
     simulator.script("results:SessionNotFoundException/400")
     refusal = refused(lambda: client.result(session_id=session.session_id, result_token=session.result_token))

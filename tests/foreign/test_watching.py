@@ -1,4 +1,4 @@
-"""The alerts, the dashboard and the runbook, against a real page and a real Prometheus."""
+"""The alerts, the dashboard and the runbook, with a real metrics page and a real Prometheus."""
 
 import json
 import re
@@ -22,15 +22,15 @@ PANELS = [panel for panel in json.loads(DASHBOARD)["panels"] if panel["type"] !=
 RUNBOOK = (DEPLOY / "runbook.md").read_text()
 METRIC = r"\b(?:livegate|grpc_server|process)_[a-z_]+\b"
 
-# Nothing to be seen here: there is no store, no TLS, no audit, no token, and the
-# simulator's credentials never expire.
-ELSEWHERE = (
+# Metrics without values in this test: it has no store, TLS, audit or tokens, and its
+# credentials do not expire.
+NO_VALUES = (
     "livegate_store_",
     "grpc_server_certificate_",
     "livegate_aws_credentials_expiry_",
     "livegate_audit_lines_",
     "livegate_auth_jwks_",
-    # Nobody repeats a call, and no connection has ended yet.
+    # No call is repeated, and no connection has ended yet.
     "livegate_idempotent_",
     "grpc_server_connections_",
 )
@@ -39,7 +39,7 @@ REQUEST = messages.CreateSessionRequest()
 
 
 class Prometheus(Process):
-    """The real one, which reads one page each second."""
+    """A Prometheus server that scrapes one page every second."""
 
     def __init__(self, log, admin: str):
         self.url = f"http://127.0.0.1:{free_port()}"
@@ -69,21 +69,21 @@ class Prometheus(Process):
         self.wait_until_answers(f"{self.url}/-/ready")
 
     def query(self, expression: str) -> list:
-        """What an expression comes to now."""
+        """Returns the current value of an expression."""
         query = urllib.parse.urlencode({"query": expression})
         status, body = get(f"{self.url}/api/v1/query?{query}")
         assert status == 200, f"{expression}\n{body}"
         return json.loads(body)["data"]["result"]
 
     def metrics(self) -> set[str]:
-        """The names of all that was read."""
+        """Returns the names of all scraped metrics."""
         return set(json.loads(get(f"{self.url}/api/v1/label/__name__/values")[1])["data"])
 
 
-def test_every_panel_and_alert_is_answered_by_a_real_prometheus(started, simulate, serve, connect):
-    tight = {"quota.create.rate_per_second": 5.0, "quota.create.burst": 1, "quota.create.max_wait": "1s"}
+def test_prometheus_evaluates_every_panel_and_alert(started, simulate, serve, connect):
+    small_quota = {"quota.create.rate_per_second": 5.0, "quota.create.burst": 1, "quota.create.max_wait": "1s"}
     simulator = simulate("--latency=1ms..10ms")
-    server = serve(tight | {"auth.mode": "trusted-header"}, simulator)
+    server = serve(small_quota | {"auth.mode": "trusted-header"}, simulator)
     prometheus = started(Prometheus, server.admin)
     simulator.script("create:InternalServerError/500*3")
     clients = [connect(server, caller=name) for name in ("payments", "onboarding")]
@@ -100,38 +100,38 @@ def test_every_panel_and_alert_is_answered_by_a_real_prometheus(started, simulat
     for panel in PANELS:
         for target in panel["targets"]:
             expression = target["expr"].replace("$__rate_interval", "10s")
-            answer = prometheus.query(expression)
-            if not any(name in expression for name in ELSEWHERE):
-                assert answer, f"{panel['title']}: {expression}"
+            result = prometheus.query(expression)
+            if not any(name in expression for name in NO_VALUES):
+                assert result, f"{panel['title']}: {expression}"
     for alert in ALERTS:
         prometheus.query(alert["expr"])
     rules = json.loads(get(f"{prometheus.url}/api/v1/rules")[1])["data"]["groups"]
     health = {rule["name"]: rule["health"] for group in rules for rule in group["rules"]}
     assert set(health.values()) == {"ok"}, health
-    told = set(re.findall(METRIC, DASHBOARD + RUNBOOK + json.dumps(RULES)))
-    seen = prometheus.metrics()
-    seen |= {name.removesuffix("_count") for name in seen}
-    assert not {name for name in told - seen if not name.startswith(ELSEWHERE)}
+    documented = set(re.findall(METRIC, DASHBOARD + RUNBOOK + json.dumps(RULES)))
+    scraped = prometheus.metrics()
+    scraped |= {name.removesuffix("_count") for name in scraped}
+    assert not {name for name in documented - scraped if not name.startswith(NO_VALUES)}
 
 
 def test_the_dashboard_counts_the_faults_that_the_alerts_count():
-    [alerted] = [
+    [alert] = [
         rule["expr"]
         for group in RULES["groups"]
         for rule in group["rules"]
         if rule.get("record") == "livegate:faults:ratio_rate5m"
     ]
     [shown] = [panel["targets"][0]["expr"] for panel in PANELS if "objective: 0.1 %" in panel["title"]]
-    assert shown.replace("$__rate_interval", "5m").split() == alerted.split()
+    assert shown.replace("$__rate_interval", "5m").split() == alert.split()
 
 
 @pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert["alert"])
-def test_each_alert_has_its_entry_in_the_runbook(alert):
+def test_each_alert_has_an_entry_in_the_runbook(alert):
     name = alert["alert"]
     entry = re.search(rf"^## {name}\n(.*?)(?=^## |\Z)", RUNBOOK, re.M | re.S)
     assert entry, f"the runbook has no entry {name}"
     for part in ("Meaning:", "Impact:", "Fix:"):
-        assert part.lower() in entry[1].lower(), f"{name} does not say {part}"
+        assert part.lower() in entry[1].lower(), f"{name} has no {part}"
     assert alert["annotations"]["runbook_url"].endswith(f"#{name.lower()}")
 
 
