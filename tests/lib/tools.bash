@@ -1,20 +1,19 @@
-# Brings the tools of the checks: each function makes sure of one, installs it
-# where it is missing, and says how to get it where it cannot. Sourced by
-# tests/run, which sets $tools, the directory to keep them in.
+# The tools of the checks. Each function installs one if it is missing, or reports how to
+# install it. tests/run sources this file, and sets $tools, the directory for them.
 # shellcheck shell=bash
-tools=${tools:?the directory to keep tools in}
+tools=${tools:?the directory for the tools}
 
 die() { # MESSAGE
   echo "tests/run: $*" >&2
   exit 1
 }
 
-# Asks Debian; where the lists of packages are missing or old, fetches them first.
+# Runs apt-get, and again after an update if the package lists are missing or old.
 apt() { # ARGUMENT...
-  local ask=(env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 -o APT::Sandbox::User=root)
-  "${ask[@]}" "$@" && return
-  "${ask[@]}" update
-  "${ask[@]}" "$@"
+  local get=(env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 -o APT::Sandbox::User=root)
+  "${get[@]}" "$@" && return
+  "${get[@]}" update
+  "${get[@]}" "$@"
 }
 
 # Installs Debian packages unless the check passes already.
@@ -23,7 +22,7 @@ debian() { # PACKAGES CHECK...
   read -ra packages <<<"$1"
   if "${@:2}" >/dev/null 2>&1; then return; fi
   if [[ $EUID -ne 0 ]] || ! command -v apt-get >/dev/null; then
-    die "'${*:2}' fails here, for want of what Debian calls $1: install it (sudo apt-get install $1), then run this again"
+    die "'${*:2}' failed: install the Debian packages $1 (sudo apt-get install $1), then run this again"
   fi
   apt install -y --no-install-recommends "${packages[@]}"
 }
@@ -37,11 +36,11 @@ cxx_tools() {
   debian g++ c++ --version
 }
 
-# Whether cargo-deny is at hand. Cargo would build it for several minutes: who does
-# not have it goes without, and tests/architecture holds what it can.
+# Returns whether cargo-deny is installed. Building it takes minutes, so the step is
+# skipped without it; tests/architecture checks a part of its rules.
 has_cargo_deny() {
   if cargo deny --version >/dev/null 2>&1; then return; fi
-  echo 'SKIPPED for want of cargo-deny: cargo install cargo-deny --locked'
+  echo 'SKIPPED, cargo-deny not found: cargo install cargo-deny --locked'
   return 1
 }
 
@@ -57,7 +56,7 @@ checkov_tools() {
   python_packages checkov tests/deploy/checkov.txt
 }
 
-# A directory of its own with the Python packages that a file lists.
+# Creates a virtual environment with the Python packages that a file lists.
 python_packages() { # DIRECTORY WANTED
   local home="$tools/$1" wanted=$2
   if cmp -s "$wanted" "$home/installed.txt"; then return; fi
@@ -67,7 +66,7 @@ python_packages() { # DIRECTORY WANTED
   cp "$wanted" "$home/installed.txt"
 }
 
-# Whether buildah is at hand, or can be had; CI goes without nothing.
+# Returns whether buildah is installed or can be. In CI it must be.
 has_buildah() {
   if (
     debian buildah buildah --version &&
@@ -75,20 +74,20 @@ has_buildah() {
       debian ca-certificates test -r /etc/ssl/certs/ca-certificates.crt
   ); then return; fi
   if [[ -n ${CI:-} ]]; then die "missing: buildah, which CI must have"; fi
-  echo 'SKIPPED for want of buildah: https://buildah.io tells how to install it'
+  echo 'SKIPPED, buildah not found: https://buildah.io has instructions'
   return 1
 }
 
-# Whether kustomize is at hand. No registry that this file asks has a present one:
-# who has none goes without what needs it, but for CI.
+# Returns whether kustomize is installed. The registries that this file uses have no
+# current version, so its checks are skipped without it, except in CI.
 has_kustomize() {
   if kubectl kustomize --help >/dev/null 2>&1; then return; fi
   if [[ -n ${CI:-} ]]; then die "missing: kubectl, which CI must have"; fi
-  echo 'SKIPPED for want of kubectl: https://kubernetes.io/docs/tasks/tools has it'
+  echo 'SKIPPED, kubectl not found: https://kubernetes.io/docs/tasks/tools has it'
   return 1
 }
 
-# The packages, where Node looks for them from the tests, and buf on the PATH.
+# Installs the Node packages where the tests find them, and buf on the PATH.
 node_tools() {
   local wanted=tests/foreign/package-lock.json
   ln -sfn "$tools/node/node_modules" tests/foreign/node_modules
@@ -102,15 +101,15 @@ node_tools() {
   cp "$wanted" "$tools/node/installed.json"
 }
 
-# The package redis-server would start a service. Its program lies in
-# redis-tools too: which one it is depends on the name it is called by.
+# The package redis-server would start a service. The program is also in redis-tools,
+# under another name.
 redis_server() {
   if command -v redis-server >/dev/null; then return; fi
   debian redis-tools test -x /usr/bin/redis-check-rdb
   ln -sf /usr/bin/redis-check-rdb "$tools/bin/redis-server"
 }
 
-# Prometheus and promtool. Unpacked, not installed: the package would start a service.
+# Unpacks Prometheus and promtool. Installing the package would start a service.
 promtool_tools() {
   if command -v promtool >/dev/null && command -v prometheus >/dev/null; then return; fi
   command -v apt-get >/dev/null || die "missing: promtool, which comes with Prometheus: put it on the PATH"
