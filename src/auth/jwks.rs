@@ -1,14 +1,16 @@
 //! The JWKS cache: the keys that verify tokens, refreshed in the background.
 //!
 //! One task reads the source; calls use the keys that it last loaded. A file is read
-//! every second. A URL is fetched at each refresh interval, ten seconds after a
-//! failure, and when a token names an unknown key, but at most every ten seconds,
-//! however many of these tokens arrive. If a read fails, the previous keys stay in use.
+//! every second. A URL is fetched once per refresh interval, ten seconds after a
+//! failure, and when a token has an unknown `kid`. Fetches start at least ten seconds
+//! apart, no matter how many such tokens arrive. If a read fails, the previous keys stay
+//! in use.
 //!
-//! For example, the interval is 10 min, and the issuer starts to sign with the key `b`
-//! at 12:03:00. The first token signed with `b` waits 40 ms for a fetch, and others that
+//! For example, the interval is 10 min, and the issuer starts to sign with the `kid`
+//! `b` at 12:03:00. The first token signed with `b` waits 40 ms for a fetch, and others that
 //! arrive meanwhile wait for the same fetch ([single flight]). A forged token with the
-//! key `c` is refused at once at 12:03:01, and causes the next fetch at 12:03:10.
+//! `kid` `c` at 12:03:01 is refused at once and triggers no fetch. From 12:03:10 on, the
+//! next such token triggers one.
 //!
 //! [single flight]: https://pkg.go.dev/golang.org/x/sync/singleflight
 
@@ -27,7 +29,7 @@ use super::settings::{JwksSource, JwtSettings};
 
 const FILE_READ_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The least time between the starts of two fetches.
+/// The minimum time between the starts of two fetches.
 const MIN_FETCH_INTERVAL: Duration = Duration::from_secs(10);
 
 /// How long a call waits for a refresh.
@@ -62,7 +64,7 @@ enum RefreshState {
 
 /// What the refresh task keeps from one read to the next.
 #[derive(Default)]
-struct RefreshMemory {
+struct RefreshTaskState {
     /// The last content that was loaded.
     content: Option<Vec<u8>>,
     /// The last error, so that the same error is logged once.
@@ -87,9 +89,10 @@ impl JwksCache {
         self.current.load_full()
     }
 
-    /// Returns keys other than `seen`, if a refresh loads them within the wait timeout.
-    /// Returns `None` at once if too many calls wait already, or if the last fetch is too
-    /// recent. Dropping it does not cancel the refresh.
+    /// Returns the current keys if they differ from `seen`. Otherwise requests a refresh
+    /// and waits for it, up to the wait timeout. Returns `None` at once if too many calls
+    /// wait already, or if the last fetch is too recent. Dropping the future does not
+    /// cancel the refresh.
     pub(super) async fn newer_than(&self, seen: Option<&Arc<KeySet>>) -> Option<Arc<KeySet>> {
         let mut states = self.state.subscribe();
         let state = *states.borrow_and_update();
@@ -103,8 +106,9 @@ impl JwksCache {
             self.refresh_requested.notify_one();
         }
         let _permit = self.waiters.try_acquire().ok()?;
-        let is_over = |now: &RefreshState| matches!(now, RefreshState::Done(_)) && *now != state;
-        // Ended or timed out: the keys that are loaded by then decide.
+        let is_over =
+            |current: &RefreshState| matches!(current, RefreshState::Done(_)) && *current != state;
+        // Whether the refresh ended or the wait timed out, use the keys that are loaded now.
         let _ = timeout(WAIT_TIMEOUT, states.wait_for(is_over)).await;
         self.other_than(seen)
     }
@@ -124,9 +128,9 @@ impl JwksCache {
         }
     }
 
-    /// Reads the source forever. Dropping it leaves the keys as they are.
+    /// Reads the source forever. Dropping the future leaves the keys as they are.
     pub(super) async fn refresh(&self) {
-        let mut memory = RefreshMemory::default();
+        let mut memory = RefreshTaskState::default();
         loop {
             let started = Instant::now();
             let read = self.source.read().await;
@@ -151,7 +155,7 @@ impl JwksCache {
     fn load(
         &self,
         read: Result<Vec<u8>, JwksError>,
-        memory: &mut RefreshMemory,
+        memory: &mut RefreshTaskState,
     ) -> Result<(), JwksError> {
         let content = read?;
         if memory.content.as_ref() == Some(&content) {
@@ -169,7 +173,7 @@ impl JwksCache {
         Ok(())
     }
 
-    fn report(&self, error: &JwksError, memory: &mut RefreshMemory) {
+    fn report(&self, error: &JwksError, memory: &mut RefreshTaskState) {
         self.metrics.jwks_failed();
         let error = error.to_string();
         if memory.logged_error.as_ref() == Some(&error) {
@@ -196,7 +200,7 @@ impl JwksCache {
             tokio::select! {
                 () = &mut due => return,
                 () = self.refresh_requested.notified() => {
-                    // The request may be older than the read that has just ended.
+                    // This notification may be left over from before the last read.
                     if self.may_refresh(started) {
                         return;
                     }

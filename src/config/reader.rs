@@ -38,11 +38,11 @@ impl Reader {
 
     /// Returns the setting at `key`, or `default` if it is unset or invalid.
     pub(super) fn read<K: Kind>(&mut self, key: KeyPath, kind: &K, default: K::Value) -> K::Value {
-        let reread =
+        let parse_formatted =
             |text: String| kind.read(&RawValue::Untyped(text.trim_matches('"').to_owned()));
         debug_assert!(
-            reread(kind.write(&default)).is_some(),
-            "{key}: the default is valid"
+            parse_formatted(kind.write(&default)).is_some(),
+            "{key}: the default must be valid"
         );
         let configured = self.configured(&key, kind);
         let (value, source) = configured.unwrap_or((default, Source::Default));
@@ -90,7 +90,7 @@ impl Reader {
         self.errors.push(error);
     }
 
-    /// Records an error of the section `key` itself.
+    /// Records an error about the section `key` as a whole.
     pub(super) fn reject_section(&mut self, key: &KeyPath, problem: &str) {
         let mut entries = self.layers.entries().iter();
         let first = entries.find(|entry| entry.key == *key || entry.key.is_inside(key));
@@ -99,14 +99,15 @@ impl Reader {
         self.errors.push(error);
     }
 
-    /// Returns the resolved settings, or all errors. `renamed` lists the former and the
-    /// present name of renamed keys.
+    /// Returns the resolved settings, or all errors. `renamed` lists pairs of
+    /// an old and a new name.
     pub(super) fn finish(
         mut self,
         renamed: &[(&str, &str)],
     ) -> Result<Vec<ResolvedSetting>, ConfigErrors> {
         let sections: HashSet<KeyPath> = self.known.iter().flat_map(enclosing_sections).collect();
-        // Only the file has section headers, and the parser bounds their depth.
+        // Only the file has section headers; the parser limits their nesting, so these sets
+        // stay small.
         let in_file = self
             .layers
             .entries()
@@ -117,7 +118,7 @@ impl Reader {
             .collect();
         for entry in self.layers.entries() {
             let is_section = entry.raw == RawValue::Table;
-            // The keys in a section are checked themselves, so skip its header.
+            // The keys in a non-empty section are checked one by one, so skip its header.
             if self.known.contains(&entry.key) || (is_section && non_empty.contains(&entry.key)) {
                 continue;
             }
