@@ -20,8 +20,8 @@ use tokio::time::timeout;
 /// A process becomes ready, and ends, within this time.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
-/// What a command line begins with before the name of the process.
-const OWN_WORDS: [&str; 3] = ["arm", "guard", "--"];
+/// How much of its command line names a process in errors.
+const NAMING_WORDS: usize = 4;
 
 /// A process that ends when this is dropped.
 pub(crate) struct Process {
@@ -39,11 +39,9 @@ impl Process {
             .into_iter()
             .map(|arg| arg.as_ref().to_owned())
             .collect();
-        let name = args
-            .iter()
-            .find(|arg| !OWN_WORDS.iter().any(|own| *arg == own));
-        let name = name.map(|arg| arg.to_string_lossy().into_owned());
-        let name = name.unwrap_or_default();
+        let words = args.iter().take(NAMING_WORDS);
+        let words: Vec<_> = words.map(|arg| arg.to_string_lossy()).collect();
+        let name = words.join(" ");
         let mut child = clean_command(&this)
             .args(&args)
             .stdin(Stdio::piped())
