@@ -41,7 +41,7 @@ impl RpcError {
             message,
         )
         .retry(RetryHint::After(TRANSIENT_DELAY));
-        error.quota = Some("requests_in_flight".to_owned());
+        error.quota = Some("concurrent_requests".to_owned());
         error.with("limit", &exceeded.limit)
     }
 

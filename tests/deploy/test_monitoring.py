@@ -8,7 +8,7 @@ import yaml
 
 from rendered import KUBERNETES, REPOSITORY, with_component
 
-README = (REPOSITORY / "deploy/README.md").read_text()
+OPERATING = (REPOSITORY / "docs/operating.md").read_text()
 RULE = KUBERNETES / "components/prometheus-rule/prometheus-rule.yaml"
 
 
@@ -20,7 +20,7 @@ def test_the_component_contains_the_alerts_unchanged(tmp_path: Path) -> None:
 
 def test_the_extracted_rules_equal_those_of_the_operator() -> None:
     command = "sed '1,/^spec:$/d; s/^  //'"
-    assert command in README and command in (REPOSITORY / "tests/run").read_text()
+    assert command in OPERATING and command in (REPOSITORY / "tests/run").read_text()
     _, below = re.split(r"^spec:\n", RULE.read_text(), flags=re.MULTILINE)
     cut = re.sub("^  ", "", below, flags=re.MULTILINE)
     assert yaml.safe_load(cut) == yaml.safe_load(RULE.read_text())["spec"]

@@ -1,0 +1,89 @@
+"""The log lines, metrics, labels, settings, files and commands on the pages exist."""
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from rendered import COMPONENTS, OVERLAYS, REPOSITORY
+
+PAGES = [
+    *sorted(REPOSITORY.glob("*.md")),
+    *sorted((REPOSITORY / "docs").rglob("*.md")),
+    *sorted((REPOSITORY / "deploy").rglob("*.md")),
+]
+TEXT = "\n".join(page.read_text() for page in PAGES)
+SOURCE = "\n".join(path.read_text() for path in (REPOSITORY / "src").rglob("*.rs"))
+EXAMPLE = (REPOSITORY / "deploy/livegate.example.toml").read_text()
+SECTIONS = "|".join(sorted(set(re.findall(r"^(?:# )?\[([a-z]+)", EXAMPLE, re.MULTILINE)) - {"simulator"}))
+STEPS = re.findall(r"^step_(\w+)\(\)", (REPOSITORY / "tests/run").read_text(), re.MULTILINE)
+
+
+def named(pattern: str, text: str = TEXT) -> list[str]:
+    """Returns the distinct matches of a pattern on the pages."""
+    found = sorted(set(re.findall(pattern, text)))
+    assert found, "the pattern matches nothing on the pages"
+    return found
+
+
+def links() -> list[tuple[Path, str]]:
+    """Returns the relative links of all pages."""
+    pattern = r"\]\((?!https?:)([^)#]*)(?:#[^)]*)?\)"
+    return [(page, target) for page in PAGES for target in re.findall(pattern, page.read_text()) if target]
+
+
+@pytest.mark.parametrize("line", named(r'`"([A-Za-z][^"`]* [^"`]*)"`'))
+def test_each_log_line_exists(line: str) -> None:
+    assert f'"{line}"' in SOURCE
+
+
+@pytest.mark.parametrize("metric", named(r"\b(?:livegate|grpc_server)_[a-z_]+\b"))
+def test_each_metric_exists(metric: str) -> None:
+    assert f'"{re.sub("_(total|count|sum|bucket|info)$", "", metric)}"' in SOURCE
+
+
+@pytest.mark.parametrize("value", named(r'(?:outcome|reason)="([a-z_]+)"'))
+def test_each_label_value_exists(value: str) -> None:
+    assert f'"{value}"' in SOURCE
+
+
+@pytest.mark.parametrize("reason", named(r"`([A-Z]+(?:_[A-Z]+)+)`"))
+def test_each_reason_or_code_exists(reason: str) -> None:
+    assert f'"{reason}"' in SOURCE or reason.startswith("SESSION_STATUS_")
+
+
+@pytest.mark.parametrize("key", named(rf"`((?:{SECTIONS})\.[a-zA-Z_.\"]+)`"))
+def test_each_setting_exists(key: str) -> None:
+    setting = key.replace('"NAME"', "someone").replace(".NAME.", ".someone.")
+    command = [os.environ["LIVEGATE_BIN"], "check-config", "--set", f"{setting}=?"]
+    refused = subprocess.run(command, capture_output=True, text=True, timeout=30).stderr
+    assert "no such key" not in refused, refused
+
+
+@pytest.mark.parametrize(("page", "target"), links(), ids=lambda value: getattr(value, "name", value))
+def test_each_link_leads_to_a_file(page: Path, target: str) -> None:
+    assert (page.parent / target).exists()
+
+
+@pytest.mark.parametrize("kind", ["test", "bench", "example"])
+def test_each_cargo_target_exists(kind: str) -> None:
+    directory = {"test": "tests", "bench": "benches", "example": "examples"}[kind]
+    for name in named(rf"cargo [a-z -]*--{kind} (\w+)"):
+        assert (REPOSITORY / directory / f"{name}.rs").is_file()
+
+
+def test_each_step_of_the_checks_exists() -> None:
+    assert set(named(r"`(?:[A-Z_]+=\d+ )?tests/run ([a-z]+)`")) <= {*STEPS, "size", "lint"}
+
+
+def test_each_overlay_and_component_is_described() -> None:
+    described = set(re.findall(r"`([a-z-]+)`", (REPOSITORY / "deploy/README.md").read_text()))
+    assert described >= {*OVERLAYS, *COMPONENTS}
+
+
+def test_the_timeline_matches_the_manifests() -> None:
+    deployment = (REPOSITORY / "deploy/kubernetes/base/deployment.yaml").read_text()
+    assert "terminationGracePeriodSeconds: 35" in deployment
+    assert re.search(r"SIGTERM +5 s +25 s +35 s", TEXT)

@@ -1,0 +1,185 @@
+"""The code blocks of README.md and docs/, and a directory in which to run them.
+
+The info string of a block says what to do with it:
+
+- `sh`: run it. `sh long-running`: start it, and run the blocks after it meanwhile.
+- `text output`: the output of the block before it has each of these lines.
+- `python`, `js`: save it under the name in the text above it; a later block runs it.
+- `toml`: check it as a configuration. `json`, `yaml`: parse it. `text`: nothing.
+- `no-run` after the language: nothing, because a test cannot run it.
+"""
+
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import textwrap
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from contract import REPOSITORY
+from processes import BINARY, START_SECONDS, Process, environment, free_port
+
+PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").rglob("*.md"))]
+NODE_MODULES = Path(os.environ.get("LIVEGATE_NODE_MODULES", Path(__file__).parent / "node_modules"))
+FENCED = re.compile(r"^(?P<indent> *)```(?P<info>[^\n`]*)\n(?P<text>.*?)^(?P=indent)```$", re.MULTILINE | re.DOTALL)
+ADDRESS = re.compile(r"127\.0\.0\.1:(\d+)")
+DEFAULT_PORT = "50051"
+
+
+@dataclass
+class Block:
+    """A code block."""
+
+    info: str
+    text: str
+    file: str | None
+
+
+def blocks(page: str) -> list[Block]:
+    """Returns the code blocks of a page."""
+    found, end = [], 0
+    for match in FENCED.finditer(page):
+        names = re.findall(r"Save this as `([^`]+)`", page[end : match.start()])
+        found.append(Block(match["info"], textwrap.dedent(match["text"]), names[-1] if names else None))
+        end = match.end()
+    return found
+
+
+class LongRunning(Process):
+    """A block that runs until `stop`, with all processes that it started."""
+
+    def __init__(self, log: Path, workplace: "Workplace", script: str):
+        self.log = log
+        with log.open("wb") as output:
+            self.process = subprocess.Popen(
+                ["bash", "-euo", "pipefail", "-c", script],
+                **workplace.context,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def wait_until_listening(self, address: str) -> None:
+        """Waits until a port accepts connections."""
+        host, port = address.split(":")
+        until = time.monotonic() + START_SECONDS
+        while time.monotonic() < until:
+            assert self.process.poll() is None, self.log.read_text()
+            try:
+                socket.create_connection((host, int(port)), timeout=1).close()
+                return
+            except OSError:
+                time.sleep(0.05)
+        raise AssertionError(f"{address} does not listen:\n{self.log.read_text()}")
+
+    def stop(self) -> None:
+        """Ends the process group, which only this block started."""
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, 15)
+            self.process.wait(10)
+
+
+class Workplace:
+    """A copy of the repository with an empty target/, and free ports instead of those on the page."""
+
+    def __init__(self, directory: Path, start: Callable[..., Process]):
+        self.directory, self.start = directory / "livegate", start
+        self.ports: dict[str, int] = defaultdict(free_port)
+        self.output = ""
+        for path in REPOSITORY.iterdir():
+            if path.name not in ("target", ".git"):
+                self._link(path.name, path)
+        self._link("target/node/node_modules", NODE_MODULES.resolve())
+        self._program("target/debug/livegate", self._livegate())
+        self._program("bin/python", f'exec {sys.executable} "$@"')
+        self._program("bin/cargo", self._cargo())
+        path = f"{self.directory / 'bin'}:{os.environ['PATH']}"
+        self.context = {"cwd": self.directory, "env": environment(PATH=path), "stdin": subprocess.DEVNULL}
+
+    def run(self, block: Block) -> None:
+        """Runs a block as its info string says."""
+        language, *words = block.info.split() or [""]
+        text = ADDRESS.sub(lambda match: self._address(match[1]), block.text)
+        match language, words:
+            case "sh", []:
+                self._run(text)
+            case "sh", ["long-running"]:
+                process = self.start(LongRunning, self, text)
+                for address in re.findall(r"listen[ =](\S+)", text) or [self._address(DEFAULT_PORT)]:
+                    process.wait_until_listening(address)
+            case "text", ["output"]:
+                missing = set(text.splitlines()) - set(self.output.splitlines())
+                assert not missing, f"not in the output: {missing}\n{self.output}"
+            case ("python" | "js"), []:
+                assert block.file, f"no file name above the block:\n{text}"
+                path = self.directory / block.file
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(text)
+            case "toml", []:
+                (self.directory / "target/page.toml").write_text(text)
+                self._run("target/debug/livegate check-config --config target/page.toml")
+            case "json", []:
+                json.loads(text)
+            case "yaml", []:
+                yaml.safe_load(text)
+            case "text", []:
+                pass
+            case _, ["no-run"]:
+                pass
+            case _:
+                raise AssertionError(f"neither run nor marked no-run: {block.info!r}\n{text}")
+
+    def _run(self, script: str) -> None:
+        command = ["bash", "-euo", "pipefail", "-c", script]
+        done = subprocess.run(
+            command, **self.context, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60
+        )
+        self.output = done.stdout
+        assert done.returncode == 0, f"{script}\n{done.stdout}"
+
+    def _address(self, port: str) -> str:
+        return f"127.0.0.1:{self.ports[port]}"
+
+    def _link(self, name: str, target: Path) -> None:
+        path = self.directory / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.symlink_to(target)
+
+    def _program(self, name: str, script: str) -> None:
+        path = self.directory / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"#!/usr/bin/env bash\n{script}\n")
+        path.chmod(0o755)
+
+    def _livegate(self) -> str:
+        """The program, with free ports as its defaults."""
+        return f"""
+            case $1 in
+            demo)
+              export LIVEGATE_GRPC__LISTEN={self._address(DEFAULT_PORT)} LIVEGATE_ADMIN__LISTEN={self._address("9464")}
+              export LIVEGATE_SIMULATOR__LISTEN={self._address("9900")}
+              ;;
+            create | result)
+              if [[ $* != *--endpoint* ]]; then set -- "$@" --endpoint http://{self._address(DEFAULT_PORT)}; fi
+              ;;
+            esac
+            exec {BINARY} "$@"
+        """
+
+    def _cargo(self) -> str:
+        """The commands of Cargo on the pages, with what is built already."""
+        return f"""
+            case $* in
+            "run -- "*) exec {self.directory}/target/debug/livegate "${{@:3}}" ;;
+            "run --example create -- "*) exec {BINARY.parent}/examples/create "${{@:5}}" ;;
+            *) echo "not built for this test: cargo $*"; exit 2 ;;
+            esac
+        """
