@@ -18,6 +18,8 @@ TEXT = "\n".join(page.read_text() for page in PAGES)
 SOURCE = "\n".join(path.read_text() for path in (REPOSITORY / "src").rglob("*.rs"))
 EXAMPLE = (REPOSITORY / "deploy/livegate.example.toml").read_text()
 SECTIONS = "|".join(sorted(set(re.findall(r"^(?:# )?\[([a-z]+)", EXAMPLE, re.MULTILINE)) - {"simulator"}))
+# `cargo bench --bench goodput` writes these pages.
+GENERATED = ("goodput.md", "goodput.json")
 STEPS = re.findall(r"^step_(\w+)\(\)", (REPOSITORY / "tests/run").read_text(), re.MULTILINE)
 
 
@@ -28,10 +30,15 @@ def named(pattern: str, text: str = TEXT) -> list[str]:
     return found
 
 
+def is_file(target: str) -> bool:
+    """Returns whether a link needs a file in the repository."""
+    return bool(target) and Path(target).name not in GENERATED
+
+
 def links() -> list[tuple[Path, str]]:
     """Returns the relative links of all pages."""
     pattern = r"\]\((?!https?:)([^)#]*)(?:#[^)]*)?\)"
-    return [(page, target) for page in PAGES for target in re.findall(pattern, page.read_text()) if target]
+    return [(page, target) for page in PAGES for target in re.findall(pattern, page.read_text()) if is_file(target)]
 
 
 @pytest.mark.parametrize("line", named(r'`"([A-Za-z][^"`]* [^"`]*)"`'))
