@@ -14,6 +14,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     std::fs::write(out.join("livegate.v1.bin"), descriptors.encode_to_vec())?;
     tonic_prost_build::configure()
         .bytes(".livegate.v1.Image")
+        .codec_path("crate::grpc::single_message::SingleMessageCodec")
         .compile_fds(descriptors)?;
     Ok(())
 }

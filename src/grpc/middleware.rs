@@ -1,7 +1,8 @@
 //! The middleware around all services: HTTP requests become calls, and every response
 //! passes here on its way out.
 //!
-//! Before the body of a request is read, the middleware gives the call an id, a deadline
+//! A request that is not gRPC is refused first, with an HTTP status. Before the body of any
+//! other request is read, the middleware gives the call an id, a deadline
 //! and an authenticated caller. On the way out it adds details to every error, also to
 //! those of `tonic` itself, answers a panic with `INTERNAL`, and counts the call.
 
@@ -13,7 +14,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use http::{HeaderValue, Request, Response};
+use http::{HeaderValue, Request, Response, StatusCode};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -28,7 +29,7 @@ use super::method::{LIVEGATE_PREFIX, RpcMethod};
 use super::metrics::GrpcMetrics;
 use super::reason::Reason;
 use super::rpc_error::RpcError;
-use super::{deadline, peer_credentials, span};
+use super::{deadline, http_refusal, peer_credentials, span};
 use crate::auth::Authenticator;
 use crate::model::Deadline;
 use crate::transport::{
@@ -104,9 +105,12 @@ impl MiddlewareLayer {
         let kind = response_kind(path);
         let span = span::begin(&request, &id);
         let response_state = request.extensions().get::<ResponseState>().cloned();
-        let mut response = match self.prepare(&mut request, &id, now).await {
-            Ok(()) => respond(inner, request, &id).instrument(span.clone()).await,
-            Err(error) => error.into_status(&id, None, now).into_http(),
+        let mut response = match http_refusal::refuse(&request) {
+            Some(refusal) => refusal,
+            None => match self.prepare(&mut request, &id, now).await {
+                Ok(()) => respond(inner, request, &id).instrument(span.clone()).await,
+                Err(error) => error.into_status(&id, None, now).into_http(),
+            },
         };
         if let Ok(id) = HeaderValue::from_str(&id) {
             response.headers_mut().insert(CALL_ID_HEADER, id);
@@ -243,6 +247,10 @@ fn invalid_timeout() -> RpcError {
 }
 
 fn code_of(response: &Response<Body>) -> Code {
+    // The code that gRPC clients give to a refusal that is plain HTTP.
+    if response.status() != StatusCode::OK {
+        return Code::Unknown;
+    }
     // Only a Trailers-Only response has its status among the headers.
     response
         .headers()

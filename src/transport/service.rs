@@ -44,9 +44,12 @@ impl<S> RequestService for S where
 
 /// Limits the requests that are in progress in the whole process.
 pub(crate) trait ConcurrencyLimit: Send + Sync + 'static {
-    /// Returns a permit for a request to `path`. The transport holds it until the
-    /// stream ends.
-    fn try_acquire(&self, path: &str) -> Result<OwnedSemaphorePermit, ConcurrencyLimitExceeded>;
+    /// Returns a permit for `request`, which the transport holds until the stream ends, or
+    /// `None` if the request does not count.
+    fn try_acquire(
+        &self,
+        request: &Request<Incoming>,
+    ) -> Result<Option<OwnedSemaphorePermit>, ConcurrencyLimitExceeded>;
 }
 
 /// The process has as many requests as it may have. It is among the extensions of a

@@ -99,14 +99,14 @@ impl<S: RequestService> hyper::service::Service<Request<Incoming>> for Connectio
 
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
         self.connection.first_request.cancel();
-        let permit = self.server.concurrency.try_acquire(request.uri().path());
+        let permit = self.server.concurrency.try_acquire(&request);
         let response = ResponseState::default();
         let extensions = request.extensions_mut();
         extensions.insert(self.peer.clone());
         extensions.insert(response.clone());
-        let permit = permit.map_err(|exceeded| extensions.insert(exceeded)).ok();
+        let permit = permit.map_err(|exceeded| extensions.insert(exceeded));
         *self.connection.pending() = Some(StreamGuard {
-            _permit: permit,
+            _permit: permit.ok().flatten(),
             response,
         });
         self.server.service.clone().oneshot(request)

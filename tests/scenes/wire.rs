@@ -17,20 +17,32 @@ use crate::harness::pipes::Livegate;
 /// An empty message with its length prefix.
 const EMPTY: &[u8] = &[0, 0, 0, 0, 0];
 
+const CREATE: &str = "/livegate.v1.SessionService/CreateSession";
+const GRPC: (&str, &str) = ("content-type", "application/grpc");
+
 /// Sends `CreateSession` with `body`, and with `headers` in addition to those that gRPC requires.
 async fn post(
     livegate: &Livegate,
     body: &'static [u8],
     headers: &[(&'static str, &str)],
 ) -> Response<Incoming> {
+    let headers = [&[GRPC, ("te", "trailers")], headers].concat();
+    request(livegate, ("POST", CREATE), &headers, body).await
+}
+
+/// Sends a request with `headers` and `body`.
+async fn request(
+    livegate: &Livegate,
+    (method, path): (&str, &str),
+    headers: &[(&str, &str)],
+    body: &'static [u8],
+) -> Response<Incoming> {
     let pipe = TokioIo::new(livegate.pipe());
     let connected = hyper::client::conn::http2::handshake(TokioExecutor::new(), pipe).await;
     let (mut sender, connection) = connected.unwrap();
     tokio::spawn(connection);
-    let mut request =
-        Request::post("http://livegate.test/livegate.v1.SessionService/CreateSession")
-            .header("content-type", "application/grpc")
-            .header("te", "trailers");
+    let uri = format!("http://livegate.test{path}");
+    let mut request = Request::builder().method(method).uri(uri);
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
@@ -103,4 +115,94 @@ async fn a_silent_connection_does_not_block_others() {
     let _silent = livegate.pipe();
     sleep(Duration::from_secs(600)).await;
     assert!(livegate.caller().create().await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_post_is_a_call() {
+    let livegate = Livegate::start().await;
+    for path in [
+        CREATE,
+        "/grpc.health.v1.Health/Check",
+        "/grpc.health.v1.Health/Watch",
+        "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+        "/",
+    ] {
+        for method in ["GET", "HEAD", "PUT", "OPTIONS", "DELETE", "PATCH", "TRACE"] {
+            let answer = request(&livegate, (method, path), &[GRPC], EMPTY).await;
+            assert_eq!(answer.status(), 405, "{method} {path}");
+            assert_eq!(header(answer.headers(), "allow"), "POST");
+            assert!(!answer.headers().contains_key("access-control-allow-origin"));
+            assert!(answer.body().is_end_stream(), "{method} {path}");
+        }
+    }
+    assert!(livegate.aws.attempts().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_a_grpc_content_type_is_a_call() {
+    let livegate = Livegate::start().await;
+    for content_type in [
+        "",
+        "text/plain",
+        "text/plain;charset=UTF-8",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; boundary=x",
+        "application/json",
+        "application/grpc-web",
+        "application/grpc-web+proto",
+        "application/grpc-web-text",
+        "application/grpc+json",
+        "application/grpcx",
+        "application/connect+proto",
+        "application/proto",
+        "text/plain, application/grpc",
+        "application/grpc, text/plain",
+    ] {
+        let headers = [
+            ("content-type", content_type),
+            ("origin", "https://evil.test"),
+        ];
+        let answer = request(&livegate, ("POST", CREATE), &headers, EMPTY).await;
+        assert_eq!(answer.status(), 415, "{content_type}");
+        assert!(!answer.headers().contains_key("grpc-status"));
+        assert_eq!(header(answer.headers(), "livegate-call-id").len(), 36);
+    }
+    for headers in [&[][..], &[GRPC, ("content-type", "text/plain")]] {
+        let answer = request(&livegate, ("POST", CREATE), headers, EMPTY).await;
+        assert_eq!(answer.status(), 415, "{headers:?}");
+    }
+    assert!(livegate.aws.attempts().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_grpc_content_type_may_have_parameters() {
+    let livegate = Livegate::start().await;
+    for (sessions, content_type) in (1..).zip([
+        "application/grpc",
+        "application/grpc+proto",
+        "application/grpc;charset=utf-8",
+        "application/grpc+proto ; a=b",
+        "Application/GRPC",
+    ]) {
+        let headers = [("content-type", content_type)];
+        let answer = request(&livegate, ("POST", CREATE), &headers, EMPTY).await;
+        assert_eq!(answer.status(), 200, "{content_type}");
+        assert_eq!(livegate.aws.attempts().len(), sessions, "{content_type}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_message_is_an_invalid_request() {
+    let livegate = Livegate::start().await;
+    let bodies: [&[u8]; 3] = [
+        &[0; 10],
+        &[0; 500],
+        &[0, 0, 0, 0, 3, 0x2a, 1, b'a', 0, 0, 0, 0, 0],
+    ];
+    for body in bodies {
+        let answer = post(&livegate, body, &[]).await;
+        assert_eq!(header(answer.headers(), "grpc-status"), "3", "{body:?}");
+        assert!(answer.headers().contains_key("grpc-status-details-bin"));
+    }
+    assert!(livegate.aws.attempts().is_empty());
 }

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::Request;
+use http::{Request, Response};
 use http_body_util::Empty;
+use hyper::body::Incoming;
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use livegate::grpc::v1;
@@ -196,20 +197,39 @@ async fn a_call_that_reaches_no_handler_is_counted() {
 #[tokio::test]
 async fn a_call_whose_deadline_has_passed_on_arrival_is_counted() {
     let process = Process::start(at_once(), &[]).await;
-    let stream = TcpStream::connect(process.grpc).await.unwrap();
-    let connected = http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await;
-    let (mut client, connection) = connected.unwrap();
-    tokio::spawn(connection);
     // A gRPC client would not wait for the response.
-    let request = Request::post(format!("http://{}/{PATH}", process.grpc))
-        .header("content-type", "application/grpc")
-        .header("grpc-timeout", "1m");
-    let request = request.body(Empty::<Bytes>::new()).unwrap();
-    let response = client.send_request(request).await.unwrap();
+    let headers = [("content-type", "application/grpc"), ("grpc-timeout", "1m")];
+    let response = send(&process, "POST", &headers).await;
     assert_eq!(response.headers()["grpc-status"], "4");
     let expected = counts([("CreateSession DEADLINE_EXCEEDED caller", 1)]);
     assert_eq!(failures(&process).await, expected);
     process.shut_down().await;
+}
+
+#[tokio::test]
+async fn a_request_that_is_not_grpc_is_counted_as_grpc_clients_see_it() {
+    let process = Process::start(at_once(), &["auth.mode=trusted-header"]).await;
+    let get = send(&process, "GET", &[("content-type", "application/grpc")]).await;
+    let text = send(&process, "POST", &[("content-type", "text/plain")]).await;
+    assert_eq!((get.status().as_u16(), text.status().as_u16()), (405, 415));
+    let expected = counts([("CreateSession UNKNOWN caller", 2)]);
+    assert_eq!(failures(&process).await, expected);
+    process.shut_down().await;
+}
+
+/// Sends a request for `CreateSession` with these headers and no body.
+async fn send(process: &Process, method: &str, headers: &[(&str, &str)]) -> Response<Incoming> {
+    let stream = TcpStream::connect(process.grpc).await.unwrap();
+    let connected = http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await;
+    let (mut client, connection) = connected.unwrap();
+    tokio::spawn(connection);
+    let uri = format!("http://{}/{PATH}", process.grpc);
+    let mut request = Request::builder().method(method).uri(uri);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let request = request.body(Empty::<Bytes>::new()).unwrap();
+    client.send_request(request).await.unwrap()
 }
 
 fn reason(status: &Status) -> String {

@@ -32,8 +32,11 @@ impl Drop for SlowDrop {
 struct OneRequest(Arc<Semaphore>);
 
 impl ConcurrencyLimit for OneRequest {
-    fn try_acquire(&self, _: &str) -> Result<OwnedSemaphorePermit, ConcurrencyLimitExceeded> {
-        let permit = self.0.clone().try_acquire_owned();
+    fn try_acquire(
+        &self,
+        _: &Request<Incoming>,
+    ) -> Result<Option<OwnedSemaphorePermit>, ConcurrencyLimitExceeded> {
+        let permit = self.0.clone().try_acquire_owned().map(Some);
         permit.map_err(|_| ConcurrencyLimitExceeded { limit: 1 })
     }
 }
