@@ -82,6 +82,8 @@ pub struct Config {
     pub create_quota: QuotaSettings,
     /// `[quota.results]`
     pub results_quota: QuotaSettings,
+    /// `[create]`
+    pub create: CreateSettings,
     /// `[results]`
     pub results: ResultsSettings,
     /// `[auth]` and `[auth.jwt]`
@@ -108,6 +110,13 @@ pub struct Config {
     pub traces: TracesSettings,
     /// `[simulator]`
     pub simulator: SimulatorSettings,
+}
+
+/// `[create]`: requests for sessions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CreateSettings {
+    /// Whether a request without a request id is refused.
+    pub require_request_id: bool,
 }
 
 /// `[results]`: access to session results, which contain face images.

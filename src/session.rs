@@ -7,6 +7,7 @@
 mod attempts;
 mod caller_metrics;
 mod create;
+mod create_request;
 mod error;
 mod metrics;
 mod ownership;
@@ -15,7 +16,8 @@ mod read_result;
 mod spans;
 
 pub use attempts::{AttemptStats, Attempts};
-pub use create::{CreateRequest, Creator, Session};
+pub use create::{Creator, Session};
+pub use create_request::{CreateRequest, RequestIdRequirement};
 pub use error::SessionError;
 pub use metrics::AttemptMetrics;
 pub use ownership::{Ownership, TokenRequirement};

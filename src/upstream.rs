@@ -56,7 +56,8 @@ pub enum UpstreamErrorKind {
     Unavailable,
     /// No response within the attempt timeout.
     Timeout,
-    /// A success response that cannot be parsed or has no session id.
+    /// A success response that cannot be parsed, is for another session, or has a value
+    /// outside its documented bounds.
     InvalidResponse,
     /// AWS rejected a parameter.
     InvalidParameter,
@@ -140,6 +141,35 @@ impl UpstreamError {
             aws_request_id: None,
             http_status: None,
             retry_after: None,
+        }
+    }
+
+    /// Returns the error of a success response with this problem.
+    #[must_use]
+    pub fn invalid_response(problem: &str) -> Self {
+        Self {
+            message: Some(problem.to_owned()),
+            http_status: Some(200),
+            ..Self::bare(UpstreamErrorKind::InvalidResponse)
+        }
+    }
+
+    /// Whether AWS may have carried out the operation although the attempt failed.
+    #[must_use]
+    pub fn is_outcome_unknown(&self) -> bool {
+        match self.kind {
+            UpstreamErrorKind::Internal
+            | UpstreamErrorKind::Unavailable
+            | UpstreamErrorKind::Timeout
+            | UpstreamErrorKind::InvalidResponse => true,
+            UpstreamErrorKind::Unknown => self.http_status.is_some_and(|status| status >= 500),
+            UpstreamErrorKind::Throttled
+            | UpstreamErrorKind::QuotaExceeded
+            | UpstreamErrorKind::InvalidParameter
+            | UpstreamErrorKind::AccessDenied
+            | UpstreamErrorKind::Credentials
+            | UpstreamErrorKind::SessionNotFound
+            | UpstreamErrorKind::RequestConflict => false,
         }
     }
 }

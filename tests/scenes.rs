@@ -27,6 +27,7 @@ mod scenes {
     mod protocol_errors;
     mod read_result;
     mod refusals;
+    mod repeats;
     mod result_tokens;
     mod retries;
     mod secrets;

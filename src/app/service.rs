@@ -16,7 +16,9 @@ use crate::config::Config;
 use crate::grpc::SessionService;
 use crate::idempotency::Idempotency;
 use crate::model::Operation;
-use crate::session::{Attempts, Creator, Ownership, ResultReader, TokenRequirement};
+use crate::session::{
+    Attempts, Creator, Ownership, RequestIdRequirement, ResultReader, TokenRequirement,
+};
 use crate::store::{Store, StoreMetrics};
 use crate::upstream::aws::Rekognition;
 
@@ -58,7 +60,12 @@ pub(super) fn service(
         idempotency(config, store),
         ownership.clone(),
         reloadable.authorizer.clone(),
-    );
+    )
+    .with_request_id_requirement(if config.create.require_request_id {
+        RequestIdRequirement::Required
+    } else {
+        RequestIdRequirement::Optional
+    });
     let proof = if config.results.require_token {
         TokenRequirement::Required
     } else {

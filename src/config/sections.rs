@@ -17,8 +17,8 @@ use super::paths::FILE;
 use super::reader::Reader;
 use super::section::Section;
 use super::{
-    AdaptiveSettings, AdminSettings, Config, ResultsSettings, SimulatorSettings, callers, store,
-    telemetry,
+    AdaptiveSettings, AdminSettings, Config, CreateSettings, ResultsSettings, SimulatorSettings,
+    callers, store, telemetry,
 };
 use crate::admission::{QueueSettings, QuotaSettings};
 use crate::audit::{AuditOutput, AuditSettings};
@@ -55,6 +55,9 @@ pub(super) fn config(reader: &mut Reader) -> Config {
         upstream: upstream(&mut section(reader, "upstream")),
         create_quota: quota(&mut section(reader, "quota.create")),
         results_quota: quota(&mut section(reader, "quota.results")),
+        create: CreateSettings {
+            require_request_id: section(reader, "create").flag("require_request_id", false),
+        },
         results: results(&mut section(reader, "results")),
         auth: auth(reader),
         audit: audit(&mut section(reader, "audit")),

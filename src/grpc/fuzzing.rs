@@ -18,7 +18,7 @@ use super::{deadline, v1, validation};
 use crate::auth::AuthMethod;
 use crate::model::CallerId;
 use crate::model::Deadline;
-use crate::session::{Progress, SessionError, TokenRequirement};
+use crate::session::{Progress, RequestIdRequirement, SessionError, TokenRequirement};
 use crate::upstream::UpstreamError;
 
 /// The headers that clients accept: name and value, and 32 bytes for each. gRPC over
@@ -33,7 +33,12 @@ pub fn create(bytes: &[u8]) {
     let Ok(request) = v1::CreateSessionRequest::decode(bytes) else {
         return;
     };
-    if let Err(violations) = validation::create(&request, &call(), Progress::default()) {
+    if let Err(violations) = validation::create(
+        &request,
+        RequestIdRequirement::Optional,
+        &call(),
+        Progress::default(),
+    ) {
         check_violations(violations);
     }
 }

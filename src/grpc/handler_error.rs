@@ -39,7 +39,8 @@ impl HandlerError {
                 | SessionError::DeadlineExceededUpstream
                 | SessionError::StoreUnavailable(_)
                 | SessionError::ProfileRefused { .. }
-                | SessionError::Upstream(_),
+                | SessionError::Upstream(_)
+                | SessionError::OutcomeUnknown(_),
             )
             | Self::Invalid(_)
             | Self::ResultsDisabled => false,
@@ -76,12 +77,23 @@ fn log(error: &SessionError) {
             UpstreamErrorKind::AccessDenied | UpstreamErrorKind::Credentials
         )
     };
-    match error {
+    let cause = match error {
+        SessionError::OutcomeUnknown(cause) => cause,
+        error => error,
+    };
+    match cause {
         SessionError::Upstream(upstream) if is_access(upstream.kind) => {
             error!(
                 %error,
                 aws.request_id = upstream.aws_request_id.as_deref(),
                 "access denied by AWS, check the service's role and credentials"
+            );
+        }
+        SessionError::Upstream(upstream) if upstream.kind == UpstreamErrorKind::InvalidResponse => {
+            error!(
+                %error,
+                aws.request_id = upstream.aws_request_id.as_deref(),
+                "invalid response from AWS, the call fails"
             );
         }
         SessionError::ProfileRefused { profile, error } => {

@@ -105,7 +105,12 @@ impl<A: LivenessApi> SessionService<A> {
     ) -> Result<Session, HandlerError> {
         let checked = self.authorizer.check(&call.caller, Operation::Create);
         checked.map_err(SessionError::from)?;
-        let request = validation::create(request, call, progress);
+        let request = validation::create(
+            request,
+            self.creator.request_id_requirement(),
+            call,
+            progress,
+        );
         let request = request.map_err(HandlerError::Invalid)?;
         Ok(self.creator.create(&request).await?)
     }

@@ -78,6 +78,12 @@ impl RpcError {
                 ..Self::from_upstream(error)
             },
             SessionError::Upstream(error) => Self::from_upstream(error),
+            SessionError::OutcomeUnknown(cause) => Self {
+                message: error.to_string(),
+                ..Self::from_session(cause, call)
+            }
+            .retry(RetryHint::Never)
+            .with("outcome", &"unknown"),
         };
         rpc_error.with("caller", &call.caller)
     }

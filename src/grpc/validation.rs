@@ -14,7 +14,9 @@ use crate::model::{
     SessionSettings, Subject, Version,
 };
 use crate::result_token::ResultToken;
-use crate::session::{CreateRequest, Progress, ResultRequest, TokenRequirement};
+use crate::session::{
+    CreateRequest, Progress, RequestIdRequirement, ResultRequest, TokenRequirement,
+};
 
 /// How much of an invalid value a violation shows, in characters.
 const MAX_SHOWN: usize = 40;
@@ -80,14 +82,19 @@ fn show(value: &str) -> String {
     }
 }
 
-/// Validates a `CreateSessionRequest` of `call`. The domain updates `progress`.
+/// Validates a `CreateSessionRequest` of `call`. `id_requirement` says whether it must have
+/// a request id. The domain updates `progress`.
 pub(super) fn create(
     request: &v1::CreateSessionRequest,
+    id_requirement: RequestIdRequirement,
     call: &Call,
     progress: Progress,
 ) -> Result<CreateRequest, Vec<FieldViolation>> {
     let mut violations = Violations::default();
     let request_id = violations.secret("request_id", &request.request_id, RequestId::parse);
+    if request.request_id.is_empty() && id_requirement == RequestIdRequirement::Required {
+        violations.add("request_id", "must be set to a new UUID for each session");
+    }
     let subject = violations.secret("subject", &request.subject, Subject::parse);
     let wanted = requested_settings(&mut violations, request);
     if !violations.0.is_empty() {

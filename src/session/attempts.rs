@@ -27,6 +27,8 @@ pub struct AttemptStats {
     pub attempts: u32,
     /// The total wait for permits.
     pub waited: Duration,
+    /// An attempt failed although AWS may have carried it out.
+    pub outcome_unknown: bool,
 }
 
 /// Runs the attempts of one operation.
@@ -127,9 +129,13 @@ impl Attempts {
             Some(Ok(answer)) => return Ok(answer),
             Some(Err(SessionError::Upstream(error))) => error,
             Some(Err(other)) => return Err(AttemptError::Final(other)),
-            None => return Err(AttemptError::Final(SessionError::DeadlineExceededUpstream)),
+            None => {
+                state().stats.outcome_unknown = true;
+                return Err(AttemptError::Final(SessionError::DeadlineExceededUpstream));
+            }
         };
         let mut state = state();
+        state.stats.outcome_unknown |= error.is_outcome_unknown();
         state.last = Some(error.clone());
         let refresh = error.kind == UpstreamErrorKind::Credentials && !state.refreshed;
         state.refreshed |= refresh;

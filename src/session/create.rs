@@ -20,33 +20,17 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::time::{Instant, timeout_at};
 
 use super::attempts::{AttemptStats, Attempts};
-use super::{Ownership, Progress, SessionError};
+use super::create_request::{CreateRequest, RequestIdRequirement};
+use super::{Ownership, SessionError};
 use crate::auth::policy::Authorizer;
 use crate::idempotency::{Acquired, Flight, Idempotency, IdempotencyError};
 use crate::model::Deadline;
 use crate::model::{
-    CallerId, ClientRequestToken, RequestId, RequestedSettings, SESSION_LIFE, SessionId,
-    SessionSettings, Subject, wall_clock,
+    ClientRequestToken, RequestId, RequestedSettings, SESSION_LIFE, SessionId, SessionSettings,
+    wall_clock,
 };
 use crate::result_token::ResultToken;
 use crate::upstream::{AttemptOutput, LivenessApi, UpstreamErrorKind};
-
-/// A request for a session.
-#[derive(Clone, Debug)]
-pub struct CreateRequest {
-    /// The caller of the request.
-    pub caller: CallerId,
-    /// The end user that the session is for. It is not sent to AWS.
-    pub subject: Option<Subject>,
-    /// The caller's idempotency key; `None`: each call creates a session.
-    pub request_id: Option<RequestId>,
-    /// The requested settings.
-    pub requested: RequestedSettings,
-    /// When the caller stops waiting.
-    pub deadline: Deadline,
-    /// Receives the progress of the call, also if its future is dropped.
-    pub progress: Progress,
-}
 
 /// A session and its remaining lifetime.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,6 +60,7 @@ pub struct Creator<A> {
     idempotency: Idempotency,
     ownership: Ownership,
     authorizer: Authorizer,
+    request_id_requirement: RequestIdRequirement,
 }
 
 impl<A: LivenessApi> Creator<A> {
@@ -93,7 +78,22 @@ impl<A: LivenessApi> Creator<A> {
             idempotency,
             ownership,
             authorizer,
+            request_id_requirement: RequestIdRequirement::default(),
         }
+    }
+
+    /// Sets whether requests need a request id. By default, they do not.
+    #[must_use]
+    pub fn with_request_id_requirement(self, request_id_requirement: RequestIdRequirement) -> Self {
+        Self {
+            request_id_requirement,
+            ..self
+        }
+    }
+
+    /// Returns whether requests need a request id.
+    pub fn request_id_requirement(&self) -> RequestIdRequirement {
+        self.request_id_requirement
     }
 
     /// Returns the authorizer of all requests.
@@ -116,6 +116,10 @@ impl<A: LivenessApi> Creator<A> {
             let flight = Flight::unshared();
             let call = (&ClientRequestToken::random(), &settings);
             let (stats, issued) = self.issue(request, call, &flight).await;
+            let issued = issued.map_err(|error| match stats.outcome_unknown {
+                true => SessionError::OutcomeUnknown(Box::new(error)),
+                false => error,
+            });
             return self.session(request, issued?, &flight, (stats, Replay::No));
         };
         refuse_old_request_id(request_id)?;

@@ -46,4 +46,8 @@ pub enum SessionError {
     /// The last attempt failed, and no further attempt was made.
     #[error(transparent)]
     Upstream(UpstreamError),
+    /// A create call without a request id failed with this error, and AWS may have created
+    /// a session, which no repeat can return.
+    #[error("{0}; a session may exist, and a repeat without its request_id creates another")]
+    OutcomeUnknown(Box<SessionError>),
 }

@@ -131,6 +131,25 @@ def test_lost_responses_create_no_second_session(simulate, serve, connect):
     assert simulator.creates() > calls, "responses were lost"
 
 
+def test_a_call_without_a_request_id_is_not_repeated_after_lost_responses(serve, connect, simulator):
+    server = serve()
+    simulator.script("create:lost-answer*2")
+    refusal = refused(connect(server, documented_retries()).create)
+
+    assert (refusal.code, refusal.reason) == (grpc.StatusCode.UNAVAILABLE, "UPSTREAM_UNAVAILABLE")
+    assert (refusal.pushback_ms, refusal.retry_seconds) == (-1, None)
+    assert refusal.metadata["outcome"] == "unknown"
+    assert (simulator.creates(), simulator.sessions_made()) == (2, 1), "two attempts of one session"
+
+
+def test_a_call_with_a_request_id_is_repeated_after_lost_responses(serve, connect, simulator):
+    server = serve()
+    simulator.script("create:lost-answer*2")
+    connect(server, documented_retries()).create(request_id=uuid7(seconds_old=0))
+
+    assert (simulator.creates(), simulator.sessions_made()) == (3, 1)
+
+
 def test_a_caller_with_two_names_is_refused(serve, connect):
     client = connect(serve({"auth.mode": "trusted-header"}), caller="evil")
     client.metadata.append(("livegate-caller", "honest"))

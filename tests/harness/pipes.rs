@@ -16,7 +16,9 @@ use livegate::idempotency::Idempotency;
 use livegate::model::Operation;
 use livegate::result_token::TokenKeys;
 use livegate::retry::{Retry, RetrySettings};
-use livegate::session::{Attempts, Creator, Ownership, ResultReader, TokenRequirement};
+use livegate::session::{
+    Attempts, Creator, Ownership, RequestIdRequirement, ResultReader, TokenRequirement,
+};
 use livegate::transport::{DrainSignals, TransportLimits, TransportMetrics};
 use prometheus_client::registry::Registry;
 use tokio::io::{DuplexStream, duplex};
@@ -45,6 +47,7 @@ pub(crate) struct Setup {
     pub(crate) retry: RetrySettings,
     pub(crate) auth: AuthMode,
     pub(crate) default_deadline: Duration,
+    pub(crate) request_id_requirement: RequestIdRequirement,
     pub(crate) results: bool,
     pub(crate) token_requirement: TokenRequirement,
     pub(crate) token_keys: TokenKeys,
@@ -67,6 +70,7 @@ impl Default for Setup {
             },
             auth: AuthMode::None,
             default_deadline: Duration::from_secs(15),
+            request_id_requirement: RequestIdRequirement::Optional,
             results: true,
             token_requirement: TokenRequirement::Required,
             token_keys: tokens::keys(),
@@ -184,7 +188,8 @@ fn service(aws: &Arc<Aws>, setup: &Setup, authorizer: &Authorizer) -> SessionSer
         idempotency,
         ownership.clone(),
         authorizer.clone(),
-    );
+    )
+    .with_request_id_requirement(setup.request_id_requirement);
     let reader = || {
         let ownership = (ownership, setup.token_requirement);
         let attempts = attempts(Operation::Results);

@@ -63,13 +63,15 @@ fn row(kind: Kind) -> Row {
     Row { code, reason, then }
 }
 
-/// Returns the status of a call for which AWS always fails, and the number of attempts.
+/// Returns the status of a call with a request id for which AWS always fails, and the number
+/// of attempts.
 async fn failed_call(error: &UpstreamError) -> (CallStatus, usize) {
     let mut setup = Setup::default();
     setup.retry.max_attempts = count(3);
     let livegate = Livegate::with(setup).await;
     livegate.aws.plan((0..3).map(|_| fails_with(error.clone())));
-    let status = livegate.caller().create().await.unwrap_err();
+    let id = uuid::Uuid::new_v4().to_string();
+    let status = livegate.caller().repeat(&id).await.unwrap_err();
     (status, livegate.aws.attempts().len())
 }
 
