@@ -145,3 +145,31 @@ async fn is_healthy(admin: SocketAddr) -> bool {
     let response = admin::get(admin, "/livez").await;
     response.is_ok_and(|response| response.starts_with("HTTP/1.1 200"))
 }
+
+/// Runs `livegate create` against a closed port, and returns its two outputs.
+async fn failed_create(arguments: &[&str]) -> (String, String) {
+    let mut command = livegate(&["create", "--endpoint", CLOSED_PORT]);
+    let command = command.args(arguments).stdout(Stdio::piped());
+    let output = timeout(TIMEOUT, command.stderr(Stdio::piped()).output()).await;
+    let output = output.expect("it exits").expect("the binary starts");
+    assert_eq!(output.status.code(), Some(14));
+    let text = |bytes| String::from_utf8(bytes).expect("text");
+    (text(output.stdout), text(output.stderr))
+}
+
+#[tokio::test]
+async fn create_prints_the_request_id_by_which_a_failed_call_can_be_repeated() {
+    let mut ids = std::collections::HashSet::new();
+    for _ in 0..2 {
+        let (printed, _) = failed_create(&["--json"]).await;
+        let printed: serde_json::Value = serde_json::from_str(&printed).expect("JSON");
+        let id = printed["request_id"].as_str().expect("an id");
+        let id = uuid::Uuid::parse_str(id).expect("a UUID");
+        assert_eq!(id.get_version_num(), 7);
+        assert!(ids.insert(id), "each call has its own");
+    }
+    let id = "0190b5e3-7d57-7f0e-9a51-6b5c1f7f3a10";
+    let (_, printed) = failed_create(&["--request-id", id]).await;
+    let line = format!("--request-id {id}\n");
+    assert!(printed.ends_with(&line), "{printed}");
+}

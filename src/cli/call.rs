@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use livegate_client::{ClientError, ClientResponse, FieldViolation, v1};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::out::{print_err, print_out};
 use super::target::Target;
@@ -14,9 +15,9 @@ use super::target::Target;
 pub struct CreateArgs {
     #[command(flatten)]
     target: Target,
-    /// UUID that makes repeating this call safe, preferably version 7
-    #[arg(long, value_name = "UUID", default_value = "")]
-    request_id: String,
+    /// UUID of an earlier call, to repeat it; without it, a new one is made and printed
+    #[arg(long, value_name = "UUID")]
+    request_id: Option<String>,
     /// End user of the session: up to 128 characters
     #[arg(long, value_name = "NAME", default_value = "")]
     subject: String,
@@ -47,7 +48,7 @@ pub struct CreateArgs {
     audit_images_limit: i32,
 }
 
-/// Creates a session and prints it.
+/// Creates a session and prints it, with the request id by which the call can be repeated.
 ///
 /// # Errors
 /// If the endpoint is not a URL, or a file cannot be read or is not valid.
@@ -63,8 +64,10 @@ pub async fn create(args: CreateArgs) -> anyhow::Result<ExitCode> {
     };
     // A request with a profile must have no settings, not even empty ones.
     let has_settings = settings != v1::SessionSettings::default();
+    let request_id = args.request_id;
+    let request_id = request_id.unwrap_or_else(|| Uuid::now_v7().to_string());
     let request = v1::CreateSessionRequest {
-        request_id: args.request_id,
+        request_id: request_id.clone(),
         subject: args.subject,
         profile: args.profile,
         kms_key_id: args.kms_key_id,
@@ -72,7 +75,7 @@ pub async fn create(args: CreateArgs) -> anyhow::Result<ExitCode> {
     };
     let response = args.target.client()?.create(request).await;
     let session = response.map(|response| describe_session(&response));
-    print(&args.target, session)
+    print(&args.target, session, Some(&request_id))
 }
 
 fn describe_session(response: &ClientResponse<v1::CreateSessionResponse>) -> Value {
@@ -120,7 +123,7 @@ pub async fn result(args: ResultArgs) -> anyhow::Result<ExitCode> {
     };
     let response = args.target.client()?.result(request).await;
     let result = response.map(|response| describe_result(&response.message));
-    print(&args.target, result)
+    print(&args.target, result, None)
 }
 
 fn describe_result(result: &v1::GetSessionResultResponse) -> Value {
@@ -135,17 +138,31 @@ fn describe_result(result: &v1::GetSessionResultResponse) -> Value {
     })
 }
 
-/// Prints the result of a call. Returns the number of its gRPC code as the exit code.
-fn print(target: &Target, result: Result<Value, ClientError>) -> anyhow::Result<ExitCode> {
-    match (result, target.json) {
+/// Prints the result of a call, and its request id if it has one. Returns the number of its
+/// gRPC code as the exit code.
+fn print(
+    target: &Target,
+    result: Result<Value, ClientError>,
+    request_id: Option<&str>,
+) -> anyhow::Result<ExitCode> {
+    let with_id = |mut value: Value| {
+        if let Some(id) = request_id {
+            value["request_id"] = id.into();
+        }
+        value
+    };
+    match (result.map(with_id), target.json) {
         (Ok(response), true) => print_out(format_args!("{response}"))?,
         (Ok(response), false) => print_lines(&response)?,
         (Err(error), json) => {
             if json {
                 // The exit code reports the error, even if standard output is closed.
-                let _ = print_out(format_args!("{}", describe_error(&error)));
+                let _ = print_out(format_args!("{}", with_id(describe_error(&error))));
             } else {
                 print_error(&error);
+                if let Some(id) = request_id {
+                    print_err(format_args!("  to repeat this call: --request-id {id}"));
+                }
             }
             return Ok(ExitCode::from(error.code as u8));
         }
