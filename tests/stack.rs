@@ -17,6 +17,7 @@ mod stack {
 
     mod aws;
     mod error_metrics;
+    mod invalid_responses;
     mod metrics;
     mod shutdown;
     mod upstream_errors;

@@ -18,7 +18,7 @@ pub(super) use self::labels::{OutcomeLabel, RefusalLabel};
 use super::caller_metrics::CallerMetrics;
 use crate::admission::{Permit, RefusalReason};
 use crate::model::{CallerId, Operation};
-use crate::upstream::UpstreamError;
+use crate::upstream::{UpstreamError, UpstreamErrorKind};
 
 /// Bucket bounds in seconds, from no wait to the longest that can be configured.
 const WAIT_BUCKETS: [f64; 12] = [
@@ -166,6 +166,15 @@ impl AttemptMetrics {
     }
 
     pub(super) fn of(&self, operation: Operation) -> OperationMetrics {
+        // A series that starts at 1 has no increase, so an alert would miss the first one.
+        for attempt in [AttemptLabel::First, AttemptLabel::Retry] {
+            let labels = AttemptLabels {
+                operation,
+                attempt,
+                outcome: OutcomeLabel::Failed(UpstreamErrorKind::InvalidResponse),
+            };
+            self.attempts.get_or_create(&labels).inc_by(0);
+        }
         OperationMetrics {
             metrics: self.clone(),
             operation,
@@ -305,6 +314,10 @@ mod tests {
         ] {
             assert!(page.contains(line), "{line} in {page}");
         }
-        assert_eq!(page.matches("livegate_upstream_attempts_total{").count(), 1);
+        let attempts = page
+            .lines()
+            .filter(|line| line.starts_with("livegate_upstream_attempts_total{"));
+        let counted = attempts.filter(|line| !line.ends_with(" 0"));
+        assert_eq!(counted.count(), 1, "{page}");
     }
 }

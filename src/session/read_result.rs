@@ -8,7 +8,7 @@ use crate::auth::policy::Authorizer;
 use crate::model::Deadline;
 use crate::model::{CallerId, LivenessResult, Operation, SessionId, Subject};
 use crate::result_token::ResultToken;
-use crate::upstream::{AttemptOutput, LivenessApi};
+use crate::upstream::{AttemptOutput, LivenessApi, UpstreamError};
 
 /// A request for the result of a session.
 #[derive(Clone, Debug)]
@@ -72,6 +72,7 @@ impl<A: LivenessApi> ResultReader<A> {
         self.ownership.check(request, self.token_requirement)?;
         let call = async || {
             let answer = self.api.result(&request.session).await;
+            let answer = answer.and_then(|answer| of_session(&request.session, answer));
             answer.map_err(SessionError::Upstream)
         };
         let run = self.attempts.run(&request.caller, request.deadline, call);
@@ -84,4 +85,19 @@ impl<A: LivenessApi> ResultReader<A> {
         progress.answered(request.session, aws_request_id, stats);
         Ok((value, stats))
     }
+}
+
+/// Returns `answer` if it is about `session`. The result of another session must not reach
+/// this caller.
+fn of_session(
+    session: &SessionId,
+    answer: AttemptOutput<LivenessResult>,
+) -> Result<AttemptOutput<LivenessResult>, UpstreamError> {
+    if answer.value.session_id == *session {
+        return Ok(answer);
+    }
+    Err(UpstreamError {
+        aws_request_id: answer.aws_request_id,
+        ..UpstreamError::invalid_response("the result is for another session")
+    })
 }

@@ -146,8 +146,10 @@ impl LivenessApi for Rekognition {
             .send()
             .await
             .map_err(|error| self.refresh_if_rejected(error::from_sdk(&error)))?;
-        let value = convert::session_id(output.session_id())?;
-        Ok(attempt_output(value, output.request_id()))
+        attempt_output(
+            convert::session_id(output.session_id()),
+            output.request_id(),
+        )
     }
 
     async fn result(
@@ -163,17 +165,26 @@ impl LivenessApi for Rekognition {
             .await
             .map_err(|error| self.refresh_if_rejected(error::from_sdk(&error)))?;
         let aws_request_id = output.request_id().map(str::to_owned);
-        let value = convert::result(output)?;
-        Ok(attempt_output(value, aws_request_id.as_deref()))
+        attempt_output(convert::result(output), aws_request_id.as_deref())
     }
 }
 
-/// Returns the output of the attempt, and records AWS's request id in its span.
-fn attempt_output<T>(value: T, request_id: Option<&str>) -> AttemptOutput<T> {
+/// Returns the output of a success response or the error in it, with AWS's request id,
+/// which it records in the span of the attempt.
+fn attempt_output<T>(
+    value: Result<T, UpstreamError>,
+    request_id: Option<&str>,
+) -> Result<AttemptOutput<T>, UpstreamError> {
     let aws_request_id = request_id.map(|id| error::sanitize(id, error::MAX_CODE_BYTES));
     tracing::Span::current().record("aws.request_id", aws_request_id.as_deref());
-    AttemptOutput {
-        value,
-        aws_request_id,
+    match value {
+        Ok(value) => Ok(AttemptOutput {
+            value,
+            aws_request_id,
+        }),
+        Err(error) => Err(UpstreamError {
+            aws_request_id,
+            ..error
+        }),
     }
 }

@@ -193,3 +193,20 @@ async fn a_slow_read_ends_before_the_deadline() {
     assert_eq!(status.unwrap_err().code_and_reason(), expected);
     assert!(start.elapsed() < limit);
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_result_of_another_session_is_an_invalid_response() {
+    let livegate = Livegate::start().await;
+    let another = created("0b5e3a4c-7d57-4f0e-9a51-6b5c1f7f3a11");
+    livegate.aws.plan((0..4).map(|_| reads(another.clone())));
+    let status = livegate.caller().result(request(true)).await.unwrap_err();
+    assert_eq!(
+        status.code_and_reason(),
+        (Code::Unavailable, "UPSTREAM_INVALID_RESPONSE")
+    );
+    assert_eq!(livegate.aws.reads(), [ID; 4], "a read may be repeated");
+    assert!(!format!("{status:?}").contains("0b5e3a4c"), "{status:?}");
+    livegate.aws.plan([reads(another), reads(full())]);
+    let answer = livegate.caller().result(request(false)).await.unwrap();
+    assert_eq!(answer.session_id, ID);
+}

@@ -1,22 +1,45 @@
 //! Converts session settings to SDK types, and SDK outputs to results.
+//!
+//! A value on which a caller bases a decision must be within the bounds of the service
+//! model: a session id, a confidence, an image, a bounding box or an S3 object beyond them
+//! makes the whole response invalid. Lists and advice beyond their bounds are truncated,
+//! because a result can be lost to its expiry. An unknown status or challenge type is
+//! passed on as unknown.
+
+use std::ops::RangeInclusive;
 
 use aws_sdk_rekognition::operation::get_face_liveness_session_results::GetFaceLivenessSessionResultsOutput;
 use aws_sdk_rekognition::types as sdk;
 
+use super::error::{MAX_CODE_BYTES, sanitize};
 use crate::model::{
     BoundingBox, Challenge, ChallengePreference, ChallengeType, Feedback, Image, LivenessResult,
     S3Object, SessionId, SessionSettings, SessionStatus,
 };
-use crate::upstream::{UpstreamError, UpstreamErrorKind};
+use crate::upstream::UpstreamError;
+
+/// The bounds of the service model.
+const CONFIDENCE: RangeInclusive<f32> = 0.0..=100.0;
+const MAX_IMAGE_BYTES: usize = 204_800;
+const MAX_AUDIT_IMAGES: usize = 4;
+const MAX_FEEDBACK: usize = 10;
+const MAX_FEEDBACK_BYTES: usize = 512;
+const BUCKET_BYTES: RangeInclusive<usize> = 3..=255;
+const OBJECT_BYTES: RangeInclusive<usize> = 1..=1024;
 
 /// Parses a session id. A response with status 200 whose id is missing or no UUID is an
 /// error.
 pub(super) fn session_id(text: &str) -> Result<SessionId, UpstreamError> {
-    SessionId::parse(text).map_err(|_| UpstreamError {
-        message: Some("the response has no valid session id".to_owned()),
-        http_status: Some(200),
-        ..UpstreamError::bare(UpstreamErrorKind::InvalidResponse)
-    })
+    let invalid = |_| UpstreamError::invalid_response("the response has no valid session id");
+    SessionId::parse(text).map_err(invalid)
+}
+
+/// Returns an error with `problem` unless the value is within its bounds.
+fn check(is_valid: bool, problem: &str) -> Result<(), UpstreamError> {
+    if is_valid {
+        return Ok(());
+    }
+    Err(UpstreamError::invalid_response(problem))
 }
 
 pub(super) fn settings(
@@ -66,25 +89,28 @@ fn preference(preference: &ChallengePreference) -> sdk::ChallengePreference {
 pub(super) fn result(
     output: GetFaceLivenessSessionResultsOutput,
 ) -> Result<LivenessResult, UpstreamError> {
+    let confidence = output.confidence();
+    // NaN is in no range.
+    let is_valid = confidence.is_none_or(|confidence| CONFIDENCE.contains(&confidence));
+    check(is_valid, "the confidence is not within 0 to 100")?;
+    let session_id = session_id(output.session_id())?;
+    let status = status(output.status());
+    let advice = output.feedback().iter().take(MAX_FEEDBACK);
+    let feedback = advice.map(feedback).collect();
+    let audit_images = output.audit_images.unwrap_or_default().into_iter();
+    let sdk_type = |metadata: sdk::SessionMetadata| sanitize(&metadata.sdk_type, MAX_CODE_BYTES);
     Ok(LivenessResult {
-        session_id: session_id(output.session_id())?,
-        status: status(output.status()),
-        confidence: output.confidence(),
-        reference_image: output.reference_image.map(image),
-        audit_images: output
-            .audit_images
-            .unwrap_or_default()
-            .into_iter()
+        session_id,
+        status,
+        confidence,
+        reference_image: output.reference_image.map(image).transpose()?,
+        audit_images: audit_images
+            .take(MAX_AUDIT_IMAGES)
             .map(image)
-            .collect(),
-        challenge: output.challenge.map(challenge),
-        feedback: output
-            .feedback
-            .unwrap_or_default()
-            .into_iter()
-            .map(feedback)
-            .collect(),
-        sdk_type: output.metadata.map(|metadata| metadata.sdk_type),
+            .collect::<Result<_, _>>()?,
+        challenge: output.challenge.as_ref().map(challenge),
+        feedback,
+        sdk_type: output.metadata.map(sdk_type),
     })
 }
 
@@ -100,24 +126,55 @@ fn status(status: &sdk::LivenessSessionStatus) -> SessionStatus {
     }
 }
 
-fn image(image: sdk::AuditImage) -> Image {
-    Image {
-        bytes: image.bytes.map(|blob| blob.into_inner().into()),
-        stored: image.s3_object.map(|object| S3Object {
-            bucket: object.bucket,
-            name: object.name,
-            version: object.version,
-        }),
-        bounding_box: image.bounding_box.map(|bounds| BoundingBox {
-            width: bounds.width,
-            height: bounds.height,
-            left: bounds.left,
-            top: bounds.top,
-        }),
-    }
+fn image(image: sdk::AuditImage) -> Result<Image, UpstreamError> {
+    let bytes = image.bytes.map(aws_smithy_types::Blob::into_inner);
+    let length = bytes.as_ref().map_or(0, Vec::len);
+    check(length <= MAX_IMAGE_BYTES, "an image is too large")?;
+    Ok(Image {
+        bytes: bytes.map(Into::into),
+        stored: image.s3_object.map(s3_object).transpose()?,
+        bounding_box: image.bounding_box.as_ref().map(bounding_box).transpose()?,
+    })
 }
 
-fn challenge(challenge: sdk::Challenge) -> Challenge {
+fn s3_object(object: sdk::S3Object) -> Result<S3Object, UpstreamError> {
+    let sdk::S3Object {
+        bucket,
+        name,
+        version,
+        ..
+    } = object;
+    for (text, bounds) in [
+        (&bucket, BUCKET_BYTES),
+        (&name, OBJECT_BYTES),
+        (&version, OBJECT_BYTES),
+    ] {
+        let is_valid = text
+            .as_ref()
+            .is_none_or(|text| bounds.contains(&text.len()));
+        check(is_valid, "the name of an S3 object has an invalid length")?;
+    }
+    Ok(S3Object {
+        bucket,
+        name,
+        version,
+    })
+}
+
+/// A face at the edge gives values below 0 or above 1, but never infinite ones.
+fn bounding_box(bounds: &sdk::BoundingBox) -> Result<BoundingBox, UpstreamError> {
+    let sides = [bounds.width, bounds.height, bounds.left, bounds.top];
+    let is_valid = sides.into_iter().flatten().all(f32::is_finite);
+    check(is_valid, "a bounding box is not finite")?;
+    Ok(BoundingBox {
+        width: bounds.width,
+        height: bounds.height,
+        left: bounds.left,
+        top: bounds.top,
+    })
+}
+
+fn challenge(challenge: &sdk::Challenge) -> Challenge {
     let kind = match challenge.r#type {
         sdk::ChallengeType::FaceMovementAndLightChallenge => {
             Some(ChallengeType::FaceMovementAndLight)
@@ -127,13 +184,13 @@ fn challenge(challenge: sdk::Challenge) -> Challenge {
     };
     Challenge {
         challenge: kind,
-        version: challenge.version,
+        version: sanitize(&challenge.version, MAX_CODE_BYTES),
     }
 }
 
-fn feedback(item: sdk::FeedbackItem) -> Feedback {
+fn feedback(item: &sdk::FeedbackItem) -> Feedback {
     Feedback {
-        code: item.code.as_str().to_owned(),
-        message: item.message,
+        code: sanitize(item.code.as_str(), MAX_CODE_BYTES),
+        message: sanitize(&item.message, MAX_FEEDBACK_BYTES),
     }
 }
