@@ -243,6 +243,11 @@ impl Permit {
         self.grant.predicted
     }
 
+    /// Returns the quota token, because no attempt is made.
+    pub fn give_back(self) {
+        let _ = self.events.send(SchedulerEvent::ReturnToken);
+    }
+
     /// Reports the attempt's outcome, which adapts the rate and the predictions.
     pub fn finish(self, outcome: AttemptOutcome) {
         let took = self.granted_at.elapsed();

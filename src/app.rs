@@ -2,6 +2,7 @@
 //! and orders startup (bind, serve, warm up, ready) and shutdown.
 
 mod audit;
+mod clock;
 mod error;
 mod key_file;
 mod metrics;
@@ -34,6 +35,7 @@ use crate::admin::{self, Readiness};
 use crate::auth::{AuthMode, Authenticator};
 use crate::config::{Config, Loaded, Sources};
 use crate::grpc::{Health, Server};
+use crate::model::Clock;
 use crate::result_token::TokenKeys;
 use crate::session::Ownership;
 use crate::shutdown::ShutdownSettings;
@@ -124,16 +126,18 @@ impl Livegate {
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), AppError> {
         let config = &self.config;
         log_start(config, &self.grpc, &self.admin);
-        let (registry, metrics) = Metrics::new(config);
+        let clock = Clock::awaiting_check();
+        let (registry, metrics) = Metrics::new(config, &clock);
         let audit = audit::open(&config.audit, &metrics.audit)?;
         let (readiness, notices, _stop_admin) = open_admin(self.admin, registry);
 
-        let api = Rekognition::new(&config.upstream, &self.credentials, &metrics.credentials);
+        let (upstream, credentials) = (&config.upstream, &self.credentials);
+        let api = Rekognition::new(upstream, credentials, &metrics.credentials, clock.clone());
         let api = Arc::new(api.await);
         let health = Health::starting().await;
         let store = open_store(config, &metrics.store).await;
         let reloadable = Reloadable::open(config, store.as_ref(), &metrics.attempts);
-        let ownership = Ownership::new(self.token_keys, &config.upstream.region);
+        let ownership = Ownership::new(self.token_keys, &config.upstream.region).with_clock(clock);
         let auth = Arc::new(Authenticator::new(&config.auth, metrics.auth.clone()));
         let parts = (store, ownership, &audit);
         let server = Server {

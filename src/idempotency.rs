@@ -20,13 +20,15 @@
 //! for 24 h.
 //!
 //! ```text
-//! join -> [acquire] --issued--> return the session, replayed
-//!           | acquired \-held--> poll every 25 to 200 ms until the deadline
+//! join -> [find] --issued--> return the session, replayed
+//!           |    \--held--> poll every 25 to 200 ms until the deadline
 //!           v
-//!        admission -> record_sent (before the call) -> AWS -> record_issued
+//!        admission -> [claim] (before the call) -> AWS -> record_issued
+//!                        \--held or issued--> return the quota token, find again
 //! ```
 //!
-//! Each access to a record costs one round trip to the store. If the store fails, sessions
+//! Each access to a record costs one round trip to the store: one for a replay or for a
+//! request that admission refuses, three for a new session. If the store fails, sessions
 //! are created without a record, unless the settings require one.
 
 mod backend;
@@ -39,18 +41,19 @@ mod single_flight;
 #[cfg(test)]
 mod suite;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tracing::warn;
 
 use self::backend::RecordBackend;
-use self::record::{IdempotencyRecord, Owner};
+use self::record::{IdempotencyRecord, Owner, RecordState};
 use self::single_flight::SingleFlight;
-use crate::model::{ClientRequestToken, RequestedSettings, SESSION_LIFE};
+use crate::model::{ClientRequestToken, Clock, RequestedSettings, SESSION_LIFE};
 use crate::store::{Store, StoreError};
 
-pub use self::flight::{Acquired, Flight, Lease};
-pub use self::record::FirstSent;
+pub use self::flight::{Claimed, Flight, Lease};
+pub use self::record::{FirstSent, RecordedSend};
 pub use self::single_flight::FlightGuard;
 
 /// Whether a session may be created without a record.
@@ -58,6 +61,20 @@ pub use self::single_flight::FlightGuard;
 pub struct IdempotencySettings {
     /// Fail requests whose record cannot be written.
     pub required: bool,
+}
+
+/// The AWS that sessions are created at. Replicas with another region or endpoint have
+/// records of their own in the same store.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RecordScope(Arc<str>);
+
+impl RecordScope {
+    /// Returns the scope of a region, and of an endpoint that is not the region's own.
+    #[must_use]
+    pub fn new(region: &str, endpoint_url: Option<&str>) -> Self {
+        let endpoint_url = endpoint_url.unwrap_or_default();
+        Self(Arc::from(format!("{region} {endpoint_url}")))
+    }
 }
 
 /// How long leases and records last, and how many records this process keeps.
@@ -89,12 +106,13 @@ pub struct Idempotency {
     store: RecordStore,
 }
 
-/// The backend of the records, this process as their owner, and whether records are
-/// required.
+/// The backend of the records, this process as their owner, the AWS of their sessions, and
+/// whether records are required.
 #[derive(Clone, Debug)]
 struct RecordStore {
     backend: RecordBackend,
     owner: Owner,
+    scope: RecordScope,
     required: bool,
 }
 
@@ -113,25 +131,38 @@ impl Default for Idempotency {
     /// Keeps the records in this process.
     fn default() -> Self {
         let retention = Retention::default();
-        Self::over(RecordBackend::in_memory(retention), retention, false)
+        let backend = RecordBackend::in_memory(retention);
+        Self::over(backend, retention, RecordScope::default(), false)
     }
 }
 
 impl Idempotency {
-    /// Keeps the records in `store`, which all replicas share.
+    /// Keeps the records in `store`, which all replicas share. `clock` receives the store's
+    /// time.
     #[must_use]
-    pub fn shared(store: Store, settings: IdempotencySettings) -> Self {
+    pub fn shared(
+        store: Store,
+        settings: IdempotencySettings,
+        scope: RecordScope,
+        clock: Clock,
+    ) -> Self {
         let retention = Retention::default();
-        let backend = RecordBackend::shared(store, retention);
-        Self::over(backend, retention, settings.required)
+        let backend = RecordBackend::shared(store, retention, clock);
+        Self::over(backend, retention, scope, settings.required)
     }
 
-    fn over(backend: RecordBackend, retention: Retention, required: bool) -> Self {
+    fn over(
+        backend: RecordBackend,
+        retention: Retention,
+        scope: RecordScope,
+        required: bool,
+    ) -> Self {
         let flights = SingleFlight::new(retention);
         let owner = Owner(ClientRequestToken::random().expose().to_owned());
         let store = RecordStore {
             backend,
             owner,
+            scope,
             required,
         };
         Self { flights, store }
@@ -146,7 +177,7 @@ impl Idempotency {
         token: &ClientRequestToken,
         requested: &RequestedSettings,
     ) -> Result<FlightGuard, IdempotencyError> {
-        let record = IdempotencyRecord::new(token, requested);
+        let record = IdempotencyRecord::new(token, requested, &self.store.scope.0);
         let parameters = record.parameters.clone();
         let flight = self.flights.join(token, record, &self.store);
         match &flight.record {
@@ -157,8 +188,8 @@ impl Idempotency {
 }
 
 impl RecordStore {
-    /// Ignores the failure of the store, unless a record is required.
-    fn tolerate(&self, error: StoreError) -> Result<(), IdempotencyError> {
+    /// Treats the record as absent if the store fails, unless a record is required.
+    fn tolerate(&self, error: StoreError) -> Result<RecordState, IdempotencyError> {
         if self.required {
             return Err(IdempotencyError::Unavailable(error));
         }
@@ -166,6 +197,6 @@ impl RecordStore {
         if error != StoreError::Down {
             warn!(%error, "idempotency record not written");
         }
-        Ok(())
+        Ok(RecordState::Free(None))
     }
 }

@@ -22,7 +22,7 @@
 //!
 //! | module | owns | imports |
 //! | --- | --- | --- |
-//! | [`model`] | identifiers, request and result types, deadlines, values per caller | |
+//! | [`model`] | identifiers, request and result types, deadlines, the clock, values per caller | |
 //! | [`telemetry`] | logs and traces | |
 //! | [`transport`] | listener, TLS, HTTP/2 connections and streams, their limits | |
 //! | [`shutdown`] | signals and the phases of a shutdown | |

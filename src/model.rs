@@ -7,6 +7,7 @@
 //! `Debug` output hides ids, tokens, subjects and images: it prints `SessionId(..)`.
 
 mod challenge;
+mod clock;
 mod deadline;
 mod glob;
 mod identity;
@@ -18,6 +19,7 @@ mod subject;
 mod wall_clock;
 
 pub use challenge::{ChallengePreference, ChallengeType, ChallengeVersions, Version};
+pub use clock::{Clock, ClockSource};
 pub use deadline::Deadline;
 pub use glob::{CallerGlob, CallerGlobs, MalformedGlob, TooManyGlobs};
 pub use identity::{

@@ -13,7 +13,10 @@ mod metrics;
 mod ownership;
 mod progress;
 mod read_result;
+mod request_id_age;
 mod spans;
+#[cfg(test)]
+mod store_calls;
 
 pub use attempts::{AttemptStats, Attempts};
 pub use create::{Creator, Session};

@@ -18,7 +18,8 @@ pub(super) enum SchedulerEvent {
     Arrive(Arrival),
     /// A request was cancelled. The ticket is unset if it never entered the queue.
     Cancel(Arc<OnceLock<Ticket>>),
-    /// A request was cancelled while its grant was on the way, so its token is unused.
+    /// A request was cancelled while its grant was on the way, or makes no attempt, so its
+    /// token is unused.
     ReturnToken,
     /// The state of the shared quota changed.
     Store(StoreEvent),

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
+use super::clock::ClockCollector;
 use super::process::ProcessCollector;
 use crate::admission::AdmissionMetrics;
 use crate::audit::AuditMetrics;
 use crate::auth::AuthMetrics;
 use crate::config::Config;
 use crate::grpc::GrpcMetrics;
-use crate::model::CallerId;
+use crate::model::{CallerId, Clock};
 use crate::retry::{Retry, RetryMetrics};
 use crate::session::AttemptMetrics;
 use crate::store::StoreMetrics;
@@ -34,8 +35,9 @@ pub(super) struct Metrics {
 
 impl Metrics {
     /// Creates a registry with the metrics of all components.
-    pub(super) fn new(config: &Config) -> (Registry, Self) {
+    pub(super) fn new(config: &Config, clock: &Clock) -> (Registry, Self) {
         let mut registry = Registry::default();
+        registry.register_collector(Box::new(ClockCollector(clock.clone())));
         let metrics = Self::register(&mut registry, config);
         (registry, metrics)
     }

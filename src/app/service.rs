@@ -14,8 +14,8 @@ use crate::admission::Admission;
 use crate::audit::Audit;
 use crate::config::Config;
 use crate::grpc::SessionService;
-use crate::idempotency::Idempotency;
-use crate::model::Operation;
+use crate::idempotency::{Idempotency, RecordScope};
+use crate::model::{Clock, Operation};
 use crate::session::{
     Attempts, Creator, Ownership, RequestIdRequirement, ResultReader, TokenRequirement,
 };
@@ -36,9 +36,11 @@ pub(super) async fn open_store(config: &Config, metrics: &StoreMetrics) -> Optio
 }
 
 /// Opens the idempotency records, which are in the store if there is one.
-fn idempotency(config: &Config, store: Option<Store>) -> Idempotency {
+fn idempotency(config: &Config, store: Option<Store>, clock: &Clock) -> Idempotency {
+    let upstream = &config.upstream;
+    let scope = RecordScope::new(&upstream.region, upstream.endpoint_url.as_deref());
     store.map_or_else(Idempotency::default, |store| {
-        Idempotency::shared(store, config.idempotency)
+        Idempotency::shared(store, config.idempotency, scope, clock.clone())
     })
 }
 
@@ -57,7 +59,7 @@ pub(super) fn service(
     let creator = Creator::new(
         api.clone(),
         attempts(&reloadable.create_admission, Operation::Create),
-        idempotency(config, store),
+        idempotency(config, store, ownership.clock()),
         ownership.clone(),
         reloadable.authorizer.clone(),
     )

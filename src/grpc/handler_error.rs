@@ -33,6 +33,7 @@ impl HandlerError {
             Self::Session(SessionError::NotAllowed(_) | SessionError::ResultTokenInvalid) => true,
             Self::Session(
                 SessionError::RequestIdExpired
+                | SessionError::RequestIdTooOld { .. }
                 | SessionError::RequestIdConflict
                 | SessionError::Refused(_)
                 | SessionError::DeadlineExceeded

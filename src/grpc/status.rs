@@ -12,6 +12,7 @@ use super::reason::Reason;
 use super::rpc_error::{RetryHint, RpcError};
 use crate::admission::{AdmissionRefused, RefusalReason};
 use crate::auth::NotAuthenticated;
+use crate::model::SESSION_LIFE;
 use crate::session::SessionError;
 use crate::transport::ConcurrencyLimitExceeded;
 use crate::upstream::{UpstreamError, UpstreamErrorKind as Kind};
@@ -57,6 +58,11 @@ impl RpcError {
         let rpc_error = match error {
             SessionError::RequestIdExpired => {
                 new(Code::FailedPrecondition, Reason::RequestIdExpired)
+            }
+            SessionError::RequestIdTooOld { age } => {
+                new(Code::FailedPrecondition, Reason::RequestIdExpired)
+                    .with("request_id_age_seconds", &age.as_secs())
+                    .with("session_life_seconds", &SESSION_LIFE.as_secs())
             }
             SessionError::RequestIdConflict => new(Code::AlreadyExists, Reason::RequestIdConflict),
             SessionError::NotAllowed(refused) => {

@@ -3,16 +3,14 @@
 //! The choice is made at startup, so this is an enum instead of a trait. One test suite runs
 //! against both.
 
-use std::time::SystemTime;
-
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 
 use super::Retention;
 use super::memory::MemoryBackend;
-use super::record::{AcquireReply, FirstSent, IdempotencyRecord, Owner, RecordedSend};
+use super::record::{FirstSent, IdempotencyRecord, Owner, RecordState, RecordedSend};
 use super::redis::RedisBackend;
-use crate::model::SessionId;
+use crate::model::{Clock, SessionId};
 use crate::store::{Store, StoreError};
 
 /// Where records are kept. Clones share them.
@@ -27,32 +25,34 @@ impl RecordBackend {
         Self::Memory(MemoryBackend::new(retention))
     }
 
-    pub(super) fn shared(store: Store, retention: Retention) -> Self {
-        Self::Redis(RedisBackend::new(store, retention))
+    pub(super) fn shared(store: Store, retention: Retention, clock: Clock) -> Self {
+        Self::Redis(RedisBackend::new(store, retention, clock))
     }
 
-    /// Acquires the lease on `record` for `owner`, unless it is held or the session exists.
-    pub(super) async fn acquire(
+    /// Reads the state of `record` for `owner`.
+    pub(super) async fn read(
         &self,
         record: &IdempotencyRecord,
         owner: &Owner,
-    ) -> Result<AcquireReply, StoreError> {
+    ) -> Result<RecordState, StoreError> {
         match self {
-            Self::Memory(backend) => Ok(backend.acquire(record, owner, Instant::now())),
-            Self::Redis(backend) => backend.acquire(record, owner).await,
+            Self::Memory(backend) => Ok(backend.read(record, owner, Instant::now())),
+            Self::Redis(backend) => backend.read(record, owner).await,
         }
     }
 
-    /// Records an attempt, unless one was recorded before. Returns the first one.
-    pub(super) async fn record_sent(
+    /// Acquires the lease on `record` for `owner` and records the attempt `sent`, unless the
+    /// lease is held or the session exists. Returns [`RecordState::Free`] with the first
+    /// attempt if the lease is acquired.
+    pub(super) async fn claim(
         &self,
         record: &IdempotencyRecord,
         owner: &Owner,
-        at: SystemTime,
-    ) -> Result<RecordedSend, StoreError> {
+        sent: RecordedSend,
+    ) -> Result<RecordState, StoreError> {
         match self {
-            Self::Memory(backend) => Ok(backend.record_sent(record, owner, at, Instant::now())),
-            Self::Redis(backend) => backend.record_sent(record, owner, at).await,
+            Self::Memory(backend) => Ok(backend.claim(record, owner, sent, Instant::now())),
+            Self::Redis(backend) => backend.claim(record, owner, sent).await,
         }
     }
 
@@ -72,7 +72,7 @@ impl RecordBackend {
         }
     }
 
-    /// Releases the lease in the background. Deletes a record without an attempt.
+    /// Releases the lease in the background.
     pub(super) fn release(&self, record: &IdempotencyRecord, owner: &Owner) {
         match self {
             Self::Memory(backend) => backend.release(record, owner),

@@ -1,16 +1,18 @@
 //! One request id, from its first request to its session.
 //!
-//! For example, two concurrent requests on one replica share a flight. The first acquires
-//! the lease and calls AWS; the second waits for the [`session`](Flight::session). A third
-//! request, on another replica, polls the record until it contains the session.
+//! For example, two concurrent requests on one replica share a flight. The first gets a
+//! permit, acquires the lease and calls AWS; the second waits for the
+//! [`session`](Flight::session). A third request, on another replica, polls the record until
+//! it contains the session.
 
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use tokio::sync::OnceCell;
 use tokio::time::{Instant, sleep};
 
-use super::record::{AcquireReply, FirstSent, IdempotencyRecord};
+use super::record::{FirstSent, IdempotencyRecord, RecordState, RecordedSend};
 use super::{IdempotencyError, RecordStore};
 use crate::model::{SessionId, SessionSettings};
 
@@ -26,21 +28,23 @@ pub struct Flight {
     session: OnceCell<SessionId>,
 }
 
-/// The outcome of [`Flight::acquire`].
-#[derive(Debug)]
-pub enum Acquired<'f> {
-    /// This process must create the session and record it with the lease.
-    Lease(Lease<'f>),
+/// The outcome of [`Lease::claim`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Claimed {
+    /// This process must create the session.
+    Acquired,
+    /// Another replica holds the lease.
+    Held,
     /// Another replica created the session.
     Issued(SessionId),
 }
 
-/// The right of this process to create the session of a flight. Dropping the lease without
-/// a session releases it for the next request.
+/// The right of this process to create the session of a flight, once it is claimed. Dropping
+/// the lease without a session releases it for the next request.
 #[derive(Debug)]
 pub struct Lease<'f> {
     flight: &'f Flight,
-    release_on_drop: bool,
+    may_be_held: AtomicBool,
 }
 
 impl Flight {
@@ -59,68 +63,56 @@ impl Flight {
         Self::new(None)
     }
 
-    /// Waits until this process may create the session, or another replica has created it.
+    /// Returns the session that another replica has created, or `None` if this process may
+    /// create it. Waits while another replica holds the lease.
     ///
-    /// The wait has no timeout of its own: drop the future at the deadline.
+    /// The wait has no timeout of its own: drop the future at the deadline. `wall` returns the
+    /// current time if it can be relied on.
     ///
     /// # Errors
     /// [`IdempotencyError::Conflict`] if another replica used the request id with other
     /// settings; [`IdempotencyError::Unavailable`] if a record is required and the store
     /// fails.
-    pub async fn acquire(
+    pub async fn find(
         &self,
-        wall: impl Fn() -> SystemTime,
-    ) -> Result<Acquired<'_>, IdempotencyError> {
+        wall: impl Fn() -> Option<SystemTime>,
+    ) -> Result<Option<SessionId>, IdempotencyError> {
+        let Some((record, store)) = &self.record else {
+            return Ok(None);
+        };
         let mut interval = FIRST_POLL_INTERVAL;
         loop {
-            match self.try_acquire().await? {
-                AcquireReply::Conflict => return Err(IdempotencyError::Conflict),
-                AcquireReply::Issued(session, recorded) => {
-                    let sent = FirstSent::from_record(recorded, wall(), Instant::now());
-                    self.first_sent.get_or_init(|| sent);
-                    return Ok(Acquired::Issued(session));
+            let read = store.backend.read(record, &store.owner).await;
+            match read.or_else(|error| store.tolerate(error))? {
+                RecordState::Conflict => return Err(IdempotencyError::Conflict),
+                RecordState::Issued(session, recorded) => {
+                    self.set_first_sent(recorded, wall());
+                    return Ok(Some(session));
                 }
-                AcquireReply::Acquired(recorded) => {
+                RecordState::Free(recorded) => {
                     if let Some(recorded) = recorded {
-                        let sent = FirstSent::from_record(recorded, wall(), Instant::now());
-                        self.first_sent.get_or_init(|| sent);
+                        self.set_first_sent(recorded, wall());
                     }
-                    return Ok(Acquired::Lease(Lease::new(self)));
+                    return Ok(None);
                 }
-                AcquireReply::Held => sleep(interval).await,
+                RecordState::Held => sleep(interval).await,
             }
             interval = (interval * 2).min(LONGEST_POLL_INTERVAL);
         }
     }
 
-    async fn try_acquire(&self) -> Result<AcquireReply, IdempotencyError> {
-        let Some((record, store)) = &self.record else {
-            return Ok(AcquireReply::Acquired(None));
-        };
-        match store.backend.acquire(record, &store.owner).await {
-            Ok(reply) => Ok(reply),
-            Err(error) => store.tolerate(error).map(|()| AcquireReply::Acquired(None)),
+    /// Returns the lease on the record, which is not claimed yet.
+    #[must_use]
+    pub fn lease(&self) -> Lease<'_> {
+        Lease {
+            flight: self,
+            may_be_held: AtomicBool::new(false),
         }
     }
 
-    /// Records that an attempt is sent, at `wall` and now. Only the first one counts. If the
-    /// future is dropped, the attempt may be recorded although it is not sent.
-    ///
-    /// # Errors
-    /// [`IdempotencyError::Unavailable`] if a record is required and the store fails.
-    pub async fn record_sent(&self, wall: SystemTime) -> Result<(), IdempotencyError> {
-        if self.first_sent.get().is_some() {
-            return Ok(());
-        }
-        let mut sent = FirstSent::new(wall, Instant::now());
-        if let Some((record, store)) = &self.record {
-            match store.backend.record_sent(record, &store.owner, wall).await {
-                Ok(recorded) => sent = FirstSent::from_record(recorded, wall, Instant::now()),
-                Err(error) => store.tolerate(error)?,
-            }
-        }
+    fn set_first_sent(&self, recorded: RecordedSend, wall: Option<SystemTime>) {
+        let sent = FirstSent::from_record(recorded, wall, Instant::now());
         self.first_sent.get_or_init(|| sent);
-        Ok(())
     }
 
     /// Returns the settings that this process first sent to AWS with the token, initially
@@ -145,13 +137,43 @@ impl Flight {
     }
 }
 
-impl<'f> Lease<'f> {
-    fn new(flight: &'f Flight) -> Self {
-        let release_on_drop = true;
-        Self {
-            flight,
-            release_on_drop,
+impl Lease<'_> {
+    /// Acquires the lease and records that an attempt is sent. Only the first attempt of a
+    /// record counts, and only the first call has an effect. If the future is dropped, the
+    /// attempt may be recorded although it is not sent.
+    ///
+    /// `sent` is the earliest time of the session's creation, and `wall` the current time if
+    /// it can be relied on.
+    ///
+    /// # Errors
+    /// [`IdempotencyError::Conflict`] if another replica used the request id with other
+    /// settings; [`IdempotencyError::Unavailable`] if a record is required and the store
+    /// fails.
+    pub async fn claim(
+        &self,
+        sent: RecordedSend,
+        wall: Option<SystemTime>,
+    ) -> Result<Claimed, IdempotencyError> {
+        if self.may_be_held.swap(true, Ordering::Relaxed) {
+            return Ok(Claimed::Acquired);
         }
+        let state = match &self.flight.record {
+            None => RecordState::Free(None),
+            Some((record, store)) => {
+                let claimed = store.backend.claim(record, &store.owner, sent).await;
+                claimed.or_else(|error| store.tolerate(error))?
+            }
+        };
+        let is_held = matches!(state, RecordState::Free(_) | RecordState::Conflict);
+        self.may_be_held.store(is_held, Ordering::Relaxed);
+        let (sent, claimed) = match state {
+            RecordState::Conflict => return Err(IdempotencyError::Conflict),
+            RecordState::Held => return Ok(Claimed::Held),
+            RecordState::Issued(session, recorded) => (recorded, Claimed::Issued(session)),
+            RecordState::Free(recorded) => (recorded.unwrap_or(sent), Claimed::Acquired),
+        };
+        self.flight.set_first_sent(sent, wall);
+        Ok(claimed)
     }
 
     /// Records the session. If the future is dropped, other replicas may have to ask AWS for
@@ -162,13 +184,13 @@ impl<'f> Lease<'f> {
             return;
         };
         let recorded = store.backend.record_issued(record, session, sent).await;
-        self.release_on_drop = recorded.is_err();
+        *self.may_be_held.get_mut() = recorded.is_err();
     }
 }
 
 impl Drop for Lease<'_> {
     fn drop(&mut self) {
-        if let (true, Some((record, store))) = (self.release_on_drop, &self.flight.record) {
+        if let (true, Some((record, store))) = (*self.may_be_held.get_mut(), &self.flight.record) {
             store.backend.release(record, &store.owner);
         }
     }

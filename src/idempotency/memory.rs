@@ -1,13 +1,9 @@
 //! Records in this process, for a deployment without a store.
 //!
 //! At most 100,000 records are kept; the least recently used one is evicted first. That is
-//! more than an hour of records at 25 sessions per second, and a day at one per second.
-//!
-//! Records without an attempt are stored separately, so requests that wait or are refused
-//! evict no sessions. There is one for each waiting request, and it is deleted with its
-//! lease.
+//! more than an hour of records at 25 sessions per second, and a day at one per second. A
+//! record is created by an attempt, so requests that wait or are refused evict no sessions.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
@@ -16,109 +12,94 @@ use moka::sync::Cache;
 use tokio::time::Instant;
 
 use super::Retention;
-use super::record::{AcquireReply, FirstSent, IdempotencyRecord, Owner, RecordedSend};
+use super::record::{FirstSent, IdempotencyRecord, Owner, RecordState, RecordedSend};
 use crate::model::SessionId;
 
 /// The records. Clones share them.
 #[derive(Clone, Debug)]
 pub(super) struct MemoryBackend {
-    /// The records without an attempt. Each operation holds this lock, also while it uses
-    /// `sent`.
-    leased: Arc<Mutex<HashMap<String, MemoryRecord>>>,
-    sent: Cache<String, MemoryRecord>,
+    records: Cache<String, MemoryRecord>,
+    /// Each change of a record holds this lock.
+    changing: Arc<Mutex<()>>,
     retention: Retention,
 }
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 struct MemoryRecord {
     parameters: String,
     lease: Option<(Owner, Instant)>,
-    sent: Option<(SystemTime, Instant)>,
+    sent: (SystemTime, Instant),
     session: Option<SessionId>,
 }
 
 impl MemoryRecord {
-    fn recorded_send(&self, now: Instant) -> Option<RecordedSend> {
-        let (at, sent) = self.sent?;
+    fn new(record: &IdempotencyRecord, sent: RecordedSend, now: Instant) -> Self {
+        Self {
+            parameters: record.parameters.clone(),
+            lease: None,
+            sent: (sent.at, now.checked_sub(sent.age).unwrap_or(now)),
+            session: None,
+        }
+    }
+
+    fn state(&self, record: &IdempotencyRecord, owner: &Owner, now: Instant) -> RecordState {
+        let (at, sent) = self.sent;
         let age = now.saturating_duration_since(sent);
-        Some(RecordedSend { at, age })
+        let recorded = RecordedSend { at, age };
+        if self.parameters != record.parameters {
+            return RecordState::Conflict;
+        }
+        if let Some(session) = self.session {
+            return RecordState::Issued(session, recorded);
+        }
+        let lease = self.lease.as_ref();
+        let is_held = lease.is_some_and(|(holder, until)| holder != owner && *until > now);
+        RecordState::unless_held(is_held, Some(recorded))
     }
 }
 
 impl MemoryBackend {
     pub(super) fn new(retention: Retention) -> Self {
-        let sent = Cache::builder()
+        let records = Cache::builder()
             .max_capacity(retention.max_entries)
             .eviction_policy(EvictionPolicy::lru())
             .time_to_live(retention.record)
             .build();
-        let leased = Arc::default();
         Self {
-            leased,
-            sent,
+            records,
+            changing: Arc::default(),
             retention,
         }
     }
 
-    /// Applies `change` to the stored state of `record`, which is created if missing.
-    fn update<T>(
-        &self,
-        record: &IdempotencyRecord,
-        change: impl FnOnce(&mut MemoryRecord) -> T,
-    ) -> T {
-        let mut leased = self.leased.lock().unwrap_or_else(PoisonError::into_inner);
-        let name = &record.name;
-        let found = leased.remove(name).or_else(|| self.sent.get(name));
-        let mut stored = found.unwrap_or_else(|| MemoryRecord {
-            parameters: record.parameters.clone(),
-            ..MemoryRecord::default()
-        });
-        let reply = change(&mut stored);
-        if stored.sent.is_some() {
-            self.sent.insert(name.clone(), stored);
-        } else if stored.lease.is_some() {
-            leased.insert(name.clone(), stored);
-        }
-        reply
-    }
-
-    pub(super) fn acquire(
+    pub(super) fn read(
         &self,
         record: &IdempotencyRecord,
         owner: &Owner,
         now: Instant,
-    ) -> AcquireReply {
-        self.update(record, |stored| {
-            if stored.parameters != record.parameters {
-                return AcquireReply::Conflict;
-            }
-            let recorded = stored.recorded_send(now);
-            if let (Some(session), Some(recorded)) = (stored.session, recorded) {
-                return AcquireReply::Issued(session, recorded);
-            }
-            match &stored.lease {
-                Some((holder, until)) if holder != owner && *until > now => AcquireReply::Held,
-                _ => {
-                    stored.lease = Some((owner.clone(), now + self.retention.lease));
-                    AcquireReply::Acquired(recorded)
-                }
-            }
+    ) -> RecordState {
+        let stored = self.records.get(&record.name);
+        stored.map_or(RecordState::Free(None), |stored| {
+            stored.state(record, owner, now)
         })
     }
 
-    pub(super) fn record_sent(
+    pub(super) fn claim(
         &self,
         record: &IdempotencyRecord,
         owner: &Owner,
-        at: SystemTime,
+        sent: RecordedSend,
         now: Instant,
-    ) -> RecordedSend {
-        self.update(record, |stored| {
-            stored.lease = Some((owner.clone(), now + self.retention.lease));
-            let (at, sent) = *stored.sent.get_or_insert((at, now));
-            let age = now.saturating_duration_since(sent);
-            RecordedSend { at, age }
+    ) -> RecordState {
+        let until = now + self.retention.lease;
+        self.change(record, Some(sent), |stored| {
+            let state = stored.state(record, owner, now);
+            if let RecordState::Free(_) = state {
+                stored.lease = Some((owner.clone(), until));
+            }
+            state
         })
+        .unwrap_or(RecordState::Free(None))
     }
 
     pub(super) fn record_issued(
@@ -127,16 +108,31 @@ impl MemoryBackend {
         session: SessionId,
         sent: FirstSent,
     ) {
-        self.update(record, |stored| {
+        let sent = sent.recorded(Instant::now());
+        self.change(record, Some(sent), |stored| {
             stored.session.get_or_insert(session);
-            stored.sent.get_or_insert((sent.at, Instant::now()));
             stored.lease = None;
         });
     }
 
     pub(super) fn release(&self, record: &IdempotencyRecord, owner: &Owner) {
-        self.update(record, |stored| {
+        self.change(record, None, |stored| {
             stored.lease.take_if(|(holder, _)| holder == owner);
         });
+    }
+
+    /// Applies `change` to a record. If it is missing, creates it from `sent`.
+    fn change<T>(
+        &self,
+        record: &IdempotencyRecord,
+        sent: Option<RecordedSend>,
+        change: impl FnOnce(&mut MemoryRecord) -> T,
+    ) -> Option<T> {
+        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = || Some(MemoryRecord::new(record, sent?, Instant::now()));
+        let mut stored = self.records.get(&record.name).or_else(new)?;
+        let changed = change(&mut stored);
+        self.records.insert(record.name.clone(), stored);
+        Some(changed)
     }
 }

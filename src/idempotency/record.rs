@@ -1,11 +1,12 @@
 //! The record of one request id, and its name in the store.
 //!
-//! The record's name and the key that encrypts its session are derived from the client
-//! request token with different labels. The token itself is not stored, so a reader of the
+//! The record's name and the key that encrypts its content are derived from the client
+//! request token with different labels, and from the region and endpoint, because replicas
+//! of several regions can share a store. The token itself is not stored, so a reader of the
 //! store learns neither tokens nor session ids.
 //!
-//! For example, the name of token `q3…` is `9f…`, SHA-256 over `record` and the token. The
-//! parameters are SHA-256 over every field that is set, each prefixed with its name and
+//! For example, the name of token `q3…` in `eu-west-1` is `9f…`, SHA-256 over `record`, the
+//! token and the region. The parameters are SHA-256 over every field that is set, each prefixed with its name and
 //! length, so a field of a later version does not change the digest of requests without it.
 //! For a profile only the name counts: its settings may change during a session's life.
 
@@ -21,7 +22,7 @@ use crate::model::{
     ChallengeType, ClientRequestToken, RequestedSettings, SESSION_LIFE, SessionId, SessionSettings,
 };
 
-/// The name of a record, the digest of its parameters, and the seal of its session.
+/// The name of a record, the digest of its parameters, and the seal of its content.
 #[derive(Clone, Debug)]
 pub(super) struct IdempotencyRecord {
     pub(super) name: String,
@@ -30,8 +31,14 @@ pub(super) struct IdempotencyRecord {
 }
 
 impl IdempotencyRecord {
-    pub(super) fn new(token: &ClientRequestToken, requested: &RequestedSettings) -> Self {
-        let derive = |label: &str| digest([(label, token.expose())]);
+    /// Returns the record of `token` at the AWS of `scope`: each region and each endpoint
+    /// has sessions of its own.
+    pub(super) fn new(
+        token: &ClientRequestToken,
+        requested: &RequestedSettings,
+        scope: &str,
+    ) -> Self {
+        let derive = |label: &str| digest([(label, token.expose()), ("scope", scope)]);
         Self {
             name: BASE64_URL_SAFE_NO_PAD.encode(derive("record")),
             parameters: parameters(requested),
@@ -44,11 +51,11 @@ impl IdempotencyRecord {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Owner(pub(super) String);
 
-/// The store's reply to a request for the lease on a record.
+/// The state of a record, as one process sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum AcquireReply {
-    /// The lease is acquired. An earlier attempt may have been sent.
-    Acquired(Option<RecordedSend>),
+pub(super) enum RecordState {
+    /// No other process holds the lease. An earlier attempt may have been sent.
+    Free(Option<RecordedSend>),
     /// Another process holds the lease.
     Held,
     /// The session exists.
@@ -57,13 +64,24 @@ pub(super) enum AcquireReply {
     Conflict,
 }
 
-/// When the first attempt was sent, as stored in the record.
+impl RecordState {
+    /// Returns the state of a record without a session.
+    pub(super) fn unless_held(is_held: bool, recorded: Option<RecordedSend>) -> Self {
+        if is_held {
+            Self::Held
+        } else {
+            Self::Free(recorded)
+        }
+    }
+}
+
+/// When the first attempt was sent, or the earliest time at which it can have been sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct RecordedSend {
+pub struct RecordedSend {
     /// By the wall clock of the sender.
-    pub(super) at: SystemTime,
-    /// How long ago, by the store's clock.
-    pub(super) age: Duration,
+    pub at: SystemTime,
+    /// How long ago; for a record in the store by the store's clock.
+    pub age: Duration,
 }
 
 /// When the first attempt was sent, and when its session expires.
@@ -76,20 +94,17 @@ pub struct FirstSent {
 }
 
 impl FirstSent {
-    /// Returns the value for an attempt that is sent at `now`, with the wall clock at `at`.
-    #[must_use]
-    pub fn new(at: SystemTime, now: Instant) -> Self {
-        let expires_at = now + SESSION_LIFE;
-        Self { at, expires_at }
-    }
-
     /// Converts the recorded time to this process's clocks.
     ///
     /// Of the ages by the store's clock and by `wall`, the greater one counts, so that no
     /// session is reported fresher than it is.
-    pub(super) fn from_record(recorded: RecordedSend, wall: SystemTime, now: Instant) -> Self {
-        let by_wall = wall.duration_since(recorded.at).unwrap_or_default();
-        let age = recorded.age.max(by_wall);
+    pub(super) fn from_record(
+        recorded: RecordedSend,
+        wall: Option<SystemTime>,
+        now: Instant,
+    ) -> Self {
+        let by_wall = wall.and_then(|wall| wall.duration_since(recorded.at).ok());
+        let age = recorded.age.max(by_wall.unwrap_or_default());
         Self {
             at: recorded.at,
             expires_at: now + SESSION_LIFE.saturating_sub(age),
@@ -102,9 +117,12 @@ impl FirstSent {
         self.expires_at.saturating_duration_since(now)
     }
 
-    /// Returns the age of the session at `now`, at most its whole life.
-    pub(super) fn age(&self, now: Instant) -> Duration {
-        SESSION_LIFE.saturating_sub(self.time_to_live(now))
+    /// Returns the value to record at `now`. The age is at most the session's whole life.
+    pub(super) fn recorded(&self, now: Instant) -> RecordedSend {
+        RecordedSend {
+            at: self.at,
+            age: SESSION_LIFE.saturating_sub(self.time_to_live(now)),
+        }
     }
 }
 
@@ -179,8 +197,9 @@ mod tests {
     fn the_greater_age_of_two_clocks_counts() {
         let (wall, now) = (SystemTime::UNIX_EPOCH + 60 * SESSION_LIFE, Instant::now());
         let second = Duration::from_secs(1);
-        let left =
-            |at, age| FirstSent::from_record(RecordedSend { at, age }, wall, now).time_to_live(now);
+        let left = |at, age| {
+            FirstSent::from_record(RecordedSend { at, age }, Some(wall), now).time_to_live(now)
+        };
         assert_eq!(left(wall - 20 * second, 5 * second), 160 * second);
         assert_eq!(left(wall + 20 * second, 5 * second), 175 * second);
         assert_eq!(left(wall, 200 * second), Duration::ZERO);
@@ -189,7 +208,7 @@ mod tests {
     #[test]
     fn the_name_of_a_record_is_not_the_token() {
         let token = ClientRequestToken::random();
-        let record = IdempotencyRecord::new(&token, &RequestedSettings::default());
+        let record = IdempotencyRecord::new(&token, &RequestedSettings::default(), "eu-west-1");
         assert_ne!(record.name, token.expose());
         assert_eq!(record.name.len(), 43);
     }

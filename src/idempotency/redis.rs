@@ -1,22 +1,24 @@
 //! Records in Redis or Valkey, which all replicas share.
 //!
-//! Each request id has one hash, `PREFIX:claim:{NAME}`, with these fields:
+//! Each request id has one hash, `PREFIX:claim:VERSION:{NAME}`, with these fields:
 //!
 //! | field | value |
 //! | --- | --- |
-//! | `p` | digest of the parameters |
 //! | `o` | owner of the lease |
 //! | `l` | end of the lease, by the store's clock in ms |
-//! | `t` | when the first attempt was sent, by the store's clock in ms |
-//! | `w` | the same by the sender's wall clock in ns |
-//! | `s` | the encrypted session id |
+//! | `d` | the sealed parameters and times of the first attempt |
+//! | `s` | the same with the session id |
 //!
-//! For example, replica A acquires a lease at 12:00:00 and dies. Replica B receives `held`
-//! until the lease expires at 12:00:05, and then `acquired`. If A sent an attempt, the reply
-//! contains its time, and B computes the session's expiry from it.
+//! The version of the format is in the key, so a record of another version is absent, and
+//! replicas of two versions do not overwrite each other's records during an upgrade. A
+//! record that was tampered with is discarded: AWS returns the session of the same token.
+//! The two fields of the lease are not sealed: they delay a request by at most one lease.
 //!
-//! A record without an attempt expires with its lease. Each operation is one script and one
-//! round trip.
+//! For example, replica A acquires a lease at 12:00:00, sends its attempt and dies. Replica B
+//! waits until the lease expires at 12:00:05, acquires it and receives the time of A's
+//! attempt, from which it computes the session's expiry.
+//!
+//! Each operation is one script and one round trip.
 
 use std::sync::LazyLock;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -25,72 +27,66 @@ use redis::Script;
 use tokio::time::Instant;
 
 use super::Retention;
-use super::record::{AcquireReply, FirstSent, IdempotencyRecord, Owner, RecordedSend};
-use crate::model::SessionId;
+use super::record::{FirstSent, IdempotencyRecord, Owner, RecordState, RecordedSend};
+use super::seal::{FORMAT_VERSION, RecordContent};
+use crate::model::{Clock, ClockSource, SessionId, wall_clock};
 use crate::store::{Store, StoreError};
 
-static ACQUIRE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("redis/acquire.lua")));
-static SENT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("redis/sent.lua")));
+static RECORD: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("redis/record.lua")));
 static ISSUED: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("redis/issued.lua")));
 static RELEASE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("redis/release.lua")));
+static DISCARD: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("redis/discard.lua")));
 
 /// The records. Clones share them.
 #[derive(Clone, Debug)]
 pub(super) struct RedisBackend {
     store: Store,
     retention: Retention,
+    clock: Clock,
+}
+
+/// The store's reply about a record.
+struct StoredRecord {
+    store_time: SystemTime,
+    is_held: bool,
+    sealed_dates: String,
+    sealed_session: String,
 }
 
 impl RedisBackend {
-    pub(super) fn new(store: Store, retention: Retention) -> Self {
-        Self { store, retention }
-    }
-
-    pub(super) async fn acquire(
-        &self,
-        record: &IdempotencyRecord,
-        owner: &Owner,
-    ) -> Result<AcquireReply, StoreError> {
-        let mut script = ACQUIRE.key(self.key(record));
-        let script = script
-            .arg(&record.parameters)
-            .arg(&owner.0)
-            .arg(millis(self.retention.lease));
-        let (state, age, wall, sealed): (String, i64, String, String) =
-            self.store.run("claim", script).await?;
-        let recorded = recorded_send(age, &wall);
-        match (state.as_str(), recorded) {
-            ("acquired", recorded) => Ok(AcquireReply::Acquired(recorded)),
-            ("held", _) => Ok(AcquireReply::Held),
-            ("conflict", _) => Ok(AcquireReply::Conflict),
-            // If the session cannot be decrypted, AWS returns it for the same token.
-            ("issued", Some(recorded)) => Ok(match record.seal.open(&sealed) {
-                Some(session) => AcquireReply::Issued(session, recorded),
-                None => AcquireReply::Acquired(Some(recorded)),
-            }),
-            _ => Err(StoreError::Failed(format!(
-                "unexpected state {state:?} of an idempotency record"
-            ))),
+    /// Returns the records in `store`. `clock` receives the store's time.
+    pub(super) fn new(store: Store, retention: Retention, clock: Clock) -> Self {
+        Self {
+            store,
+            retention,
+            clock,
         }
     }
 
-    pub(super) async fn record_sent(
+    pub(super) async fn read(
         &self,
         record: &IdempotencyRecord,
         owner: &Owner,
-        at: SystemTime,
-    ) -> Result<RecordedSend, StoreError> {
-        let mut script = SENT.key(self.key(record));
-        let script = script
-            .arg(&record.parameters)
-            .arg(&owner.0)
-            .arg(nanos(at))
-            .arg(millis(self.retention.lease))
-            .arg(millis(self.retention.record));
-        let (age, wall): (i64, String) = self.store.run("sent", script).await?;
-        recorded_send(age, &wall).ok_or_else(|| {
-            StoreError::Failed("an idempotency record without the time of its attempt".to_owned())
-        })
+    ) -> Result<RecordState, StoreError> {
+        let stored = self.run("read", record, owner, "").await?;
+        if stored.is_unreadable(record) {
+            let mut script = DISCARD.key(self.key(record));
+            let script = script.arg(&stored.sealed_dates).arg(&stored.sealed_session);
+            let () = self.store.run("discard", script).await?;
+            return Ok(RecordState::Free(None));
+        }
+        Ok(stored.state(record))
+    }
+
+    pub(super) async fn claim(
+        &self,
+        record: &IdempotencyRecord,
+        owner: &Owner,
+        sent: RecordedSend,
+    ) -> Result<RecordState, StoreError> {
+        let sealed = self.seal(record, sent, None)?;
+        let stored = self.run("claim", record, owner, &sealed).await?;
+        Ok(stored.state(record))
     }
 
     pub(super) async fn record_issued(
@@ -99,18 +95,10 @@ impl RedisBackend {
         session: SessionId,
         sent: FirstSent,
     ) -> Result<(), StoreError> {
-        let Some(sealed) = record.seal.seal(&session) else {
-            return Err(StoreError::Failed(
-                "the system provides no randomness to encrypt the session id".to_owned(),
-            ));
-        };
+        let sent = sent.recorded(Instant::now());
+        let sealed = self.seal(record, sent, Some(session))?;
         let mut script = ISSUED.key(self.key(record));
-        let script = script
-            .arg(&record.parameters)
-            .arg(sealed)
-            .arg(nanos(sent.at))
-            .arg(millis(sent.age(Instant::now())))
-            .arg(millis(self.retention.record));
+        let script = script.arg(sealed).arg(millis(self.retention.record));
         self.store.run("issued", script).await
     }
 
@@ -123,21 +111,87 @@ impl RedisBackend {
         self.store.run("release", script.arg(&owner.0)).await
     }
 
+    /// Reads the record. With `sealed_dates`, also acquires its lease if possible.
+    async fn run(
+        &self,
+        operation: &'static str,
+        record: &IdempotencyRecord,
+        owner: &Owner,
+        sealed_dates: &str,
+    ) -> Result<StoredRecord, StoreError> {
+        let mut script = RECORD.key(self.key(record));
+        let script = script
+            .arg(&owner.0)
+            .arg(millis(self.retention.lease))
+            .arg(sealed_dates)
+            .arg(millis(self.retention.record));
+        let (now, is_held, sealed_dates, sealed_session): (u64, bool, String, String) =
+            self.store.run(operation, script).await?;
+        let store_time = UNIX_EPOCH + Duration::from_millis(now);
+        self.clock.observe(ClockSource::Store, store_time);
+        Ok(StoredRecord {
+            store_time,
+            is_held,
+            sealed_dates,
+            sealed_session,
+        })
+    }
+
+    fn seal(
+        &self,
+        record: &IdempotencyRecord,
+        sent: RecordedSend,
+        session: Option<SessionId>,
+    ) -> Result<String, StoreError> {
+        let store_time = self.clock.time_of(ClockSource::Store);
+        let store_time = store_time.unwrap_or_else(wall_clock);
+        let content = RecordContent {
+            parameters: record.parameters.clone(),
+            at: sent.at,
+            store_time: store_time - sent.age,
+            session,
+        };
+        record.seal.seal(&content).ok_or_else(|| {
+            StoreError::Failed("the system provides no randomness to seal a record".to_owned())
+        })
+    }
+
     fn key(&self, record: &IdempotencyRecord) -> String {
-        self.store.key("claim", &record.name)
+        let kind = format!("claim:{FORMAT_VERSION}");
+        self.store.key(&kind, &record.name)
     }
 }
 
-/// Parses the time of the first attempt. A negative age means that none was sent.
-fn recorded_send(age: i64, wall: &str) -> Option<RecordedSend> {
-    let age = Duration::from_millis(u64::try_from(age).ok()?);
-    let at = UNIX_EPOCH.checked_add(Duration::from_nanos(wall.parse().ok()?))?;
-    Some(RecordedSend { at, age })
-}
+impl StoredRecord {
+    /// Returns the sealed content: that with the session if possible.
+    fn content(&self, record: &IdempotencyRecord) -> Option<RecordContent> {
+        let open = |sealed| record.seal.open(sealed);
+        open(&self.sealed_session).or_else(|| open(&self.sealed_dates))
+    }
 
-fn nanos(at: SystemTime) -> String {
-    let elapsed = at.duration_since(UNIX_EPOCH).unwrap_or_default();
-    elapsed.as_nanos().to_string()
+    /// Whether the record has content, none of which can be read.
+    fn is_unreadable(&self, record: &IdempotencyRecord) -> bool {
+        let is_empty = self.sealed_dates.is_empty() && self.sealed_session.is_empty();
+        !is_empty && self.content(record).is_none()
+    }
+
+    fn state(&self, record: &IdempotencyRecord) -> RecordState {
+        let Some(content) = self.content(record) else {
+            return RecordState::unless_held(self.is_held, None);
+        };
+        let age = self.store_time.duration_since(content.store_time);
+        let recorded = RecordedSend {
+            at: content.at,
+            age: age.unwrap_or_default(),
+        };
+        if content.parameters != record.parameters {
+            return RecordState::Conflict;
+        }
+        match content.session {
+            Some(session) => RecordState::Issued(session, recorded),
+            None => RecordState::unless_held(self.is_held, Some(recorded)),
+        }
+    }
 }
 
 fn millis(duration: Duration) -> String {

@@ -122,7 +122,7 @@ mod tests {
     use std::time::SystemTime;
 
     use super::*;
-    use crate::idempotency::{Acquired, Idempotency};
+    use crate::idempotency::{Claimed, Idempotency, RecordedSend};
     use crate::model::RequestedSettings;
 
     fn join(idempotency: &Idempotency, token: &ClientRequestToken) -> FlightGuard {
@@ -144,8 +144,12 @@ mod tests {
         drop((second, third));
         assert_eq!(idempotency.flights.active().len(), 0, "nothing was sent");
         let fourth = join(&idempotency, &token);
-        let recorded = fourth.record_sent(SystemTime::UNIX_EPOCH).await;
-        recorded.expect("a record is not required");
+        let sent = RecordedSend {
+            at: SystemTime::UNIX_EPOCH,
+            age: Duration::ZERO,
+        };
+        let claimed = fourth.lease().claim(sent, None).await;
+        assert_eq!(claimed, Ok(Claimed::Acquired));
         let flight = fourth.flight.clone();
         drop(fourth);
         assert_eq!(idempotency.flights.active().len(), 0, "no request uses it");
@@ -157,8 +161,7 @@ mod tests {
         let (idempotency, token) = (Idempotency::default(), ClientRequestToken::random());
         let request = async {
             let flight = join(&idempotency, &token);
-            let acquired = flight.acquire(|| SystemTime::UNIX_EPOCH).await;
-            assert!(matches!(acquired, Ok(Acquired::Lease(_))));
+            assert_eq!(flight.find(|| None).await, Ok(None));
             std::future::pending::<()>().await;
         };
         let soon = Duration::from_millis(1);

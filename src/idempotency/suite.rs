@@ -10,9 +10,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::time::{Instant, timeout};
 
 use super::backend::RecordBackend;
-use super::{Acquired, Flight, FlightGuard, Idempotency, IdempotencyError, Retention};
+use super::{
+    Claimed, Flight, FlightGuard, Idempotency, IdempotencyError, Lease, RecordScope, RecordedSend,
+    Retention,
+};
 use crate::model::{
-    AuditImagesLimit, ClientRequestToken, RequestedSettings, SESSION_LIFE, SessionId,
+    AuditImagesLimit, ClientRequestToken, Clock, RequestedSettings, SESSION_LIFE, SessionId,
     SessionSettings,
 };
 use crate::store::test_server::RedisServer;
@@ -47,13 +50,18 @@ impl SharedBackend {
         let server = RedisServer::start().await;
         let store = server.store().await;
         Self {
-            backend: RecordBackend::shared(store, Self::retention()),
+            backend: RecordBackend::shared(store, Self::retention(), Clock::default()),
             _server: Some(server),
         }
     }
 
     fn replica(&self) -> Idempotency {
-        Idempotency::over(self.backend.clone(), Self::retention(), false)
+        self.replica_in("eu-west-1")
+    }
+
+    fn replica_in(&self, region: &str) -> Idempotency {
+        let scope = RecordScope::new(region, None);
+        Idempotency::over(self.backend.clone(), Self::retention(), scope, false)
     }
 }
 
@@ -74,11 +82,13 @@ macro_rules! suite {
 
 suite! {
     another_replica_gets_the_session_and_its_creation_time
+    a_replica_in_another_region_does_not_get_the_session
     other_parameters_are_a_conflict_on_every_replica
     a_replica_waits_while_another_holds_the_lease
     a_replica_takes_over_when_the_lease_of_a_dead_one_expires
     a_dropped_lease_is_available_at_once
     a_request_that_was_never_sent_does_not_bind_its_request_id
+    a_claim_after_a_wait_finds_the_attempt_of_another_replica
     the_first_of_two_attempts_sets_the_creation_time
     an_expired_session_has_no_time_left
     refused_request_ids_evict_no_session
@@ -105,17 +115,27 @@ fn join(replica: &Idempotency, token: &ClientRequestToken) -> FlightGuard {
     flight.expect("the first settings")
 }
 
-async fn acquire(flight: &Flight) -> Acquired<'_> {
-    let acquired = flight.acquire(wall).await;
-    acquired.expect("no conflict, and a record is not required")
+async fn find(flight: &Flight) -> Option<SessionId> {
+    let found = flight.find(|| Some(wall())).await;
+    found.expect("no conflict, and a record is not required")
+}
+
+async fn claim(lease: &Lease<'_>, at: SystemTime) -> Claimed {
+    let age = Duration::ZERO;
+    let claimed = lease.claim(RecordedSend { at, age }, Some(wall())).await;
+    claimed.expect("no conflict, and a record is not required")
+}
+
+/// Finds no session, and claims the lease.
+async fn acquire(flight: &Flight) -> Lease<'_> {
+    assert_eq!(find(flight).await, None, "the session must be new");
+    let lease = flight.lease();
+    assert_eq!(claim(&lease, wall()).await, Claimed::Acquired);
+    lease
 }
 
 async fn issue(flight: &Flight) {
-    let Acquired::Lease(lease) = acquire(flight).await else {
-        panic!("the session must be new");
-    };
-    flight.record_sent(wall()).await.expect("not required");
-    lease.record_issued(session()).await;
+    acquire(flight).await.record_issued(session()).await;
 }
 
 async fn another_replica_gets_the_session_and_its_creation_time(shared: &SharedBackend) {
@@ -126,11 +146,20 @@ async fn another_replica_gets_the_session_and_its_creation_time(shared: &SharedB
     );
     issue(&join(&a, &token)).await;
     let there = join(&b, &token);
-    assert!(matches!(acquire(&there).await, Acquired::Issued(id) if id == session()));
+    assert_eq!(find(&there).await, Some(session()));
     let sent = there.first_sent().expect("an attempt was sent");
     assert_eq!(sent.at, wall(), "equal to the nanosecond");
     let left = sent.time_to_live(Instant::now());
     assert!(left <= SESSION_LIFE && left > SESSION_LIFE - Duration::from_secs(5));
+}
+
+async fn a_replica_in_another_region_does_not_get_the_session(shared: &SharedBackend) {
+    let token = ClientRequestToken::random();
+    issue(&join(&shared.replica_in("eu-west-1"), &token)).await;
+    let there = join(&shared.replica_in("us-east-1"), &token);
+    assert_eq!(find(&there).await, None);
+    let endpoint = RecordScope::new("eu-west-1", Some("https://vpce.example.com"));
+    assert_ne!(endpoint, RecordScope::new("eu-west-1", None));
 }
 
 async fn other_parameters_are_a_conflict_on_every_replica(shared: &SharedBackend) {
@@ -143,10 +172,8 @@ async fn other_parameters_are_a_conflict_on_every_replica(shared: &SharedBackend
     let here = a.join(&token, &other_settings());
     assert_eq!(here.err(), Some(IdempotencyError::Conflict));
     let there = b.join(&token, &other_settings()).expect("new on b");
-    assert_eq!(
-        there.acquire(wall).await.err(),
-        Some(IdempotencyError::Conflict)
-    );
+    let found = there.find(|| Some(wall())).await;
+    assert_eq!(found, Err(IdempotencyError::Conflict));
 }
 
 async fn a_replica_waits_while_another_holds_the_lease(shared: &SharedBackend) {
@@ -156,13 +183,10 @@ async fn a_replica_waits_while_another_holds_the_lease(shared: &SharedBackend) {
         ClientRequestToken::random(),
     );
     let (here, there) = (join(&a, &token), join(&b, &token));
-    let Acquired::Lease(lease) = acquire(&here).await else {
-        panic!("the session must be new");
-    };
-    assert!(timeout(SOON, acquire(&there)).await.is_err(), "b waits");
-    here.record_sent(wall()).await.expect("not required");
+    let lease = acquire(&here).await;
+    assert!(timeout(SOON, find(&there)).await.is_err(), "b waits");
     lease.record_issued(session()).await;
-    assert!(matches!(acquire(&there).await, Acquired::Issued(_)));
+    assert_eq!(find(&there).await, Some(session()));
 }
 
 async fn a_replica_takes_over_when_the_lease_of_a_dead_one_expires(shared: &SharedBackend) {
@@ -172,13 +196,9 @@ async fn a_replica_takes_over_when_the_lease_of_a_dead_one_expires(shared: &Shar
         ClientRequestToken::random(),
     );
     let (here, there) = (join(&a, &token), join(&b, &token));
-    let Acquired::Lease(lease) = acquire(&here).await else {
-        panic!("the session must be new");
-    };
-    here.record_sent(wall()).await.expect("not required");
-    std::mem::forget(lease);
+    std::mem::forget(acquire(&here).await);
     let start = Instant::now();
-    assert!(matches!(acquire(&there).await, Acquired::Lease(_)));
+    acquire(&there).await;
     assert!(start.elapsed() > SOON && start.elapsed() < 5 * LEASE);
     assert_eq!(there.first_sent().map(|sent| sent.at), Some(wall()));
 }
@@ -190,11 +210,9 @@ async fn a_dropped_lease_is_available_at_once(shared: &SharedBackend) {
         ClientRequestToken::random(),
     );
     let (here, there) = (join(&a, &token), join(&b, &token));
-    let acquired = acquire(&here).await;
-    here.record_sent(wall()).await.expect("not required");
-    drop(acquired);
+    drop(acquire(&here).await);
     let next = timeout(SOON, acquire(&there)).await;
-    assert!(matches!(next, Ok(Acquired::Lease(_))));
+    assert!(next.is_ok());
     assert_eq!(there.first_sent().map(|sent| sent.at), Some(wall()));
 }
 
@@ -204,17 +222,27 @@ async fn a_request_that_was_never_sent_does_not_bind_its_request_id(shared: &Sha
         shared.replica(),
         ClientRequestToken::random(),
     );
-    drop(acquire(&join(&a, &token)).await);
+    let here = join(&a, &token);
+    assert_eq!(find(&here).await, None);
     let there = b.join(&token, &other_settings()).expect("new on b");
-    // The release runs in the background. At the latest the lease expires.
-    for _ in 0..10 {
-        if let Ok(Acquired::Lease(_)) = there.acquire(wall).await {
-            assert_eq!(there.first_sent(), None);
-            return;
-        }
-        tokio::time::sleep(LEASE / 5).await;
-    }
-    panic!("a refused request binds its request id");
+    acquire(&there).await;
+}
+
+async fn a_claim_after_a_wait_finds_the_attempt_of_another_replica(shared: &SharedBackend) {
+    let (a, b, token) = (
+        shared.replica(),
+        shared.replica(),
+        ClientRequestToken::random(),
+    );
+    let (here, there) = (join(&a, &token), join(&b, &token));
+    assert_eq!((find(&here).await, find(&there).await), (None, None));
+    let (lease, later) = (here.lease(), there.lease());
+    assert_eq!(claim(&lease, wall()).await, Claimed::Acquired);
+    assert_eq!(claim(&later, wall()).await, Claimed::Held);
+    lease.record_issued(session()).await;
+    let expected = Claimed::Issued(session());
+    assert_eq!(claim(&later, wall()).await, expected);
+    assert_eq!(there.first_sent().map(|sent| sent.at), Some(wall()));
 }
 
 async fn the_first_of_two_attempts_sets_the_creation_time(shared: &SharedBackend) {
@@ -224,9 +252,10 @@ async fn the_first_of_two_attempts_sets_the_creation_time(shared: &SharedBackend
         ClientRequestToken::random(),
     );
     let (here, there) = (join(&a, &token), join(&b, &token));
-    here.record_sent(wall()).await.expect("not required");
+    drop(acquire(&here).await);
+    assert_eq!(find(&there).await, None);
     let later = wall() + Duration::from_secs(7);
-    there.record_sent(later).await.expect("not required");
+    assert_eq!(claim(&there.lease(), later).await, Claimed::Acquired);
     assert_eq!(there.first_sent().map(|sent| sent.at), Some(wall()));
 }
 
@@ -238,9 +267,8 @@ async fn an_expired_session_has_no_time_left(shared: &SharedBackend) {
     );
     issue(&join(&a, &token)).await;
     let there = join(&b, &token);
-    let hours_later = || wall() + Duration::from_secs(20 * 60 * 60);
-    let acquired = there.acquire(hours_later).await;
-    assert!(matches!(acquired, Ok(Acquired::Issued(_))));
+    let hours_later = || Some(wall() + Duration::from_secs(20 * 60 * 60));
+    assert_eq!(there.find(hours_later).await, Ok(Some(session())));
     let left = there
         .first_sent()
         .map(|sent| sent.time_to_live(Instant::now()));
@@ -254,7 +282,7 @@ async fn refused_request_ids_evict_no_session(shared: &SharedBackend) {
     let sent_at = join(&a, &token).first_sent().map(|sent| sent.at);
     assert_eq!(sent_at, Some(wall()), "known without the store");
     let there = join(&shared.replica(), &token);
-    assert!(matches!(acquire(&there).await, Acquired::Issued(_)));
+    assert_eq!(find(&there).await, Some(session()));
 }
 
 async fn waiting_request_ids_evict_no_session(shared: &SharedBackend) {
@@ -263,12 +291,11 @@ async fn waiting_request_ids_evict_no_session(shared: &SharedBackend) {
     let waiting: Vec<_> = (0..4 * MAX_ENTRIES)
         .map(|_| join(&a, &ClientRequestToken::random()))
         .collect();
-    let mut acquired = Vec::new();
     for flight in &waiting {
-        acquired.push(acquire(flight).await);
+        assert_eq!(find(flight).await, None);
     }
     let there = join(&shared.replica(), &token);
-    assert!(matches!(acquire(&there).await, Acquired::Issued(id) if id == session()));
+    assert_eq!(find(&there).await, Some(session()));
 }
 
 /// Issues the maximum number of sessions. Returns the token of the first.
@@ -283,6 +310,9 @@ async fn fill(replica: &Idempotency) -> ClientRequestToken {
 
 async fn refuse_many(replica: &Idempotency) {
     for _ in 0..4 * MAX_ENTRIES {
-        drop(acquire(&join(replica, &ClientRequestToken::random())).await);
+        assert_eq!(
+            find(&join(replica, &ClientRequestToken::random())).await,
+            None
+        );
     }
 }

@@ -48,6 +48,12 @@ struct RetryState {
     refreshed: bool,
 }
 
+/// What follows a permit.
+enum Prepared<T> {
+    Send(Permit),
+    Answered(T),
+}
+
 /// Why an attempt did not succeed.
 enum AttemptError {
     /// Another attempt may succeed.
@@ -76,21 +82,24 @@ impl Attempts {
         Self { metrics, ..self }
     }
 
-    /// Sends `call` until it succeeds or retries end.
+    /// Sends `call` until it succeeds or retries end. Before each attempt, with its permit,
+    /// `prepare` may return an answer that makes the attempt unnecessary.
     ///
     /// Dropping the future removes the request from the queue, or drops the current attempt,
     /// which may have reached AWS.
-    pub(super) async fn run<T, F>(
+    pub(super) async fn run<T, P, F>(
         &self,
         caller: &CallerId,
         deadline: Deadline,
+        prepare: impl Fn() -> P,
         call: impl Fn() -> F,
     ) -> (AttemptStats, Result<T, SessionError>)
     where
-        F: Future<Output = Result<T, SessionError>>,
+        P: Future<Output = Result<Option<T>, SessionError>>,
+        F: Future<Output = Result<T, UpstreamError>>,
     {
         let state = Mutex::new(RetryState::default());
-        let attempt = || self.attempt(caller, deadline, &state, &call);
+        let attempt = || self.attempt(caller, deadline, &state, (&prepare, &call));
         let outcome = self
             .retry
             .run(deadline, attempt, AttemptError::decision)
@@ -104,15 +113,16 @@ impl Attempts {
         self.metrics.replayed();
     }
 
-    async fn attempt<T, F>(
+    async fn attempt<T, P, F>(
         &self,
         caller: &CallerId,
         deadline: Deadline,
         state: &Mutex<RetryState>,
-        call: impl Fn() -> F,
+        (prepare, call): (impl Fn() -> P, impl Fn() -> F),
     ) -> Result<T, AttemptError>
     where
-        F: Future<Output = Result<T, SessionError>>,
+        P: Future<Output = Result<Option<T>, SessionError>>,
+        F: Future<Output = Result<T, UpstreamError>>,
     {
         let state = || state.lock().unwrap_or_else(PoisonError::into_inner);
         let attempts = state().stats.attempts;
@@ -121,14 +131,18 @@ impl Attempts {
             Err(error) => return Err(AttemptError::not_admitted(state().last.take(), error)),
         };
         state().stats.waited += permit.waited();
+        let permit = match self.prepare(permit, deadline, prepare()).await {
+            Ok(Prepared::Send(permit)) => permit,
+            Ok(Prepared::Answered(answer)) => return Ok(answer),
+            Err(error) => return Err(AttemptError::not_admitted(state().last.take(), error)),
+        };
         state().stats.attempts += 1;
         let error = match self
             .send(permit, (caller, attempts + 1), deadline, call())
             .await
         {
             Some(Ok(answer)) => return Ok(answer),
-            Some(Err(SessionError::Upstream(error))) => error,
-            Some(Err(other)) => return Err(AttemptError::Final(other)),
+            Some(Err(error)) => error,
             None => {
                 state().stats.outcome_unknown = true;
                 return Err(AttemptError::Final(SessionError::DeadlineExceededUpstream));
@@ -144,6 +158,25 @@ impl Attempts {
         } else {
             Err(AttemptError::Final(SessionError::Upstream(error)))
         }
+    }
+
+    /// Runs `prepare`. Returns the quota token of `permit` if no attempt is needed or possible.
+    async fn prepare<T>(
+        &self,
+        permit: Permit,
+        deadline: Deadline,
+        prepare: impl Future<Output = Result<Option<T>, SessionError>>,
+    ) -> Result<Prepared<T>, SessionError> {
+        let prepared = timeout_at(deadline.instant(), prepare).await;
+        let prepared = prepared.unwrap_or(Err(SessionError::DeadlineExceeded));
+        let unsent = match prepared {
+            Ok(None) => return Ok(Prepared::Send(permit)),
+            Ok(Some(answer)) => Ok(Prepared::Answered(answer)),
+            Err(error) => Err(error),
+        };
+        self.metrics.not_sent();
+        permit.give_back();
+        unsent
     }
 
     async fn admit(
@@ -190,8 +223,8 @@ impl Attempts {
         permit: Permit,
         (caller, number): (&CallerId, u32),
         deadline: Deadline,
-        call: impl Future<Output = Result<T, SessionError>>,
-    ) -> Option<Result<T, SessionError>> {
+        call: impl Future<Output = Result<T, UpstreamError>>,
+    ) -> Option<Result<T, UpstreamError>> {
         let span = spans::attempt(self.metrics.method(), number);
         let guard = self.metrics.start_attempt(caller, number);
         let answer = timeout_at(deadline.instant(), call)
@@ -201,19 +234,16 @@ impl Attempts {
         let (outcome, error) = match &answer {
             None => (OutcomeLabel::Deadline, None),
             Some(Ok(_)) => (OutcomeLabel::Ok, None),
-            Some(Err(SessionError::Upstream(error))) => {
-                (OutcomeLabel::Failed(error.kind), Some(error))
-            }
-            Some(Err(_)) => (OutcomeLabel::NotSent, None),
+            Some(Err(error)) => (OutcomeLabel::Failed(error.kind), Some(error)),
         };
         spans::record_attempt(&span, outcome, error);
         span.in_scope(|| debug!("attempt ended"));
         guard.finish(outcome, error);
         match &answer {
             Some(Ok(_)) => permit.finish(AttemptOutcome::Answered),
-            Some(Err(SessionError::Upstream(error))) => report(permit, error),
-            // Cut off or not sent: its duration does not measure AWS's latency.
-            None | Some(Err(_)) => drop(permit),
+            Some(Err(error)) => report(permit, error),
+            // Cut off: its duration does not measure AWS's latency.
+            None => drop(permit),
         }
         answer
     }

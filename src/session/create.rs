@@ -15,19 +15,18 @@
 //! ```
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use tokio::time::{Instant, timeout_at};
 
 use super::attempts::{AttemptStats, Attempts};
 use super::create_request::{CreateRequest, RequestIdRequirement};
-use super::{Ownership, SessionError};
+use super::{Ownership, SessionError, request_id_age};
 use crate::auth::policy::Authorizer;
-use crate::idempotency::{Acquired, Flight, Idempotency, IdempotencyError};
+use crate::idempotency::{Claimed, Flight, Idempotency};
 use crate::model::Deadline;
 use crate::model::{
-    ClientRequestToken, RequestId, RequestedSettings, SESSION_LIFE, SessionId, SessionSettings,
-    wall_clock,
+    ClientRequestToken, Clock, RequestedSettings, SESSION_LIFE, SessionId, SessionSettings,
 };
 use crate::result_token::ResultToken;
 use crate::upstream::{AttemptOutput, LivenessApi, UpstreamErrorKind};
@@ -113,16 +112,15 @@ impl<A: LivenessApi> Creator<A> {
             .authorizer
             .create(&request.caller, &request.requested)?;
         let Some(request_id) = &request.request_id else {
-            let flight = Flight::unshared();
-            let call = (&ClientRequestToken::random(), &settings);
-            let (stats, issued) = self.issue(request, call, &flight).await;
-            let issued = issued.map_err(|error| match stats.outcome_unknown {
-                true => SessionError::OutcomeUnknown(Box::new(error)),
-                false => error,
-            });
-            return self.session(request, issued?, &flight, (stats, Replay::No));
+            let (flight, call) = (
+                Flight::unshared(),
+                (&ClientRequestToken::random(), &settings),
+            );
+            let issued = self.issue(request, call, &flight).await?;
+            let (id, outcome) = issued.expect("a request without an id has no other replica");
+            return self.session(request, id, &flight, outcome);
         };
-        refuse_old_request_id(request_id)?;
+        request_id_age::refuse_old(request_id, self.clock())?;
         let subject = request.subject.as_ref();
         let token = ClientRequestToken::derive(&request.caller, request_id, subject);
         let flight = self.idempotency.join(&token, &request.requested)?;
@@ -143,52 +141,60 @@ impl<A: LivenessApi> Creator<A> {
         request: &CreateRequest,
         call: (&ClientRequestToken, &SessionSettings),
         flight: &Flight,
-        outcome: &mut (AttemptStats, Replay),
+        outcome: &mut Outcome,
     ) -> Result<SessionId, SessionError> {
-        refuse_expired(flight)?;
-        let lease = match flight.acquire(wall_clock).await? {
-            Acquired::Issued(session) => return Ok(session),
-            Acquired::Lease(lease) => lease,
-        };
-        refuse_expired(flight)?;
-        let (stats, issued) = self.issue(request, call, flight).await;
-        *outcome = (stats, Replay::No);
-        let session = issued?;
-        lease.record_issued(session).await;
-        Ok(session)
+        loop {
+            refuse_expired(flight)?;
+            if let Some(session) = flight.find(|| self.clock().confirmed_now()).await? {
+                return Ok(session);
+            }
+            refuse_expired(flight)?;
+            if let Some((session, issued)) = self.issue(request, call, flight).await? {
+                *outcome = issued;
+                return Ok(session);
+            }
+        }
     }
 
+    /// Creates the session. Returns `None` if another replica started to create it while
+    /// this request waited for its permit.
     async fn issue(
         &self,
         request: &CreateRequest,
-        call: (&ClientRequestToken, &SessionSettings),
+        (token, settings): (&ClientRequestToken, &SessionSettings),
         flight: &Flight,
-    ) -> (AttemptStats, Result<SessionId, SessionError>) {
-        let (token, settings) = call;
-        let call = async || {
-            flight.record_sent(wall_clock()).await?;
-            let answer = self
-                .api
-                .create(token, flight.first_settings(settings))
-                .await;
-            answer.map_err(SessionError::Upstream)
+    ) -> Result<Option<(SessionId, Outcome)>, SessionError> {
+        let lease = flight.lease();
+        let claim = async || {
+            let (now, id) = (self.clock().now(), request.request_id.as_ref());
+            let confirmed = self.clock().is_confirmed().then_some(now);
+            let sent = request_id_age::earliest_creation(id, now, confirmed);
+            Ok(match lease.claim(sent, confirmed).await? {
+                Claimed::Acquired => None,
+                Claimed::Issued(session) => Some(Issued::Elsewhere(Some(session))),
+                Claimed::Held => Some(Issued::Elsewhere(None)),
+            })
         };
-        let run = self.attempts.run(&request.caller, request.deadline, call);
-        let (stats, answer) = run.await;
-        // No await between the answer and this line, so cancellation cannot lose the session
-        // id.
-        let session = answer.map(|answer| {
-            let AttemptOutput {
-                value,
-                aws_request_id,
-            } = answer;
-            request.progress.answered(value, aws_request_id, stats);
-            value
-        });
-        (
-            stats,
-            session.map_err(|error| attribute(&request.requested, error)),
-        )
+        let call = async || {
+            let settings = flight.first_settings(settings);
+            self.api.create(token, settings).await.map(Issued::Here)
+        };
+        let (caller, deadline) = (&request.caller, request.deadline);
+        let (stats, answer) = self.attempts.run(caller, deadline, claim, call).await;
+        let answer = answer.map_err(|error| attribute(&request.requested, error));
+        match answer.map_err(|error| forbid_repeat(request, stats, error))? {
+            Issued::Elsewhere(session) => {
+                Ok(session.map(|id| (id, (AttemptStats::default(), Replay::Yes))))
+            }
+            Issued::Here(answer) => {
+                // No await between the answer and this line, so cancellation cannot lose
+                // the session id.
+                let progress = &request.progress;
+                progress.answered(answer.value, answer.aws_request_id, stats);
+                lease.record_issued(answer.value).await;
+                Ok(Some((answer.value, (stats, Replay::No))))
+            }
+        }
     }
 
     fn session(
@@ -201,7 +207,10 @@ impl<A: LivenessApi> Creator<A> {
         let sent = flight
             .first_sent()
             .expect("a session exists only after an attempt was sent");
+        // AWS's answer may have corrected the clock since the attempt was dated.
+        let id_age = request_id_age::age(request.request_id.as_ref(), self.clock().now());
         let time_to_live = sent.time_to_live(Instant::now());
+        let time_to_live = time_to_live.min(SESSION_LIFE.saturating_sub(id_age));
         if time_to_live.is_zero() {
             return Err(SessionError::RequestIdExpired);
         }
@@ -225,6 +234,10 @@ impl<A: LivenessApi> Creator<A> {
             stats,
         })
     }
+
+    fn clock(&self) -> &Clock {
+        self.ownership.clock()
+    }
 }
 
 /// Waits for the session of `flight`, which another request may be creating, until this
@@ -241,6 +254,19 @@ async fn await_in_flight(
     }
 }
 
+/// Marks the error of a request without an id that AWS may have carried out: a repeat could
+/// create another session.
+fn forbid_repeat(
+    request: &CreateRequest,
+    stats: AttemptStats,
+    error: SessionError,
+) -> SessionError {
+    if request.request_id.is_none() && stats.outcome_unknown {
+        return SessionError::OutcomeUnknown(Box::new(error));
+    }
+    error
+}
+
 /// Attributes a parameter that AWS rejects to its author: the operators if the request names
 /// a profile, otherwise the caller.
 fn attribute(requested: &RequestedSettings, error: SessionError) -> SessionError {
@@ -255,21 +281,20 @@ fn attribute(requested: &RequestedSettings, error: SessionError) -> SessionError
     }
 }
 
+/// The attempts of a call, and whether an earlier call created its session.
+type Outcome = (AttemptStats, Replay);
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Replay {
     No,
     Yes,
 }
 
-/// Refuses a version 7 request id that is older than a session's life.
-fn refuse_old_request_id(request_id: &RequestId) -> Result<(), SessionError> {
-    let now = wall_clock().duration_since(UNIX_EPOCH).unwrap_or_default();
-    match request_id.created_at() {
-        Some(created) if now.saturating_sub(created) > SESSION_LIFE => {
-            Err(SessionError::RequestIdExpired)
-        }
-        _ => Ok(()),
-    }
+/// Where a session was created.
+enum Issued {
+    Here(AttemptOutput<SessionId>),
+    /// On another replica, which may not have the session yet.
+    Elsewhere(Option<SessionId>),
 }
 
 /// Refuses a request id whose session has expired.
@@ -281,13 +306,4 @@ fn refuse_expired(flight: &Flight) -> Result<(), SessionError> {
         return Err(SessionError::RequestIdExpired);
     }
     Ok(())
-}
-
-impl From<IdempotencyError> for SessionError {
-    fn from(error: IdempotencyError) -> Self {
-        match error {
-            IdempotencyError::Conflict => Self::RequestIdConflict,
-            IdempotencyError::Unavailable(error) => Self::StoreUnavailable(error.to_string()),
-        }
-    }
 }

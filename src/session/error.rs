@@ -1,8 +1,11 @@
 //! Why a session or result cannot be returned.
 
+use std::time::Duration;
+
 use crate::admission::AdmissionRefused;
 use crate::auth::policy::NotAllowed;
-use crate::model::ProfileName;
+use crate::idempotency::IdempotencyError;
+use crate::model::{ProfileName, SESSION_LIFE};
 use crate::upstream::UpstreamError;
 
 /// Why a session or result cannot be returned.
@@ -11,6 +14,17 @@ pub enum SessionError {
     /// The session of this request id has expired.
     #[error("the session of this request_id has expired: use a new request_id")]
     RequestIdExpired,
+    /// The version 7 request id is older than a session's life, by Livegate's clock.
+    #[error(
+        "the request_id was created {} s ago by the caller's clock, a session lives {} s: check \
+         the caller's clock or send a new request_id",
+        .age.as_secs(),
+        SESSION_LIFE.as_secs()
+    )]
+    RequestIdTooOld {
+        /// The age of the id.
+        age: Duration,
+    },
     /// The request id was used before with other parameters.
     #[error("this request_id was used before with other parameters")]
     RequestIdConflict,
@@ -50,4 +64,13 @@ pub enum SessionError {
     /// a session, which no repeat can return.
     #[error("{0}; a session may exist, and a repeat without its request_id creates another")]
     OutcomeUnknown(Box<SessionError>),
+}
+
+impl From<IdempotencyError> for SessionError {
+    fn from(error: IdempotencyError) -> Self {
+        match error {
+            IdempotencyError::Conflict => Self::RequestIdConflict,
+            IdempotencyError::Unavailable(error) => Self::StoreUnavailable(error.to_string()),
+        }
+    }
 }

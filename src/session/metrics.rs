@@ -129,8 +129,8 @@ impl AttemptMetrics {
         );
         registry.register(
             "livegate_upstream_attempts_not_sent",
-            "Permits that were used up although no call was sent, because the idempotency record \
-             could not be written",
+            "Permits that were returned without a call, because the idempotency record could not be \
+             written or another replica creates the session",
             self.not_sent.clone(),
         );
         registry.register(
@@ -209,6 +209,12 @@ impl OperationMetrics {
         self.metrics.replays.inc();
     }
 
+    /// Counts a permit for which no call is sent.
+    pub(super) fn not_sent(&self) {
+        let not_sent = &self.metrics.not_sent;
+        not_sent.get_or_create(&self.label()).inc();
+    }
+
     fn label(&self) -> OperationLabel {
         OperationLabel {
             operation: self.operation,
@@ -276,10 +282,6 @@ impl Drop for AttemptGuard {
         };
         let duration = self.started.elapsed();
         match self.labels.outcome {
-            OutcomeLabel::NotSent => {
-                self.metrics.not_sent.get_or_create(&label).inc();
-                return;
-            }
             OutcomeLabel::Deadline | OutcomeLabel::Cancelled if duration > HUNG_AFTER => {
                 self.labels.outcome = OutcomeLabel::Hung;
             }
@@ -301,8 +303,7 @@ mod tests {
         let metrics = AttemptMetrics::register(&mut registry, HashSet::new());
         let create = metrics.of(Operation::Create);
         let caller = CallerId::anonymous();
-        let not_sent = create.start_attempt(&caller, 1);
-        not_sent.finish(OutcomeLabel::NotSent, None);
+        create.not_sent();
         let sent = create.start_attempt(&caller, 2);
         sent.finish(OutcomeLabel::Ok, None);
         let mut page = String::new();

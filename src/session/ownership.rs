@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::{ResultRequest, SessionError};
-use crate::model::{CallerId, SessionId, Subject, wall_clock};
+use crate::model::{CallerId, Clock, SessionId, Subject};
 use crate::result_token::{Binding, ResultToken, TokenKeys};
 
 /// Issues and checks the result tokens of one region's sessions. Clones share the keys.
@@ -17,6 +17,7 @@ use crate::result_token::{Binding, ResultToken, TokenKeys};
 pub struct Ownership {
     keys: Arc<TokenKeys>,
     region: Arc<str>,
+    clock: Clock,
 }
 
 /// Whether reading a result needs a token.
@@ -35,7 +36,20 @@ impl Ownership {
         Self {
             keys: Arc::new(keys),
             region: Arc::from(region),
+            clock: Clock::default(),
         }
+    }
+
+    /// Uses `clock` for the times of sessions and tokens.
+    #[must_use]
+    pub fn with_clock(self, clock: Clock) -> Self {
+        Self { clock, ..self }
+    }
+
+    /// Returns the clock for the times of sessions and tokens.
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        &self.clock
     }
 
     pub(super) fn region(&self) -> Arc<str> {
@@ -66,7 +80,7 @@ impl Ownership {
         };
         let subject = request.subject.as_ref();
         let binding = self.binding(&request.caller, subject, &request.session);
-        let verified = self.keys.verify(token, &binding, wall_clock());
+        let verified = self.keys.verify(token, &binding, self.clock.now());
         verified.map_err(|_| SessionError::ResultTokenInvalid)
     }
 

@@ -70,12 +70,14 @@ impl<A: LivenessApi> ResultReader<A> {
     ) -> Result<(LivenessResult, AttemptStats), SessionError> {
         self.authorizer.check(&request.caller, Operation::Results)?;
         self.ownership.check(request, self.token_requirement)?;
+        let prepare = async || Ok(None);
         let call = async || {
-            let answer = self.api.result(&request.session).await;
-            let answer = answer.and_then(|answer| of_session(&request.session, answer));
-            answer.map_err(SessionError::Upstream)
+            let answer = self.api.result(&request.session).await?;
+            of_session(&request.session, answer)
         };
-        let run = self.attempts.run(&request.caller, request.deadline, call);
+        let run = self
+            .attempts
+            .run(&request.caller, request.deadline, prepare, call);
         let (stats, answer) = run.await;
         let AttemptOutput {
             value,

@@ -5,6 +5,7 @@
 //! client only: in the shared configuration that would disable them for loading
 //! credentials too.
 
+mod clock;
 mod convert;
 mod credentials;
 mod error;
@@ -23,10 +24,11 @@ use aws_sdk_rekognition::config::timeout::TimeoutConfig;
 use aws_sdk_rekognition::config::{Config, Credentials, Region};
 use aws_sdk_rekognition::operation::RequestId as _;
 
+use self::clock::DateObserver;
 use self::credentials::RefreshableIdentityCache;
 pub use self::metrics::CredentialsMetrics;
 use super::{AttemptOutput, LivenessApi, UpstreamError, UpstreamErrorKind};
-use crate::model::{ClientRequestToken, LivenessResult, SessionId, SessionSettings};
+use crate::model::{ClientRequestToken, Clock, LivenessResult, SessionId, SessionSettings};
 
 /// The timeout for loading credentials, if the attempt that needs them has that much
 /// time. The SDK's own default depends on the retry settings; with retries disabled it
@@ -74,11 +76,12 @@ pub struct Rekognition {
 }
 
 impl Rekognition {
-    /// Returns a client for `settings`. It sends nothing yet.
+    /// Returns a client for `settings`. It sends nothing yet. `clock` receives AWS's time.
     pub async fn new(
         settings: &AwsSettings,
         credentials: &CredentialsSource,
         metrics: &CredentialsMetrics,
+        clock: Clock,
     ) -> Self {
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
             .region(Region::new(settings.region.clone()))
@@ -97,7 +100,8 @@ impl Rekognition {
             .to_builder()
             .retry_config(RetryConfig::disabled())
             .timeout_config(timeouts)
-            .identity_cache(identities.clone());
+            .identity_cache(identities.clone())
+            .interceptor(DateObserver(clock));
         config.set_endpoint_url(settings.endpoint_url.clone());
         Self {
             client: Client::from_conf(config.build()),

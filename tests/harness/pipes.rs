@@ -54,6 +54,8 @@ pub(crate) struct Setup {
     pub(crate) policy: Policy,
     pub(crate) default_permission: DefaultPermission,
     pub(crate) audit: Audit,
+    /// The AWS to call; another Livegate may have called it before.
+    pub(crate) aws: Arc<Aws>,
 }
 
 impl Default for Setup {
@@ -77,6 +79,7 @@ impl Default for Setup {
             policy: Policy::default(),
             default_permission: DefaultPermission::Allow,
             audit: Audit::disabled(),
+            aws: Arc::default(),
         }
     }
 }
@@ -120,7 +123,7 @@ impl Livegate {
     /// Starts a Livegate.
     pub(crate) async fn with(setup: Setup) -> Self {
         logs::install();
-        let aws = Arc::new(Aws::default());
+        let aws = setup.aws.clone();
         let authorizer = Authorizer::new(setup.policy.clone(), setup.default_permission);
         let server = Server {
             service: service(&aws, &setup, &authorizer).audited(setup.audit.clone()),

@@ -10,7 +10,7 @@ use tonic::Code;
 use uuid::{NoContext, Timestamp, Uuid};
 
 use crate::harness::aws::{answers, fails, never_answers};
-use crate::harness::pipes::{Livegate, quota};
+use crate::harness::pipes::{Livegate, Setup, quota};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -20,6 +20,13 @@ fn new_id() -> String {
 
 fn left(session: &v1::Session) -> Duration {
     Duration::try_from(session.time_to_live.unwrap()).unwrap()
+}
+
+/// Asserts what is left of a session. Its life counts from the version 7 request id, which
+/// is created shortly before the call, in real time.
+fn assert_left(session: &v1::Session, expected: Duration) {
+    let left = left(session);
+    assert!(left <= expected && left + SECOND > expected, "{left:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -35,7 +42,7 @@ async fn a_repeat_returns_the_same_session_with_its_remaining_life() {
     assert_eq!(repeat.create_time, first.create_time);
     assert_eq!(repeat.expire_time, first.expire_time);
     assert_eq!((first.replayed, repeat.replayed), (false, true));
-    assert_eq!(left(&repeat), 160 * SECOND);
+    assert_left(&repeat, 160 * SECOND);
 }
 
 #[tokio::test(start_paused = true)]
@@ -129,10 +136,8 @@ async fn a_request_id_older_than_a_sessions_life_is_refused() {
     let livegate = Livegate::start().await;
     let caller = livegate.caller();
     for (age, expired) in [(600, true), (182, true), (170, false), (0, false)] {
-        let created = since_epoch().as_secs() - age;
-        let id = Uuid::new_v7(Timestamp::from_unix(NoContext, created, 0));
         let sent = livegate.aws.attempts().len();
-        let result = caller.repeat(&id.to_string()).await;
+        let result = caller.repeat(&id_created(age)).await;
         if expired {
             let status = result.unwrap_err();
             let expected = (Code::FailedPrecondition, "REQUEST_ID_EXPIRED");
@@ -145,6 +150,42 @@ async fn a_request_id_older_than_a_sessions_life_is_refused() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_old_request_id_names_the_clock_and_the_seconds() {
+    let livegate = Livegate::start().await;
+    let status = livegate
+        .caller()
+        .repeat(&id_created(240))
+        .await
+        .unwrap_err();
+    let expected = (Code::FailedPrecondition, "REQUEST_ID_EXPIRED");
+    assert_eq!(status.code_and_reason(), expected);
+    assert_eq!(
+        status.message,
+        "the request_id was created 240 s ago by the caller's clock, a session lives 180 s: \
+         check the caller's clock or send a new request_id"
+    );
+    assert_eq!(status.metadata["request_id_age_seconds"], "240");
+    assert_eq!(status.metadata["session_life_seconds"], "180");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_repeat_after_a_restart_without_a_store_reports_no_more_life_than_the_session_has() {
+    let livegate = Livegate::start().await;
+    let id = id_created(20);
+    let first = livegate.caller().repeat(&id).await.unwrap().session;
+    let restarted = Livegate::with(Setup {
+        aws: livegate.aws.clone(),
+        ..Setup::default()
+    })
+    .await;
+    drop(livegate);
+    let repeat = restarted.caller().repeat(&id).await.unwrap().session;
+    assert_eq!(repeat.session_id, first.session_id);
+    assert_left(&repeat, 160 * SECOND);
+    assert_eq!(repeat.expire_time, first.expire_time);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_request_id_expires_with_its_session() {
     let livegate = Livegate::start().await;
     let caller = livegate.caller();
@@ -153,7 +194,7 @@ async fn a_request_id_expires_with_its_session() {
         caller.repeat(&id).await.unwrap();
         sleep(179 * SECOND).await;
         let last = caller.repeat(&id).await.unwrap().session;
-        assert_eq!(left(&last), SECOND);
+        assert_left(&last, SECOND);
         sleep(SECOND).await;
         let status = caller.repeat(&id).await.unwrap_err();
         let expected = (Code::FailedPrecondition, "REQUEST_ID_EXPIRED");
@@ -176,7 +217,7 @@ async fn a_repeat_returns_a_session_whose_answer_was_lost_with_its_true_age() {
     sleep(20 * SECOND).await;
     let found = caller.repeat(&id).await.unwrap().session;
     let age = sent.elapsed();
-    assert_eq!(left(&found), 180 * SECOND - age);
+    assert_left(&found, 180 * SECOND - age);
     let attempts = livegate.aws.attempts();
     assert_eq!(attempts[0].token, attempts[1].token);
 }
@@ -189,6 +230,13 @@ async fn a_repeat_after_a_failure_calls_aws_again() {
     assert!(caller.repeat(&id).await.is_err());
     let session = caller.repeat(&id).await.unwrap().session;
     assert!(!session.replayed, "no call returned it before");
+}
+
+/// Returns a version 7 id that was created this many seconds ago.
+fn id_created(seconds_ago: u64) -> String {
+    let created = since_epoch() - Duration::from_secs(seconds_ago);
+    let created = Timestamp::from_unix(NoContext, created.as_secs(), created.subsec_nanos());
+    Uuid::new_v7(created).to_string()
 }
 
 #[expect(

@@ -1,10 +1,5 @@
--- Releases the lease on the record KEYS[1]. Deletes a record without an attempt. ARGV: owner.
-local owner, sent = unpack(redis.call('HMGET', KEYS[1], 'o', 't'))
-if owner == ARGV[1] then
-  if sent then
-    redis.call('HDEL', KEYS[1], 'o', 'l')
-  else
-    redis.call('DEL', KEYS[1])
-  end
+-- Releases the lease on the record KEYS[1]. ARGV: owner.
+if redis.call('HGET', KEYS[1], 'o') == ARGV[1] then
+  redis.call('HDEL', KEYS[1], 'o', 'l')
 end
 return redis.status_reply('OK')

@@ -38,8 +38,6 @@ pub(super) enum AttemptLabel {
 pub(in crate::session) enum OutcomeLabel {
     Ok,
     Failed(UpstreamErrorKind),
-    /// Not an attempt: it has a counter of its own.
-    NotSent,
     /// The deadline passed soon after the attempt was sent.
     Deadline,
     /// The caller gave up soon after the attempt was sent.
@@ -74,7 +72,6 @@ impl OutcomeLabel {
         match self {
             Self::Ok => "ok",
             Self::Failed(kind) => kind.as_str(),
-            Self::NotSent => "not_sent",
             Self::Deadline => "deadline",
             Self::Cancelled => "cancelled",
             Self::Hung => "hung",

@@ -1,0 +1,50 @@
+//! The age of a version 7 request id, which contains the time of its creation.
+//!
+//! It bounds the age of the session: without a record, an earlier attempt with the same id
+//! may be unknown, but none was sent before the id existed. For example, a process without a
+//! store restarts 20 s after it created a session. A repeat finds no record, AWS returns the
+//! session of the same token, and the answer says that 160 s are left.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use super::SessionError;
+use crate::idempotency::RecordedSend;
+use crate::model::{Clock, RequestId, SESSION_LIFE};
+
+/// Returns the age of a version 7 id at `now`, or zero if it is of another version.
+pub(super) fn age(request_id: Option<&RequestId>, now: SystemTime) -> Duration {
+    let created = earliest(request_id, now);
+    now.duration_since(created).unwrap_or_default()
+}
+
+/// Refuses an id that is older than a session's life. While no other clock confirms the own
+/// one, no id is refused: AWS's answer brings its time, and the id is checked again.
+pub(super) fn refuse_old(request_id: &RequestId, clock: &Clock) -> Result<(), SessionError> {
+    let age = age(Some(request_id), clock.now());
+    if age > SESSION_LIFE && clock.is_confirmed() {
+        return Err(SessionError::RequestIdTooOld { age });
+    }
+    Ok(())
+}
+
+/// Returns the earliest time at which a session without a record was created. `now` may be
+/// unconfirmed: then it must not count as the end of an age.
+pub(super) fn earliest_creation(
+    request_id: Option<&RequestId>,
+    now: SystemTime,
+    confirmed: Option<SystemTime>,
+) -> RecordedSend {
+    let at = earliest(request_id, now);
+    let age = confirmed.and_then(|now| now.duration_since(at).ok());
+    RecordedSend {
+        at,
+        age: age.unwrap_or_default(),
+    }
+}
+
+/// Returns the earlier of `now` and the time of a version 7 id.
+fn earliest(request_id: Option<&RequestId>, now: SystemTime) -> SystemTime {
+    let created = request_id.and_then(RequestId::created_at);
+    let created = created.and_then(|created| UNIX_EPOCH.checked_add(created));
+    created.map_or(now, |created| created.min(now))
+}
