@@ -19,12 +19,11 @@
 //! - The rate adapts to throttling
 //!   ([AIMD](https://en.wikipedia.org/wiki/Additive_increase/multiplicative_decrease)).
 //!
-//! For example, the quota is 25 calls a second, an attempt typically takes 0.3 s, and
-//! one caller sends 200 requests at once with a deadline of 5 s. The request at
-//! position 116 is predicted to wait 116 / 24.5 = 4.73 s, which leaves less than an
-//! attempt needs. It and all behind it are refused at once, with retry delays one token
-//! apart. A second caller's first request has a queue of its own, and gets the next
-//! token but one.
+//! For example, the quota is 25 calls a second, an attempt typically takes 0.3 s, and one
+//! caller sends 200 requests at once with a deadline of 5 s. The request at position 116 is
+//! predicted to wait 116 / 24.5 = 4.73 s, which leaves less than an attempt needs. It and
+//! all behind it are refused at once, with retry delays one token apart. A second caller's
+//! first request has a queue of its own, and gets the next token but one.
 //!
 //! ```text
 //! admit -> [predict] --refused, retry after
@@ -62,8 +61,7 @@ use self::event::{Arrival, Grant, SchedulerEvent};
 use self::queue::Ticket;
 use self::scheduler::Scheduler;
 use self::shared::SharedReservations;
-use crate::model::CallerId;
-use crate::model::Deadline;
+use crate::model::{CallerId, Deadline};
 
 pub use self::limits::{CallerLimits, QueueSettings, Weight};
 pub use self::metrics::{AdmissionMetrics, AdmissionState};

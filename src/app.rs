@@ -11,6 +11,8 @@ mod ready;
 mod reload;
 mod reloadable;
 mod service;
+#[cfg(test)]
+mod store_calls;
 mod token_keys;
 
 use std::net::SocketAddr;

@@ -15,8 +15,6 @@ mod progress;
 mod read_result;
 mod request_id_age;
 mod spans;
-#[cfg(test)]
-mod store_calls;
 
 pub use attempts::{AttemptStats, Attempts};
 pub use create::{Creator, Session};

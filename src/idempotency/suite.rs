@@ -3,12 +3,14 @@
 //! The tests have two replicas over one store. Leases last 200 ms, so that a test can wait
 //! for their end. Time is real, because the store's clock is real.
 
+mod eviction;
 mod server;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::time::{Instant, timeout};
 
+use self::eviction::*;
 use super::backend::RecordBackend;
 use super::{
     Claimed, Flight, FlightGuard, Idempotency, IdempotencyError, Lease, RecordScope, RecordedSend,
@@ -273,46 +275,4 @@ async fn an_expired_session_has_no_time_left(shared: &SharedBackend) {
         .first_sent()
         .map(|sent| sent.time_to_live(Instant::now()));
     assert_eq!(left, Some(Duration::ZERO));
-}
-
-async fn refused_request_ids_evict_no_session(shared: &SharedBackend) {
-    let a = shared.replica();
-    let token = fill(&a).await;
-    refuse_many(&a).await;
-    let sent_at = join(&a, &token).first_sent().map(|sent| sent.at);
-    assert_eq!(sent_at, Some(wall()), "known without the store");
-    let there = join(&shared.replica(), &token);
-    assert_eq!(find(&there).await, Some(session()));
-}
-
-async fn waiting_request_ids_evict_no_session(shared: &SharedBackend) {
-    let a = shared.replica();
-    let token = fill(&a).await;
-    let waiting: Vec<_> = (0..4 * MAX_ENTRIES)
-        .map(|_| join(&a, &ClientRequestToken::random()))
-        .collect();
-    for flight in &waiting {
-        assert_eq!(find(flight).await, None);
-    }
-    let there = join(&shared.replica(), &token);
-    assert_eq!(find(&there).await, Some(session()));
-}
-
-/// Issues the maximum number of sessions. Returns the token of the first.
-async fn fill(replica: &Idempotency) -> ClientRequestToken {
-    let first = ClientRequestToken::random();
-    issue(&join(replica, &first)).await;
-    for _ in 1..MAX_ENTRIES {
-        issue(&join(replica, &ClientRequestToken::random())).await;
-    }
-    first
-}
-
-async fn refuse_many(replica: &Idempotency) {
-    for _ in 0..4 * MAX_ENTRIES {
-        assert_eq!(
-            find(&join(replica, &ClientRequestToken::random())).await,
-            None
-        );
-    }
 }

@@ -13,7 +13,7 @@ use livegate::auth::policy::{Authorizer, DefaultPermission, Policy};
 use livegate::auth::{AuthMetrics, AuthMode, Authenticator};
 use livegate::grpc::{GrpcMetrics, Health, Server, SessionService};
 use livegate::idempotency::Idempotency;
-use livegate::model::Operation;
+use livegate::model::{Clock, Operation};
 use livegate::result_token::TokenKeys;
 use livegate::retry::{Retry, RetrySettings};
 use livegate::session::{
@@ -56,6 +56,7 @@ pub(crate) struct Setup {
     pub(crate) audit: Audit,
     /// The AWS to call; another Livegate may have called it before.
     pub(crate) aws: Arc<Aws>,
+    pub(crate) clock: Clock,
 }
 
 impl Default for Setup {
@@ -80,6 +81,7 @@ impl Default for Setup {
             default_permission: DefaultPermission::Allow,
             audit: Audit::disabled(),
             aws: Arc::default(),
+            clock: Clock::default(),
         }
     }
 }
@@ -184,6 +186,7 @@ fn service(aws: &Arc<Aws>, setup: &Setup, authorizer: &Authorizer) -> SessionSer
         Attempts::new(operation, admission, retry.clone())
     };
     let ownership = Ownership::new(setup.token_keys.clone(), REGION);
+    let ownership = ownership.with_clock(setup.clock.clone());
     let idempotency = Idempotency::default();
     let creator = Creator::new(
         aws.clone(),

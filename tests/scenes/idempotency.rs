@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use livegate::grpc::v1;
+use livegate::model::{Clock, ClockSource};
 use livegate::upstream::UpstreamErrorKind as Kind;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
@@ -166,6 +167,34 @@ async fn an_old_request_id_names_the_clock_and_the_seconds() {
     );
     assert_eq!(status.metadata["request_id_age_seconds"], "240");
     assert_eq!(status.metadata["session_life_seconds"], "180");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_replica_whose_clock_is_ahead_uses_the_clock_of_aws() {
+    let setup = Setup {
+        clock: Clock::awaiting_check(),
+        ..Setup::default()
+    };
+    let clock = setup.clock.clone();
+    let livegate = Livegate::with(setup).await;
+    livegate.aws.plan([answers().after(SECOND)]);
+    let caller = livegate.caller();
+    let fresh = id_created(200);
+    let aws_responds = async {
+        sleep(SECOND / 2).await;
+        let time = UNIX_EPOCH + since_epoch() - 200 * SECOND;
+        clock.observe(ClockSource::Aws, time);
+    };
+    let (first, ()) = tokio::join!(caller.repeat(&fresh), aws_responds);
+    assert_left(&first.unwrap().session, 179 * SECOND);
+    assert_left(
+        &caller.repeat(&id_created(200)).await.unwrap().session,
+        180 * SECOND,
+    );
+    let old = caller.repeat(&id_created(440)).await.unwrap_err();
+    let expected = (Code::FailedPrecondition, "REQUEST_ID_EXPIRED");
+    assert_eq!(old.code_and_reason(), expected);
+    assert!(!old.metadata["request_id_age_seconds"].is_empty());
 }
 
 #[tokio::test(start_paused = true)]

@@ -7,7 +7,6 @@ use std::time::Duration;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::{Attempts, CreateRequest, Creator, Ownership, Progress, Session, SessionError};
 use crate::admission::{Admission, AdmissionSettings, QueueSettings, QuotaSettings};
 use crate::auth::policy::{Authorizer, DefaultPermission, Policy};
 use crate::idempotency::{Idempotency, IdempotencySettings, RecordScope};
@@ -17,6 +16,9 @@ use crate::model::{
 };
 use crate::result_token::{SigningKey, TokenKeys};
 use crate::retry::{Retry, RetrySettings};
+use crate::session::{
+    Attempts, CreateRequest, Creator, Ownership, Progress, Session, SessionError,
+};
 use crate::store::Store;
 use crate::store::test_server::RedisServer;
 use crate::upstream::{AttemptOutput, LivenessApi, UpstreamError};
