@@ -107,8 +107,22 @@ impl<T> CallerGlobs<T> {
     /// Returns the value of the most specific pattern that matches `caller`.
     #[must_use]
     pub fn of(&self, caller: &CallerId) -> Option<&T> {
+        self.find(caller).map(|(_, value)| value)
+    }
+
+    /// Returns the most specific pattern that matches `caller`, and its value.
+    #[must_use]
+    pub fn find(&self, caller: &CallerId) -> Option<(&str, &T)> {
         let first = self.matcher.matches(caller.as_str()).into_iter().min()?;
-        self.ordered.get(first).map(|(_, value)| value)
+        let (pattern, value) = self.ordered.get(first)?;
+        Some((&pattern.text, value))
+    }
+
+    /// Returns the value of `pattern` itself.
+    #[must_use]
+    pub fn get(&self, pattern: &str) -> Option<&T> {
+        let mut found = self.ordered.iter().filter(|(glob, _)| glob.text == pattern);
+        found.next().map(|(_, value)| value)
     }
 
     /// Returns the number of patterns.

@@ -25,6 +25,14 @@ impl<T> PerCaller<T> {
         let named = self.named.get(caller).or_else(|| self.globs.of(caller));
         named.unwrap_or(&self.default)
     }
+
+    /// Returns the pattern that `caller` has its value by, if it has it by a pattern.
+    #[must_use]
+    pub fn pattern_of(&self, caller: &CallerId) -> Option<&str> {
+        let named = self.named.contains_key(caller);
+        let found = (!named).then(|| self.globs.find(caller)).flatten();
+        found.map(|(pattern, _)| pattern)
+    }
 }
 
 impl<T> From<T> for PerCaller<T> {
