@@ -34,6 +34,7 @@
 
 mod adaptive;
 mod arrivals;
+mod caller_group;
 mod caller_queue;
 mod caller_queues;
 mod caller_rate_limit;
@@ -48,6 +49,7 @@ mod predict;
 pub mod queue;
 mod scheduler;
 mod shared;
+mod turns;
 mod waiters;
 
 use std::num::NonZeroU32;

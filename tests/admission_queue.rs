@@ -4,6 +4,7 @@
 mod admission_queue {
     mod bounds;
     mod fixture;
+    mod patterns;
     mod prediction;
     mod properties;
     mod rate_limits;

@@ -1,9 +1,10 @@
-//! The queues of all callers, found by caller.
+//! The queues of all callers, found by caller, and their groups.
 //!
 //! A caller that is named in the settings always has a queue of its own. Every other
 //! caller, including one that matches a pattern, has its own up to `max_callers` such
-//! callers; beyond that bound they share one overflow queue. Idle callers are
-//! forgotten, so a client cannot use up memory by inventing names.
+//! callers; beyond that bound the callers of each pattern share one overflow queue, and so
+//! do the callers without a pattern. Idle callers are forgotten, so a client cannot use up
+//! memory by inventing names.
 //!
 //! For example, `max_callers` is 2: `a` and `b` have their own queues, then `x`, `y`
 //! and `z` share the overflow queue, and the named caller `n` has its own. When
@@ -16,9 +17,17 @@ use std::time::Duration;
 use slotmap::{DefaultKey, DenseSlotMap};
 use tokio::time::Instant;
 
+use super::caller_group::{CallerGroup, GroupKey};
 use super::caller_queue::CallerQueue;
-use super::limits::QueueSettings;
+use super::limits::{CallerLimits, QueueSettings};
+use super::shared::CallerDigest;
+use super::turns::{self, Members, Visit};
 use crate::model::CallerId;
+
+mod fleet;
+
+/// The name under which replicas report overflow queues. No caller can have it.
+const OVERFLOW: &str = "_overflow";
 
 /// How often idle queues are dropped.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
@@ -32,13 +41,17 @@ pub struct QueueKey(DefaultKey);
 #[derive(Debug)]
 pub(super) struct CallerQueues {
     settings: QueueSettings,
-    /// Dense, because each prediction iterates over all queues.
     queues: DenseSlotMap<DefaultKey, CallerQueue>,
+    /// Dense, because each prediction iterates over all groups.
+    groups: DenseSlotMap<GroupKey, CallerGroup>,
     by_caller: HashMap<CallerId, QueueKey>,
+    by_pattern: HashMap<String, GroupKey>,
     /// How many of `by_caller` are not named and so count towards `max_callers`.
     unnamed: usize,
-    /// The queue of all callers beyond `max_callers`.
-    overflow: Option<QueueKey>,
+    /// The queues of all callers beyond `max_callers`, by their pattern.
+    overflow: HashMap<Option<String>, QueueKey>,
+    /// The part of a rate limit that a group may use until the other replicas are known.
+    limit_share: f64,
     last_sweep: Option<Instant>,
 }
 
@@ -47,9 +60,12 @@ impl CallerQueues {
         Self {
             settings,
             queues: DenseSlotMap::new(),
+            groups: DenseSlotMap::with_key(),
             by_caller: HashMap::new(),
+            by_pattern: HashMap::new(),
             unnamed: 0,
-            overflow: None,
+            overflow: HashMap::new(),
+            limit_share: 1.0,
             last_sweep: None,
         }
     }
@@ -58,16 +74,45 @@ impl CallerQueues {
         &self.settings
     }
 
-    /// Uses `settings` from now on.
+    /// Uses `settings` from now on. All queues leave their rounds.
     pub(super) fn apply(&mut self, settings: QueueSettings, now: Instant) {
         self.settings = settings;
-        for (caller, QueueKey(key)) in &self.by_caller {
-            self.queues[*key].apply(self.settings.limits.of(caller), now);
+        let previous = std::mem::take(&mut self.groups);
+        self.by_pattern.clear();
+        let limits = self.settings.limits.clone();
+        for (caller, key) in self.by_caller.clone() {
+            let pattern = limits.pattern_of(&caller).map(str::to_owned);
+            self.regroup(key, pattern, limits.of(&caller), &previous, now);
         }
-        if let Some(QueueKey(key)) = self.overflow {
-            self.queues[key].apply(&self.settings.limits.default, now);
+        for (pattern, key) in self.overflow.clone() {
+            let of_pattern = pattern.as_ref().and_then(|text| limits.globs.get(text));
+            let pattern = of_pattern.and(pattern);
+            let of_pattern = of_pattern.unwrap_or(&limits.default);
+            self.regroup(key, pattern, of_pattern, &previous, now);
         }
         self.unnamed = self.count_unnamed();
+    }
+
+    fn regroup(
+        &mut self,
+        QueueKey(key): QueueKey,
+        pattern: Option<String>,
+        limits: &CallerLimits,
+        previous: &DenseSlotMap<GroupKey, CallerGroup>,
+        now: Instant,
+    ) {
+        let before = &previous[self.queues[key].group];
+        let same = before.pattern == pattern;
+        let group = self.group_of(pattern, self.queues[key].digest, limits, now);
+        let queue = &mut self.queues[key];
+        let entry = &mut self.groups[group];
+        if same && entry.queues == 0 {
+            entry.continue_from(before, now);
+        }
+        entry.queues += 1;
+        entry.waiting += queue.len();
+        queue.leave_round();
+        (queue.group, queue.max_waiting) = (group, limits.max_waiting);
     }
 
     /// Returns how many queues there are.
@@ -83,6 +128,14 @@ impl CallerQueues {
         &mut self.queues[key]
     }
 
+    pub(super) fn group(&self, key: GroupKey) -> &CallerGroup {
+        &self.groups[key]
+    }
+
+    pub(super) fn group_mut(&mut self, key: GroupKey) -> &mut CallerGroup {
+        &mut self.groups[key]
+    }
+
     /// Iterates over all queues, in an order that does not depend on callers' names.
     pub(super) fn iter(&self) -> impl Iterator<Item = (QueueKey, &CallerQueue)> {
         self.queues
@@ -90,13 +143,33 @@ impl CallerQueues {
             .map(|(key, queue)| (QueueKey(key), queue))
     }
 
-    /// Iterates over the callers with waiting requests, and their weights.
-    pub(super) fn waiting_callers(&self) -> impl Iterator<Item = (&CallerId, u32)> {
-        let queues = self.by_caller.iter();
-        queues
-            .map(|(caller, key)| (caller, self.get(*key)))
-            .filter(|(_, queue)| queue.len() > 0)
-            .map(|(caller, queue)| (caller, queue.weight() as u32))
+    /// Iterates over all groups.
+    pub(super) fn groups(&self) -> impl Iterator<Item = (GroupKey, &CallerGroup)> {
+        self.groups.iter()
+    }
+
+    /// Returns the weight of one caller: an equal part of its group's.
+    pub(super) fn weight_of(&self, queue: &CallerQueue) -> f64 {
+        let group = &self.groups[queue.group];
+        group.weight() / group.round.len().max(1) as f64
+    }
+
+    /// Brings the queue that gets the group's next token to the front of its round, and
+    /// returns whether there is one.
+    pub(super) fn next_in_group(&mut self, group: GroupKey) -> bool {
+        let queues = &mut self.queues;
+        turns::next(&mut self.groups[group].round, queues).is_some()
+    }
+
+    /// Charges the queue at the front of its group's round for a quota token. Returns
+    /// whether the turn of the group is over.
+    pub(super) fn charge(&mut self, QueueKey(key): QueueKey, now: Instant) -> bool {
+        let queue = &mut self.queues[key];
+        let group = &mut self.groups[queue.group];
+        if queue.deficit.spend() {
+            group.round.rotate_left(1);
+        }
+        group.charge(now)
     }
 
     /// Returns the queue of `caller`, and creates it where it does not exist.
@@ -106,21 +179,54 @@ impl CallerQueues {
             return *key;
         }
         let named = self.settings.limits.named.contains_key(caller);
+        let pattern = self.settings.limits.pattern_of(caller).map(str::to_owned);
+        let limits = self.settings.limits.of(caller).clone();
         if !named && self.unnamed >= self.settings.max_callers.get() as usize {
-            return self.overflow_queue(now);
+            if let Some(key) = self.overflow.get(&pattern) {
+                return *key;
+            }
+            let key = self.create(pattern.clone(), OVERFLOW, &limits, now);
+            self.overflow.insert(pattern, key);
+            return key;
         }
-        let queue = CallerQueue::new(self.settings.limits.of(caller), now);
-        let key = QueueKey(self.queues.insert(queue));
+        let key = self.create(pattern, caller.as_str(), &limits, now);
         self.by_caller.insert(caller.clone(), key);
         self.unnamed += usize::from(!named);
         key
     }
 
-    fn overflow_queue(&mut self, now: Instant) -> QueueKey {
-        let (queues, limits) = (&mut self.queues, &self.settings.limits.default);
-        *self
-            .overflow
-            .get_or_insert_with(|| QueueKey(queues.insert(CallerQueue::new(limits, now))))
+    fn create(
+        &mut self,
+        pattern: Option<String>,
+        name: &str,
+        limits: &CallerLimits,
+        now: Instant,
+    ) -> QueueKey {
+        let digest = CallerDigest::of_name(name);
+        let group = self.group_of(pattern, digest, limits, now);
+        self.groups[group].queues += 1;
+        let queue = CallerQueue::new(group, digest, limits.max_waiting, now);
+        QueueKey(self.queues.insert(queue))
+    }
+
+    /// Returns the group of `pattern`, or a new group of the single caller `digest`.
+    fn group_of(
+        &mut self,
+        pattern: Option<String>,
+        digest: CallerDigest,
+        limits: &CallerLimits,
+        now: Instant,
+    ) -> GroupKey {
+        if let Some(group) = pattern.as_ref().and_then(|text| self.by_pattern.get(text)) {
+            return *group;
+        }
+        let digest = pattern.as_deref().map_or(digest, CallerDigest::of_pattern);
+        let group = CallerGroup::new(pattern.clone(), digest, limits, self.limit_share, now);
+        let group = self.groups.insert(group);
+        if let Some(pattern) = pattern {
+            self.by_pattern.insert(pattern, group);
+        }
+        group
     }
 
     fn count_unnamed(&self) -> usize {
@@ -138,16 +244,41 @@ impl CallerQueues {
             return;
         }
         self.last_sweep = Some(now);
-        let queues = &mut self.queues;
+        let (queues, groups) = (&mut self.queues, &mut self.groups);
         let mut keep = |QueueKey(key): QueueKey| {
-            let idle = queues[key].is_idle(now);
+            let queue = &queues[key];
+            let group = &mut groups[queue.group];
+            // A new group would reset an exhausted rate limit.
+            let idle = queue.is_idle(now) && group.rate_limited_for(now, 1).is_zero();
             if idle {
+                group.queues -= 1;
                 queues.remove(key);
             }
             !idle
         };
         self.by_caller.retain(|_, key| keep(*key));
-        self.overflow = self.overflow.filter(|key| keep(*key));
+        self.overflow.retain(|_, key| keep(*key));
+        self.groups
+            .retain(|_, group| group.queues > 0 || group.scheduled);
+        self.by_pattern
+            .retain(|_, key| self.groups.contains_key(*key));
         self.unnamed = self.count_unnamed();
+    }
+}
+
+/// The queues of a group.
+impl Members<QueueKey> for DenseSlotMap<DefaultKey, CallerQueue> {
+    fn visit(&mut self, QueueKey(key): QueueKey) -> Visit {
+        let queue = &mut self[key];
+        if queue.len() > 0 {
+            return queue.deficit.visit(queue.share);
+        }
+        queue.leave_round();
+        Visit::Leave
+    }
+
+    fn skip(&mut self, QueueKey(key): QueueKey, rounds: f64) {
+        let queue = &mut self[key];
+        queue.deficit.add(queue.share * rounds);
     }
 }

@@ -1,4 +1,4 @@
-//! The rate limit of one caller, which applies even while quota is left over.
+//! The rate limit of one caller or pattern, which applies even while quota is left over.
 //!
 //! It is a [token bucket](https://en.wikipedia.org/wiki/Token_bucket) that holds a
 //! fifth of a second's calls, at least one. For example, at 10 calls a second it
@@ -31,13 +31,18 @@ impl CallerRateLimit {
     }
 
     /// Returns the same limit at another rate. Tokens that were taken stay taken.
-    pub(super) fn with_rate(self, now: Instant, rate: f64) -> Self {
+    pub(super) fn with_rate(&self, now: Instant, rate: f64) -> Self {
         let level = self.level(now).min(capacity(rate));
         Self {
             rate,
             level,
             updated_at: now,
         }
+    }
+
+    /// Returns the calls a second.
+    pub(super) fn rate(&self) -> f64 {
+        self.rate
     }
 
     /// Returns how many calls it allows within `wait` from `now`, fractions included.

@@ -1,7 +1,9 @@
 //! The limits of each caller, and the bounds on the queue of all callers.
 //!
 //! A caller without an entry of its own uses the most specific pattern that
-//! matches its name, or else the default limits.
+//! matches its name, or else the default limits. Weights and rate limits hold on all
+//! replicas together. The callers of a pattern have one weight and one rate limit as a
+//! whole, and take turns equally.
 //!
 //! For example, `payments` has weight 3 and every other caller has weight 1. While
 //! `payments` and two others all wait, 3 of each 5 calls go to `payments` and 1 to
@@ -39,7 +41,8 @@ impl Default for Weight {
     }
 }
 
-/// The share, the rate limit and the queue bound of one caller.
+/// The share and the rate limit of one caller, or of all callers of a pattern together,
+/// and the queue bound of each caller.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CallerLimits {
     /// The share of the quota while other callers wait too.

@@ -21,7 +21,7 @@ use tokio::time::Instant;
 use super::adaptive::AdaptiveFactor;
 use super::local::LocalBucket;
 use super::queue::Availability;
-use super::shared::{SharedReservations, StoreEvent, WaitingCallers};
+use super::shared::{CallerReport, SharedReservations, StoreEvent};
 use super::{AdmissionSettings, AdmissionState, QuotaSettings};
 
 /// How late a timer may fire without the loss of a token.
@@ -74,7 +74,7 @@ impl PermitSource {
 
     /// Handles an event of the shared quota. Returns whether the replica became
     /// isolated or shared, or its isolated share changed.
-    pub(super) fn on_event(&mut self, event: StoreEvent, now: Instant) -> bool {
+    pub(super) fn on_event(&mut self, event: &StoreEvent, now: Instant) -> bool {
         let Some(shared) = &mut self.shared else {
             return false;
         };
@@ -195,15 +195,22 @@ impl PermitSource {
         }
     }
 
+    /// Sets the callers, and their weight, that the other replicas receive next.
+    pub(super) fn set_report(&self, report: CallerReport, weight: f64) {
+        if let Some(shared) = &self.shared {
+            shared.set_report(report, weight);
+        }
+    }
+
     /// Notes that some of `waiting` requests are ready for a token that is unavailable.
     pub(super) fn request_tokens(
         &mut self,
         now: Instant,
         waiting: usize,
-        callers: impl FnOnce() -> WaitingCallers,
+        weight: impl FnOnce() -> f64,
     ) {
         match self.shared_mut() {
-            Some(shared) => shared.request(waiting, callers),
+            Some(shared) => shared.request(waiting, weight),
             None => {
                 self.demand_since.get_or_insert(now);
             }

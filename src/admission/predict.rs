@@ -28,6 +28,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::arrivals::ArrivalRate;
+use super::caller_group::CallerGroup;
 use super::caller_queue::CallerQueue;
 use super::caller_rate_limit::CallerRateLimit;
 use super::clock::wait_from_secs;
@@ -71,7 +72,7 @@ pub enum Cause {
     CallerLimit,
 }
 
-/// Another caller that competes for tokens with the new request.
+/// Another caller or group that competes for tokens with the new request.
 pub(super) struct Competitor<'a> {
     waiting: f64,
     arrivals_per_second: f64,
@@ -82,23 +83,32 @@ pub(super) struct Competitor<'a> {
 }
 
 impl<'a> Competitor<'a> {
-    /// Returns the caller of `queue` as a competitor of a request at `position` in the
-    /// queue of a caller with `weight`. Returns `None` where nothing waits or is
-    /// expected.
-    pub(super) fn new(
-        queue: &'a CallerQueue,
-        weight: f64,
-        position: usize,
+    /// Returns a group that takes at most `share` tokens. Returns `None` where nothing
+    /// waits or is expected.
+    pub(super) fn of_group(group: &'a CallerGroup, share: f64, now: Instant) -> Option<Self> {
+        let limit = group.rate_limit();
+        Self::new(group.waiting, &group.arrivals, share, limit, now)
+    }
+
+    /// Returns another caller of the same group that takes at most `share` tokens. The
+    /// rate limit of the group delays all of its callers.
+    pub(super) fn of_queue(queue: &CallerQueue, share: f64, now: Instant) -> Option<Self> {
+        Self::new(queue.len(), queue.arrivals(), share, None, now)
+    }
+
+    fn new(
+        waiting: usize,
+        arrivals: &ArrivalRate,
+        share: f64,
+        rate_limit: Option<&'a CallerRateLimit>,
         now: Instant,
     ) -> Option<Self> {
-        if queue.len() == 0 && queue.arrivals().is_idle(now) {
-            return None;
-        }
-        Some(Self {
-            waiting: queue.len() as f64,
-            arrivals_per_second: queue.arrivals().per_second(now),
-            share: position as f64 * queue.weight() / weight,
-            rate_limit: queue.rate_limit(),
+        let expected = waiting > 0 || !arrivals.is_idle(now);
+        expected.then(|| Self {
+            waiting: waiting as f64,
+            arrivals_per_second: arrivals.per_second(now),
+            share,
+            rate_limit,
             now,
         })
     }

@@ -4,9 +4,10 @@
 //! It decides which request gets the next quota token and predicts how long a new
 //! request would wait. Each caller has a queue of its own. The queues take turns by
 //! [deficit round robin](https://en.wikipedia.org/wiki/Deficit_round_robin): in each
-//! *round*, every queue with waiting requests gets as many tokens as its weight. A
-//! queue whose caller is at its own rate limit is *rate limited*: it leaves the round
-//! until the limit allows the next call.
+//! *round*, every queue with waiting requests gets as many tokens as its weight. The
+//! callers of one pattern are a *group*, which takes turns as a whole, and its callers
+//! take turns equally. A group that is at its own rate limit is *rate limited*: it leaves
+//! the round until the limit allows the next call.
 //!
 //! For example, `a` (weight 2) has 4 waiting requests and `b` (weight 1) has 2. The
 //! next six tokens go to a a b a a b. A seventh request, of `b`, would be third in its
@@ -19,16 +20,20 @@
 //! [`retry_after`](FairQueue::retry_after), which are linear in the recent *callers*.
 
 mod overtaken;
+mod prediction;
 mod retry_after;
+mod round;
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
 use tokio::time::Instant;
 
+use self::round::{Groups, RateLimited};
+use super::caller_group::GroupKey;
 use super::caller_queues::CallerQueues;
 use super::limits::QueueSettings;
-use super::predict::{self, Candidate, Competitor};
+use super::turns;
 use super::waiters::Waiters;
 use crate::model::CallerId;
 
@@ -69,8 +74,8 @@ impl QueueFull {
 pub struct FairQueue<T> {
     queues: CallerQueues,
     waiters: Waiters<T>,
-    round: VecDeque<QueueKey>,
-    rate_limited: BinaryHeap<Reverse<(Instant, QueueKey)>>,
+    round: VecDeque<GroupKey>,
+    rate_limited: RateLimited,
 }
 
 impl<T> FairQueue<T> {
@@ -87,10 +92,35 @@ impl<T> FairQueue<T> {
 
     /// Uses `settings` from now on. All waiting requests keep their positions.
     pub fn apply(&mut self, settings: QueueSettings, now: Instant) {
+        let order: Vec<QueueKey> = self.scheduled().collect();
         self.queues.apply(settings, now);
-        // A rate limit may be higher now, so check all rate limited queues again.
-        while let Some(Reverse((_, key))) = self.rate_limited.pop() {
-            self.round.push_back(key);
+        // A rate limit may be higher now, so check all rate limited groups again.
+        self.rate_limited.clear();
+        self.round.clear();
+        for key in order {
+            if self.queues.get(key).len() > 0 {
+                self.schedule(key);
+            }
+        }
+    }
+
+    /// Iterates over the queues with waiting requests, the rate limited ones last. Some may
+    /// be empty by now.
+    fn scheduled(&self) -> impl Iterator<Item = QueueKey> {
+        let rate_limited = self.rate_limited.iter().map(|Reverse((_, group))| *group);
+        let groups = self.round.iter().copied().chain(rate_limited);
+        groups.flat_map(|group| self.queues.group(group).round.iter().copied())
+    }
+
+    fn schedule(&mut self, key: QueueKey) {
+        let queue = self.queues.get_mut(key);
+        let group_key = queue.group;
+        if !std::mem::replace(&mut queue.scheduled, true) {
+            let group = self.queues.group_mut(group_key);
+            group.round.push_back(key);
+            if !std::mem::replace(&mut group.scheduled, true) {
+                self.round.push_back(group_key);
+            }
         }
     }
 
@@ -112,15 +142,15 @@ impl<T> FairQueue<T> {
         self.waiters.len() == 0
     }
 
-    /// Returns how many callers have a queue. The overflow queue counts as one.
+    /// Returns how many callers have a queue. Each overflow queue counts as one.
     #[must_use]
     pub fn callers(&self) -> usize {
         self.queues.len()
     }
 
-    /// Iterates over the callers with waiting requests, and their weights.
-    pub(super) fn waiting_callers(&self) -> impl Iterator<Item = (&CallerId, u32)> {
-        self.queues.waiting_callers()
+    /// The queues by caller, for the exchange with other replicas.
+    pub(super) fn callers_mut(&mut self) -> &mut CallerQueues {
+        &mut self.queues
     }
 
     /// Returns the queue of `caller`, and counts the arrival of a new request.
@@ -132,7 +162,10 @@ impl<T> FairQueue<T> {
     ) -> QueueKey {
         let key = self.queues.get_or_create(caller, now);
         if kind == ArrivalKind::New {
-            self.queues.get_mut(key).record_arrival(now);
+            let queue = self.queues.get_mut(key);
+            queue.record_arrival(now);
+            let group = queue.group;
+            self.queues.group_mut(group).arrivals.record(now);
         }
         key
     }
@@ -154,8 +187,11 @@ impl<T> FairQueue<T> {
     /// Removes a request from any position. The position is free at once.
     pub fn remove(&mut self, ticket: Ticket) -> Option<(QueueKey, T)> {
         let key = self.waiters.queue_of(ticket)?;
-        let links = &mut self.queues.get_mut(key).links;
-        Some((key, self.waiters.remove(links, ticket)?))
+        let queue = self.queues.get_mut(key);
+        let payload = self.waiters.remove(&mut queue.links, ticket)?;
+        let group = queue.group;
+        self.queues.group_mut(group).waiting -= 1;
+        Some((key, payload))
     }
 
     /// Returns when a request can use a token: `now`, or later while rate limits delay
@@ -183,33 +219,27 @@ impl<T> FairQueue<T> {
     pub fn pop(&mut self, now: Instant) -> Option<T> {
         let (ticket, _) = self.peek(now)?;
         let (key, payload) = self.remove(ticket)?;
-        if self.queues.get_mut(key).charge(now) {
-            // Only the queue at the front of the round gets tokens.
+        if self.queues.charge(key, now) {
+            // Only the group at the front of the round gets tokens.
             self.round.rotate_left(1);
         }
         Some(payload)
     }
 
-    /// Brings a queue that can use a token to the front of the round.
+    /// Brings a group that can use a token to the front of the round, and returns the
+    /// queue at the front of that group.
     fn next_queue(&mut self, now: Instant) -> Option<QueueKey> {
         self.release(now);
-        while let Some(key) = self.round.front().copied() {
-            let queue = self.queues.get_mut(key);
-            let wait = queue.rate_limited_for(now, 1);
-            if queue.len() > 0 && wait.is_zero() {
-                return Some(key);
-            }
-            self.round.pop_front();
-            queue.end_turn();
-            queue.scheduled = queue.len() > 0;
-            if queue.scheduled {
-                self.rate_limited.push(Reverse((now + wait, key)));
-            }
-        }
-        None
+        let mut groups = Groups {
+            queues: &mut self.queues,
+            rate_limited: &mut self.rate_limited,
+            now,
+        };
+        let group = turns::next(&mut self.round, &mut groups)?;
+        self.queues.group(group).round.front().copied()
     }
 
-    /// Returns queues to the round whose rate limit allows the next call.
+    /// Returns groups to the round whose rate limit allows the next call.
     fn release(&mut self, now: Instant) {
         while let Some(Reverse((until, key))) = self.rate_limited.peek().copied() {
             if until > now {
@@ -218,31 +248,6 @@ impl<T> FairQueue<T> {
             self.rate_limited.pop();
             self.round.push_back(key);
         }
-    }
-
-    /// Predicts how long a request that enters the queue `key` now would wait.
-    #[must_use]
-    pub fn predict(
-        &self,
-        key: QueueKey,
-        kind: ArrivalKind,
-        availability: Availability,
-        now: Instant,
-    ) -> Prediction {
-        let own = self.queues.get(key);
-        let position = own.position(kind);
-        let competitors: Vec<Competitor<'_>> = self
-            .queues
-            .iter()
-            .filter(|(other, _)| *other != key)
-            .filter_map(|(_, queue)| Competitor::new(queue, own.weight(), position, now))
-            .collect();
-        let candidate = Candidate {
-            position,
-            rate_limited_for: own.rate_limited_for(now, position),
-            arrivals_per_second: own.arrivals().per_second(now),
-        };
-        predict::predict(candidate, &competitors, availability)
     }
 }
 
@@ -257,16 +262,13 @@ impl<T> VacantPosition<'_, T> {
     /// Enters a request. `payload` receives the ticket.
     pub fn push(self, kind: ArrivalKind, payload: impl FnOnce(Ticket) -> T) -> Ticket {
         let FairQueue {
-            queues,
-            waiters,
-            round,
-            ..
-        } = self.queue;
+            queues, waiters, ..
+        } = &mut *self.queue;
         let queue = queues.get_mut(self.key);
-        if !queue.scheduled {
-            queue.scheduled = true;
-            round.push_back(self.key);
-        }
-        waiters.insert(&mut queue.links, self.key, kind, payload)
+        let ticket = waiters.insert(&mut queue.links, self.key, kind, payload);
+        let group = queue.group;
+        queues.group_mut(group).waiting += 1;
+        self.queue.schedule(self.key);
+        ticket
     }
 }

@@ -5,6 +5,7 @@
 //! event, every available quota token is granted to the request that is next at that
 //! moment (late binding), so cancelled requests cost no token.
 
+mod fleet;
 mod refusal;
 
 use std::time::Duration;
@@ -143,11 +144,7 @@ impl Scheduler {
                 }
             }
             SchedulerEvent::ReturnToken => self.permits.return_token(now),
-            SchedulerEvent::Store(event) => {
-                if self.permits.on_event(event, now) {
-                    self.shed_soon(now);
-                }
-            }
+            SchedulerEvent::Store(event) => self.on_store_event(&event, now),
             SchedulerEvent::Finish { outcome, took } => match outcome {
                 AttemptOutcome::Answered => self.latencies.record(now, took),
                 // A throttled attempt ends early and does not count as a duration.
@@ -275,8 +272,9 @@ impl Scheduler {
         }
         if self.queue.ready_at(now) == Some(now) {
             let waiting = self.queue.len();
-            let callers = || self.queue.waiting_callers().collect();
-            self.permits.request_tokens(now, waiting, callers);
+            let callers = self.queue.callers_mut();
+            let weight = || callers.weight(now);
+            self.permits.request_tokens(now, waiting, weight);
         } else {
             self.permits.release_tokens(now);
         }

@@ -10,8 +10,10 @@
 //!   replica has at most one. When its time comes, the tokens go to the requests that
 //!   are next at that moment; unused tokens are *refunded*.
 //! - The *weight* of a replica is that of the callers that wait there. A caller that
-//!   waits on `k` replicas counts `1/k` on each. Replicas take turns by weight, so that
-//!   a caller gets the same share whichever replicas a load balancer assigns to it.
+//!   waits on `k` replicas counts `1/k` on each, towards the weight of the replica and in
+//!   the turns there. Replicas take turns by weight, so that a caller gets the same share
+//!   whichever replicas a load balancer assigns to it. A pattern counts with the part of
+//!   its callers that wait there.
 //! - *Isolated*: the store is unavailable. The replica uses a local bucket at rate /
 //!   (replicas last seen) for [`REPLICA_COUNT_TTL`], then at rate / (most replicas
 //!   allowed). It never admits without limit, and never refuses everything.
@@ -31,11 +33,11 @@
 //! When `p` of `n` replicas are cut off from the store, they add `p/n` of the rate for
 //! [`REPLICA_COUNT_TTL`], then `p` / `max_replicas`.
 
+mod other_replicas;
 mod reservation;
 mod reserver;
 #[cfg(test)]
 mod tests;
-mod waiting_callers;
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -43,8 +45,8 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
+pub(super) use self::other_replicas::{CallerDigest, CallerReport, OtherReplicas};
 use self::reserver::Reserver;
-pub(super) use self::waiting_callers::WaitingCallers;
 use super::event::SchedulerEvent;
 use crate::store::Store;
 
@@ -81,16 +83,20 @@ struct Demand {
     rate: f64,
     burst: u32,
     max_wait: Duration,
-    callers: WaitingCallers,
+    /// The weight of the callers that wait here.
+    weight: f64,
+    report: CallerReport,
 }
 
 /// A change of the shared quota that a scheduler receives.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) enum StoreEvent {
     /// `calls` tokens are reserved, and become available together.
     Reserved { calls: u32, at: Instant },
     /// The store replied.
     Available(SharedState),
+    /// The other replicas reported their callers.
+    Others(OtherReplicas),
     /// The store is unavailable. `share` is the share of the rate to use.
     Isolated { share: f64 },
 }
@@ -155,9 +161,9 @@ impl SharedReservations {
     }
 
     /// Handles an event, and returns whether the isolated share changed.
-    pub(super) fn on_event(&mut self, event: StoreEvent, now: Instant) -> bool {
+    pub(super) fn on_event(&mut self, event: &StoreEvent, now: Instant) -> bool {
         let before = self.isolated_share;
-        match event {
+        match *event {
             StoreEvent::Reserved { calls, at } => {
                 self.reserved += calls;
                 self.due = at;
@@ -170,6 +176,7 @@ impl SharedReservations {
                 self.state = state;
                 self.updated_at = now;
             }
+            StoreEvent::Others(_) => {}
             StoreEvent::Isolated { share } => {
                 self.isolated_share = Some(share);
                 self.reserved = 0;
@@ -218,8 +225,16 @@ impl SharedReservations {
         });
     }
 
+    /// Sets the callers and their weight for the next report.
+    pub(super) fn set_report(&self, report: CallerReport, weight: f64) {
+        self.demand.send_if_modified(|demand| {
+            (demand.report, demand.weight) = (report, weight);
+            false
+        });
+    }
+
     /// Requests a reservation, unless one is held or requested already.
-    pub(super) fn request(&mut self, waiting: usize, callers: impl FnOnce() -> WaitingCallers) {
+    pub(super) fn request(&mut self, waiting: usize, weight: impl FnOnce() -> f64) {
         if self.reserved > 0 || self.requested {
             return;
         }
@@ -230,7 +245,7 @@ impl SharedReservations {
             let waiting = u32::try_from(waiting).unwrap_or(u32::MAX);
             demand.calls = batch.min(waiting).clamp(1, demand.burst.max(1));
             demand.requests += 1;
-            demand.callers = callers();
+            demand.weight = weight();
         });
     }
 
@@ -244,7 +259,9 @@ impl SharedReservations {
 
     /// Returns the share of the quota that the callers here can expect.
     pub(super) fn own_share(&self) -> f64 {
-        let own = self.state.own_weight.max(1.0);
+        let own = self.state.own_weight;
+        // The next caller to wait here has a weight too.
+        let own = if own > 0.0 { own } else { 1.0 };
         own / (own + self.state.others_weight)
     }
 

@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use livegate::admission::queue::{ArrivalKind, QueueFull};
 use livegate::admission::{CallerLimits, QueueSettings};
-use livegate::model::{CallerGlob, CallerGlobs};
 
-use super::fixture::{TestQueue, count, named, weighted};
+use super::fixture::{TestQueue, count, named, of_pattern, weighted};
 
 #[test]
 fn a_removed_request_frees_its_position_at_once() {
@@ -51,24 +50,22 @@ fn unnamed_callers_beyond_the_bound_share_one_queue() {
 }
 
 #[test]
-fn callers_of_a_pattern_have_queues_and_weights_of_their_own_up_to_the_bound() {
-    let heavy = weighted(2);
-    let glob = CallerGlob::parse("g*").expect("a pattern");
-    let mut settings = named(&[("n", CallerLimits::default())]);
-    settings.max_callers = count(2);
-    settings.limits.globs = CallerGlobs::new([(glob, heavy)]).expect("one");
-    let mut queue = TestQueue::new(settings);
-    for name in ["g1", "a", "g2", "n"] {
-        for _ in 0..4 {
+fn callers_of_a_pattern_have_queues_of_their_own_up_to_the_bound_and_then_share_one() {
+    let mut queue = TestQueue::new(QueueSettings {
+        max_callers: count(2),
+        ..of_pattern("g*", weighted(2))
+    });
+    for name in ["g1", "a", "g2", "n", "g3", "m"] {
+        for _ in 0..8 {
             queue.arrive(name);
         }
     }
-    assert_eq!(queue.inner.callers(), 4, "g1, a, overflow, n");
-    let served = (0..10).map_while(|_| queue.pop()).map(|(name, _)| name);
+    assert_eq!(queue.inner.callers(), 4, "g1, a, g2 with g3, n with m");
+    let served = (0..16).map_while(|_| queue.pop()).map(|(name, _)| name);
     let served: Vec<String> = served.collect();
     let of = |name: &str| served.iter().filter(|one| *one == name).count();
-    // g2 is beyond the bound, so it has the weight of the overflow queue.
-    assert_eq!(["g1", "a", "g2", "n"].map(of), [4, 2, 2, 2]);
+    // The pattern has weight 2 as a whole, including its callers beyond the bound.
+    assert_eq!(["g1", "a", "g2", "n", "g3"].map(of), [4, 4, 4, 4, 0]);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 
 use livegate::admission::queue::{ArrivalKind, Availability, FairQueue, QueueFull, Ticket};
 use livegate::admission::{CallerLimits, QueueSettings, Weight};
-use livegate::model::{CallerId, PerCaller};
+use livegate::model::{CallerGlob, CallerGlobs, CallerId, PerCaller};
 use tokio::time::Instant;
 
 pub(crate) const TEN_PER_SECOND: Availability = Availability {
@@ -39,6 +39,14 @@ pub(crate) fn named(limits: &[(&str, CallerLimits)]) -> QueueSettings {
         },
         ..QueueSettings::default()
     }
+}
+
+/// Returns the settings of callers that match `pattern`.
+pub(crate) fn of_pattern(pattern: &str, limits: CallerLimits) -> QueueSettings {
+    let glob = CallerGlob::parse(pattern).expect("a pattern");
+    let mut settings = QueueSettings::default();
+    settings.limits.globs = CallerGlobs::new([(glob, limits)]).expect("one pattern");
+    settings
 }
 
 /// A queue whose payloads are the caller's name and the number of its request.

@@ -13,11 +13,9 @@
 //! A check costs O(n log n) for n callers, and O(log n) for each request it looks at:
 //! each overtaken one, and one more for each queue.
 
-use std::cmp::Reverse;
-
 use tokio::time::Instant;
 
-use super::super::caller_queues::CallerQueues;
+use super::super::caller_group::CallerGroup;
 use super::super::predict;
 use super::{Availability, FairQueue, Ticket};
 
@@ -30,14 +28,24 @@ impl<T> FairQueue<T> {
         now: Instant,
         latest: impl Fn(&T) -> Instant,
     ) -> Vec<Ticket> {
-        let order = DrainOrder::of(&self.queues);
-        let rate_limited = self.rate_limited.iter().map(|Reverse((_, key))| *key);
+        let groups = self.queues.groups().filter(|(_, group)| group.waiting > 0);
+        let order = groups.map(|(_, group)| (group.waiting as f64, group.weight()));
+        let order = DrainOrder::sorted(order.collect());
         let mut overtaken = Vec::new();
-        for key in self.round.iter().copied().chain(rate_limited) {
+        let mut of_group = None;
+        for key in self.scheduled() {
             let queue = self.queues.get(key);
+            let group = self.queues.group(queue.group);
+            if of_group.as_ref().is_none_or(|(key, _)| *key != queue.group) {
+                of_group = Some((queue.group, self.drain_order(group)));
+            }
             let mut position = queue.len();
             for (ticket, payload) in self.waiters.newest_first(&queue.links) {
-                let tokens = order.tokens_until(position, queue.weight());
+                let in_group = match &of_group {
+                    Some((_, Some(order))) => order.tokens_until(position as f64, queue.share),
+                    _ => position as f64,
+                };
+                let tokens = order.tokens_until(in_group, group.weight());
                 if now + predict::time_for(tokens, availability) <= latest(payload) {
                     break;
                 }
@@ -46,6 +54,14 @@ impl<T> FairQueue<T> {
             }
         }
         overtaken
+    }
+
+    /// Returns the order in which the queues of `group` drain, if it has several.
+    fn drain_order(&self, group: &CallerGroup) -> Option<DrainOrder> {
+        let queues = group.round.iter().map(|key| self.queues.get(*key));
+        let waiting = queues.filter(|queue| queue.len() > 0);
+        let several = group.round.len() > 1;
+        several.then(|| DrainOrder::sorted(waiting.map(|q| (q.len() as f64, q.share)).collect()))
     }
 }
 
@@ -64,15 +80,6 @@ struct DrainOrder {
 }
 
 impl DrainOrder {
-    fn of(queues: &CallerQueues) -> Self {
-        let waiting = queues.iter().filter(|(_, queue)| queue.len() > 0);
-        Self::sorted(
-            waiting
-                .map(|(_, queue)| (queue.len() as f64, queue.weight()))
-                .collect(),
-        )
-    }
-
     /// Takes queues as (length, weight).
     fn sorted(mut queues: Vec<(f64, f64)>) -> Self {
         queues.sort_unstable_by(|(a, v), (b, w)| (a / v).total_cmp(&(b / w)));
@@ -95,9 +102,9 @@ impl DrainOrder {
 
     /// Returns the tokens until the request at `position` of a queue with `weight` has
     /// one. The other queues may be a turn behind that queue.
-    fn tokens_until(&self, position: usize, weight: f64) -> f64 {
+    fn tokens_until(&self, position: f64, weight: f64) -> f64 {
         // The sums include the earlier requests of the same queue.
-        let turns = position.saturating_sub(1) as f64 / weight;
+        let turns = (position - 1.0).max(0.0) / weight;
         let drained = self.turns.partition_point(|after| *after <= turns);
         1.0 + self.len_before[drained] + turns * self.weight_from[drained]
     }
@@ -177,7 +184,7 @@ mod tests {
                     let others = queues.iter().enumerate().filter(|(other, _)| *other != own);
                     let tokens: f64 = others.map(|(_, (n, w))| n.min(turns * w)).sum();
                     let expected = position as f64 + tokens;
-                    prop_assert!((order.tokens_until(position, *weight) - expected).abs() < 1e-6);
+                    prop_assert!((order.tokens_until(position as f64, *weight) - expected).abs() < 1e-6);
                 }
             }
         }

@@ -33,12 +33,12 @@ impl<T> FairQueue<T> {
                 offset = round;
             }
             if other == key || queue.len() > 0 || queue.expects_retry(now) {
-                round += queue.weight();
+                round += self.queues.weight_of(queue);
             }
         }
         let time_for = |tokens: f64| wait_from_secs(tokens / availability.rate);
+        let gap = time_for(round / self.queues.weight_of(self.queues.get(key)));
         let queue = self.queues.get_mut(key);
-        let gap = time_for(round / queue.weight());
         let delay = queue.retry_after(now, earliest, gap) + time_for(offset);
         delay.min(MAX_RETRY_AFTER)
     }

@@ -12,11 +12,14 @@ use std::time::Duration;
 
 use redis::Script;
 
-use super::{SharedQuota, SharedState};
+use super::{CallerReport, SharedQuota, SharedState};
 use crate::store::StoreError;
 
 /// How late a reply may be without the loss of a token.
 const SLACK_SECONDS: f64 = 0.01;
+/// For how long tokens must have accumulated, at least two of them and at most half the
+/// burst, so that calls need no turn: a replica whose turn it is may be late.
+const IDLE_SECONDS: f64 = 0.05;
 /// Calls are encoded in millionths.
 const CALL_SCALE: f64 = 1e6;
 /// Weights are encoded in thousandths.
@@ -36,9 +39,19 @@ pub(super) struct ReservationRequest<'r> {
     /// Above 0: calls to reserve; 0: only report; below 0: calls to refund.
     pub(super) calls: i64,
     pub(super) weight: f64,
-    pub(super) report: &'r str,
+    /// The callers here, in exchange for those of the other replicas.
+    pub(super) report: Option<&'r CallerReport>,
     /// Empty the bucket, because it does not know of the calls while isolated.
     pub(super) drain: bool,
+}
+
+impl ReservationRequest<'_> {
+    /// Returns the level of the bucket from which calls need no turn.
+    fn no_contention(&self) -> f64 {
+        let burst = f64::from(self.burst);
+        let accumulated = (self.rate * IDLE_SECONDS).min(burst / 2.0);
+        accumulated.max(burst.min(2.0))
+    }
 }
 
 /// The reply of the shared bucket.
@@ -46,8 +59,9 @@ pub(super) struct ReservationRequest<'r> {
 pub(super) struct ReservationReply {
     pub(super) outcome: ReservationOutcome,
     pub(super) state: SharedState,
-    /// The reports of the other replicas with waiting callers.
-    pub(super) reports: String,
+    /// The other replicas' reports of waiting and of rate limited callers, empty without
+    /// an exchange.
+    pub(super) reports: (String, String),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,7 +80,6 @@ pub(super) async fn reserve(
     request: ReservationRequest<'_>,
 ) -> Result<ReservationReply, StoreError> {
     let depth = f64::from(request.burst) + request.rate * SLACK_SECONDS;
-    let no_contention = f64::from(request.burst.min(2));
     let mut script = RESERVE.key(quota.store.key("quota", &quota.name));
     let script = script
         .arg(request.replica)
@@ -75,12 +88,14 @@ pub(super) async fn reserve(
         .arg(request.max_wait.as_micros().to_string())
         .arg(request.calls.to_string())
         .arg(integer((request.weight * WEIGHT_SCALE).max(1.0)))
-        .arg(request.report)
+        .arg(request.report.map_or("", |report| &report.waiting))
         .arg(u8::from(request.drain))
-        .arg(integer(no_contention * CALL_SCALE));
-    type RawReply = (String, i64, i64, i64, u32, String, u64, String);
+        .arg(integer(request.no_contention() * CALL_SCALE))
+        .arg(u8::from(request.report.is_some()))
+        .arg(request.report.map_or("", |report| &report.limited));
+    type RawReply = (String, i64, i64, i64, u32, String, u64, String, String);
     let reply: RawReply = quota.store.run("reserve", script).await?;
-    let (outcome, wait, level, others_weight, replicas, factor, age, reports) = reply;
+    let (outcome, wait, level, others_weight, replicas, factor, age, waiting, limited) = reply;
     let wait = Duration::from_micros(u64::try_from(wait).unwrap_or(0));
     let outcome = match outcome.as_str() {
         "slot" => ReservationOutcome::GrantedAfter(wait),
@@ -98,7 +113,7 @@ pub(super) async fn reserve(
     Ok(ReservationReply {
         outcome,
         state,
-        reports,
+        reports: (waiting, limited),
     })
 }
 

@@ -4,13 +4,15 @@
 -- Replicas with waiting callers take turns by weight (stride scheduling).
 -- ARGV: 1 replica, 2 rate (micro-calls a second), 3 depth (micro-calls), 4 longest wait (us),
 --   5 calls (0: only report; below 0: refund), 6 weight of the replica, 7 its report,
---   8 '1': empty the bucket, 9 the level (micro-calls) from which calls need no turn
+--   8 '1': empty the bucket, 9 the level (micro-calls) from which calls need no turn,
+--   10 '1': exchange reports, 11 its report of rate limited callers
 -- Reply: 'slot' (reserved) | 'later' (retry) | 'noted', wait (us), level (micro-calls), weight of
 --   the other replicas with waiting callers, number of present replicas, factor, its age (ms),
---   the other replicas' reports.
+--   the other replicas' reports, and their reports of rate limited callers.
 -- Fields: t time (us), d debt (micro-calls), f factor, F its time (us), and of each replica
---   r:ID "last seen:last turn:busy until:weight" (us), c:ID its report.
-local MIN_HORIZON, BUSY_FOR, PRESENT_FOR, FORGET_AFTER = 20000, 100000, 5000000, 60000000
+--   r:ID "last seen:last turn:busy until:weight" (us), c:ID and l:ID its reports.
+-- A replica that is late takes up to CREDIT of its turns at once.
+local MIN_HORIZON, CREDIT, BUSY_FOR, PRESENT_FOR, FORGET_AFTER = 20000, 100000, 100000, 5000000, 60000000
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local id, rate, depth = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
@@ -46,14 +48,18 @@ if ARGV[8] == '1' then debt = math.max(debt, depth) end
 local own = replicas[id] or {turn = 0, busy = 0}
 own.seen, own.weight = now, weight
 replicas[id] = own
-local others_weight, present, reports = 0, 0, {}
+local others_weight, present, reports, limited = 0, 0, {}, {}
+local exchange = ARGV[10] == '1'
 for replica_id, r in pairs(replicas) do
-  if now - r.seen <= PRESENT_FOR then present = present + 1 end
+  if now - r.seen <= PRESENT_FOR then
+    present = present + 1
+    if exchange and replica_id ~= id then limited[#limited + 1] = fields['l:' .. replica_id] end
+  end
   if replica_id ~= id and r.busy > now then
     others_weight = others_weight + r.weight
-    reports[#reports + 1] = fields['c:' .. replica_id]
+    if exchange then reports[#reports + 1] = fields['c:' .. replica_id] end
   end
-  if now - r.seen > FORGET_AFTER then redis.call('HDEL', KEYS[1], 'r:' .. replica_id, 'c:' .. replica_id) end
+  if now - r.seen > FORGET_AFTER then redis.call('HDEL', KEYS[1], 'r:' .. replica_id, 'c:' .. replica_id, 'l:' .. replica_id) end
 end
 local outcome, wait = 'noted', 0
 local stride = math.abs(calls) * (others_weight + weight) / math.max(1, weight) * 1000000 * 1000000 / rate
@@ -63,7 +69,7 @@ if calls < 0 then
 elseif calls > 0 then
   local debt_after = debt + calls * 1000000
   local quota_wait = math.max(0, math.ceil((debt_after - depth) * 1000000 / rate))
-  local turn = math.max(own.turn + stride, now - stride)
+  local turn = math.max(own.turn + stride, now - math.max(stride, CREDIT))
   local turn_wait = math.max(0, turn - now)
   local no_contention = depth - debt >= math.max(tonumber(ARGV[9]), calls * 1000000)
   local horizon = math.max(MIN_HORIZON, 1000000 * 1000000 / rate)
@@ -79,8 +85,9 @@ elseif calls > 0 then
   own.busy = now + wait + BUSY_FOR
 end
 write_replica(id)
-redis.call('HSET', KEYS[1], 't', integer(now), 'd', integer(debt), 'c:' .. id, ARGV[7])
+redis.call('HSET', KEYS[1], 't', integer(now), 'd', integer(debt))
+if exchange then redis.call('HSET', KEYS[1], 'c:' .. id, ARGV[7], 'l:' .. id, ARGV[11]) end
 redis.call('PEXPIRE', KEYS[1], 600000)
 local factor_age = 0
 if fields.F then factor_age = math.max(0, math.floor((now - fields.F) / 1000)) end
-return {outcome, math.ceil(wait), depth - debt, others_weight, present, fields.f or '', factor_age, table.concat(reports, ',')}
+return {outcome, math.ceil(wait), depth - debt, others_weight, present, fields.f or '', factor_age, table.concat(reports, ','), table.concat(limited, ',')}

@@ -21,12 +21,14 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{info, warn};
 
 use super::reservation::{self, ReservationOutcome, ReservationReply, ReservationRequest};
-use super::{Demand, REPLICA_COUNT_TTL, SharedQuota, StoreEvent};
+use super::{Demand, OtherReplicas, REPLICA_COUNT_TTL, SharedQuota, StoreEvent};
 use crate::admission::event::SchedulerEvent;
 use crate::model::ClientRequestToken;
 use crate::store::StoreError;
 
 const HEARTBEAT: Duration = Duration::from_millis(500);
+/// Reports change more slowly than tokens are reserved, and may be large.
+const EXCHANGE_INTERVAL: Duration = Duration::from_millis(100);
 const RETRY_DELAY: Duration = Duration::from_millis(100);
 
 pub(super) struct Reserver {
@@ -34,8 +36,8 @@ pub(super) struct Reserver {
     demand: watch::Receiver<Demand>,
     scheduler: mpsc::WeakUnboundedSender<SchedulerEvent>,
     replica: String,
-    /// The other replicas' reports, as of the last reply.
-    reports: String,
+    /// When to exchange reports next.
+    exchange_at: Instant,
     /// The requests, unused tokens and cuts of the demand that are handled already.
     requests: u64,
     unused: u64,
@@ -63,7 +65,7 @@ impl Reserver {
             demand,
             scheduler,
             replica,
-            reports: String::new(),
+            exchange_at: now,
             requests: 0,
             unused: 0,
             cuts: 0,
@@ -154,6 +156,8 @@ impl Reserver {
         calls: i64,
         drain: bool,
     ) -> Result<ReservationReply, StoreError> {
+        let now = Instant::now();
+        let exchange = now >= self.exchange_at || drain;
         let request = ReservationRequest {
             replica: &self.replica,
             // The demand has no rate and burst until the scheduler sets them.
@@ -161,16 +165,21 @@ impl Reserver {
             burst: demand.burst.max(1),
             max_wait: demand.max_wait,
             calls,
-            weight: demand.callers.weight(&self.reports),
-            report: &demand.callers.report(),
+            weight: demand.weight,
+            report: exchange.then_some(&demand.report),
             drain,
         };
         let reply = reservation::reserve(&self.quota, request).await?;
         self.slow = false;
         self.heartbeat_at = Instant::now() + HEARTBEAT;
-        self.reports.clone_from(&reply.reports);
         self.replicas = reply.state.replicas;
         self.send(StoreEvent::Available(reply.state));
+        if exchange {
+            self.exchange_at = now + EXCHANGE_INTERVAL;
+            let (waiting, limited) = &reply.reports;
+            let others = OtherReplicas::parse(self.replicas, waiting, limited);
+            self.send(StoreEvent::Others(others));
+        }
         Ok(reply)
     }
 

@@ -30,7 +30,7 @@ fn request(replica: &str, rate: f64, calls: i64) -> ReservationRequest<'_> {
         max_wait: Duration::from_secs(10),
         calls,
         weight: 1.0,
-        report: "",
+        report: None,
         drain: false,
     }
 }

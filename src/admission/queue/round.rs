@@ -1,0 +1,45 @@
+//! The turns of the groups: a group leaves the round when none of its requests wait, or
+//! its rate limit allows no call.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use tokio::time::Instant;
+
+use super::super::caller_group::GroupKey;
+use super::super::caller_queues::CallerQueues;
+use super::super::turns::{Deficit, Members, Visit};
+
+/// The rate limited groups, by the instant at which the limit allows the next call.
+pub(super) type RateLimited = BinaryHeap<Reverse<(Instant, GroupKey)>>;
+
+/// The groups of the round, at one instant.
+pub(super) struct Groups<'a> {
+    pub(super) queues: &'a mut CallerQueues,
+    pub(super) rate_limited: &'a mut RateLimited,
+    pub(super) now: Instant,
+}
+
+impl Members<GroupKey> for Groups<'_> {
+    fn visit(&mut self, key: GroupKey) -> Visit {
+        let waits = self.queues.next_in_group(key);
+        let group = self.queues.group_mut(key);
+        let wait = group.rate_limited_for(self.now, 1);
+        if waits && wait.is_zero() {
+            let quantum = group.weight();
+            return group.deficit.visit(quantum);
+        }
+        group.deficit = Deficit::default();
+        group.scheduled = waits;
+        if waits {
+            self.rate_limited.push(Reverse((self.now + wait, key)));
+        }
+        Visit::Leave
+    }
+
+    fn skip(&mut self, key: GroupKey, rounds: f64) {
+        let group = self.queues.group_mut(key);
+        let quantum = group.weight();
+        group.deficit.add(quantum * rounds);
+    }
+}
