@@ -12,6 +12,8 @@
 //! runs, each from another seed, with more runs where a figure counts few requests in a
 //! thousand.
 
+#[path = "admission_simulation/convergence.rs"]
+mod convergence;
 #[path = "admission_simulation/figures.rs"]
 mod figures;
 #[path = "admission_simulation/scenario.rs"]
@@ -25,6 +27,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use convergence::Throttles;
 use figures::Figures;
 use scenario::{Scenario, Tenancy};
 use targets::missed;
@@ -72,6 +75,29 @@ fn the_same_seed_gives_the_same_figures() {
         ..scenario
     };
     assert_eq!(short.run().to_string(), short.run().to_string());
+}
+
+/// The most attempts that are throttled in the 5 s from the first one on, on average.
+const MAX_THROTTLES: f64 = 12.0;
+
+#[test]
+fn the_rate_adapts_to_another_tenant_within_five_seconds() {
+    println!("throttled attempts in each second after the other tenant starts, mean of 20 seeds");
+    println!(
+        "|  Q | load |   1s |   2s |   3s |   4s |   5s |   6s |   7s |   8s |   9s |  10s | 1-10 s | 11-60 s | first 5 s | most |"
+    );
+    for (quota, load) in [(5.0, 2.0), (25.0, 2.0), (50.0, 2.0), (25.0, 10.0)] {
+        let scenario = Scenario {
+            warm_up: Duration::from_secs(20),
+            counted: Throttles::SPAN,
+            runs: 20,
+            ..scenario(Tenancy::Shared, quota, load)
+        };
+        let convergence = scenario.convergence();
+        println!("| {quota:>2} | {load:>4} | {convergence} |");
+        let throttles = convergence.until_adapted();
+        assert!(throttles <= MAX_THROTTLES, "{quota}, {load}: {throttles}");
+    }
 }
 
 fn scenarios() -> Vec<Scenario> {

@@ -4,15 +4,25 @@
 //! The factor follows additive increase, multiplicative decrease
 //! ([AIMD](https://en.wikipedia.org/wiki/Additive_increase/multiplicative_decrease)).
 //! A throttled attempt cuts the factor to 0.95 of its value, once for each epoch of
-//! 500 ms, however many attempts are throttled in it. Every 250 ms the factor increases
-//! by 0.001, up to 1. It never falls below 0.05. It reads no clock and knows no bucket.
+//! 500 ms, however many attempts are throttled in it. The factor increases by 0.001 for
+//! each 250 ms in which no token was available, up to 1: without calls there is no
+//! evidence that a higher rate would be accepted. It never falls below
+//! 0.05. It knows no bucket.
 //!
-//! For example, three attempts are throttled within 500 ms at factor 1, which cuts it
-//! to 0.95. Without further throttling it is 1 again 12.5 s later.
+//! When another client starts to spend the quota, steps of 0.95 are too slow. The first
+//! throttled attempt, and one at a factor well above the last cut, therefore starts a
+//! *search*: of each sample of at least 10 attempts and 200 ms, the throttled share is
+//! cut off as well. The search ends with a sample that is throttled no more than a
+//! usual cut would correct.
+//!
+//! For example, another client takes 40 % of 25 calls a second. The first throttled
+//! attempt cuts the factor to 0.95. Of the next 10 attempts 3 are throttled, which cuts
+//! it to 0.67, and of the 10 after them 1, which cuts it to 0.6. After 60 s in
+//! use without throttling it is 0.84.
 //!
 //! After a cut the other clients probably still spend the quota, and will cause another
 //! cut. The *expected* factor therefore stays at the value of the last cut for 15 s:
-//! 0.95 in the example.
+//! 0.6 in the example.
 //!
 //! Cutting to the *delivered* rate instead collapses on a small quota, where 500 ms
 //! deliver one call, or none.
@@ -30,12 +40,32 @@ const INCREASE_STEP: f64 = 0.001;
 /// How long another cut to the same factor is expected after a cut.
 const EXPECT_CUT_FOR: Duration = Duration::from_secs(15);
 
+/// The fewest attempts of a sample: with fewer, chance decides the share.
+const SAMPLE_ATTEMPTS: u32 = 10;
+
+/// The shortest sample. The effect of a cut is visible only after a round trip.
+const SAMPLE_TIME: Duration = Duration::from_millis(200);
+
+/// The longest sample. A replica with fewer calls a second needs no search: an epoch
+/// has so few of them that steps of 0.95 are fast enough.
+const MAX_SAMPLE_TIME: Duration = Duration::from_secs(1);
+
+/// The most that one sample cuts off.
+const MAX_SAMPLE_CUT: f64 = 0.5;
+
+/// How far above the last cut a throttled attempt starts a search.
+const SEARCH_ABOVE: f64 = 0.2;
+
 /// The share of the configured rate in use: 0.05 to 1.
 #[derive(Clone, Debug)]
 pub(super) struct AdaptiveFactor {
     factor: f64,
     last_cut: Option<Cut>,
-    increased_at: Instant,
+    /// The sample of the current search.
+    sample: Option<Sample>,
+    /// The time without an available token that is not yet part of an increase.
+    in_use: Duration,
+    updated_at: Instant,
 }
 
 /// A multiplicative decrease.
@@ -45,12 +75,32 @@ struct Cut {
     to: f64,
 }
 
+/// The attempts of a search since a cut.
+#[derive(Clone, Copy, Debug)]
+struct Sample {
+    since: Instant,
+    attempts: u32,
+    throttled: u32,
+}
+
+impl Sample {
+    fn new(since: Instant) -> Self {
+        Self {
+            since,
+            attempts: 0,
+            throttled: 0,
+        }
+    }
+}
+
 impl AdaptiveFactor {
     pub(super) fn new(now: Instant) -> Self {
         Self {
             factor: 1.0,
             last_cut: None,
-            increased_at: now,
+            sample: None,
+            in_use: Duration::ZERO,
+            updated_at: now,
         }
     }
 
@@ -67,45 +117,98 @@ impl AdaptiveFactor {
         recent_cut.map_or(self.factor, |cut| cut.to.min(self.factor))
     }
 
+    /// Records that an attempt is made.
+    pub(super) fn record_attempt(&mut self) {
+        if let Some(sample) = &mut self.sample {
+            sample.attempts += 1;
+        }
+    }
+
     /// Records that an attempt was throttled.
     pub(super) fn record_throttle(&mut self, now: Instant) {
-        self.increase(now);
+        if let Some(sample) = &mut self.sample {
+            sample.throttled += 1;
+        } else if self
+            .last_cut
+            .is_none_or(|cut| self.factor >= cut.to + SEARCH_ABOVE)
+        {
+            self.sample = Some(Sample::new(now));
+        }
+        if let Some(share) = self.end_sample(now) {
+            self.cut(1.0 - share.min(MAX_SAMPLE_CUT), now);
+            return;
+        }
         let same_epoch = self
             .last_cut
             .is_some_and(|cut| now.saturating_duration_since(cut.at) < EPOCH);
         if !same_epoch {
-            self.factor = (self.factor * CUT_RATIO).max(MIN_FACTOR);
+            self.cut(CUT_RATIO, now);
+        }
+    }
+
+    /// Returns the throttled share of a sample that is complete, if it exceeds a usual
+    /// cut, and starts the next one. Otherwise a complete sample ends the search.
+    fn end_sample(&mut self, now: Instant) -> Option<f64> {
+        let sample = self.sample?;
+        let took = now.saturating_duration_since(sample.since);
+        if took < SAMPLE_TIME || (sample.attempts < SAMPLE_ATTEMPTS && took < MAX_SAMPLE_TIME) {
+            return None;
+        }
+        let share = f64::from(sample.throttled) / f64::from(sample.attempts);
+        let goes_on = share > 1.0 - CUT_RATIO && took < MAX_SAMPLE_TIME;
+        self.sample = goes_on.then(|| Sample::new(now));
+        goes_on.then_some(share)
+    }
+
+    fn cut(&mut self, ratio: f64, now: Instant) {
+        self.factor = (self.factor * ratio).max(MIN_FACTOR);
+        self.last_cut = Some(Cut {
+            at: now,
+            to: self.factor,
+        });
+    }
+
+    /// Sets the factor to that of the store, which was in use for `in_use` since it was
+    /// cut to `cut_to`.
+    pub(super) fn set(&mut self, cut_to: f64, in_use: Duration, now: Instant) {
+        let cut_to = cut_to.clamp(MIN_FACTOR, 1.0);
+        // The store rounds to millionths.
+        if self
+            .last_cut
+            .is_none_or(|cut| (cut.to - cut_to).abs() > 1e-6)
+        {
+            if cut_to < self.factor * CUT_RATIO * CUT_RATIO {
+                // Another replica's sample made most of the sample here obsolete.
+                self.sample = self.sample.map(|_| Sample::new(now));
+            }
             self.last_cut = Some(Cut {
                 at: now,
-                to: self.factor,
+                to: cut_to,
             });
         }
+        self.factor = cut_to;
+        self.in_use = Duration::ZERO;
+        self.increase(now, in_use);
     }
 
-    /// Sets the factor to that of the store, which was cut `age` ago.
-    pub(super) fn set(&mut self, factor: f64, age: Duration, now: Instant) {
-        self.factor = factor.clamp(MIN_FACTOR, 1.0);
-        self.increased_at = now.checked_sub(age).unwrap_or(now);
-        if self.factor < 1.0 {
-            self.last_cut = Some(Cut {
-                at: self.increased_at,
-                to: self.factor,
-            });
-        }
-        self.increase(now);
+    /// Returns the time of the last call of [`increase`](Self::increase).
+    pub(super) fn updated_at(&self) -> Instant {
+        self.updated_at
     }
 
-    /// Applies the additive increases that are due.
-    pub(super) fn increase(&mut self, now: Instant) {
-        let since = now.saturating_duration_since(self.increased_at);
-        let steps = since.as_millis() / INCREASE_INTERVAL.as_millis();
-        self.increased_at += INCREASE_INTERVAL * u32::try_from(steps).unwrap_or(u32::MAX);
+    /// Applies the additive increases that are due after `in_use` more time without an
+    /// available token.
+    pub(super) fn increase(&mut self, now: Instant, in_use: Duration) {
+        self.in_use += in_use;
+        self.updated_at = now;
+        let steps = self.in_use.as_millis() / INCREASE_INTERVAL.as_millis();
+        self.in_use -= INCREASE_INTERVAL * u32::try_from(steps).unwrap_or(u32::MAX);
         self.factor = (self.factor + INCREASE_STEP * steps as f64).min(1.0);
     }
 
-    /// Returns when the next increase is due; `None` at factor 1.
+    /// Returns when to apply the next increase; `None` at factor 1.
     pub(super) fn next_increase(&self) -> Option<Instant> {
-        (self.factor < 1.0).then(|| self.increased_at + INCREASE_INTERVAL)
+        (self.factor < 1.0).then(|| self.updated_at + INCREASE_INTERVAL)
     }
 }
 
@@ -123,6 +226,7 @@ mod tests {
             factor.record_throttle(start + at * MS);
         }
         assert!((factor.get() - 0.95).abs() < 1e-9);
+        factor.increase(start + 500 * MS, 500 * MS);
         factor.record_throttle(start + 500 * MS);
         assert!(
             (factor.get() - (0.952 * 0.95)).abs() < 1e-9,
@@ -131,13 +235,45 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_factor_recovers_from_a_cut_in_twelve_and_a_half_seconds() {
+    async fn a_search_cuts_off_the_throttled_share_of_each_sample() {
+        let mut now = Instant::now();
+        let mut factor = AdaptiveFactor::new(now);
+        let mut sample = |throttled: u32, after: Duration| {
+            (0..10).for_each(|_| factor.record_attempt());
+            now += after;
+            (0..throttled).for_each(|_| factor.record_throttle(now));
+            factor.get()
+        };
+        assert!((sample(1, MS) - 0.95).abs() < 1e-9);
+        assert!((sample(1, 100 * MS) - 0.95).abs() < 1e-9, "too early");
+        // The second sample: 2 of 20 attempts when it is complete.
+        assert!((sample(1, 100 * MS) - 0.95 * 0.9).abs() < 1e-9);
+        let settled = sample(0, 200 * MS);
+        for _ in 0..2 {
+            sample(0, 200 * MS);
+        }
+        assert!(
+            (sample(1, 200 * MS) - settled * 0.95).abs() < 1e-9,
+            "1 of 40"
+        );
+        let cut = sample(3, 600 * MS);
+        assert!(
+            (cut - settled * 0.95 * 0.95).abs() < 1e-9,
+            "the search ended"
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_factor_recovers_only_while_the_limit_is_in_use() {
         let start = Instant::now();
         let mut factor = AdaptiveFactor::new(start);
         factor.record_throttle(start);
-        factor.increase(start + 12_000 * MS);
+        factor.increase(start + Duration::from_secs(3600), Duration::ZERO);
+        assert!((factor.get() - 0.95).abs() < 1e-9, "nothing was sent");
+        let start = start + Duration::from_secs(3600);
+        factor.increase(start + 12_000 * MS, 12_000 * MS);
         assert!(factor.get() < 1.0 && factor.next_increase().is_some());
-        factor.increase(start + 12_500 * MS);
+        factor.increase(start + 12_500 * MS, 500 * MS);
         assert!((factor.get() - 1.0).abs() < 1e-9);
     }
 
@@ -147,21 +283,25 @@ mod tests {
         let mut factor = AdaptiveFactor::new(start);
         assert!((factor.expected(start) - 1.0).abs() < 1e-9);
         factor.record_throttle(start);
-        factor.increase(start + 14_900 * MS);
+        factor.increase(start + 14_900 * MS, 14_900 * MS);
         assert!((factor.get() - 1.0).abs() < 1e-9);
         assert!((factor.expected(start + 14_900 * MS) - 0.95).abs() < 1e-9);
         assert!((factor.expected(start + 15_000 * MS) - 1.0).abs() < 1e-9);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_cut_by_another_replica_counts_from_its_own_time() {
+    async fn a_cut_by_another_replica_grows_with_the_use_of_the_fleet() {
         let start = Instant::now();
         let mut factor = AdaptiveFactor::new(start);
-        let later = start + 10_000 * MS;
-        factor.set(0.5, 5_000 * MS, later);
-        assert!((factor.get() - 0.52).abs() < 1e-9);
-        assert!((factor.expected(later) - 0.5).abs() < 1e-9);
-        assert!((factor.expected(later + 10_000 * MS) - 0.52).abs() < 1e-9);
+        factor.set(0.5, 5_000 * MS, start);
+        for seconds in 1..10 {
+            let later = start + Duration::from_secs(seconds);
+            factor.set(0.5, 5_100 * MS, later);
+            assert!((factor.get() - 0.52).abs() < 1e-9, "{seconds}");
+            assert!((factor.expected(later) - 0.5).abs() < 1e-9);
+        }
+        let later = start + Duration::from_secs(15);
+        assert!((factor.expected(later) - 0.52).abs() < 1e-9);
     }
 
     #[tokio::test(start_paused = true)]
@@ -169,10 +309,12 @@ mod tests {
         let start = Instant::now();
         let mut factor = AdaptiveFactor::new(start);
         for epoch in 0..1000 {
+            factor.record_attempt();
             factor.record_throttle(start + epoch * 500 * MS);
         }
         assert!(factor.get() >= MIN_FACTOR && factor.get() < 0.1);
-        factor.increase(start + Duration::from_secs(1_000_000));
+        let late = Duration::from_secs(1_000_000);
+        factor.increase(start + late, late);
         assert!((factor.get() - 1.0).abs() < 1e-9 && factor.next_increase().is_none());
     }
 }

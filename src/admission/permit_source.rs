@@ -78,10 +78,15 @@ impl PermitSource {
         let Some(shared) = &mut self.shared else {
             return false;
         };
-        let mode_changed = shared.on_event(event, now);
-        if let (true, Some((factor, age))) = (self.adaptive, shared.factor()) {
-            self.factor.set(factor, age, now);
+        if let (true, StoreEvent::Available(state)) = (self.adaptive, event) {
+            match state.factor {
+                Some((factor, in_use)) => self.factor.set(factor, in_use, now),
+                // A store that was emptied has forgotten it.
+                None if self.factor.get() < 1.0 => shared.cut_factor(self.factor.get()),
+                None => {}
+            }
         }
+        let mode_changed = shared.on_event(event, now);
         if mode_changed {
             self.empty_bucket(now);
         }
@@ -132,7 +137,6 @@ impl PermitSource {
         if !self.adaptive {
             return;
         }
-        self.factor.increase(now);
         let before = self.factor.get();
         self.factor.record_throttle(now);
         let after = self.factor.get();
@@ -143,7 +147,12 @@ impl PermitSource {
 
     /// Applies the current settings and factor to the rate.
     pub(super) fn update_rate(&mut self, now: Instant) {
-        self.factor.increase(now);
+        let since = self.factor.updated_at();
+        // While shared, the store counts the time in use.
+        let in_use_until = self
+            .shared()
+            .map_or_else(|| self.bucket.next_at(since), |_| since);
+        self.factor.increase(now, in_use_until.min(now) - since);
         if let Some(shared) = &self.shared {
             shared.set_rate(self.rate(), self.quota.burst, self.quota.max_wait);
         }
@@ -172,9 +181,17 @@ impl PermitSource {
 
     /// Takes a token, and returns whether one was available.
     pub(super) fn take(&mut self, now: Instant) -> bool {
-        if let Some(shared) = self.shared_mut() {
-            return shared.take(now);
+        let taken = match self.shared_mut() {
+            Some(shared) => shared.take(now),
+            None => self.take_local(now),
+        };
+        if taken {
+            self.factor.record_attempt();
         }
+        taken
+    }
+
+    fn take_local(&mut self, now: Instant) -> bool {
         let due = self.next_token_at(now);
         let take_at = |at| self.bucket.take(at).is_ok().then_some(at);
         // Rounding to nanoseconds may make the token available slightly after `due`.

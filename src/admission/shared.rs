@@ -110,7 +110,7 @@ pub(super) struct SharedState {
     pub(super) own_weight: f64,
     /// Tokens available now, below zero where some are owed.
     pub(super) level: f64,
-    /// The adaptive factor, and how long ago it was cut to that.
+    /// The factor of the last cut, and how long the quota was in use since then.
     pub(super) factor: Option<(f64, Duration)>,
     /// Replicas that are present, including this one.
     pub(super) replicas: u32,
@@ -184,11 +184,6 @@ impl SharedReservations {
             }
         }
         before != self.isolated_share
-    }
-
-    /// Returns the factor in the store, and how long ago it was cut.
-    pub(super) fn factor(&self) -> Option<(f64, Duration)> {
-        self.state.factor
     }
 
     /// Returns when the reserved tokens become available, if there are any.

@@ -20,6 +20,7 @@ use livegate::session::{Attempts, CreateRequest, Creator, Ownership, Progress, S
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
+use super::convergence::{Convergence, Throttles};
 use super::figures::{CompletedRequest, Figures, RequestOutcome};
 use super::upstream::{Upstream, interval};
 
@@ -72,6 +73,36 @@ impl Scenario {
             .build()
             .expect("a runtime")
             .block_on(self.simulate(seed))
+    }
+
+    /// Counts the throttled attempts after the other tenant starts, at the end of the
+    /// warm-up.
+    pub(crate) fn convergence(&self) -> Convergence {
+        let runtime = || {
+            let mut runtime = tokio::runtime::Builder::new_current_thread();
+            let runtime = runtime.enable_time().start_paused(true).build();
+            runtime.expect("a runtime")
+        };
+        let run = |seed| {
+            fastrand::seed(seed);
+            runtime().block_on(self.count_throttles(seed))
+        };
+        Convergence(self.seeds().map(run).collect())
+    }
+
+    async fn count_throttles(&self, seed: u64) -> Throttles {
+        let upstream = Arc::new(Upstream::new(self.quota, self.depth(), seed));
+        let start = Instant::now();
+        let (completed, _) = mpsc::unbounded_channel();
+        let arrivals = self.send_requests(self.creator(&upstream), completed, seed + 2000);
+        let counting = async {
+            sleep_until(start + self.warm_up).await;
+            let rate = self.quota - self.left();
+            let tenant = upstream.clone();
+            tokio::spawn(async move { tenant.other_tenant(rate, seed + 1000).await });
+            Throttles::count(&upstream).await
+        };
+        tokio::join!(arrivals, counting).1
     }
 
     async fn simulate(&self, seed: u64) -> Figures {

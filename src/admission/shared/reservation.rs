@@ -41,8 +41,9 @@ pub(super) struct ReservationRequest<'r> {
     pub(super) weight: f64,
     /// The callers here, in exchange for those of the other replicas.
     pub(super) report: Option<&'r CallerReport>,
-    /// Empty the bucket, because it does not know of the calls while isolated.
-    pub(super) drain: bool,
+    /// Empties the bucket, because it does not know of the calls while isolated: the
+    /// share of the rate that the replica used, or 0 if it starts.
+    pub(super) returns_from: Option<f64>,
 }
 
 impl ReservationRequest<'_> {
@@ -80,6 +81,9 @@ pub(super) async fn reserve(
     request: ReservationRequest<'_>,
 ) -> Result<ReservationReply, StoreError> {
     let depth = f64::from(request.burst) + request.rate * SLACK_SECONDS;
+    let returns_from = request
+        .returns_from
+        .map(|share| integer(share * CALL_SCALE));
     let mut script = RESERVE.key(quota.store.key("quota", &quota.name));
     let script = script
         .arg(request.replica)
@@ -89,13 +93,13 @@ pub(super) async fn reserve(
         .arg(request.calls.to_string())
         .arg(integer((request.weight * WEIGHT_SCALE).max(1.0)))
         .arg(request.report.map_or("", |report| &report.waiting))
-        .arg(u8::from(request.drain))
+        .arg(returns_from.unwrap_or_default())
         .arg(integer(request.no_contention() * CALL_SCALE))
         .arg(u8::from(request.report.is_some()))
         .arg(request.report.map_or("", |report| &report.limited));
     type RawReply = (String, i64, i64, i64, u32, String, u64, String, String);
     let reply: RawReply = quota.store.run("reserve", script).await?;
-    let (outcome, wait, level, others_weight, replicas, factor, age, waiting, limited) = reply;
+    let (outcome, wait, level, others_weight, replicas, factor, in_use, waiting, limited) = reply;
     let wait = Duration::from_micros(u64::try_from(wait).unwrap_or(0));
     let outcome = match outcome.as_str() {
         "slot" => ReservationOutcome::GrantedAfter(wait),
@@ -107,7 +111,7 @@ pub(super) async fn reserve(
         others_weight: others_weight as f64 / WEIGHT_SCALE,
         own_weight: request.weight,
         level: level as f64 / CALL_SCALE,
-        factor: factor.map(|factor| (factor, Duration::from_millis(age))),
+        factor: factor.map(|factor| (factor, Duration::from_millis(in_use))),
         replicas,
     };
     Ok(ReservationReply {

@@ -4,15 +4,20 @@
 -- Replicas with waiting callers take turns by weight (stride scheduling).
 -- ARGV: 1 replica, 2 rate (micro-calls a second), 3 depth (micro-calls), 4 longest wait (us),
 --   5 calls (0: only report; below 0: refund), 6 weight of the replica, 7 its report,
---   8 '1': empty the bucket, 9 the level (micro-calls) from which calls need no turn,
+--   8 the share (millionths) that the replica used while isolated, from which it returns; '0' if it
+--     starts, '' if it does neither, 9 the level (micro-calls) from which calls need no turn,
 --   10 '1': exchange reports, 11 its report of rate limited callers
 -- Reply: 'slot' (reserved) | 'later' (retry) | 'noted', wait (us), level (micro-calls), weight of
---   the other replicas with waiting callers, number of present replicas, factor, its age (ms),
---   the other replicas' reports, and their reports of rate limited callers.
--- Fields: t time (us), d debt (micro-calls), f factor, F its time (us), and of each replica
+--   the other replicas with waiting callers, number of present replicas, factor, how long the quota
+--   was in use since it was cut to that (ms), the other replicas' reports, and their reports of rate
+--   limited callers.
+-- Fields: t time (us), d debt (micro-calls), f factor, F the time of that cut (us), u the time in use
+--   since then (us), U until when it is in use (us), b when the replicas began to return (us), and of
+--   each replica
 --   r:ID "last seen:last turn:busy until:weight" (us), c:ID and l:ID its reports.
 -- A replica that is late takes up to CREDIT of its turns at once.
 local MIN_HORIZON, CREDIT, BUSY_FOR, PRESENT_FOR, FORGET_AFTER = 20000, 100000, 100000, 5000000, 60000000
+local ACTIVE_FOR, RETURN_WITHIN = 600000, 1000000
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local id, rate, depth = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
@@ -38,28 +43,41 @@ if updated_at > now then
     r.seen, r.turn, r.busy = math.min(r.seen, now), math.min(r.turn, now), math.min(r.busy, now + BUSY_FOR)
     write_replica(replica_id)
   end
-  updated_at = now
+  updated_at, fields.U = now, now
 end
+local used, used_until = tonumber(fields.u) or 0, tonumber(fields.U) or 0
 -- A missing key is an empty bucket: the debt is the whole depth.
 local debt = tonumber(fields.d) or depth
 debt = math.min(debt, depth * 4 + 60 * rate)
 debt = math.max(0, debt - math.floor((now - updated_at) * rate / 1000000))
-if ARGV[8] == '1' then debt = math.max(debt, depth) end
 local own = replicas[id] or {turn = 0, busy = 0}
 own.seen, own.weight = now, weight
 replicas[id] = own
-local others_weight, present, reports, limited = 0, 0, {}, {}
+local others_weight, present, active, reports, limited = 0, 0, false, {}, {}
 local exchange = ARGV[10] == '1'
 for replica_id, r in pairs(replicas) do
   if now - r.seen <= PRESENT_FOR then
     present = present + 1
     if exchange and replica_id ~= id then limited[#limited + 1] = fields['l:' .. replica_id] end
   end
+  active = active or (replica_id ~= id and now - r.seen < ACTIVE_FOR)
   if replica_id ~= id and r.busy > now then
     others_weight = others_weight + r.weight
     if exchange then reports[#reports + 1] = fields['c:' .. replica_id] end
   end
   if now - r.seen > FORGET_AFTER then redis.call('HDEL', KEYS[1], 'r:' .. replica_id, 'c:' .. replica_id, 'l:' .. replica_id) end
+end
+if ARGV[8] ~= '' then
+  -- The bucket does not know of the calls of isolated replicas. The first replica to return also charges
+  -- the shares of the others, which they use until they return, and each of them refunds the rest.
+  local share, since = tonumber(ARGV[8]) / 1000000, now - (tonumber(fields.b) or 0)
+  if since >= 0 and since < RETURN_WITHIN then
+    debt = debt - share * rate * (RETURN_WITHIN - since) / 1000000
+  elseif share > 0 and not active then
+    debt = math.max(debt, depth) + (1 - share) * rate * RETURN_WITHIN / 1000000
+    redis.call('HSET', KEYS[1], 'b', integer(now))
+  end
+  debt = math.max(debt, depth)
 end
 local outcome, wait = 'noted', 0
 local stride = math.abs(calls) * (others_weight + weight) / math.max(1, weight) * 1000000 * 1000000 / rate
@@ -81,13 +99,15 @@ elseif calls > 0 then
     outcome, wait, debt = 'slot', quota_wait, debt_after
     if others_weight > 0 and not no_contention then wait = math.max(quota_wait, turn_wait) end
     own.turn = math.min(turn, now + 2 * stride)
+    -- The quota is in use until another call would conform.
+    local conforms_at = now + math.max(0, math.ceil((debt_after + 1000000 - depth) * 1000000 / rate))
+    used = used + math.max(0, conforms_at - math.max(now, used_until))
+    used_until = math.max(used_until, conforms_at)
   end
   own.busy = now + wait + BUSY_FOR
 end
 write_replica(id)
-redis.call('HSET', KEYS[1], 't', integer(now), 'd', integer(debt))
+redis.call('HSET', KEYS[1], 't', integer(now), 'd', integer(debt), 'u', integer(used), 'U', integer(used_until))
 if exchange then redis.call('HSET', KEYS[1], 'c:' .. id, ARGV[7], 'l:' .. id, ARGV[11]) end
 redis.call('PEXPIRE', KEYS[1], 600000)
-local factor_age = 0
-if fields.F then factor_age = math.max(0, math.floor((now - fields.F) / 1000)) end
-return {outcome, math.ceil(wait), depth - debt, others_weight, present, fields.f or '', factor_age, table.concat(reports, ','), table.concat(limited, ',')}
+return {outcome, math.ceil(wait), depth - debt, others_weight, present, fields.f or '', math.floor(used / 1000), table.concat(reports, ','), table.concat(limited, ',')}

@@ -5,8 +5,9 @@
 //! It makes one call at a time and repeats none. Every 500 ms it reports that the
 //! replica is present. When a call fails, or two in a row are slow, the scheduler is
 //! isolated at once, and a slow call counts as spent. The task then waits for a
-//! connection, and for a successful report, which empties the bucket because the bucket
-//! does not know of the calls in the meantime.
+//! connection, and for a successful report. That report empties the bucket, because the
+//! bucket does not know of the calls in the meantime, and charges those of the replicas
+//! that return later.
 //!
 //! ```text
 //! requested -> [reserve] --slot---> Reserved  (the scheduler requests again after use)
@@ -121,15 +122,15 @@ impl Reserver {
         if demand.unused > self.unused {
             let calls = demand.unused - self.unused;
             self.unused = demand.unused;
-            self.call(demand, -i64::try_from(calls).unwrap_or(0), false)
+            self.call(demand, -i64::try_from(calls).unwrap_or(0), None)
                 .await?;
         }
         let now = Instant::now();
         if demand.requests > self.requests && now >= self.retry_at {
-            let reply = self.call(demand, i64::from(demand.calls), false).await?;
+            let reply = self.call(demand, i64::from(demand.calls), None).await?;
             self.on_outcome(demand, reply.outcome);
         } else if now >= self.heartbeat_at {
-            self.call(demand, 0, false).await?;
+            self.call(demand, 0, None).await?;
         }
         Ok(())
     }
@@ -154,10 +155,10 @@ impl Reserver {
         &mut self,
         demand: &Demand,
         calls: i64,
-        drain: bool,
+        returns_from: Option<f64>,
     ) -> Result<ReservationReply, StoreError> {
         let now = Instant::now();
-        let exchange = now >= self.exchange_at || drain;
+        let exchange = now >= self.exchange_at || returns_from.is_some();
         let request = ReservationRequest {
             replica: &self.replica,
             // The demand has no rate and burst until the scheduler sets them.
@@ -167,7 +168,7 @@ impl Reserver {
             calls,
             weight: demand.weight,
             report: exchange.then_some(&demand.report),
-            drain,
+            returns_from,
         };
         let reply = reservation::reserve(&self.quota, request).await?;
         self.slow = false;
@@ -200,7 +201,8 @@ impl Reserver {
             // Requests and refunds from before or during the isolation are void.
             (self.requests, self.unused, self.cuts) = (demand.requests, demand.unused, demand.cuts);
             if self.quota.store.is_up() && demand.rate > 0.0 {
-                let drained = self.call(&demand, 0, true).await;
+                let used = if self.replicas == 0 { 0.0 } else { share };
+                let drained = self.call(&demand, 0, Some(used)).await;
                 let quota = &self.quota.name;
                 match drained {
                     Ok(_) => {

@@ -31,7 +31,7 @@ fn request(replica: &str, rate: f64, calls: i64) -> ReservationRequest<'_> {
         calls,
         weight: 1.0,
         report: None,
-        drain: false,
+        returns_from: None,
     }
 }
 
@@ -223,4 +223,66 @@ async fn a_failover_loses_unreplicated_reservations_and_causes_no_burst() {
         wait.as_millis()
     );
     assert!(wait > Duration::from_millis(95), "no burst");
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server: tests/run"]
+async fn the_factor_grows_with_the_use_of_the_quota_also_after_a_clock_was_set_back() {
+    let server = RedisServer::start().await;
+    let quota = quota(&server).await;
+    let cut = reservation::cut_factor(&quota, 0.5).await;
+    cut.expect("the store replies");
+    let key = "test:quota:{us-east-1:create}";
+    let ahead = "99999999999999999";
+    let set = ["HSET", key, "t", ahead, "F", ahead, "U", ahead];
+    server.command(&set).await;
+    let in_use = async |calls| {
+        let reply = reservation::reserve(&quota, request("a", 10.0, calls)).await;
+        let (factor, in_use) = reply.expect("the store replies").state.factor?;
+        assert!((factor - 0.5).abs() < 1e-9);
+        Some(in_use)
+    };
+    assert_eq!(in_use(0).await, Some(Duration::ZERO), "no call was made");
+    in_use(1).await;
+    let waited = in_use(1).await.expect("it was cut");
+    assert!(
+        waited.abs_diff(SECOND * 3 / 10) < SECOND / 40,
+        "a third call would wait for 300 ms: {waited:?}"
+    );
+    sleep(SECOND / 2).await;
+    assert_eq!(in_use(0).await, Some(waited), "tokens are available");
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server: tests/run"]
+async fn the_first_replica_to_return_charges_the_calls_of_those_that_return_later() {
+    let server = RedisServer::start().await;
+    let quota = quota(&server).await;
+    let returning = async |replica| {
+        let mut report = request(replica, 25.0, 0);
+        report.returns_from = Some(0.2);
+        assert_eq!(reserve(&quota, report).await, ReservationOutcome::Recorded);
+    };
+    returning("a").await;
+    let first = reserve(&quota, request("a", 25.0, 1)).await;
+    assert!(
+        is_granted_after(first, 840),
+        "four others may make 20 calls meanwhile: {first:?}"
+    );
+    for replica in ["b", "c", "d", "e"] {
+        returning(replica).await;
+    }
+    let second = reserve(&quota, request("a", 25.0, 1)).await;
+    assert!(
+        matches!(second, ReservationOutcome::GrantedAfter(wait) if wait < SECOND / 4),
+        "the others make no more calls of their own: {second:?}"
+    );
+    sleep(2 * SECOND).await;
+    reserve(&quota, request("b", 25.0, 0)).await;
+    returning("a").await;
+    let alone = reserve(&quota, request("a", 25.0, 1)).await;
+    assert!(
+        is_granted_after(alone, 40),
+        "the others were not isolated: {alone:?}"
+    );
 }

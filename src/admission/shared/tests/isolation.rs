@@ -77,7 +77,9 @@ async fn an_isolated_replica_uses_its_share_and_recovers_without_a_burst() {
     wait_for_degraded(&replicas[0], true).await;
     let isolated = permits(&replicas[0], 2 * SECOND).await;
     let server = RedisServer::start_at(port, &[]).await;
-    wait_for_degraded(&replicas[0], false).await;
+    for replica in &replicas {
+        wait_for_degraded(replica, false).await;
+    }
     let recovered = permits(&replicas[0], SECOND).await;
     println!(
         "in 2 s: shared {shared} of 40, isolated {isolated} of 20; in 1 s: recovered {recovered} of 20"
