@@ -37,7 +37,6 @@ use crate::admin::{self, Readiness};
 use crate::auth::{AuthMode, Authenticator};
 use crate::config::{Config, Loaded, Sources};
 use crate::grpc::{Health, Server};
-use crate::model::Clock;
 use crate::result_token::TokenKeys;
 use crate::session::Ownership;
 use crate::shutdown::ShutdownSettings;
@@ -128,13 +127,12 @@ impl Livegate {
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), AppError> {
         let config = &self.config;
         log_start(config, &self.grpc, &self.admin);
-        let clock = Clock::awaiting_check();
-        let (registry, metrics) = Metrics::new(config, &clock);
+        let (registry, metrics) = Metrics::new(config);
         let audit = audit::open(&config.audit, &metrics.audit)?;
         let (readiness, notices, _stop_admin) = open_admin(self.admin, registry);
 
-        let (upstream, credentials) = (&config.upstream, &self.credentials);
-        let api = Rekognition::new(upstream, credentials, &metrics.credentials, clock.clone());
+        let (loaded, clock) = (&metrics.credentials, metrics.clock.clone());
+        let api = Rekognition::new(&config.upstream, &self.credentials, loaded, clock.clone());
         let api = Arc::new(api.await);
         let health = Health::starting().await;
         let store = open_store(config, &metrics.store).await;

@@ -22,6 +22,8 @@ use crate::upstream::aws::CredentialsMetrics;
 
 /// The metrics of all components.
 pub(super) struct Metrics {
+    /// The clock whose skew is a metric.
+    pub(super) clock: Clock,
     pub(super) retry: Arc<Retry>,
     pub(super) grpc: GrpcMetrics,
     pub(super) transport: TransportMetrics,
@@ -35,9 +37,8 @@ pub(super) struct Metrics {
 
 impl Metrics {
     /// Creates a registry with the metrics of all components.
-    pub(super) fn new(config: &Config, clock: &Clock) -> (Registry, Self) {
+    pub(super) fn new(config: &Config) -> (Registry, Self) {
         let mut registry = Registry::default();
-        registry.register_collector(Box::new(ClockCollector(clock.clone())));
         let metrics = Self::register(&mut registry, config);
         (registry, metrics)
     }
@@ -54,10 +55,13 @@ impl Metrics {
              upgrade is an error",
             Info::new(build.to_vec()),
         );
+        let clock = Clock::awaiting_check();
+        registry.register_collector(Box::new(ClockCollector(clock.clone())));
         registry.register_collector(Box::new(ProcessCollector));
         RetryMetrics::register(registry, retry.clone());
         let named = named_callers(config);
         Self {
+            clock,
             retry,
             grpc: GrpcMetrics::register(registry),
             transport: TransportMetrics::register(registry),
