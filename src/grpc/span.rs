@@ -10,7 +10,7 @@
 use http::Request;
 use tonic::Code;
 use tonic::body::Body;
-use tracing::{Span, field, info_span};
+use tracing::{Level, Span, field, info_span, record_all, span_enabled};
 
 use super::call::Call;
 use super::method::RpcMethod;
@@ -40,15 +40,22 @@ pub(super) fn begin(request: &Request<Body>, id: &str) -> Span {
 
 /// Records the caller in the current span.
 pub(super) fn record_caller(call: &Call) {
+    // In one step, because each formats all fields of the span again.
     let span = Span::current();
-    span.record("caller", call.caller.as_str());
-    span.record("caller.auth_method", call.auth_method.as_str());
+    record_all!(
+        span,
+        caller = call.caller.as_str(),
+        caller.auth_method = call.auth_method.as_str()
+    );
 }
 
 /// Records the status of the call. The span is an error for the codes that the
 /// [OpenTelemetry conventions](https://opentelemetry.io/docs/specs/semconv/rpc/grpc/)
-/// count as errors of the server.
+/// count as errors of the server. Only traces and log lines of the level debug have it.
 pub(super) fn record_status(span: &Span, code: Code) {
+    if !span_enabled!(Level::DEBUG) {
+        return;
+    }
     span.record("rpc.grpc.status", metrics::name(code));
     span.record("rpc.grpc.status_code", code as i32);
     if matches!(

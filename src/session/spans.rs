@@ -5,8 +5,11 @@
 //! `admission` again, and `attempt` with `number = 2` and `outcome = ok`. Of requests and
 //! answers, the spans contain only AWS's error code and request id, whose length the AWS
 //! adapter bounds.
+//!
+//! They are spans of the level debug, so they cost nothing unless traces are exported or
+//! the log includes that level.
 
-use tracing::{Span, field, info_span};
+use tracing::{Span, debug_span, field};
 
 use super::metrics::{OutcomeLabel, RefusalLabel};
 use crate::admission::{AdmissionRefused, Permit};
@@ -14,7 +17,7 @@ use crate::upstream::UpstreamError;
 
 /// Returns the span of a wait for a permit.
 pub(super) fn admission() -> Span {
-    info_span!("admission", outcome = field::Empty)
+    debug_span!("admission", outcome = field::Empty)
 }
 
 /// Records the outcome of a wait. The outer error is the deadline.
@@ -29,7 +32,7 @@ pub(super) fn record_wait<E>(span: &Span, waited: &Result<Result<Permit, Admissi
 
 /// Returns the span of an attempt at AWS's `method`. The AWS adapter records the request id.
 pub(super) fn attempt(method: &'static str, number: u32) -> Span {
-    info_span!(
+    debug_span!(
         "attempt",
         otel.kind = "client",
         rpc.system = "aws-api",
