@@ -162,7 +162,7 @@ impl Audit {
             }
             return;
         }
-        queue.metrics.lost();
+        queue.metrics.lost(1);
         if !queue.is_losing.swap(true, Ordering::Relaxed) {
             error!("audit queue is full, records are lost");
         }

@@ -47,12 +47,12 @@ impl AuditMetrics {
         metrics
     }
 
-    pub(super) fn written(&self) {
-        self.count(LineOutcome::Written, 1);
+    pub(super) fn written(&self, lines: u64) {
+        self.count(LineOutcome::Written, lines);
     }
 
-    pub(super) fn lost(&self) {
-        self.count(LineOutcome::Lost, 1);
+    pub(super) fn lost(&self, lines: u64) {
+        self.count(LineOutcome::Lost, lines);
     }
 
     fn count(&self, outcome: LineOutcome, by: u64) {

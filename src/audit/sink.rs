@@ -48,9 +48,9 @@ impl AuditSink {
         })
     }
 
-    /// Writes a line. If the previous line was torn, ends it with a line break first, so
-    /// that this one stays intact. Reopens the file if it was rotated.
-    pub(super) fn write(&mut self, line: &[u8]) -> io::Result<()> {
+    /// Writes lines. If the line before them was torn, ends it with a line break first, so
+    /// that they stay intact. Reopens the file if it was rotated.
+    pub(super) fn write(&mut self, lines: &[u8]) -> io::Result<()> {
         if let Destination::File { path, file } = &mut self.destination
             && !is_at(file, path)
         {
@@ -60,21 +60,21 @@ impl AuditSink {
         if self.is_torn {
             self.destination.write(b"\n")?;
         }
-        let written = self.destination.write(line);
+        let written = self.destination.write(lines);
         self.is_torn = written.is_err();
         written
     }
 }
 
 impl Destination {
-    fn write(&mut self, line: &[u8]) -> io::Result<()> {
+    fn write(&mut self, lines: &[u8]) -> io::Result<()> {
         match self {
             Self::StandardOutput => {
                 let mut output = io::stdout().lock();
-                output.write_all(line)?;
+                output.write_all(lines)?;
                 output.flush()
             }
-            Self::File { file, .. } => file.write_all(line),
+            Self::File { file, .. } => file.write_all(lines),
         }
     }
 }
