@@ -22,6 +22,7 @@ mod call;
 mod concurrency_limit;
 mod convert;
 mod deadline;
+mod failure_log;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;

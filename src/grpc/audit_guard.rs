@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use tonic::Code;
 
 use super::call::Call;
+use super::failure_log::FailureLog;
 use super::handler_error::HandlerError;
 use super::rpc_error::RpcError;
 use super::{metrics, v1};
@@ -96,12 +97,16 @@ impl<'a> AuditGuard<'a> {
     }
 
     /// Records the `result` of the call, logs its error, and returns it for the caller.
-    pub(super) fn finish<T>(mut self, result: Result<T, HandlerError>) -> Result<T, RpcError> {
+    pub(super) fn finish<T>(
+        mut self,
+        result: Result<T, HandlerError>,
+        log: &FailureLog,
+    ) -> Result<T, RpcError> {
         let decided_by = match &result {
             Err(error) if error.is_policy_refusal() => DecidedBy::Policy,
             Ok(_) | Err(_) => DecidedBy::Other,
         };
-        let result = result.map_err(|error| error.report(self.call));
+        let result = result.map_err(|error| error.report(self.call, log));
         let (code, reason) = match &result {
             Ok(_) => (Code::Ok, None),
             Err(error) => (error.code, Some(error.reason.as_str())),

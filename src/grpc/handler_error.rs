@@ -10,6 +10,7 @@ use tonic_types::FieldViolation;
 use tracing::{error, info};
 
 use super::call::Call;
+use super::failure_log::FailureLog;
 use super::reason::Reason;
 use super::rpc_error::RpcError;
 use crate::session::SessionError;
@@ -48,8 +49,9 @@ impl HandlerError {
         }
     }
 
-    /// Logs the error, once, and returns the one for the caller.
-    pub(super) fn report(self, call: &Call) -> RpcError {
+    /// Logs the error, unless `log` has enough of its reason, and returns the one for the
+    /// caller.
+    pub(super) fn report(self, call: &Call, log: &FailureLog) -> RpcError {
         match self {
             Self::Invalid(violations) => RpcError::invalid(violations),
             Self::ResultsDisabled => {
@@ -57,8 +59,9 @@ impl HandlerError {
                 RpcError::new(Code::Unimplemented, Reason::ResultsDisabled, message)
             }
             Self::Session(error) => {
-                log(&error);
-                RpcError::from_session(&error, call)
+                let rpc_error = RpcError::from_session(&error, call);
+                write(&error, rpc_error.reason, log);
+                rpc_error
             }
         }
     }
@@ -71,7 +74,7 @@ impl From<SessionError> for HandlerError {
 }
 
 /// Logs at level error only what an operator must fix.
-fn log(error: &SessionError) {
+fn write(error: &SessionError, reason: Reason, log: &FailureLog) {
     let is_access = |kind| {
         matches!(
             kind,
@@ -105,6 +108,7 @@ fn log(error: &SessionError) {
                 "profile rejected by AWS, every request for it fails"
             );
         }
-        _ => info!(%error, "call failed"),
+        _ if log.count(reason) => info!(%error, "call failed"),
+        _ => {}
     }
 }

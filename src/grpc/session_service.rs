@@ -13,6 +13,7 @@ use tonic::{Request, Response, Status};
 use super::audit_guard::AuditGuard;
 use super::call::Call;
 use super::convert::{self, ImageBytes};
+use super::failure_log::FailureLog;
 use super::handler_error::HandlerError;
 use super::rpc_error::RpcError;
 use super::{v1, validation};
@@ -34,6 +35,7 @@ pub struct SessionService<A> {
     results: Option<ResultReader<A>>,
     authorizer: Authorizer,
     audit: Audit,
+    log: FailureLog,
 }
 
 impl<A: LivenessApi> SessionService<A> {
@@ -44,6 +46,7 @@ impl<A: LivenessApi> SessionService<A> {
             creator,
             results,
             audit: Audit::disabled(),
+            log: FailureLog::default(),
         }
     }
 
@@ -60,7 +63,7 @@ impl<A: LivenessApi> SessionService<A> {
     ) -> Result<Response<v1::GetSessionResultResponse>, RpcError> {
         let guard = AuditGuard::read(&self.audit, call, request);
         let result = self.read(request, call, guard.progress()).await;
-        let (result, stats) = guard.finish(result)?;
+        let (result, stats) = guard.finish(result, &self.log)?;
         let image_bytes = if request.include_images {
             ImageBytes::Included
         } else {
@@ -76,7 +79,7 @@ impl<A: LivenessApi> SessionService<A> {
     ) -> Result<Response<v1::CreateSessionResponse>, RpcError> {
         let guard = AuditGuard::create(&self.audit, call, request);
         let session = self.create(request, call, guard.progress()).await;
-        let session = guard.finish(session)?;
+        let session = guard.finish(session, &self.log)?;
         let message = v1::CreateSessionResponse {
             session: Some(convert::session(&session)),
         };

@@ -1,0 +1,67 @@
+//! Bounds the log lines of failed calls: [`MAX_LINES`] a second for each reason.
+//!
+//! For example, 15,000 calls a second fail with `QUOTA_EXHAUSTED`. Each second the log has
+//! ten lines `call failed`, and then one line `more calls failed` with `omitted = 14990`.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::sleep;
+use tracing::info;
+
+use super::reason::Reason;
+
+/// The most lines of one reason in one [`WINDOW`].
+const MAX_LINES: u64 = 10;
+
+/// The time from the first of these lines to the line with the number of omitted ones.
+const WINDOW: Duration = Duration::from_secs(1);
+
+/// Counts failed calls by reason. Clones share the counts.
+#[derive(Clone, Debug, Default)]
+pub(super) struct FailureLog(Arc<Mutex<HashMap<&'static str, u64>>>);
+
+impl FailureLog {
+    /// Counts a failure, and returns whether to log it.
+    pub(super) fn count(&self, reason: Reason) -> bool {
+        let mut counts = self.counts();
+        let failed = counts.entry(reason.as_str()).or_default();
+        *failed += 1;
+        if *failed == 1 {
+            tokio::spawn(self.clone().end_window(reason));
+        }
+        *failed <= MAX_LINES
+    }
+
+    async fn end_window(self, reason: Reason) {
+        sleep(WINDOW).await;
+        let failed = self.counts().remove(reason.as_str());
+        let omitted = failed.unwrap_or_default().saturating_sub(MAX_LINES);
+        if omitted > 0 {
+            info!(reason = reason.as_str(), omitted, "more calls failed");
+        }
+    }
+
+    fn counts(&self) -> MutexGuard<'_, HashMap<&'static str, u64>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn each_reason_has_ten_lines_a_second() {
+        let log = FailureLog::default();
+        let lines = |reason| (0..100).filter(|_| log.count(reason)).count();
+        for _ in 0..3 {
+            assert_eq!(lines(Reason::QuotaExhausted), 10);
+            assert_eq!(lines(Reason::CallerQuotaExhausted), 10);
+            assert_eq!(lines(Reason::QuotaExhausted), 0);
+            sleep(WINDOW + Duration::from_millis(1)).await;
+        }
+        assert!(log.counts().is_empty(), "no window is open");
+    }
+}
