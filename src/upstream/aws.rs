@@ -146,8 +146,8 @@ impl LivenessApi for Rekognition {
                     .map(|key| key.as_str().to_owned()),
             )
             .settings(convert::settings(settings));
-        let output = call
-            .send()
+        // Boxed, so that a waiting call does not hold the SDK's large future.
+        let output = Box::pin(call.send())
             .await
             .map_err(|error| self.refresh_if_rejected(error::from_sdk(&error)))?;
         attempt_output(
@@ -164,8 +164,7 @@ impl LivenessApi for Rekognition {
             .client
             .get_face_liveness_session_results()
             .session_id(session.expose());
-        let output = call
-            .send()
+        let output = Box::pin(call.send())
             .await
             .map_err(|error| self.refresh_if_rejected(error::from_sdk(&error)))?;
         let aws_request_id = output.request_id().map(str::to_owned);
