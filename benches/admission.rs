@@ -258,6 +258,8 @@ mod scheduler {
     fn admit_then_cancel(bencher: Bencher<'_, '_>, waiting: usize) {
         let test = TestAdmission::with(waiting);
         let caller = caller(0);
+        // The request is polled outside the runtime, but reads its clock.
+        let _context = test.runtime.enter();
         let deadline = Deadline::after(Instant::now(), Duration::from_secs(60));
         bencher.bench_local(|| {
             let mut request = Box::pin(test.admission.admit(&caller, ArrivalKind::New, deadline));

@@ -56,12 +56,12 @@ use std::num::NonZeroU32;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use self::event::{Arrival, Grant, SchedulerEvent};
 use self::queue::Ticket;
-use self::scheduler::Scheduler;
+use self::scheduler::{Scheduler, SchedulerHandle};
 use self::shared::SharedReservations;
 use crate::model::{CallerId, Deadline};
 
@@ -106,7 +106,7 @@ pub struct AdmissionSettings {
 /// Admission to the quota of one operation. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Admission {
-    events: mpsc::UnboundedSender<SchedulerEvent>,
+    scheduler: SchedulerHandle,
 }
 
 impl Admission {
@@ -114,19 +114,18 @@ impl Admission {
     /// clone and the last permit are dropped.
     #[must_use]
     pub fn open(settings: AdmissionSettings) -> Self {
-        let (events, receiver) = mpsc::unbounded_channel();
-        tokio::spawn(Scheduler::new(settings, None, Instant::now()).run(receiver));
-        Self { events }
+        let scheduler = SchedulerHandle::start(|_, now| Scheduler::new(settings, None, now));
+        Self { scheduler }
     }
 
     /// Like [`open`](Self::open), for a quota that this replica shares with others.
     #[must_use]
     pub fn open_shared(settings: AdmissionSettings, quota: SharedQuota) -> Self {
-        let (events, receiver) = mpsc::unbounded_channel();
-        let now = Instant::now();
-        let reservations = SharedReservations::open(quota, events.downgrade(), now);
-        tokio::spawn(Scheduler::new(settings, Some(reservations), now).run(receiver));
-        Self { events }
+        let scheduler = SchedulerHandle::start(|events, now| {
+            let reservations = SharedReservations::open(quota, events.downgrade(), now);
+            Scheduler::new(settings, Some(reservations), now)
+        });
+        Self { scheduler }
     }
 
     /// Waits for a permit.
@@ -151,17 +150,15 @@ impl Admission {
             deadline,
             reply: sender,
         };
-        self.events
-            .send(SchedulerEvent::Arrive(arrival))
-            .map_err(|_| AdmissionRefused::closed())?;
+        self.scheduler.handle(SchedulerEvent::Arrive(arrival));
         let mut request = CancelOnDrop {
-            events: &self.events,
+            scheduler: &self.scheduler,
             ticket,
             reply,
         };
         let grant = request.reply().await?;
         Ok(Permit {
-            events: self.events.clone(),
+            scheduler: self.scheduler.clone(),
             granted_at: Instant::now(),
             grant,
         })
@@ -170,27 +167,27 @@ impl Admission {
     /// Uses `settings` from now on. Waiting requests keep their positions, and the
     /// bucket gains no second burst.
     pub fn apply(&self, settings: AdmissionSettings) {
-        // A scheduler that has ended has no waiting requests.
-        let _ = self.events.send(SchedulerEvent::Apply(Box::new(settings)));
+        self.scheduler
+            .handle(SchedulerEvent::Apply(Box::new(settings)));
     }
 
     /// Refuses all waiting requests, and new ones from now on, with
     /// [`RefusalReason::Closed`]. This cannot be undone.
     pub fn close(&self) {
-        let _ = self.events.send(SchedulerEvent::Close);
+        self.scheduler.handle(SchedulerEvent::Close);
     }
 
     /// Returns the current state, or `None` once the scheduler has ended.
     pub async fn state(&self) -> Option<AdmissionState> {
         let (sender, state) = oneshot::channel();
-        self.events.send(SchedulerEvent::ReadState(sender)).ok()?;
+        self.scheduler.handle(SchedulerEvent::ReadState(sender));
         state.await.ok()
     }
 }
 
 /// A request without a reply yet. Cancels the request when dropped.
 struct CancelOnDrop<'a> {
-    events: &'a mpsc::UnboundedSender<SchedulerEvent>,
+    scheduler: &'a SchedulerHandle,
     /// Set by the scheduler when the request enters the queue.
     ticket: Arc<OnceLock<Ticket>>,
     reply: oneshot::Receiver<Result<Grant, AdmissionRefused>>,
@@ -216,7 +213,7 @@ impl Drop for CancelOnDrop<'_> {
             Ok(Err(_)) => return,
             Err(_) => SchedulerEvent::Cancel(Arc::clone(&self.ticket)),
         };
-        let _ = self.events.send(event);
+        self.scheduler.handle(event);
     }
 }
 
@@ -225,7 +222,7 @@ impl Drop for CancelOnDrop<'_> {
 #[derive(Debug)]
 #[must_use = "a permit is a spent quota token"]
 pub struct Permit {
-    events: mpsc::UnboundedSender<SchedulerEvent>,
+    scheduler: SchedulerHandle,
     granted_at: Instant,
     grant: Grant,
 }
@@ -251,7 +248,8 @@ impl Permit {
     /// Reports the attempt's outcome, which adapts the rate and the predictions.
     pub fn finish(self, outcome: AttemptOutcome) {
         let took = self.granted_at.elapsed();
-        let _ = self.events.send(SchedulerEvent::Finish { outcome, took });
+        self.scheduler
+            .handle(SchedulerEvent::Finish { outcome, took });
     }
 }
 

@@ -34,6 +34,8 @@ pub(super) enum SchedulerEvent {
     Close,
     /// Report the current state.
     ReadState(oneshot::Sender<AdmissionState>),
+    /// A timer is due earlier than the task knows.
+    Wake,
 }
 
 /// A request for a permit.

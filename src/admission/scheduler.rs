@@ -1,20 +1,20 @@
-//! The task that schedules one operation's queue: `select` waits, `apply` decides.
+//! Schedules one operation's queue.
 //!
-//! The task is the only owner of the queue, the permit source and the attempt
-//! latencies, so they need no lock. Every input is a [`SchedulerEvent`]. After each
-//! event, every available quota token is granted to the request that is next at that
-//! moment (late binding), so cancelled requests cost no token.
+//! Every input is a [`SchedulerEvent`], or the time. After each, every available quota
+//! token is granted to the request that is next at that moment (late binding), so
+//! cancelled requests cost no token. Nothing here waits; `handle` does.
 
 mod fleet;
+mod handle;
 mod refusal;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use futures_util::StreamExt as _;
-use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, sleep_until};
-use tokio_util::time::{DelayQueue, delay_queue};
+use tokio::sync::oneshot;
+use tokio::time::Instant;
 
+pub(super) use self::handle::SchedulerHandle;
 use super::event::{Arrival, Grant, SchedulerEvent};
 use super::latency::Latencies;
 use super::permit_source::PermitSource;
@@ -37,9 +37,6 @@ const MIN_ATTEMPT: Duration = Duration::from_millis(10);
 /// together, and one check covers all of them.
 const SHED_DELAY: Duration = Duration::from_millis(20);
 
-/// How long the task sleeps when no timer is due.
-const IDLE_SLEEP: Duration = Duration::from_secs(3600);
-
 /// A waiting request, and its bounds.
 #[derive(Debug)]
 struct Pending {
@@ -49,21 +46,16 @@ struct Pending {
     /// The end of `max_wait`, as configured when the request arrived.
     waits_until: Instant,
     deadline: Deadline,
-    timeout: delay_queue::Key,
-}
-
-/// Why the task woke.
-enum Woken {
-    Event(SchedulerEvent),
-    TimedOut(Ticket),
-    Timer,
+    /// When to refuse it, the key in `timeouts`.
+    timeout: Instant,
 }
 
 /// The state of one operation's admission.
 pub(super) struct Scheduler {
     max_wait: Duration,
     queue: FairQueue<Pending>,
-    timeouts: DelayQueue<Ticket>,
+    /// When to refuse waiting requests, the earliest first.
+    timeouts: BTreeSet<(Instant, Ticket)>,
     permits: PermitSource,
     latencies: Latencies,
     /// When to refuse overtaken requests.
@@ -82,32 +74,10 @@ impl Scheduler {
             max_wait: settings.quota.max_wait,
             permits: PermitSource::new(now, &settings, shared),
             queue: FairQueue::new(settings.callers),
-            timeouts: DelayQueue::new(),
+            timeouts: BTreeSet::new(),
             latencies: Latencies::new(now),
             shed_at: None,
             closed: false,
-        }
-    }
-
-    /// Runs until all senders of events are dropped.
-    pub(super) async fn run(mut self, mut events: mpsc::UnboundedReceiver<SchedulerEvent>) {
-        while let Some(woken) = self.select(&mut events).await {
-            self.apply(woken, Instant::now());
-        }
-    }
-
-    /// Waits for an event or a timer. Returns `None` once no more events can come.
-    async fn select(
-        &mut self,
-        events: &mut mpsc::UnboundedReceiver<SchedulerEvent>,
-    ) -> Option<Woken> {
-        let now = Instant::now();
-        let wake = self.next_wake(now).unwrap_or(now + IDLE_SLEEP);
-        tokio::select! {
-            biased;
-            event = events.recv() => event.map(Woken::Event),
-            Some(timed_out) = self.timeouts.next() => Some(Woken::TimedOut(timed_out.into_inner())),
-            () = sleep_until(wake) => Some(Woken::Timer),
         }
     }
 
@@ -117,19 +87,20 @@ impl Scheduler {
             .queue
             .ready_at(now)?
             .max(self.permits.next_token_at(now));
-        let timers = self.permits.next_increase().into_iter().chain(self.shed_at);
-        Some(timers.fold(token, Instant::min))
+        let timeout = self.timeouts.first().map(|(timeout, _)| *timeout);
+        let timers = [self.permits.next_increase(), self.shed_at, timeout];
+        Some(timers.into_iter().flatten().fold(token, Instant::min))
     }
 
-    fn apply(&mut self, woken: Woken, now: Instant) {
+    /// Handles `event`, and all that is due at `now`.
+    fn apply(&mut self, event: SchedulerEvent, now: Instant) {
         self.permits.update_rate(now);
-        match woken {
-            Woken::Event(event) => self.on_event(event, now),
-            Woken::TimedOut(ticket) => self.time_out(ticket, now),
-            Woken::Timer => {}
-        }
+        self.on_event(event, now);
         self.permits.update_rate(now);
         self.grant_tokens(now);
+        if self.time_out(now) {
+            self.grant_tokens(now);
+        }
         if self.shed_at.is_some_and(|due| due <= now) {
             self.shed_overtaken(now);
         }
@@ -164,6 +135,7 @@ impl Scheduler {
                 let (waiting, callers) = (self.queue.len(), self.queue.callers());
                 let _ = reply.send(self.permits.state(now, waiting, callers));
             }
+            SchedulerEvent::Wake => {}
         }
     }
 
@@ -212,14 +184,16 @@ impl Scheduler {
                 return;
             }
         };
-        let ticket = position.push(kind, |ticket| Pending {
+        let timeout = now + useful_for;
+        let ticket = position.push(kind, |_| Pending {
             reply,
             arrived: now,
             predicted: prediction.wait,
             waits_until: now + self.max_wait,
             deadline,
-            timeout: self.timeouts.insert_at(ticket, now + useful_for),
+            timeout,
         });
+        self.timeouts.insert((timeout, ticket));
         // A request enters once, so the ticket is not set yet.
         let _ = entered.set(ticket);
         if self.queue.caller_len(key) == 1 {
@@ -248,7 +222,7 @@ impl Scheduler {
 
     fn remove(&mut self, ticket: Ticket) -> Option<(QueueKey, Pending)> {
         let (key, pending) = self.queue.remove(ticket)?;
-        self.timeouts.remove(&pending.timeout);
+        self.timeouts.remove(&(pending.timeout, ticket));
         Some((key, pending))
     }
 
@@ -266,7 +240,7 @@ impl Scheduler {
                 if let Some((key, pending)) = self.remove(ticket) {
                     self.refuse_queued(key, pending, now);
                 }
-            } else if !self.permits.take(now) || !self.grant_one(now) {
+            } else if !self.permits.take(now) || !self.grant_one(ticket, now) {
                 break;
             }
         }
@@ -280,11 +254,11 @@ impl Scheduler {
         }
     }
 
-    fn grant_one(&mut self, now: Instant) -> bool {
+    fn grant_one(&mut self, ticket: Ticket, now: Instant) -> bool {
         let Some(pending) = self.queue.pop(now) else {
             return false;
         };
-        self.timeouts.remove(&pending.timeout);
+        self.timeouts.remove(&(pending.timeout, ticket));
         let waited = now - pending.arrived;
         let predicted = pending.predicted;
         if pending.reply.send(Ok(Grant { waited, predicted })).is_err() {

@@ -20,7 +20,7 @@ use super::queue::ArrivalKind;
 
 /// Identifies a waiting request. Keys are versioned: a place in the store is reused
 /// 2^31 times before a key repeats.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Ticket(DefaultKey);
 
 /// The requests of one queue, in order.

@@ -41,12 +41,19 @@ impl Scheduler {
         }
     }
 
-    /// Refuses a request whose timeout has fired.
-    pub(super) fn time_out(&mut self, ticket: Ticket, now: Instant) {
-        // The timeout is no longer in the delay queue, so it is not removed there.
-        if let Some((key, pending)) = self.queue.remove(ticket) {
-            self.refuse_queued(key, pending, now);
+    /// Refuses the requests whose timeout has passed. Returns whether there were any.
+    pub(super) fn time_out(&mut self, now: Instant) -> bool {
+        let mut any = false;
+        while let Some((timeout, ticket)) = self.timeouts.first().copied()
+            && timeout <= now
+        {
+            self.timeouts.pop_first();
+            if let Some((key, pending)) = self.queue.remove(ticket) {
+                self.refuse_queued(key, pending, now);
+                any = true;
+            }
         }
+        any
     }
 
     /// Refuses a request that was already removed from the queue `key`.
