@@ -242,7 +242,7 @@ impl Permit {
 
     /// Returns the quota token, because no attempt is made.
     pub fn give_back(self) {
-        let _ = self.events.send(SchedulerEvent::ReturnToken);
+        self.scheduler.handle(SchedulerEvent::ReturnToken);
     }
 
     /// Reports the attempt's outcome, which adapts the rate and the predictions.

@@ -7,6 +7,7 @@
 mod attempts;
 mod caller_metrics;
 mod create;
+mod create_error;
 mod create_request;
 mod error;
 mod metrics;

@@ -21,15 +21,13 @@ use tokio::time::{Instant, timeout_at};
 
 use super::attempts::{AttemptStats, Attempts};
 use super::create_request::{CreateRequest, RequestIdRequirement};
-use super::{Ownership, SessionError, request_id_age};
+use super::{Ownership, SessionError, create_error, request_id_age};
 use crate::auth::policy::Authorizer;
 use crate::idempotency::{Claimed, Flight, Idempotency};
 use crate::model::Deadline;
-use crate::model::{
-    ClientRequestToken, Clock, RequestedSettings, SESSION_LIFE, SessionId, SessionSettings,
-};
+use crate::model::{ClientRequestToken, Clock, SESSION_LIFE, SessionId, SessionSettings};
 use crate::result_token::ResultToken;
-use crate::upstream::{AttemptOutput, LivenessApi, UpstreamErrorKind};
+use crate::upstream::{AttemptOutput, LivenessApi};
 
 /// A session and its remaining lifetime.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -181,8 +179,8 @@ impl<A: LivenessApi> Creator<A> {
         };
         let (caller, deadline) = (&request.caller, request.deadline);
         let (stats, answer) = self.attempts.run(caller, deadline, claim, call).await;
-        let answer = answer.map_err(|error| attribute(&request.requested, error));
-        match answer.map_err(|error| forbid_repeat(request, stats, error))? {
+        let answer = answer.map_err(|error| create_error::attribute(&request.requested, error));
+        match answer.map_err(|error| create_error::forbid_repeat(request, stats, error))? {
             Issued::Elsewhere(session) => {
                 Ok(session.map(|id| (id, (AttemptStats::default(), Replay::Yes))))
             }
@@ -251,33 +249,6 @@ async fn await_in_flight(
         Ok(session) => session.copied(),
         Err(_) if flight.first_sent().is_some() => Err(SessionError::DeadlineExceededUpstream),
         Err(_) => Err(SessionError::DeadlineExceeded),
-    }
-}
-
-/// Marks the error of a request without an id that AWS may have carried out: a repeat could
-/// create another session.
-fn forbid_repeat(
-    request: &CreateRequest,
-    stats: AttemptStats,
-    error: SessionError,
-) -> SessionError {
-    if request.request_id.is_none() && stats.outcome_unknown {
-        return SessionError::OutcomeUnknown(Box::new(error));
-    }
-    error
-}
-
-/// Attributes a parameter that AWS rejects to its author: the operators if the request names
-/// a profile, otherwise the caller.
-fn attribute(requested: &RequestedSettings, error: SessionError) -> SessionError {
-    match (requested, error) {
-        (RequestedSettings::Profile(profile), SessionError::Upstream(error))
-            if error.kind == UpstreamErrorKind::InvalidParameter =>
-        {
-            let profile = profile.clone();
-            SessionError::ProfileRefused { profile, error }
-        }
-        (_, error) => error,
     }
 }
 
