@@ -76,7 +76,8 @@ async fn throttles_cut_the_rate_once_in_each_epoch_and_it_recovers_in_use() {
             permit.finish(AttemptOutcome::Answered);
         }
     }
-    assert!((factor().await - 1.0).abs() < 1e-9);
+    let recovered = factor().await;
+    assert!(recovered > 0.96, "it recovers in use: {recovered}");
     admission.apply(AdmissionSettings {
         adaptive: false,
         ..fast()
