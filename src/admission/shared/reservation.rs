@@ -81,9 +81,7 @@ pub(super) async fn reserve(
     request: ReservationRequest<'_>,
 ) -> Result<ReservationReply, StoreError> {
     let depth = f64::from(request.burst) + request.rate * SLACK_SECONDS;
-    let returns_from = request
-        .returns_from
-        .map(|share| integer(share * CALL_SCALE));
+    let returns_from = request.returns_from.map(|one| integer(one * CALL_SCALE));
     let mut script = RESERVE.key(quota.store.key("quota", &quota.name));
     let script = script
         .arg(request.replica)
