@@ -41,6 +41,9 @@ pub(crate) struct Results {
     pub(crate) figures: Vec<Figure>,
 }
 
+/// The scenario that adds one feature at a time.
+const ADDITIONS: &str = "additions, 64 in flight";
+
 /// A server, and the load for it.
 struct Competitor {
     name: String,
@@ -52,41 +55,25 @@ impl Scenarios {
     pub(crate) async fn run(&self) -> anyhow::Result<Results> {
         let aws = Process::server(Server::Aws, "").await?;
         let mut tables = Vec::new();
+        let many = vec![Goal::at_least(Metric::Calls, 0.9)];
+        let one = vec![Goal::at_most(Metric::P50, 1.15)];
         for (name, in_flight, goals) in [
-            (
-                "create, 64 in flight",
-                MANY,
-                vec![Goal::at_least(Metric::Calls, 0.9)],
-            ),
-            (
-                "create, 1 in flight",
-                1,
-                vec![Goal::at_most(Metric::P50, 1.15)],
-            ),
+            ("create, 64 in flight", MANY, many),
+            ("create, 1 in flight", 1, one),
         ] {
             if self.includes(name) {
                 let servers = self.create_servers(&aws, in_flight).await?;
                 tables.push(self.compare(name, goals, &servers).await?);
             }
         }
-        if self.includes("refusal, 64 in flight") {
+        let name = "refusal, 64 in flight";
+        if self.includes(name) {
             let servers = self.refusal_servers(&aws).await?;
             let goals = vec![Goal::at_least(Metric::Calls, 0.7)];
-            tables.push(
-                self.compare("refusal, 64 in flight", goals, &servers)
-                    .await?,
-            );
+            tables.push(self.compare(name, goals, &servers).await?);
         }
-        if self.includes("additions, 64 in flight") {
-            let credentials = Credentials::new()?;
-            let collector = Process::server(Server::Collector, "").await?;
-            let folder = tempfile::tempdir()?;
-            let audit = folder.path().join("audit.log");
-            let servers = additions(&aws, &credentials, &collector, &audit).await?;
-            tables.push(
-                self.compare("additions, 64 in flight", Vec::new(), &servers)
-                    .await?,
-            );
+        if self.includes(ADDITIONS) {
+            tables.push(self.compare_additions(&aws).await?);
         }
         let figures = if self.includes("footprint") {
             footprint::measure(&self.binaries(), &aws.url).await?
@@ -94,6 +81,15 @@ impl Scenarios {
             Vec::new()
         };
         Ok(Results { tables, figures })
+    }
+
+    async fn compare_additions(&self, aws: &Process) -> anyhow::Result<Table> {
+        let credentials = Credentials::new()?;
+        let collector = Process::server(Server::Collector, "").await?;
+        let folder = tempfile::tempdir()?;
+        let audit = folder.path().join("audit.log");
+        let servers = additions(aws, &credentials, &collector, &audit).await?;
+        self.compare(ADDITIONS, Vec::new(), &servers).await
     }
 
     fn includes(&self, name: &str) -> bool {
