@@ -1,27 +1,29 @@
 //! The predicted wait of a new request: the arithmetic of the fair queue.
 //!
-//! The request at position `p` of its caller's queue gets a quota token after `p`
-//! tokens for that caller and those that the other callers take meanwhile. Another
+//! The request at position `p` of its caller's queue (the head is 1) gets its quota token
+//! once its caller has received `p` tokens and the other callers have taken theirs. Another
 //! caller takes at most its share (`p`, scaled by the weights), and at most what it
 //! can use: its waiting requests and those that arrive within the wait. The wait thus
 //! depends on itself, and is found by
 //! [fixed-point iteration](https://en.wikipedia.org/wiki/Fixed-point_iteration). A
 //! caller with no waiting request but recent arrivals counts too, because its next
-//! request gets a token before the end of the new request's queue.
+//! request would be served before the new one, which is at the end of its own queue.
 //!
-//! Arrivals are random. While more arrive than there are tokens, every admitted
-//! request is near the end of what fits its deadline. The prediction then adds two
-//! standard deviations, so 43 of 44 requests wait no longer than predicted: waiting
-//! in vain is worse than an immediate refusal. A surplus of arrivals that may be
-//! chance will pass, and few requests are so far back. Then the prediction uses the
-//! mean alone, because it would otherwise refuse many requests that fit.
+//! Arrivals are random. While more arrive than there are tokens, queues grow until
+//! every admitted request waits almost as long as its deadline allows. The prediction then
+//! adds two standard deviations, so 97.7 % of requests wait no longer than predicted:
+//! waiting in vain is worse than an immediate refusal. A small surplus of arrivals may be
+//! chance. It passes, and few requests are near their limit meanwhile, so the prediction
+//! uses the mean alone: a margin would refuse many requests that fit. Between the two cases
+//! the margin grows linearly.
 //!
 //! For example, there are 10 tokens a second and `p` is 5. One other caller has 3
 //! waiting and 1 arrival a second. Another has 50 waiting and 20 arrivals a second,
 //! which is more than there are tokens, and not by chance. The first takes
 //! 3 + 1 x wait, the second 5. 5 + 3 + 5 = 13 tokens take 1.3 s, in which the first
-//! sends 1.3 more, by chance twice that: 15.6 tokens. They take 1.56 s, in which it
-//! sends more again, and so on until the wait converges to 1.62 s.
+//! sends 1.3 more on average. Two standard deviations would be 2.3, but the margin is at
+//! most the mean: 13 + 1.3 + 1.3 = 15.6 tokens. They take 1.56 s, in which it sends more
+//! again, and so on until the wait converges to 1.62 s.
 
 use std::time::Duration;
 
@@ -33,11 +35,12 @@ use super::caller_queue::CallerQueue;
 use super::caller_rate_limit::CallerRateLimit;
 use super::clock::wait_from_secs;
 
-/// The most iterations. Each one adds less than the one before.
+/// The maximum number of iterations. Each adds less to the wait than the previous one.
 const MAX_ITERATIONS: usize = 16;
 
-/// How many standard deviations of random arrivals to allow for under overload.
-/// Fewer let more requests wait in vain, more refuse some that fit. To measure it:
+/// How many standard deviations of random arrivals to allow for under overload. A lower
+/// value admits more requests that then miss their deadlines; a higher value refuses some
+/// that would fit. To measure it:
 /// `cargo test --test admission_simulation -- --nocapture`.
 const ALLOWANCE: f64 = 2.0;
 
@@ -50,7 +53,7 @@ const SURPLUS: (f64, f64) = (1.0, 3.0);
 pub struct Availability {
     /// Tokens available now, fractions included.
     pub level: f64,
-    /// Tokens a second from now on.
+    /// Tokens per second, from now on.
     pub rate: f64,
 }
 
@@ -76,7 +79,7 @@ pub enum Cause {
 pub(super) struct Competitor<'a> {
     waiting: f64,
     arrivals_per_second: f64,
-    /// The most tokens it takes until the new request gets one.
+    /// The upper limit on the tokens it takes before the new request gets one.
     share: f64,
     rate_limit: Option<&'a CallerRateLimit>,
     now: Instant,

@@ -37,7 +37,7 @@ const MIN_ATTEMPT: Duration = Duration::from_millis(10);
 /// together, and one check covers all of them.
 const SHED_DELAY: Duration = Duration::from_millis(20);
 
-/// A waiting request, and its bounds.
+/// A waiting request, and its time limits.
 #[derive(Debug)]
 struct Pending {
     reply: oneshot::Sender<Result<Grant, AdmissionRefused>>,
@@ -60,7 +60,7 @@ pub(super) struct Scheduler {
     latencies: Latencies,
     /// When to refuse overtaken requests.
     shed_at: Option<Instant>,
-    /// Whether the process shuts down.
+    /// Whether the process is shutting down.
     closed: bool,
 }
 
@@ -154,7 +154,7 @@ impl Scheduler {
             .record_arrival(&arrival.caller, arrival.kind, now);
         let availability = self.permits.availability(now);
         let prediction = self.queue.predict(key, arrival.kind, availability, now);
-        let time_left = self.time_left(deadline, TYPICAL, now);
+        let time_left = self.wait_budget(deadline, TYPICAL, now);
         if prediction.wait > time_left && !prediction.wait.is_zero() {
             let refused = self.refusal(key, prediction, time_left, now);
             let _ = arrival.reply.send(Err(refused));
@@ -163,7 +163,7 @@ impl Scheduler {
         self.enqueue(key, prediction, arrival, now);
     }
 
-    /// Enters a request into the queue `key`, or refuses it where a queue is full.
+    /// Enters a request into the queue `key`, or refuses it if a queue is full.
     fn enqueue(&mut self, key: QueueKey, prediction: Prediction, arrival: Arrival, now: Instant) {
         let Arrival {
             ticket: entered,
@@ -172,11 +172,11 @@ impl Scheduler {
             reply,
             ..
         } = arrival;
-        let useful_for = self.time_left(deadline, MEDIAN, now);
+        let useful_for = self.wait_budget(deadline, MEDIAN, now);
         let position = match self.queue.vacant_position(key) {
             Ok(position) => position,
             Err(full) => {
-                let time_left = self.time_left(deadline, TYPICAL, now);
+                let time_left = self.wait_budget(deadline, TYPICAL, now);
                 let cause = full.cause();
                 let wait = prediction.wait;
                 let refused = self.refusal(key, Prediction { wait, cause }, time_left, now);
@@ -214,7 +214,7 @@ impl Scheduler {
 
     /// Returns how long a request may wait so that an attempt of the `percentile`
     /// duration still fits its deadline.
-    fn time_left(&mut self, deadline: Deadline, percentile: f64, now: Instant) -> Duration {
+    fn wait_budget(&mut self, deadline: Deadline, percentile: f64, now: Instant) -> Duration {
         let attempt = self.latencies.percentile(now, percentile);
         let left = deadline.left(now).saturating_sub(attempt);
         left.min(self.max_wait)

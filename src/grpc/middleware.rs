@@ -1,10 +1,10 @@
-//! The middleware around all services: HTTP requests become calls, and every response
-//! passes here on its way out.
+//! The middleware around all services. It turns each HTTP request into a call and processes
+//! every response.
 //!
 //! A request that is not gRPC is refused first, with an HTTP status. Before the body of any
-//! other request is read, the middleware gives the call an id, a deadline
-//! and an authenticated caller. On the way out it adds details to every error, also to
-//! those of `tonic` itself, answers a panic with `INTERNAL`, and counts the call.
+//! other request is read, the middleware gives the call an id, a deadline and an
+//! authenticated caller. To each response it adds the details of errors, including those
+//! that `tonic` itself generates. It answers a panic with `INTERNAL` and counts the call.
 
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
@@ -118,7 +118,7 @@ impl MiddlewareLayer {
         let code = code_of(&response);
         span::record_status(&span, code);
         let duration_ms = now.elapsed().as_millis() as u64;
-        span.in_scope(|| debug!(duration_ms, "call answered"));
+        span.in_scope(|| debug!(duration_ms, "call finished"));
         guard.finish(code, Reason::of(&response));
         if let Some(response_state) = response_state {
             response_state.report(kind);
@@ -126,7 +126,8 @@ impl MiddlewareLayer {
         response.map(|body| response_body(body, kind))
     }
 
-    /// Limits the time of the request's body, and adds the [`Call`] to the extensions.
+    /// Refuses the call beyond the concurrency limit, sets a timeout on reading its body,
+    /// authenticates its caller, and adds the [`Call`] to the extensions.
     async fn prepare(
         &self,
         request: &mut Request<Body>,

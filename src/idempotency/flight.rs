@@ -1,4 +1,5 @@
-//! One request id, from its first request to its session.
+//! Deduplicates the requests with one request id: one creates the session, the others get
+//! the same one.
 //!
 //! For example, two concurrent requests on one replica share a flight. The first gets a
 //! permit, acquires the lease and calls AWS; the second waits for the
@@ -16,8 +17,8 @@ use super::record::{FirstSent, IdempotencyRecord, RecordState, RecordedSend};
 use super::{IdempotencyError, RecordStore};
 use crate::model::{SessionId, SessionSettings};
 
-const FIRST_POLL_INTERVAL: Duration = Duration::from_millis(25);
-const LONGEST_POLL_INTERVAL: Duration = Duration::from_millis(200);
+const INITIAL_POLL_INTERVAL: Duration = Duration::from_millis(25);
+const MAX_POLL_INTERVAL: Duration = Duration::from_millis(200);
 
 /// The state of one request id in this process.
 #[derive(Debug)]
@@ -57,7 +58,7 @@ impl Flight {
         }
     }
 
-    /// Returns the flight of a request without a request id, which has no record.
+    /// Returns the flight of a request without a request id, and has no record.
     #[must_use]
     pub fn unshared() -> Self {
         Self::new(None)
@@ -80,7 +81,7 @@ impl Flight {
         let Some((record, store)) = &self.record else {
             return Ok(None);
         };
-        let mut interval = FIRST_POLL_INTERVAL;
+        let mut interval = INITIAL_POLL_INTERVAL;
         loop {
             let read = store.backend.read(record, &store.owner).await;
             match read.or_else(|error| store.tolerate(error))? {
@@ -97,7 +98,7 @@ impl Flight {
                 }
                 RecordState::Held => sleep(interval).await,
             }
-            interval = (interval * 2).min(LONGEST_POLL_INTERVAL);
+            interval = (interval * 2).min(MAX_POLL_INTERVAL);
         }
     }
 

@@ -1,9 +1,10 @@
 //! Runs a request's attempts: each one is admitted, sent and counted.
 //!
 //! For example, the first attempt waits 80 ms for its permit and is throttled. The retry
-//! backs off outside the queue, enters it at the head of its caller's queue and succeeds:
-//! two attempts, and the sum of both waits. If admission refuses the retry, the caller gets
-//! the throttling error of the first attempt, not the refusal.
+//! waits out its backoff outside the queue, enters at the head of its caller's queue and
+//! succeeds. The stats show two attempts and the sum of both waits. If admission refuses the
+//! retry, the caller gets the throttling error of the first attempt, unless the process is
+//! shutting down.
 
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -82,7 +83,7 @@ impl Attempts {
         Self { metrics, ..self }
     }
 
-    /// Sends `call` until it succeeds or retries end. Before each attempt, with its permit,
+    /// Runs `call` until it succeeds or the retry policy gives up. Before each attempt, with its permit,
     /// `prepare` may return an answer that makes the attempt unnecessary.
     ///
     /// Dropping the future removes the request from the queue, or drops the current attempt,

@@ -1,17 +1,18 @@
 //! Creates sessions: authorization, idempotency, admission, attempts, retries.
 //!
-//! Requests outside a caller's permissions fail first and use no quota token. A repeat is
-//! checked against the current policy. A request id is bound to the requested settings; for
-//! a profile that is its name, so a repeat returns its session even if the profile has
-//! changed. With one token, this process always sends the settings of the first attempt.
+//! Requests outside a caller's permissions fail first and use no quota token. A repeated
+//! request is authorized by the current policy as well. A request id is bound to the
+//! requested settings, or to the name of the profile, so a repeat returns the same session
+//! even if the profile has changed. For one client request token, this process always sends
+//! the settings of the first attempt.
 //!
 //! This module owns the order of these steps and the session's lifetime. It knows neither
 //! gRPC nor the AWS SDK.
 //!
 //! ```text
-//! t=0    first attempt sent: create_time            answer lost
+//! t=0    first attempt sent: create_time            response lost
 //! t=0.4  retry with the same token: AWS returns the session of t=0
-//! t=0.6  answer: expire_time = create_time + 180 s, time_to_live = 179.4 s
+//! t=0.6  response: expire_time = create_time + 180 s, time_to_live = 179.4 s
 //! ```
 
 use std::sync::Arc;
@@ -40,9 +41,9 @@ pub struct Session {
     pub create_time: SystemTime,
     /// When the session expires.
     pub expire_time: SystemTime,
-    /// The token that reading the result requires.
+    /// The token required to read the result.
     pub result_token: ResultToken,
-    /// What is left of the session's life.
+    /// The session's remaining life.
     pub time_to_live: Duration,
     /// Whether an earlier call created the session.
     pub replayed: bool,

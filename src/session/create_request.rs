@@ -16,7 +16,7 @@ pub struct CreateRequest {
     pub requested: RequestedSettings,
     /// When the caller stops waiting.
     pub deadline: Deadline,
-    /// Receives the progress of the call, also if its future is dropped.
+    /// Receives the progress of the call, even if its future is dropped.
     pub progress: Progress,
 }
 

@@ -1,12 +1,13 @@
 //! The HTTP/2 streams of one connection. Each request runs in a task, from its headers to
 //! the last byte of its response.
 //!
-//! `hyper` passes a request to [`Service::call`] and, before anything else, the future of
+//! `hyper` passes a request to [`Service::call`] and, immediately afterwards, the future of
 //! its stream to [`Executor::execute`]. The first stores a [`StreamGuard`] in `pending`,
-//! the second takes it. The request's permit is thus held until the peer has read the
-//! last byte of the response, and a peer that does not read loses one stream, not the
-//! connection. For example, a response is ready after 2 s and the peer's flow-control
-//! window is closed: at 12 s the stream is reset, and the other streams go on.
+//! the second takes it. The request's concurrency permit is thus held until the peer has
+//! read the last byte of the response, and a peer that does not read loses one stream, not
+//! the connection. For example, with a `response_write_timeout` of 10 s, a response is ready
+//! after 2 s and the peer's flow-control window is closed: at 12 s the stream is reset, and
+//! the other streams continue.
 //!
 //! [`Service::call`]: hyper::service::Service::call
 //! [`Executor::execute`]: hyper::rt::Executor::execute
@@ -48,7 +49,7 @@ pub(super) struct ConnectionStreams<S> {
 }
 
 struct ConnectionState {
-    /// Cancelled by the first request.
+    /// A signal that the first request sets, by cancelling the token.
     first_request: CancellationToken,
     /// Cancelled when the reset budget is exceeded.
     flooded: CancellationToken,

@@ -20,7 +20,7 @@ async fn a_new_filter_applies_while_the_process_runs() {
     caller.create(None).await;
     map.swap(&format!("{QUICK}{DEBUG_FILTER}"));
     let before = service.logs_until("configuration reloaded").await;
-    let answered = |line: &String| line.contains("call answered");
+    let answered = |line: &String| line.contains("call finished");
     assert!(!before.iter().any(answered), "{before:?}");
     assert!(before.iter().any(|line| line.contains("log.filter")));
     until_applied(&service, &caller).await;
@@ -56,7 +56,7 @@ async fn a_log_line_of_a_call_carries_its_call_id_and_trace_id() {
         let service = Process::serve(&map).await;
         let caller = Caller::of(&service).await;
         let (session, call_id) = caller.create(Some(&traceparent("01"))).await;
-        for message in ["attempt ended", "call answered"] {
+        for message in ["attempt ended", "call finished"] {
             let line = service.logs(message).await;
             assert_eq!(call_field(&line, "call_id"), call_id, "{line}");
             assert_eq!(call_field(&line, "trace_id"), TRACE, "{line}");
@@ -74,7 +74,7 @@ async fn until_applied(service: &Process, caller: &Caller) {
         }
     };
     tokio::select! {
-        _ = service.logs("call answered") => {}
+        _ = service.logs("call finished") => {}
         () = calls => {}
     }
 }

@@ -231,7 +231,8 @@ impl Reserver {
     }
 
     fn send(&self, event: StoreEvent) {
-        // A scheduler that has ended drops its demand too, which ends this task.
+        // Ignore the failure: a scheduler that has ended also drops its demand, which ends
+        // this task.
         if let Some(scheduler) = self.scheduler.upgrade() {
             let _ = scheduler.send(SchedulerEvent::Store(event));
         }
