@@ -16,6 +16,7 @@ mod goodput {
     pub(crate) mod arrivals;
     pub(crate) mod bounds;
     pub(crate) mod case;
+    pub(crate) mod charts;
     pub(crate) mod columns;
     pub(crate) mod contract;
     pub(crate) mod fairness;
@@ -63,7 +64,7 @@ struct Args {
     full: bool,
 
     /// Write goodput.md, goodput.json and the plots to this directory, which must exist.
-    #[arg(long, value_name = "DIRECTORY")]
+    #[arg(long, value_name = "DIRECTORY", requires = "full")]
     out: Option<PathBuf>,
 
     /// Run only what has this in its name, as in `base / SDK` or `seed 2`.

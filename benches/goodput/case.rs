@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::arm::Arm;
 use super::arrivals;
@@ -24,6 +24,7 @@ pub(crate) struct Case {
     pub(crate) quota: f64,
     /// Requests offered, relative to the quota.
     pub(crate) load: f64,
+    #[serde(rename = "deadline_seconds", serialize_with = "seconds")]
     pub(crate) deadline: Duration,
     /// The share of the load that the first caller sends.
     pub(crate) first_share: f64,
@@ -31,8 +32,10 @@ pub(crate) struct Case {
     pub(crate) tenant_share: f64,
     pub(crate) fault: Option<Fault>,
     /// How long the load is on before anything is counted.
+    #[serde(rename = "warm_up_seconds", serialize_with = "seconds")]
     pub(crate) warm_up: Duration,
     /// How long is counted.
+    #[serde(rename = "counted_seconds", serialize_with = "seconds")]
     pub(crate) counted: Duration,
 }
 
@@ -194,6 +197,10 @@ impl Case {
     pub(crate) fn counted_seconds(&self) -> Range<f64> {
         self.warm_up.as_secs_f64()..self.length().as_secs_f64()
     }
+}
+
+fn seconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(duration.as_secs_f64())
 }
 
 impl Fault {

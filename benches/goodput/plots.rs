@@ -2,10 +2,10 @@
 
 use super::arm::{Arm, Placement};
 use super::case::Case;
+use super::charts::{Bars, Lines};
 use super::columns::{Column, FAILED_SLOWLY, FAILURE_P99, GOODPUT, JAIN, SESSION_P50, THROTTLES};
 use super::results::Results;
 use super::statistics::Interval;
-use super::svg::{Bars, Lines};
 
 /// The plots by file name, without those for which nothing was measured.
 pub(crate) fn plots(results: &Results) -> Vec<(&'static str, String)> {
@@ -135,7 +135,7 @@ fn outage(results: &Results) -> Option<String> {
         false => String::new(),
     };
     let lines = Lines {
-        title: "Sessions in each second: the store is killed, and comes back empty".to_owned(),
+        title: "Sessions in each second of the run; the outage is the middle third of the counted seconds".to_owned(),
         categories: (0..length).map(label).collect(),
         series: arms.iter().map(ToString::to_string).collect(),
         panels: vec![("sessions / s".to_owned(), series)],

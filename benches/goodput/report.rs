@@ -12,7 +12,7 @@ use super::results::Results;
 
 /// The page: machine, tables, and what alternatives do better.
 pub(crate) fn page(machine: &Machine, results: &Results, plots: &[&str]) -> String {
-    let mut page = format!("# Goodput\n\n{}\n", head(machine));
+    let mut page = format!("# Goodput\n\n{}\n", head(machine, results));
     for plot in plots {
         let _ = writeln!(page, "![{plot}]({plot}.svg)\n");
     }
@@ -28,7 +28,7 @@ pub(crate) fn page(machine: &Machine, results: &Results, plots: &[&str]) -> Stri
     page + "\n"
 }
 
-fn head(machine: &Machine) -> String {
+fn head(machine: &Machine, results: &Results) -> String {
     let versions = machine.versions.iter();
     let versions: Vec<String> = versions
         .map(|(name, version)| format!("{name} {version}"))
@@ -39,7 +39,8 @@ fn head(machine: &Machine) -> String {
          and figures. [goodput.json](goodput.json) has every run.\n\n\
          | | |\n| --- | --- |\n\
          | date | {} |\n| CPU | {}, {} cores |\n| kernel | {} |\n| compiler | {}, {} profile |\n\
-         | versions | {}, redis-server {redis} |\n| commit | {} |\n\n\
+         | versions | {}, redis-server {redis} |\n| commit | {} |\n\
+         | late | requests were sent at most {:.1} ms late, at the p99 of the worst run |\n\n\
          `±` is half the 95 % interval of the mean over the seeds of the base case (Student's t). The other \
          cases have one seed each, and leave out the split quota, pinned callers, five replicas and the \
          store outage.\n",
@@ -52,6 +53,7 @@ fn head(machine: &Machine) -> String {
         machine.profile,
         versions.join(", "),
         machine.commit,
+        results.send_lag_ms(),
     )
 }
 

@@ -51,4 +51,13 @@ impl Results {
     pub(crate) fn mean(&self, column: &Column, case: &str, arm: Arm) -> Option<f64> {
         Some(self.interval(column, case, arm)?.mean)
     }
+
+    /// How late requests were sent in the worst run, at the p99, in milliseconds.
+    pub(crate) fn send_lag_ms(&self) -> f64 {
+        let lags = self
+            .0
+            .iter()
+            .filter_map(|(_, figures)| figures.send_lag_p99_ms);
+        lags.fold(0.0, f64::max)
+    }
 }
