@@ -17,11 +17,22 @@ pub(super) fn age(request_id: Option<&RequestId>, now: SystemTime) -> Duration {
     now.duration_since(created).unwrap_or_default()
 }
 
+/// The error of the own clock that is believed before another clock confirms it: AWS refuses
+/// requests that are signed with a time further off
+/// ([SigV4](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-troubleshooting.html)).
+const MAX_SKEW: Duration = Duration::from_secs(300);
+
 /// Refuses an id that is older than a session's life. While no other clock confirms the own
-/// one, no id is refused: AWS's answer brings its time, and the id is checked again.
+/// one, an id passes whose age [`MAX_SKEW`] can explain: AWS's response brings its time, and
+/// the id is checked again.
 pub(super) fn refuse_old(request_id: &RequestId, clock: &Clock) -> Result<(), SessionError> {
     let age = age(Some(request_id), clock.now());
-    if age > SESSION_LIFE && clock.is_confirmed() {
+    let explained = if clock.is_confirmed() {
+        Duration::ZERO
+    } else {
+        MAX_SKEW
+    };
+    if age > SESSION_LIFE + explained {
         return Err(SessionError::RequestIdTooOld { age });
     }
     Ok(())
