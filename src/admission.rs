@@ -256,7 +256,7 @@ impl Permit {
 /// The outcome of an attempt, as far as admission distinguishes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AttemptOutcome {
-    /// The attempt reached AWS and was not throttled.
+    /// AWS answered or timed out, and did not throttle: its duration is a latency sample.
     Answered,
     /// AWS throttled the attempt.
     Throttled,

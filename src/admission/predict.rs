@@ -118,7 +118,8 @@ impl<'a> Competitor<'a> {
 
     /// Returns the tokens that the caller takes within `wait`. Arrivals are assumed to
     /// be independent (Poisson), so their variance equals their mean. Arrivals beyond
-    /// the share take no token, so with twice its share of arrivals no variance is left.
+    /// the unused share take no token, so the variance falls from there on, and is zero from
+    /// twice the unused share on.
     fn tokens_within(&self, wait: Duration) -> ExpectedTokens {
         let allowed = self.rate_limit.map_or(self.share, |limit| {
             // A fraction of a call is not allowed.

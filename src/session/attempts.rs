@@ -263,7 +263,7 @@ fn report(permit: Permit, error: &UpstreamError) {
 
 impl AttemptError {
     /// Returns the error of a request without a permit. A refused retry fails with the last
-    /// error from AWS. A retry past its deadline fails with
+    /// error from AWS, unless the process is shutting down. A retry past its deadline fails with
     /// [`SessionError::DeadlineExceededUpstream`], because an earlier attempt may have
     /// created a session.
     fn not_admitted(last: Option<UpstreamError>, error: SessionError) -> Self {

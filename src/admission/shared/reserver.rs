@@ -1,13 +1,13 @@
-//! The task that calls the store for one scheduler: it reserves and refunds tokens,
-//! reports that the replica is present, cuts the factor, and detects when the store
+//! The task that calls the store for one scheduler: it reserves and refunds tokens, sends
+//! heartbeats, lowers the shared rate factor after throttling, and detects when the store
 //! becomes unavailable and available.
 //!
-//! It makes one call at a time and repeats none. Every 500 ms it reports that the
-//! replica is present. When a call fails, or two in a row are slow, the scheduler is
-//! isolated at once, and a slow call counts as spent. The task then waits for a
-//! connection, and for a successful report. That report empties the bucket, because the
-//! bucket does not know of the calls in the meantime, and charges those of the replicas
-//! that return later.
+//! It makes one store call at a time. A refund or cut that fails is not resent, and a slow
+//! reservation counts as spent. After 500 ms without a call it sends a heartbeat. When a
+//! call fails, or two in a row are slow, the scheduler is isolated at once: it uses its
+//! local share of the quota. The task then waits for a connection, and for a successful
+//! report. That report drains the shared bucket, which did not count the calls during the
+//! outage, and charges those of the replicas that return later.
 //!
 //! ```text
 //! requested -> [reserve] --slot---> Reserved  (the scheduler requests again after use)
