@@ -1,4 +1,4 @@
-//! What Livegate gains against the alternatives, over real HTTP and gRPC.
+//! Compares Livegate with the alternatives, over real HTTP and gRPC.
 //!
 //! ```text
 //! cargo bench --bench goodput                                     # about 60 s, with assertions
@@ -55,7 +55,7 @@ use goodput::machine::Machine;
 use goodput::results::Results;
 use goodput::{bounds, plan, plots, report, run};
 
-/// Measure what Livegate gains against the alternatives.
+/// Compare Livegate with the alternatives.
 #[derive(Parser)]
 #[command(name = "goodput")]
 struct Args {
@@ -67,7 +67,7 @@ struct Args {
     #[arg(long, value_name = "DIRECTORY", requires = "full")]
     out: Option<PathBuf>,
 
-    /// Run only what has this in its name, as in `base / SDK` or `seed 2`.
+    /// Run only cells whose name contains this text, such as `base / SDK` or `seed 2`.
     #[arg(long, value_name = "TEXT")]
     only: Option<String>,
 

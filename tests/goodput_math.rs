@@ -55,7 +55,7 @@ fn one_caller_sends_its_share_and_the_others_share_the_rest() {
 }
 
 #[test]
-fn what_a_caller_does_not_need_is_divided_among_the_others() {
+fn unused_shares_are_divided_among_the_others() {
     assert_eq!(max_min_shares(10.0, &[2.0, 8.0, 10.0]), [2.0, 4.0, 4.0]);
     assert_eq!(max_min_shares(10.0, &[8.0, 2.0, 10.0]), [4.0, 2.0, 4.0]);
     assert_eq!(max_min_shares(10.0, &[1.0, 2.0]), [1.0, 2.0]);

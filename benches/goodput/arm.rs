@@ -99,7 +99,7 @@ impl Arm {
         ]
     }
 
-    /// Whether it needs a store.
+    /// Returns whether it needs a store.
     pub(crate) fn needs_store(self) -> bool {
         matches!(self, Self::Livegate(fleet) if fleet.has_store())
     }

@@ -1,4 +1,4 @@
-//! What the short form asserts. The bounds leave room for a busy machine; the tables of
+//! The bounds that the short form asserts. They leave room for a busy machine; the tables of
 //! `docs/benchmarks` show how far from them the figures are on a quiet one.
 
 use super::arm::Arm;
@@ -14,9 +14,9 @@ pub(crate) fn missed(results: &Results) -> Vec<String> {
     let goodputs = [&standard, &adaptive, &strong].map(|arm| arm.mean(&GOODPUT));
     let best = goodputs.into_iter().fold(0.0, f64::max);
     let checks = [
-        livegate.at_least(&GOODPUT, 0.85, "0.85 Q"),
+        livegate.at_least(&GOODPUT, 0.75, "0.75 Q"),
         // Livegate leaves 2 % of the quota unused, and brute force leaves nothing.
-        livegate.at_least(&GOODPUT, 0.85 * best, "0.85 of the best alternative"),
+        livegate.at_least(&GOODPUT, 0.75 * best, "0.75 of the best alternative"),
         livegate.at_least(&JAIN, 0.9, "an even share"),
         livegate.at_least(&JAIN, standard.mean(&JAIN) - 0.02, "as fair as the SDK"),
         livegate.at_least(
@@ -46,7 +46,8 @@ pub(crate) fn missed(results: &Results) -> Vec<String> {
 struct Measured<'a>(&'a Results, Arm);
 
 impl Measured<'_> {
-    /// The mean of a figure; what was not measured is no number, and misses every bound.
+    /// Returns the mean of a figure. One that was not measured is not a number, and misses
+    /// every bound.
     fn mean(&self, column: &Column) -> f64 {
         let Self(results, arm) = self;
         results

@@ -15,7 +15,7 @@ const HOG_SHARE: f64 = 0.7;
 /// The number of the other tenant, after those of the callers.
 pub(crate) const TENANT: usize = CALLERS;
 
-/// What one run is like, whatever its arm.
+/// The conditions of one run, which are the same for each arm.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Case {
     pub(crate) name: &'static str,
@@ -39,10 +39,10 @@ pub(crate) struct Case {
     pub(crate) counted: Duration,
 }
 
-/// What goes wrong at the simulator, for a share of the admitted calls.
+/// A fault of the simulator, for a share of the admitted calls.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub(crate) struct Fault {
-    /// The action, in the words of `livegate simulate --fault`.
+    /// The action, in the grammar of `livegate simulate --fault`.
     pub(crate) action: &'static str,
     pub(crate) share: f64,
 }
@@ -223,7 +223,7 @@ impl Fault {
 }
 
 impl Cell {
-    /// What identifies it in the output.
+    /// Returns the name that identifies it in the output.
     pub(crate) fn name(&self) -> String {
         format!("{} / {} / seed {}", self.case.name, self.arm, self.seed)
     }

@@ -158,7 +158,7 @@ impl Column {
         Interval::of(&values)
     }
 
-    /// Whether `one` is better than `other` by more than the margin.
+    /// Returns whether `one` is better than `other` by more than the margin.
     pub(crate) fn is_better(&self, one: f64, other: f64) -> bool {
         match self.better {
             Higher => one > other + self.margin,

@@ -17,7 +17,7 @@ use super::statistics::percentile;
 /// A failure that takes more than this share of the deadline is slow.
 const SLOW: f64 = 0.9;
 
-/// What a run was given, and what came of it.
+/// The conditions of a run, its outcomes and its counters.
 pub(crate) struct Run<'a> {
     /// The quota of the simulator, in calls a second.
     pub(crate) quota: f64,
@@ -113,8 +113,8 @@ impl Run<'_> {
         of_run.filter(|outcome| self.counted.contains(&outcome.ended))
     }
 
-    /// Jain's index over the callers of what each obtained relative to its max-min fair
-    /// share of the quota that the other tenant leaves.
+    /// Returns Jain's index over the callers of the sessions that each obtained, relative
+    /// to its max-min fair share of the quota that the other tenant leaves.
     fn jain(&self, ended: &[&Outcome]) -> Option<f64> {
         let mut demands = vec![0.0; self.callers];
         let mut obtained = vec![0.0; self.callers];

@@ -92,7 +92,7 @@ impl Replicas {
     }
 }
 
-/// What replicas of one run have in common. Every other key has its default.
+/// The configuration that the replicas of one run share. Every other key has its default.
 struct Config {
     quota: f64,
     simulator: String,
@@ -146,7 +146,7 @@ async fn is_ready(admin: u16) {
 }
 
 impl Store {
-    /// Fails with what to do where there is no redis-server.
+    /// Returns its version. Fails with advice where there is no redis-server.
     pub(crate) fn version() -> anyhow::Result<String> {
         let advice = "redis-server is not on the PATH; install it, on Debian with \
                       `apt-get install redis-server`";

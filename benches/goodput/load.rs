@@ -100,8 +100,8 @@ async fn create(
     Ok(digest(&session.session_id))
 }
 
-/// What the outcome of a failed request is called: its code, and its reason where it has
-/// one. tonic's own timer reports `CANCELLED`.
+/// Returns the name of the failure in the outcome of a request: its code, and its reason
+/// where it has one. tonic's own timer reports `CANCELLED`.
 fn reason(status: &Status) -> String {
     if status.code() == Code::Cancelled {
         return "timeout".to_owned();

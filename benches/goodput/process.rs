@@ -174,10 +174,10 @@ async fn stdin_closed() {
     let _ = closed.await;
 }
 
-/// Prints `what` once an arm's process is ready, waits for `start`, and from then on
+/// Prints `line` once an arm's process is ready, waits for `start`, and from then on
 /// exits when standard input closes.
-pub(crate) async fn ready(what: &str) -> anyhow::Result<()> {
-    println!("{what}");
+pub(crate) async fn ready(line: &str) -> anyhow::Result<()> {
+    println!("{line}");
     let (sender, started) = oneshot::channel();
     std::thread::spawn(move || {
         let mut lines = stdin().lines();

@@ -10,7 +10,7 @@ use super::columns::{COLUMNS, Column, TENANT_SERVED};
 use super::machine::Machine;
 use super::results::Results;
 
-/// The page: machine, tables, and what alternatives do better.
+/// Returns the page: machine, tables, and the figures in which alternatives are better.
 pub(crate) fn page(machine: &Machine, results: &Results, plots: &[&str]) -> String {
     let mut page = format!("# Goodput\n\n{}\n", head(machine, results));
     for plot in plots {

@@ -24,7 +24,7 @@ pub(crate) struct Simulator {
     address: String,
 }
 
-/// What is read of `GET /_simulator/stats`.
+/// The part of `GET /_simulator/stats` that is read.
 #[derive(Deserialize)]
 struct Stats {
     create: OperationStats,

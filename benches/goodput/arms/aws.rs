@@ -26,7 +26,7 @@ pub(crate) async fn create(client: &Client, token: &str) -> Result<String, Creat
     Ok(request.send().await?.session_id)
 }
 
-/// Whether another attempt may succeed.
+/// Returns whether another attempt may succeed.
 pub(crate) fn is_transient(error: &CreateError) -> bool {
     match error {
         SdkError::ServiceError(context) => {
@@ -39,7 +39,7 @@ pub(crate) fn is_transient(error: &CreateError) -> bool {
     }
 }
 
-/// Whether AWS throttled the call.
+/// Returns whether AWS throttled the call.
 pub(crate) fn is_throttle(error: &CreateError) -> bool {
     matches!(
         error.code(),
@@ -47,7 +47,7 @@ pub(crate) fn is_throttle(error: &CreateError) -> bool {
     )
 }
 
-/// What the outcome of a failed request is called.
+/// Returns the name of the failure in the outcome of a request.
 pub(crate) fn name(error: &CreateError) -> &str {
     match error {
         SdkError::TimeoutError(_) => "timeout",

@@ -1,6 +1,6 @@
 //! Arm 4: one service in front of AWS, written with the obvious parts. A governor
-//! limiter spaces the attempts, backon retries what is transient, and gRPC's deadline
-//! ends what takes too long.
+//! limiter spaces the attempts, backon retries transient errors, and gRPC's deadline ends
+//! requests that take too long.
 
 use aws_sdk_rekognition::Client;
 use backon::{ExponentialBuilder, Retryable as _};

@@ -58,7 +58,7 @@ impl<I: Issuer> SessionService for Face<I> {
     }
 }
 
-/// What a caller receives when no attempt succeeded.
+/// Returns the status of a request whose attempts all failed.
 pub(super) fn status(error: &aws::CreateError) -> Status {
     match aws::is_throttle(error) {
         true => Status::resource_exhausted("AWS throttled every attempt"),
