@@ -150,9 +150,9 @@ impl Livegate {
             metrics: metrics.grpc.clone(),
             transport_metrics: metrics.transport.clone(),
         };
-        let drain = DrainSignals::default();
-        let serving = server.serve(transport::incoming(self.grpc), drain.clone());
-        let state = ServiceState::new(health, readiness, drain);
+        let signals = DrainSignals::default();
+        let serving = server.serve(transport::incoming(self.grpc), signals.clone());
+        let state = ServiceState::new(health, readiness, signals);
         let ended = tokio::select! {
             served = serving => served.map_err(AppError::Grpc),
             () = run_until_stopped(&api, &state, &reloadable, stop, config.shutdown) => Ok(()),
@@ -194,15 +194,15 @@ fn open_admin(
 struct ServiceState {
     health: Health,
     readiness: watch::Sender<Readiness>,
-    drain: DrainSignals,
+    signals: DrainSignals,
 }
 
 impl ServiceState {
-    fn new(health: Health, readiness: watch::Sender<Readiness>, drain: DrainSignals) -> Self {
+    fn new(health: Health, readiness: watch::Sender<Readiness>, signals: DrainSignals) -> Self {
         Self {
             health,
             readiness,
-            drain,
+            signals,
         }
     }
 
@@ -238,13 +238,13 @@ async fn run_until_stopped(
     }
     state.set_not_ready().await;
     tokio::time::sleep(shutdown.lameduck).await;
-    state.drain.drain.cancel();
+    state.signals.drain.cancel();
     let after_refusal = shutdown.grace / REFUSAL_DIVISOR;
     tokio::time::sleep(shutdown.grace - after_refusal).await;
     reloadable.close();
     tokio::time::sleep(after_refusal).await;
     warn!("grace period over, aborting calls in progress");
-    state.drain.abort.cancel();
+    state.signals.abort.cancel();
     tokio::time::sleep(ABORT_TIMEOUT).await;
 }
 

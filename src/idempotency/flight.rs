@@ -58,7 +58,8 @@ impl Flight {
         }
     }
 
-    /// Returns the flight of a request without a request id, and has no record.
+    /// Returns a flight for a request without a request id. It has no record and is not
+    /// shared.
     #[must_use]
     pub fn unshared() -> Self {
         Self::new(None)

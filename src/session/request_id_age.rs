@@ -11,28 +11,28 @@ use super::SessionError;
 use crate::idempotency::RecordedSend;
 use crate::model::{Clock, RequestId, SESSION_LIFE};
 
+/// The error that is tolerated in this process's clock until another clock confirms it. A
+/// larger one would let an id pass that is too old by any sensible clock, and create a
+/// session in vain.
+const MAX_UNCONFIRMED_SKEW: Duration = Duration::from_secs(300);
+
 /// Returns the age of a version 7 id at `now`, or zero if it is of another version.
 pub(super) fn age(request_id: Option<&RequestId>, now: SystemTime) -> Duration {
     let created = earliest(request_id, now);
     now.duration_since(created).unwrap_or_default()
 }
 
-/// The error of the own clock that is believed before another clock confirms it: AWS refuses
-/// requests that are signed with a time further off
-/// ([SigV4](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-troubleshooting.html)).
-const MAX_SKEW: Duration = Duration::from_secs(300);
-
-/// Refuses an id that is older than a session's life. While no other clock confirms the own
-/// one, an id passes whose age [`MAX_SKEW`] can explain: AWS's response brings its time, and
-/// the id is checked again.
+/// Refuses an id that is older than a session's life. Until another clock confirms this
+/// process's clock, it also admits an id that is at most [`MAX_UNCONFIRMED_SKEW`] older. The
+/// response of AWS has AWS's time, and the id is then checked again.
 pub(super) fn refuse_old(request_id: &RequestId, clock: &Clock) -> Result<(), SessionError> {
     let age = age(Some(request_id), clock.now());
-    let explained = if clock.is_confirmed() {
+    let tolerance = if clock.is_confirmed() {
         Duration::ZERO
     } else {
-        MAX_SKEW
+        MAX_UNCONFIRMED_SKEW
     };
-    if age > SESSION_LIFE + explained {
+    if age > SESSION_LIFE + tolerance {
         return Err(SessionError::RequestIdTooOld { age });
     }
     Ok(())
