@@ -59,3 +59,28 @@ fn earliest(request_id: Option<&RequestId>, now: SystemTime) -> SystemTime {
     let created = created.and_then(|created| UNIX_EPOCH.checked_add(created));
     created.map_or(now, |created| created.min(now))
 }
+
+#[cfg(test)]
+mod tests {
+    use uuid::{NoContext, Timestamp, Uuid};
+
+    use super::*;
+    use crate::model::{ClockSource, wall_clock};
+
+    fn id_of_age(seconds: u64) -> RequestId {
+        let since_epoch = wall_clock().duration_since(UNIX_EPOCH);
+        let created = since_epoch.expect("a time after 1970").as_secs() - seconds;
+        let id = Uuid::new_v7(Timestamp::from_unix(NoContext, created, 0));
+        RequestId::parse(&id.to_string()).expect("a UUID")
+    }
+
+    #[tokio::test]
+    async fn an_unconfirmed_clock_tolerates_an_id_of_up_to_five_more_minutes() {
+        let clock = Clock::awaiting_check();
+        assert_eq!(refuse_old(&id_of_age(470), &clock), Ok(()));
+        assert!(refuse_old(&id_of_age(490), &clock).is_err());
+        clock.observe(ClockSource::Aws, wall_clock());
+        assert!(refuse_old(&id_of_age(190), &clock).is_err());
+        assert_eq!(refuse_old(&id_of_age(170), &clock), Ok(()));
+    }
+}
