@@ -38,7 +38,6 @@ use crate::auth::{AuthMode, Authenticator};
 use crate::config::{Config, Loaded, Sources};
 use crate::grpc::{Health, Server};
 use crate::result_token::TokenKeys;
-use crate::session::Ownership;
 use crate::shutdown::ShutdownSettings;
 use crate::telemetry::LogFilter;
 use crate::transport::{self, DrainSignals, Tls};
@@ -132,18 +131,18 @@ impl Livegate {
         let (readiness, notices, _stop_admin) = open_admin(self.admin, registry);
 
         let (loaded, clock) = (&metrics.credentials, metrics.clock.clone());
-        let api = Rekognition::new(&config.upstream, &self.credentials, loaded, clock.clone());
+        let api = Rekognition::new(&config.upstream, &self.credentials, loaded, clock);
         let api = Arc::new(api.await);
         let health = Health::starting().await;
         let store = open_store(config, &metrics.store).await;
         let reloadable = Reloadable::open(config, store.as_ref(), &metrics.attempts);
-        let ownership = Ownership::new(self.token_keys, &config.upstream.region).with_clock(clock);
         let auth = Arc::new(Authenticator::new(&config.auth, metrics.auth.clone()));
-        let parts = (store, ownership, &audit);
+        let parts = (store, self.token_keys, &audit);
         let server = Server {
             service: service(config, &api, &reloadable, parts, &metrics),
             health: health.clone(),
             auth: auth.clone(),
+            authorizer: reloadable.authorizer.clone(),
             default_deadline: config.grpc.default_deadline,
             limits: config.grpc.limits,
             tls: self.tls.clone(),

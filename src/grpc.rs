@@ -2,10 +2,9 @@
 //! mapping of errors to a status.
 //!
 //! ```text
-//! transport -> middleware: deadline, authentication
-//!           -> session_service: may this caller use this method
-//!           -> validation: all violations at once
-//!           -> session, and back: convert, or handler_error -> status -> rpc_error
+//! transport -> middleware: deadline, authentication, permission for the method
+//!           -> session_service -> validation: all violations at once
+//!           -> session, and back: convert, or status -> rpc_error
 //! ```
 //!
 //! `tonic` and `prost` are used only here. This room owns the conventions of the
@@ -26,7 +25,6 @@ mod failure_log;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
-mod handler_error;
 mod health;
 mod http_refusal;
 mod method;

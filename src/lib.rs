@@ -30,7 +30,7 @@
 //! | [`upstream`] | the port to AWS: one attempt in, one outcome out | `model` |
 //! | [`upstream::aws`] | the adapter to the AWS SDK | `model`, `upstream` |
 //! | [`admission`] | the quota of one operation: queue, rate limit, adaptive rate | `model`, `store` |
-//! | [`retry`] | delays, attempts and budget of retries | `model` |
+//! | [`retry`] | whether and when to retry: classification, delays, budget | `model`, `upstream` |
 //! | [`idempotency`] | one session for each request id, within and across replicas | `model`, `store` |
 //! | [`result_token`] | the tokens that bind a session to its caller | `model` |
 //! | [`auth`] | authentication and authorization | `model` |

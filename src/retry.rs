@@ -1,11 +1,12 @@
-//! Retries with exponential backoff, full jitter and a retry budget.
+//! When to retry: exponential backoff with full jitter, and a retry budget.
 //!
 //! Each delay is drawn uniformly between zero and an exponentially growing bound
-//! ([full jitter](https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/)).
-//! The delay that the server asks for is a lower bound. Retries stop at the maximum number
-//! of attempts, at the deadline, or when the budget of the process is exhausted. This
-//! module owns the retry loop. It knows neither AWS nor admission, and is the only module
-//! that imports `backon`.
+//! ([full jitter](https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/)),
+//! which `backon` computes. The delay that AWS asks for is a lower bound. Retries stop at an
+//! error that another attempt cannot mend, at the maximum number of attempts, at the
+//! deadline, or when the budget of the process is exhausted. This module decides and does
+//! not wait: the loop of the request asks it after each failed attempt. It is the only
+//! module that imports `backon`.
 //!
 //! For example, with a base delay of 100 ms and at most 4 attempts, the delays are drawn
 //! from 0-100 ms, 0-200 ms and 0-400 ms. If 150 ms are left until the deadline and the
@@ -14,26 +15,26 @@
 mod budget;
 mod metrics;
 
-use std::future::Future;
 use std::num::NonZeroU32;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use backon::{BackoffBuilder as _, ExponentialBuilder, Retryable as _};
+use backon::{BackoffBuilder, ExponentialBuilder};
 use tokio::time::Instant;
 
 use self::budget::RetryBudget;
 pub use self::metrics::RetryMetrics;
 use crate::model::Deadline;
+use crate::upstream::{UpstreamError, UpstreamErrorKind};
 
 /// The settings of the retry policy.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RetrySettings {
     /// The maximum number of attempts for one request, including the first.
     pub max_attempts: NonZeroU32,
-    /// The upper bound of the first delay; it doubles with each retry.
+    /// The upper bound of the first delay; it doubles with each retry. At most `max_delay`.
     pub base_delay: Duration,
-    /// The upper bound of every delay that the server did not ask for.
+    /// The upper bound of every delay that AWS did not ask for.
     pub max_delay: Duration,
     /// Retries that each successful request adds to the budget.
     pub budget_ratio: f64,
@@ -41,23 +42,24 @@ pub struct RetrySettings {
     pub budget_floor_per_second: f64,
 }
 
-/// Whether to retry after a failed attempt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RetryDecision {
-    /// Retry after at least this delay.
-    RetryAfter(Duration),
-    /// Do not retry: the next attempt would fail in the same way.
-    GiveUp,
-}
-
 /// The retry policy and the retry budget of the process.
 #[derive(Debug)]
-pub struct Retry {
+pub struct RetryPolicy {
     delays: ExponentialBuilder,
     budget: Mutex<RetryBudget>,
 }
 
-impl Retry {
+/// The retries of one request.
+#[derive(Debug)]
+pub struct Retries<'a> {
+    policy: &'a RetryPolicy,
+    /// The upper bounds of the remaining delays.
+    bounds: <ExponentialBuilder as BackoffBuilder>::Backoff,
+    /// An error of the credentials has used its only retry.
+    credentials_retried: bool,
+}
+
+impl RetryPolicy {
     /// Returns a policy whose budget starts with the retries of one second.
     #[must_use]
     pub fn new(settings: &RetrySettings) -> Self {
@@ -72,31 +74,19 @@ impl Retry {
         }
     }
 
-    /// Runs `attempt` until it succeeds, `decide` gives up, or attempts, time or budget run
-    /// out.
-    ///
-    /// Dropping the future drops the current attempt or the current delay. A retry that was
-    /// already taken from the budget is not returned.
-    ///
-    /// # Errors
-    /// The error of the last attempt.
-    pub async fn run<T, E, F>(
-        &self,
-        deadline: Deadline,
-        attempt: impl FnMut() -> F,
-        decide: impl Fn(&E) -> RetryDecision,
-    ) -> Result<T, E>
-    where
-        F: Future<Output = Result<T, E>>,
-    {
-        let success = attempt
-            .retry(self.delays.build())
-            .sleep(tokio::time::sleep)
-            .when(|error| decide(error) != RetryDecision::GiveUp)
-            .adjust(|error, bound| self.delay(deadline, bound?, decide(error)))
-            .await?;
-        self.budget().deposit(Instant::now());
-        Ok(success)
+    /// Starts the retries of a request.
+    #[must_use]
+    pub fn retries(&self) -> Retries<'_> {
+        Retries {
+            policy: self,
+            bounds: self.delays.build(),
+            credentials_retried: false,
+        }
+    }
+
+    /// Adds the share of a successful request to the budget.
+    pub fn succeeded(&self, now: Instant) {
+        self.budget().deposit(now);
     }
 
     /// Returns the number of retries that the budget allows at `now`.
@@ -104,22 +94,36 @@ impl Retry {
         self.budget().available(now)
     }
 
-    fn delay(
-        &self,
-        deadline: Deadline,
-        bound: Duration,
-        decision: RetryDecision,
-    ) -> Option<Duration> {
-        let RetryDecision::RetryAfter(minimum) = decision else {
-            return None;
-        };
-        let now = Instant::now();
-        let delay = bound.mul_f64(fastrand::f64()).max(minimum);
-        let fits = delay < deadline.left(now);
-        (fits && self.budget().withdraw(now)).then_some(delay)
-    }
-
     fn budget(&self) -> std::sync::MutexGuard<'_, RetryBudget> {
         self.budget.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Retries<'_> {
+    /// Returns the delay before the next attempt after `error`, and withdraws the retry from
+    /// the budget; or `None` if the request must fail with `error`.
+    pub fn next_delay(
+        &mut self,
+        error: &UpstreamError,
+        deadline: Deadline,
+        now: Instant,
+    ) -> Option<Duration> {
+        if !self.is_retryable(error.kind) {
+            return None;
+        }
+        let bound = self.bounds.next()?;
+        let delay = bound.mul_f64(fastrand::f64());
+        let delay = delay.max(error.retry_after.unwrap_or_default());
+        let is_in_time = delay < deadline.left(now);
+        (is_in_time && self.policy.budget().withdraw(now)).then_some(delay)
+    }
+
+    /// Whether another attempt may succeed. Rejected credentials are reloaded, which helps
+    /// once or not at all.
+    fn is_retryable(&mut self, kind: UpstreamErrorKind) -> bool {
+        if kind == UpstreamErrorKind::Credentials {
+            return !std::mem::replace(&mut self.credentials_retried, true);
+        }
+        kind.is_transient()
     }
 }

@@ -7,7 +7,6 @@
 mod attempts;
 mod caller_metrics;
 mod create;
-mod create_error;
 mod create_request;
 mod error;
 mod metrics;
@@ -17,11 +16,11 @@ mod read_result;
 mod request_id_age;
 mod spans;
 
-pub use attempts::{AttemptStats, Attempts};
+pub use attempts::AttemptPolicy;
 pub use create::{Creator, Session};
 pub use create_request::{CreateRequest, RequestIdRequirement};
 pub use error::SessionError;
 pub use metrics::AttemptMetrics;
 pub use ownership::{Ownership, TokenRequirement};
-pub use progress::{Progress, ProgressSnapshot};
+pub use progress::Progress;
 pub use read_result::{ResultReader, ResultRequest};

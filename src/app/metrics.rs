@@ -14,7 +14,7 @@ use crate::auth::AuthMetrics;
 use crate::config::Config;
 use crate::grpc::GrpcMetrics;
 use crate::model::{CallerId, Clock};
-use crate::retry::{Retry, RetryMetrics};
+use crate::retry::{RetryMetrics, RetryPolicy};
 use crate::session::AttemptMetrics;
 use crate::store::StoreMetrics;
 use crate::transport::TransportMetrics;
@@ -24,7 +24,7 @@ use crate::upstream::aws::CredentialsMetrics;
 pub(super) struct Metrics {
     /// The clock whose skew is a metric.
     pub(super) clock: Clock,
-    pub(super) retry: Arc<Retry>,
+    pub(super) retry: Arc<RetryPolicy>,
     pub(super) grpc: GrpcMetrics,
     pub(super) transport: TransportMetrics,
     pub(super) audit: AuditMetrics,
@@ -44,7 +44,7 @@ impl Metrics {
     }
 
     fn register(registry: &mut Registry, config: &Config) -> Self {
-        let retry = Arc::new(Retry::new(&config.retry));
+        let retry = Arc::new(RetryPolicy::new(&config.retry));
         let build = [
             ("version", env!("CARGO_PKG_VERSION")),
             ("architecture", std::env::consts::ARCH),

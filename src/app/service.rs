@@ -16,8 +16,9 @@ use crate::config::Config;
 use crate::grpc::SessionService;
 use crate::idempotency::{Idempotency, RecordScope};
 use crate::model::{Clock, Operation};
+use crate::result_token::TokenKeys;
 use crate::session::{
-    Attempts, Creator, Ownership, RequestIdRequirement, ResultReader, TokenRequirement,
+    AttemptPolicy, Creator, Ownership, RequestIdRequirement, ResultReader, TokenRequirement,
 };
 use crate::store::{Store, StoreMetrics};
 use crate::upstream::aws::Rekognition;
@@ -49,34 +50,34 @@ pub(super) fn service(
     config: &Config,
     api: &Arc<Rekognition>,
     reloadable: &Reloadable,
-    (store, ownership, audit): (Option<Store>, Ownership, &Audit),
+    (store, token_keys, audit): (Option<Store>, TokenKeys, &Audit),
     metrics: &Metrics,
 ) -> SessionService<Rekognition> {
-    let attempts = |admission: &Admission, operation| {
-        Attempts::new(operation, admission.clone(), metrics.retry.clone())
+    let attempts = |operation, admission: &Admission| {
+        AttemptPolicy::new(operation, admission.clone(), metrics.retry.clone())
             .with_metrics(&metrics.attempts)
     };
+    let ownership = Ownership::new(token_keys, &config.upstream.region);
+    let ownership = ownership.with_clock(metrics.clock.clone());
     let creator = Creator::new(
         api.clone(),
-        attempts(&reloadable.create_admission, Operation::Create),
-        idempotency(config, store, ownership.clock()),
+        attempts(Operation::Create, &reloadable.create_admission),
+        idempotency(config, store, &metrics.clock),
         ownership.clone(),
-        reloadable.authorizer.clone(),
     )
     .with_request_id_requirement(if config.create.require_request_id {
         RequestIdRequirement::Required
     } else {
         RequestIdRequirement::Optional
     });
-    let proof = if config.results.require_token {
+    let token_requirement = if config.results.require_token {
         TokenRequirement::Required
     } else {
         TokenRequirement::Optional
     };
-    let attempts = attempts(&reloadable.results_admission, Operation::Results);
+    let attempts = attempts(Operation::Results, &reloadable.results_admission);
     let results = config.results.enabled;
-    let policy = reloadable.authorizer.clone();
     let results =
-        results.then(|| ResultReader::new(api.clone(), attempts, (ownership, proof), policy));
+        results.then(|| ResultReader::new(api.clone(), attempts, ownership, token_requirement));
     SessionService::new(creator, results).audited(audit.clone())
 }

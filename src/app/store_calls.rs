@@ -15,9 +15,9 @@ use crate::model::{
     RequestedSettings, SessionId, SessionSettings,
 };
 use crate::result_token::{SigningKey, TokenKeys};
-use crate::retry::{Retry, RetrySettings};
+use crate::retry::{RetryPolicy, RetrySettings};
 use crate::session::{
-    Attempts, CreateRequest, Creator, Ownership, Progress, Session, SessionError,
+    AttemptPolicy, CreateRequest, Creator, Ownership, Progress, Session, SessionError,
 };
 use crate::store::Store;
 use crate::store::test_server::RedisServer;
@@ -58,7 +58,7 @@ fn replica(store: &Store, per_second: f64) -> Creator<Aws> {
         callers: QueueSettings::default(),
         adaptive: false,
     });
-    let retry = Retry::new(&RetrySettings {
+    let retry = RetryPolicy::new(&RetrySettings {
         max_attempts: one,
         base_delay: Duration::from_millis(100),
         max_delay: Duration::from_secs(2),
@@ -70,7 +70,7 @@ fn replica(store: &Store, per_second: f64) -> Creator<Aws> {
     let settings = IdempotencySettings { required: true };
     Creator::new(
         Arc::new(Aws),
-        Attempts::new(Operation::Create, admission, Arc::new(retry)),
+        AttemptPolicy::new(Operation::Create, admission, Arc::new(retry)),
         Idempotency::shared(
             store.clone(),
             settings,
@@ -78,20 +78,21 @@ fn replica(store: &Store, per_second: f64) -> Creator<Aws> {
             Clock::default(),
         ),
         Ownership::new(keys, "us-east-1"),
-        Authorizer::new(Policy::default(), DefaultPermission::Allow),
     )
 }
 
 async fn create(replica: &Creator<Aws>, id: &Uuid) -> Result<Session, SessionError> {
+    let caller = CallerId::anonymous();
+    let authorizer = Authorizer::new(Policy::default(), DefaultPermission::Allow);
     let request = CreateRequest {
-        caller: CallerId::anonymous(),
+        permissions: authorizer.permissions(&caller),
+        caller,
         subject: None,
         request_id: RequestId::parse(&id.to_string()).ok(),
         requested: RequestedSettings::default(),
         deadline: Deadline::after(Instant::now(), Duration::from_secs(5)),
-        progress: Progress::default(),
     };
-    replica.create(&request).await
+    replica.create(&request, &mut Progress::default()).await
 }
 
 /// Returns the number of scripts that the server ran since the last call.

@@ -1,8 +1,10 @@
 //! Authorization: which caller may use which method, and which session settings it
 //! may send.
 //!
-//! The [`Authorizer`] evaluates the [`Policy`]. It knows no wire format, file or
-//! clock, and not how the caller was authenticated. A caller's own section applies,
+//! A request asks the [`CallerPermissions`] of its caller twice: for the method before its
+//! body is read, and for its fields once they are valid. They are a snapshot of the
+//! [`Policy`], so a reload between the two has no effect. This module knows no wire format,
+//! file or clock, and not how the caller was authenticated. A caller's own section applies,
 //! else the most specific glob pattern that matches its name, else the default.
 //!
 //! # Terms
@@ -53,15 +55,23 @@ pub enum DefaultPermission {
     Deny,
 }
 
-/// Evaluates the policy in force. Clones share the policy.
+/// Holds the policy in force. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Authorizer {
     policy: Arc<ArcSwap<Policy>>,
     default: DefaultPermission,
 }
 
+/// The permissions of one caller in the policy that was in force when its request arrived.
+#[derive(Clone, Debug)]
+pub struct CallerPermissions {
+    policy: Arc<Policy>,
+    default: DefaultPermission,
+    caller: CallerId,
+}
+
 impl Authorizer {
-    /// Returns an authorizer that evaluates `policy`.
+    /// Returns an authorizer with `policy`.
     #[must_use]
     pub fn new(policy: Policy, default: DefaultPermission) -> Self {
         Self {
@@ -70,54 +80,52 @@ impl Authorizer {
         }
     }
 
-    /// Replaces the policy. Requests that were already allowed are not checked again.
+    /// Replaces the policy. Requests that have arrived keep their permissions.
     pub fn apply(&self, policy: Policy) {
         self.policy.store(Arc::new(policy));
     }
 
-    /// Returns the settings of the session that `caller` may create for `requested`.
-    ///
-    /// # Errors
-    /// Names each field that is not allowed for the caller, or the method if the caller
-    /// has no permission to create sessions.
-    pub fn create(
-        &self,
-        caller: &CallerId,
-        requested: &RequestedSettings,
-    ) -> Result<SessionSettings, NotAllowed> {
-        let policy = self.policy.load();
-        let permissions = self.permissions(&policy, caller, Operation::Create)?;
-        match requested {
-            RequestedSettings::Settings(settings) => {
-                permissions.check(settings).map(|()| settings.clone())
-            }
-            RequestedSettings::Profile(name) => profile(&policy, permissions, name),
+    /// Returns the permissions of `caller`.
+    #[must_use]
+    pub fn permissions(&self, caller: &CallerId) -> CallerPermissions {
+        CallerPermissions {
+            policy: self.policy.load_full(),
+            default: self.default,
+            caller: caller.clone(),
         }
     }
+}
 
-    /// Checks that `caller` may use the method of `operation`, whatever fields it sends.
+impl CallerPermissions {
+    /// Checks that the caller may use the method of `operation`, whatever fields it sends.
     ///
     /// # Errors
     /// If the method is not allowed for the caller.
-    pub fn check(&self, caller: &CallerId, operation: Operation) -> Result<(), NotAllowed> {
-        self.permissions(&self.policy.load(), caller, operation)
-            .map(drop)
-    }
-
-    fn permissions<'p>(
-        &self,
-        policy: &'p Policy,
-        caller: &CallerId,
-        operation: Operation,
-    ) -> Result<&'p Permissions, NotAllowed> {
-        let permissions = policy.permissions.of(caller);
-        let is_allowed = match (&permissions.allow, self.default) {
+    pub fn check(&self, operation: Operation) -> Result<(), NotAllowed> {
+        let is_allowed = match (&self.values().allow, self.default) {
             (Some(allowed), _) => allowed.contains(&operation),
             (None, DefaultPermission::Allow) => true,
             (None, DefaultPermission::Deny) => false,
         };
         let refused = || NotAllowed::one(Field::Operation(operation), FieldRefused::Operation);
-        is_allowed.then_some(permissions).ok_or_else(refused)
+        is_allowed.then_some(()).ok_or_else(refused)
+    }
+
+    /// Returns the settings of the session that the caller may create for `requested`.
+    ///
+    /// # Errors
+    /// Names each field that is not allowed for the caller.
+    pub fn settings(&self, requested: &RequestedSettings) -> Result<SessionSettings, NotAllowed> {
+        match requested {
+            RequestedSettings::Settings(settings) => {
+                self.values().check(settings).map(|()| settings.clone())
+            }
+            RequestedSettings::Profile(name) => profile(&self.policy, self.values(), name),
+        }
+    }
+
+    fn values(&self) -> &Permissions {
+        self.policy.permissions.of(&self.caller)
     }
 }
 

@@ -7,44 +7,35 @@ use tokio::time::Instant;
 use tonic::Code;
 
 use super::call::Call;
-use super::failure_log::FailureLog;
-use super::handler_error::HandlerError;
+use super::reason::Reason;
 use super::rpc_error::RpcError;
 use super::{metrics, v1};
 use crate::audit::{Audit, AuditEvent, AuditRecord};
-use crate::model::{ProfileName, SessionId, Subject};
-use crate::session::{Progress, ProgressSnapshot};
+use crate::model::{Operation, ProfileName, SessionId, Subject};
+use crate::session::Progress;
 
 /// Writes the audit record of a call on drop, if there is an event to record.
 pub(super) struct AuditGuard<'a> {
     audit: &'a Audit,
-    call: &'a Call,
+    pub(super) call: &'a Call,
     fields: RequestFields,
-    progress: Progress,
+    /// The progress that the domain updates during the call.
+    pub(super) progress: Progress,
     started: Instant,
     outcome: Option<Outcome>,
 }
 
 /// How a call was answered.
+#[derive(Clone, Copy)]
 struct Outcome {
     code: Code,
-    reason: Option<&'static str>,
-    decided_by: DecidedBy,
-}
-
-/// What decided the outcome.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum DecidedBy {
-    /// Livegate's own rules.
-    Policy,
-    /// Everything else.
-    Other,
+    reason: Option<Reason>,
 }
 
 /// The audited fields of a request. Invalid ones are absent, because a call may be
-/// refused before its request is validated.
+/// refused before its request is validated, or read.
 struct RequestFields {
-    operation: &'static str,
+    operation: Operation,
     subject: Option<Subject>,
     profile: Option<ProfileName>,
     /// The session whose result is requested.
@@ -58,10 +49,9 @@ impl<'a> AuditGuard<'a> {
         request: &v1::CreateSessionRequest,
     ) -> Self {
         let fields = RequestFields {
-            operation: "CreateSession",
             subject: Subject::parse(&request.subject).ok(),
             profile: ProfileName::parse(&request.profile).ok(),
-            session: None,
+            ..RequestFields::unread(Operation::Create)
         };
         Self::new(audit, call, fields)
     }
@@ -72,12 +62,16 @@ impl<'a> AuditGuard<'a> {
         request: &v1::GetSessionResultRequest,
     ) -> Self {
         let fields = RequestFields {
-            operation: "GetSessionResult",
             subject: Subject::parse(&request.subject).ok(),
-            profile: None,
             session: SessionId::parse(&request.session_id).ok(),
+            ..RequestFields::unread(Operation::Results)
         };
         Self::new(audit, call, fields)
+    }
+
+    /// Returns the guard of a call whose request was not read.
+    pub(super) fn unread(audit: &'a Audit, call: &'a Call, operation: Operation) -> Self {
+        Self::new(audit, call, RequestFields::unread(operation))
     }
 
     fn new(audit: &'a Audit, call: &'a Call, fields: RequestFields) -> Self {
@@ -91,72 +85,65 @@ impl<'a> AuditGuard<'a> {
         }
     }
 
-    /// Returns the progress that the domain updates during the call.
-    pub(super) fn progress(&self) -> Progress {
-        self.progress.clone()
-    }
-
-    /// Records the `result` of the call, logs its error, and returns it for the caller.
-    pub(super) fn finish<T>(
-        mut self,
-        result: Result<T, HandlerError>,
-        log: &FailureLog,
-    ) -> Result<T, RpcError> {
-        let decided_by = match &result {
-            Err(error) if error.is_policy_refusal() => DecidedBy::Policy,
-            Ok(_) | Err(_) => DecidedBy::Other,
-        };
-        let result = result.map_err(|error| error.report(self.call, log));
-        let (code, reason) = match &result {
-            Ok(_) => (Code::Ok, None),
-            Err(error) => (error.code, Some(error.reason.as_str())),
-        };
-        self.outcome = Some(Outcome {
-            code,
-            reason,
-            decided_by,
+    /// Records the `result` of the call, and returns it.
+    pub(super) fn finish<T>(mut self, result: Result<T, RpcError>) -> Result<T, RpcError> {
+        self.outcome = Some(match &result {
+            Ok(_) => Outcome {
+                code: Code::Ok,
+                reason: None,
+            },
+            Err(error) => Outcome {
+                code: error.code,
+                reason: Some(error.reason),
+            },
         });
         result
     }
 
-    fn event(&self, progress: &ProgressSnapshot) -> Option<AuditEvent> {
-        let outcome = self.outcome.as_ref();
-        let by_policy = outcome.is_some_and(|outcome| outcome.decided_by == DecidedBy::Policy);
-        match progress.session {
+    fn event(&self) -> Option<AuditEvent> {
+        let reason = self.outcome.and_then(|outcome| outcome.reason);
+        match self.progress.session {
             Some(_) if self.fields.session.is_some() => Some(AuditEvent::SessionRead),
-            Some(_) if progress.replayed => Some(AuditEvent::SessionReplayed),
+            Some(_) if self.progress.replayed => Some(AuditEvent::SessionReplayed),
             Some(_) => Some(AuditEvent::SessionIssued),
-            None => by_policy.then_some(AuditEvent::Refused),
+            None => reason?.is_policy_refusal().then_some(AuditEvent::Refused),
+        }
+    }
+}
+
+impl RequestFields {
+    fn unread(operation: Operation) -> Self {
+        Self {
+            operation,
+            subject: None,
+            profile: None,
+            session: None,
         }
     }
 }
 
 impl Drop for AuditGuard<'_> {
     fn drop(&mut self) {
-        let progress = self.progress.snapshot();
-        let Some(event) = self.event(&progress) else {
+        let Some(event) = self.event() else {
             return;
         };
-        let outcome = self.outcome.as_ref();
+        let (fields, progress) = (&self.fields, &self.progress);
+        let reason = self.outcome.and_then(|outcome| outcome.reason);
         self.audit.write(|key| AuditRecord {
             event,
-            operation: self.fields.operation,
+            operation: fields.operation.rpc(),
             call_id: self.call.id.to_string(),
             caller: self.call.caller.to_string(),
             auth_method: self.call.auth_method.as_str(),
-            subject_digest: self.fields.subject.as_ref().map(|id| key.subject(id)),
+            subject_digest: fields.subject.as_ref().map(|id| key.subject(id)),
             session_digest: progress
                 .session
-                .or(self.fields.session)
+                .or(fields.session)
                 .map(|session| key.session(&session)),
-            profile: self
-                .fields
-                .profile
-                .as_ref()
-                .map(|name| name.as_str().to_owned()),
-            aws_request_id: progress.aws_request_id,
-            code: outcome.map(|outcome| metrics::name(outcome.code)),
-            reason: outcome.and_then(|outcome| outcome.reason),
+            profile: fields.profile.as_ref().map(|name| name.as_str().to_owned()),
+            aws_request_id: progress.aws_request_id.clone(),
+            code: self.outcome.map(|outcome| metrics::name(outcome.code)),
+            reason: reason.map(Reason::as_str),
             latency: self.started.elapsed(),
             attempts: progress.attempts,
         });
@@ -171,15 +158,17 @@ mod tests {
     use super::*;
     use crate::audit::{AuditMetrics, AuditOutput, DigestKey};
     use crate::auth::AuthMethod;
+    use crate::auth::policy::{Authorizer, DefaultPermission, Policy};
     use crate::grpc::call::DeadlineSource;
     use crate::model::CallerId;
     use crate::model::Deadline;
-    use crate::session::AttemptStats;
 
     fn call() -> Call {
+        let authorizer = Authorizer::new(Policy::default(), DefaultPermission::Allow);
         Call {
             id: Arc::from("01890a5d-ac96-774b-bcce-b302099a8057"),
             caller: CallerId::anonymous(),
+            permissions: authorizer.permissions(&CallerId::anonymous()),
             auth_method: AuthMethod::None,
             deadline: Deadline::after(Instant::now(), Duration::from_secs(10)),
             deadline_source: DeadlineSource::Caller,
@@ -196,10 +185,8 @@ mod tests {
         drop(AuditGuard::create(&audit, &call, &request));
         let session = SessionId::parse("01890a5d-ac96-474b-8cce-b302099a8057").unwrap();
         let id = Some("7f3a".to_owned());
-        let guard = AuditGuard::create(&audit, &call, &request);
-        guard
-            .progress()
-            .answered(session, id, AttemptStats::default());
+        let mut guard = AuditGuard::create(&audit, &call, &request);
+        guard.progress.answered(session, id);
         drop(guard);
         audit.flush().await;
         let text = std::fs::read_to_string(file.path()).unwrap();

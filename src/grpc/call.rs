@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::auth::AuthMethod;
+use crate::auth::policy::CallerPermissions;
 use crate::model::CallerId;
 use crate::model::Deadline;
 
@@ -17,6 +18,8 @@ pub(super) struct Call {
     pub(super) id: Arc<str>,
     /// The authenticated caller.
     pub(super) caller: CallerId,
+    /// What the caller may do, from the policy at the start of the call.
+    pub(super) permissions: CallerPermissions,
     /// How the caller was authenticated.
     pub(super) auth_method: AuthMethod,
     /// The instant by which the response must leave.

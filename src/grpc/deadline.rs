@@ -7,6 +7,9 @@
 
 use std::time::Duration;
 
+/// The header with the caller's timeout.
+pub(super) const HEADER: &str = "grpc-timeout";
+
 /// The smallest margin: the resolution of the timers.
 const MIN_MARGIN: Duration = Duration::from_millis(1);
 

@@ -1,4 +1,5 @@
-//! Bounds the log lines of failed calls: [`MAX_LINES`] a second for each reason.
+//! The log lines of failed calls: those that operators must act on, and a bounded number of
+//! the others: [`MAX_LINES`] a second for each reason.
 //!
 //! For example, 15,000 calls a second fail with `QUOTA_EXHAUSTED`. Each second the log has
 //! ten lines `call failed`, and then one line `more calls failed` with `omitted = 14990`.
@@ -8,9 +9,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::sleep;
-use tracing::info;
+use tracing::{error, info};
 
+use super::call::Call;
 use super::reason::Reason;
+use super::rpc_error::RpcError;
+use crate::session::SessionError;
+use crate::upstream::UpstreamErrorKind;
 
 /// The most lines of one reason in one [`WINDOW`].
 const MAX_LINES: u64 = 10;
@@ -23,8 +28,47 @@ const WINDOW: Duration = Duration::from_secs(1);
 pub(super) struct FailureLog(Arc<Mutex<HashMap<&'static str, u64>>>);
 
 impl FailureLog {
+    /// Logs the error of a call, and returns the one for the caller. Only what an operator
+    /// must fix has the level error.
+    pub(super) fn report(&self, error: &SessionError, call: &Call) -> RpcError {
+        let rpc_error = RpcError::from_session(error, call);
+        let cause = match error {
+            SessionError::OutcomeUnknown(cause) => cause,
+            error => error,
+        };
+        match cause {
+            SessionError::Upstream(upstream) if is_access(upstream.kind) => {
+                error!(
+                    %error,
+                    aws.request_id = upstream.aws_request_id.as_deref(),
+                    "access denied by AWS, check the service's role and credentials"
+                );
+            }
+            SessionError::Upstream(upstream)
+                if upstream.kind == UpstreamErrorKind::InvalidResponse =>
+            {
+                error!(
+                    %error,
+                    aws.request_id = upstream.aws_request_id.as_deref(),
+                    "invalid response from AWS, the call fails"
+                );
+            }
+            SessionError::ProfileRefused { profile, error } => {
+                error!(
+                    %error,
+                    profile = profile.as_str(),
+                    aws.request_id = error.aws_request_id.as_deref(),
+                    "profile rejected by AWS, every request for it fails"
+                );
+            }
+            _ if self.count(rpc_error.reason) => info!(%error, "call failed"),
+            _ => {}
+        }
+        rpc_error
+    }
+
     /// Counts a failure, and returns whether to log it.
-    pub(super) fn count(&self, reason: Reason) -> bool {
+    fn count(&self, reason: Reason) -> bool {
         let mut counts = self.counts();
         let failed = counts.entry(reason.as_str()).or_default();
         *failed += 1;
@@ -46,6 +90,14 @@ impl FailureLog {
     fn counts(&self) -> MutexGuard<'_, HashMap<&'static str, u64>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether Livegate itself lacks access.
+fn is_access(kind: UpstreamErrorKind) -> bool {
+    matches!(
+        kind,
+        UpstreamErrorKind::AccessDenied | UpstreamErrorKind::Credentials
+    )
 }
 
 #[cfg(test)]

@@ -16,9 +16,10 @@ use super::call::{Call, DeadlineSource};
 use super::rpc_error::RpcError;
 use super::{deadline, v1, validation};
 use crate::auth::AuthMethod;
+use crate::auth::policy::{Authorizer, DefaultPermission, Policy};
 use crate::model::CallerId;
 use crate::model::Deadline;
-use crate::session::{Progress, RequestIdRequirement, SessionError, TokenRequirement};
+use crate::session::{RequestIdRequirement, SessionError, TokenRequirement};
 use crate::upstream::UpstreamError;
 
 /// The headers that clients accept: name and value, and 32 bytes for each. gRPC over
@@ -33,12 +34,8 @@ pub fn create(bytes: &[u8]) {
     let Ok(request) = v1::CreateSessionRequest::decode(bytes) else {
         return;
     };
-    if let Err(violations) = validation::create(
-        &request,
-        RequestIdRequirement::Optional,
-        &call(),
-        Progress::default(),
-    ) {
+    let requirement = RequestIdRequirement::Optional;
+    if let Err(violations) = validation::create(&request, requirement, &call()) {
         check_violations(violations);
     }
 }
@@ -49,9 +46,7 @@ pub fn result(bytes: &[u8]) {
         return;
     };
     for requirement in [TokenRequirement::Required, TokenRequirement::Optional] {
-        if let Err(violations) =
-            validation::result(&request, requirement, &call(), Progress::default())
-        {
+        if let Err(violations) = validation::result(&request, requirement, &call()) {
             check_violations(violations);
         }
     }
@@ -109,9 +104,12 @@ fn check_size(error: RpcError) {
 
 /// Returns a call with the longest possible name of a caller.
 fn call() -> Call {
+    let caller = CallerId::new(&"c".repeat(128)).expect("128 characters are a name");
+    let authorizer = Authorizer::new(Policy::default(), DefaultPermission::Allow);
     Call {
         id: Arc::from("01890a5d-ac96-774b-bcce-b302099a8057"),
-        caller: CallerId::new(&"c".repeat(128)).expect("128 characters are a name"),
+        permissions: authorizer.permissions(&caller),
+        caller,
         auth_method: AuthMethod::Token,
         deadline: Deadline::after(Instant::now(), Duration::from_secs(10)),
         deadline_source: DeadlineSource::Caller,

@@ -4,6 +4,8 @@ use std::fmt;
 
 use prometheus_client::encoding::{EncodeLabelValue, LabelValueEncoder};
 
+use crate::model::Operation;
+
 /// The paths of Livegate's own methods begin with this.
 pub(super) const LIVEGATE_PREFIX: &str = "/livegate.v1.";
 
@@ -44,6 +46,15 @@ impl RpcMethod {
             Self::HealthCheck => "grpc.health.v1.Health/Check",
             Self::HealthWatch => "grpc.health.v1.Health/Watch",
             Self::Other => "other",
+        }
+    }
+
+    /// Returns the operation of one of Livegate's own methods.
+    pub(super) fn operation(self) -> Option<Operation> {
+        match self {
+            Self::CreateSession => Some(Operation::Create),
+            Self::GetSessionResult => Some(Operation::Results),
+            Self::HealthCheck | Self::HealthWatch | Self::Other => None,
         }
     }
 

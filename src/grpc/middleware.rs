@@ -3,7 +3,7 @@
 //!
 //! A request that is not gRPC is refused first, with an HTTP status. Before the body of any
 //! other request is read, the middleware gives the call an id, a deadline and an
-//! authenticated caller. To each response it adds the details of errors, including those
+//! authenticated caller, and checks that the caller may use the method. To each response it adds the details of errors, including those
 //! that `tonic` itself generates. It answers a panic with `INTERNAL` and counts the call.
 
 use std::convert::Infallible;
@@ -24,13 +24,17 @@ use tower::{Layer, Service};
 use tracing::{Instrument as _, debug};
 use uuid::Uuid;
 
+use super::audit_guard::AuditGuard;
 use super::call::{Call, DeadlineSource};
+use super::failure_log::FailureLog;
 use super::method::{LIVEGATE_PREFIX, RpcMethod};
 use super::metrics::GrpcMetrics;
 use super::reason::Reason;
 use super::rpc_error::RpcError;
 use super::{deadline, http_refusal, peer_credentials, span};
+use crate::audit::Audit;
 use crate::auth::Authenticator;
+use crate::auth::policy::Authorizer;
 use crate::model::Deadline;
 use crate::transport::{
     BodyTimeout, ChunkedBody, ConcurrencyLimitExceeded, RequestBodyError, ResponseBody,
@@ -39,14 +43,16 @@ use crate::transport::{
 
 /// The response header with the call's id.
 const CALL_ID_HEADER: &str = "livegate-call-id";
-const TIMEOUT_HEADER: &str = "grpc-timeout";
 const STATUS_HEADER: &str = "grpc-status";
 const DETAILS_HEADER: &str = "grpc-status-details-bin";
 
-/// The settings of the middleware, as a layer around the services.
+/// The middleware, as a layer around the services.
 #[derive(Clone, Debug)]
 pub(super) struct MiddlewareLayer {
     pub(super) auth: Arc<Authenticator>,
+    pub(super) authorizer: Authorizer,
+    pub(super) audit: Audit,
+    pub(super) log: FailureLog,
     pub(super) default_deadline: Duration,
     pub(super) request_body_timeout: Duration,
     pub(super) metrics: GrpcMetrics,
@@ -108,7 +114,10 @@ impl MiddlewareLayer {
         let mut response = match http_refusal::refuse(&request) {
             Some(refusal) => refusal,
             None => match self.prepare(&mut request, &id, now).await {
-                Ok(()) => respond(inner, request, &id).instrument(span.clone()).await,
+                Ok(()) => {
+                    let response = self.respond(inner, request, &id);
+                    response.instrument(span.clone()).await
+                }
                 Err(error) => error.into_status(&id, None, now).into_http(),
             },
         };
@@ -160,10 +169,10 @@ impl MiddlewareLayer {
         id: &Arc<str>,
         now: Instant,
     ) -> Result<Call, RpcError> {
-        let (deadline_source, left) = match request.headers().get(TIMEOUT_HEADER) {
+        let (deadline_source, left) = match request.headers().get(deadline::HEADER) {
             Some(timeout) => {
                 let timeout = deadline::parse(timeout.as_bytes());
-                let timeout = timeout.ok_or_else(invalid_timeout)?;
+                let timeout = timeout.ok_or_else(RpcError::invalid_timeout)?;
                 (DeadlineSource::Caller, deadline::usable(timeout))
             }
             None => (DeadlineSource::Default, self.default_deadline),
@@ -179,37 +188,55 @@ impl MiddlewareLayer {
         let identity = identity.map_err(RpcError::unauthenticated)?;
         Ok(Call {
             id: id.clone(),
+            permissions: self.authorizer.permissions(&identity.caller),
             caller: identity.caller,
             auth_method: identity.auth_method,
             deadline,
             deadline_source,
         })
     }
-}
 
-/// Returns the response of `inner`, or an error if it panics or misses its deadline.
-async fn respond<S>(mut inner: S, request: Request<Body>, id: &str) -> Response<Body>
-where
-    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
-{
-    let left = request.extensions().get::<Call>().map(|call| {
-        span::record_caller(call);
-        call.deadline.left(Instant::now())
-    });
-    let in_time = async {
-        match left {
-            // A handler does not observe its deadline while its request arrives slowly.
-            Some(left) => timeout(deadline::backstop(left), inner.call(request)).await,
-            None => Ok(inner.call(request).await),
+    /// Returns the response of `inner`, or an error if the caller may not use the method, or
+    /// if `inner` panics or misses its deadline.
+    async fn respond<S>(&self, mut inner: S, request: Request<Body>, id: &str) -> Response<Body>
+    where
+        S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
+    {
+        let mut left = None;
+        if let Some(call) = request.extensions().get::<Call>() {
+            span::record_caller(call);
+            let now = Instant::now();
+            left = Some(call.deadline.left(now));
+            if let Err(error) = self.authorize(call, request.uri().path()) {
+                return error.into_status(id, Some(call), now).into_http();
+            }
         }
-    };
-    // A panic unwinds only through values of this call.
-    let error = match AssertUnwindSafe(in_time).catch_unwind().await {
-        Ok(Ok(Ok(response))) => return with_details(response, id),
-        Ok(Err(_)) => RpcError::deadline_exceeded(),
-        Err(_) => RpcError::internal(),
-    };
-    error.into_status(id, None, Instant::now()).into_http()
+        let in_time = async {
+            match left {
+                // A handler does not observe its deadline while its request arrives slowly.
+                Some(left) => timeout(deadline::backstop(left), inner.call(request)).await,
+                None => Ok(inner.call(request).await),
+            }
+        };
+        // A panic unwinds only through values of this call.
+        let error = match AssertUnwindSafe(in_time).catch_unwind().await {
+            Ok(Ok(Ok(response))) => return with_details(response, id),
+            Ok(Err(_)) => RpcError::deadline_exceeded(),
+            Err(_) => RpcError::internal(),
+        };
+        error.into_status(id, None, Instant::now()).into_http()
+    }
+
+    /// Checks that the caller may use the method, before the body is read.
+    fn authorize(&self, call: &Call, path: &str) -> Result<(), RpcError> {
+        let Some(operation) = RpcMethod::of_path(path).operation() else {
+            return Ok(());
+        };
+        call.permissions.check(operation).or_else(|refused| {
+            let error = self.log.report(&refused.into(), call);
+            AuditGuard::unread(&self.audit, call, operation).finish(Err(error))
+        })
+    }
 }
 
 /// Returns whether a method's response is complete or a stream.
@@ -240,13 +267,6 @@ fn body_status(error: RequestBodyError<Status>) -> Status {
     }
 }
 
-fn invalid_timeout() -> RpcError {
-    RpcError::invalid_field(
-        TIMEOUT_HEADER,
-        "must be 1 to 8 digits and a unit: H, M, S, m, u or n",
-    )
-}
-
 fn code_of(response: &Response<Body>) -> Code {
     // The code that gRPC clients give to a refusal that is plain HTTP.
     if response.status() != StatusCode::OK {
@@ -264,10 +284,9 @@ fn with_details(response: Response<Body>, id: &str) -> Response<Body> {
     if code_of(&response) == Code::Ok || response.headers().contains_key(DETAILS_HEADER) {
         return response;
     }
-    match Status::from_header_map(response.headers()) {
-        Some(status) => RpcError::from_tonic(&status)
-            .into_status(id, None, Instant::now())
-            .into_http(),
-        None => response,
-    }
+    let Some(status) = Status::from_header_map(response.headers()) else {
+        return response;
+    };
+    let error = RpcError::from_tonic(&status);
+    error.into_status(id, None, Instant::now()).into_http()
 }

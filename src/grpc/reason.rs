@@ -123,6 +123,11 @@ reasons! {
 }
 
 impl Reason {
+    /// Whether Livegate's own rules refused the call, which the audit records.
+    pub(super) fn is_policy_refusal(self) -> bool {
+        matches!(self, Self::CallerNotAllowed | Self::ResultTokenInvalid)
+    }
+
     /// Returns the reason of the status that became `response`.
     pub(super) fn of<B>(response: &Response<B>) -> Option<Self> {
         let status = response.extensions().get::<Status>()?;

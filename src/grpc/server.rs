@@ -18,6 +18,7 @@ use super::session_service::SessionService;
 use super::v1::session_service_server::SessionServiceServer;
 use super::{DESCRIPTORS, MAX_REQUEST_BYTES};
 use crate::auth::Authenticator;
+use crate::auth::policy::Authorizer;
 use crate::transport::{
     AcceptLoop, Connection, DrainSignals, Tls, TlsSettings, TransportLimits, TransportMetrics,
 };
@@ -50,6 +51,8 @@ pub struct Server<A> {
     pub health: Health,
     /// Authenticates callers.
     pub auth: Arc<Authenticator>,
+    /// Decides what callers may do.
+    pub authorizer: Authorizer,
     /// The deadline of a call without `grpc-timeout`.
     pub default_deadline: Duration,
     /// The limits of connections and requests.
@@ -77,6 +80,9 @@ impl<A: LivenessApi> Server<A> {
     ) -> io::Result<()> {
         let middleware = MiddlewareLayer {
             auth: self.auth,
+            authorizer: self.authorizer,
+            audit: self.service.audit().clone(),
+            log: self.service.failure_log().clone(),
             default_deadline: self.default_deadline,
             request_body_timeout: self.limits.request_body_timeout,
             metrics: self.metrics,

@@ -1,8 +1,8 @@
-//! The two methods: check the caller's permission, validate the request, run it in the
-//! domain, convert the result.
+//! The two methods: validate the request, run it in the domain, convert the result.
 //!
-//! For example, a caller that is not allowed to read results sends a malformed session
-//! id. It receives `CALLER_NOT_ALLOWED`, which the audit records, and no violations.
+//! The middleware has checked that the caller may use the method. For example, a caller that
+//! may not read results sends a malformed session id: it receives `CALLER_NOT_ALLOWED`, and
+//! no violations.
 
 use std::time::Duration;
 
@@ -14,13 +14,11 @@ use super::audit_guard::AuditGuard;
 use super::call::Call;
 use super::convert::{self, ImageBytes};
 use super::failure_log::FailureLog;
-use super::handler_error::HandlerError;
 use super::rpc_error::RpcError;
 use super::{v1, validation};
 use crate::audit::Audit;
-use crate::auth::policy::Authorizer;
-use crate::model::{LivenessResult, Operation};
-use crate::session::{AttemptStats, Creator, Progress, ResultReader, Session, SessionError};
+use crate::model::LivenessResult;
+use crate::session::{Creator, Progress, ResultReader, Session};
 use crate::upstream::LivenessApi;
 
 /// The response metadata with the number of attempts.
@@ -33,7 +31,6 @@ pub(super) const QUEUE_WAIT_KEY: &str = "livegate-queue-wait-ms";
 pub struct SessionService<A> {
     creator: Creator<A>,
     results: Option<ResultReader<A>>,
-    authorizer: Authorizer,
     audit: Audit,
     log: FailureLog,
 }
@@ -42,7 +39,6 @@ impl<A: LivenessApi> SessionService<A> {
     /// Creates sessions with `creator`, and reads results if there is a reader.
     pub fn new(creator: Creator<A>, results: Option<ResultReader<A>>) -> Self {
         Self {
-            authorizer: creator.authorizer(),
             creator,
             results,
             audit: Audit::disabled(),
@@ -56,66 +52,39 @@ impl<A: LivenessApi> SessionService<A> {
         Self { audit, ..self }
     }
 
-    async fn answer_result(
-        &self,
-        request: &v1::GetSessionResultRequest,
-        call: &Call,
-    ) -> Result<Response<v1::GetSessionResultResponse>, RpcError> {
-        let guard = AuditGuard::read(&self.audit, call, request);
-        let result = self.read(request, call, guard.progress()).await;
-        let (result, stats) = guard.finish(result, &self.log)?;
-        let image_bytes = if request.include_images {
-            ImageBytes::Included
-        } else {
-            ImageBytes::Omitted
-        };
-        Ok(response(convert::result(result, image_bytes), stats))
+    pub(super) fn audit(&self) -> &Audit {
+        &self.audit
     }
 
-    async fn answer_create(
-        &self,
-        request: &v1::CreateSessionRequest,
-        call: &Call,
-    ) -> Result<Response<v1::CreateSessionResponse>, RpcError> {
-        let guard = AuditGuard::create(&self.audit, call, request);
-        let session = self.create(request, call, guard.progress()).await;
-        let session = guard.finish(session, &self.log)?;
-        let message = v1::CreateSessionResponse {
-            session: Some(convert::session(&session)),
-        };
-        Ok(response(message, session.stats))
-    }
-
-    async fn read(
-        &self,
-        request: &v1::GetSessionResultRequest,
-        call: &Call,
-        progress: Progress,
-    ) -> Result<(LivenessResult, AttemptStats), HandlerError> {
-        let checked = self.authorizer.check(&call.caller, Operation::Results);
-        checked.map_err(SessionError::from)?;
-        let results = self.results.as_ref().ok_or(HandlerError::ResultsDisabled)?;
-        let request = validation::result(request, results.token_requirement(), call, progress);
-        let request = request.map_err(HandlerError::Invalid)?;
-        Ok(results.read(&request).await?)
+    pub(super) fn failure_log(&self) -> &FailureLog {
+        &self.log
     }
 
     async fn create(
         &self,
         request: &v1::CreateSessionRequest,
         call: &Call,
-        progress: Progress,
-    ) -> Result<Session, HandlerError> {
-        let checked = self.authorizer.check(&call.caller, Operation::Create);
-        checked.map_err(SessionError::from)?;
-        let request = validation::create(
-            request,
-            self.creator.request_id_requirement(),
-            call,
-            progress,
-        );
-        let request = request.map_err(HandlerError::Invalid)?;
-        Ok(self.creator.create(&request).await?)
+        progress: &mut Progress,
+    ) -> Result<Session, RpcError> {
+        let requirement = self.creator.request_id_requirement();
+        let request = validation::create(request, requirement, call);
+        let request = request.map_err(RpcError::invalid)?;
+        let session = self.creator.create(&request, progress).await;
+        session.map_err(|error| self.log.report(&error, call))
+    }
+
+    async fn read(
+        &self,
+        request: &v1::GetSessionResultRequest,
+        call: &Call,
+        progress: &mut Progress,
+    ) -> Result<LivenessResult, RpcError> {
+        let results = self.results.as_ref();
+        let results = results.ok_or_else(RpcError::results_disabled)?;
+        let request = validation::result(request, results.token_requirement(), call);
+        let request = request.map_err(RpcError::invalid)?;
+        let result = results.read(&request, progress).await;
+        result.map_err(|error| self.log.report(&error, call))
     }
 }
 
@@ -125,20 +94,31 @@ impl<A: LivenessApi> v1::session_service_server::SessionService for SessionServi
         &self,
         request: Request<v1::CreateSessionRequest>,
     ) -> Result<Response<v1::CreateSessionResponse>, Status> {
-        let call = call_of(request.extensions())?;
-        self.answer_create(request.get_ref(), call)
-            .await
-            .map_err(|error| to_status(error, call))
+        let (call, request) = (call_of(request.extensions())?, request.get_ref());
+        let mut record = AuditGuard::create(&self.audit, call, request);
+        let session = self.create(request, call, &mut record.progress).await;
+        let response = session.map(|session| v1::CreateSessionResponse {
+            session: Some(convert::session(&session)),
+        });
+        answer(response, record)
     }
 
     async fn get_session_result(
         &self,
         request: Request<v1::GetSessionResultRequest>,
     ) -> Result<Response<v1::GetSessionResultResponse>, Status> {
-        let call = call_of(request.extensions())?;
-        self.answer_result(request.get_ref(), call)
-            .await
-            .map_err(|error| to_status(error, call))
+        let (call, request) = (call_of(request.extensions())?, request.get_ref());
+        let mut record = AuditGuard::read(&self.audit, call, request);
+        let result = self.read(request, call, &mut record.progress).await;
+        let image_bytes = if request.include_images {
+            ImageBytes::Included
+        } else {
+            ImageBytes::Omitted
+        };
+        answer(
+            result.map(|result| convert::result(result, image_bytes)),
+            record,
+        )
     }
 }
 
@@ -148,16 +128,23 @@ fn call_of(extensions: &tonic::Extensions) -> Result<&Call, Status> {
     extensions.get::<Call>().ok_or_else(missing)
 }
 
-fn to_status(error: RpcError, call: &Call) -> Status {
-    error.into_status(&call.id, Some(call), Instant::now())
-}
-
-fn response<T>(message: T, stats: AttemptStats) -> Response<T> {
-    let mut response = Response::new(message);
-    let metadata = response.metadata_mut();
-    metadata.insert(ATTEMPTS_KEY, MetadataValue::from(u64::from(stats.attempts)));
-    metadata.insert(QUEUE_WAIT_KEY, MetadataValue::from(millis(stats.waited)));
-    response
+/// Completes the record of a call, and returns its response or status.
+fn answer<T>(message: Result<T, RpcError>, record: AuditGuard<'_>) -> Result<Response<T>, Status> {
+    let (call, attempts, waited) = (
+        record.call,
+        record.progress.attempts,
+        record.progress.waited,
+    );
+    match record.finish(message) {
+        Ok(message) => {
+            let mut response = Response::new(message);
+            let metadata = response.metadata_mut();
+            metadata.insert(ATTEMPTS_KEY, MetadataValue::from(u64::from(attempts)));
+            metadata.insert(QUEUE_WAIT_KEY, MetadataValue::from(millis(waited)));
+            Ok(response)
+        }
+        Err(error) => Err(error.into_status(&call.id, Some(call), Instant::now())),
+    }
 }
 
 fn millis(span: Duration) -> u64 {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tonic::Code;
 
 use super::call::Call;
+use super::deadline;
 use super::reason::Reason;
 use super::rpc_error::{RetryHint, RpcError};
 use crate::admission::{AdmissionRefused, RefusalReason};
@@ -31,6 +32,18 @@ impl RpcError {
             Reason::CallerNotAuthenticated,
             cause.to_string(),
         )
+    }
+
+    /// Reading results is disabled.
+    pub(super) fn results_disabled() -> Self {
+        let message = "results are disabled: results.enabled is false";
+        Self::new(Code::Unimplemented, Reason::ResultsDisabled, message)
+    }
+
+    /// The header `grpc-timeout` is malformed.
+    pub(super) fn invalid_timeout() -> Self {
+        let problem = "must be 1 to 8 digits and a unit: H, M, S, m, u or n";
+        Self::invalid_field(deadline::HEADER, problem)
     }
 
     /// The process has as many concurrent requests as it may have.

@@ -14,9 +14,7 @@ use crate::model::{
     SessionSettings, Subject, Version,
 };
 use crate::result_token::ResultToken;
-use crate::session::{
-    CreateRequest, Progress, RequestIdRequirement, ResultRequest, TokenRequirement,
-};
+use crate::session::{CreateRequest, RequestIdRequirement, ResultRequest, TokenRequirement};
 
 /// How much of an invalid value a violation shows, in characters.
 const MAX_SHOWN: usize = 40;
@@ -83,12 +81,11 @@ fn show(value: &str) -> String {
 }
 
 /// Validates a `CreateSessionRequest` of `call`. `id_requirement` says whether it must have
-/// a request id. The domain updates `progress`.
+/// a request id.
 pub(super) fn create(
     request: &v1::CreateSessionRequest,
     id_requirement: RequestIdRequirement,
     call: &Call,
-    progress: Progress,
 ) -> Result<CreateRequest, Vec<FieldViolation>> {
     let mut violations = Violations::default();
     let request_id = violations.secret("request_id", &request.request_id, RequestId::parse);
@@ -105,8 +102,8 @@ pub(super) fn create(
         subject,
         request_id,
         requested: wanted,
+        permissions: call.permissions.clone(),
         deadline: call.deadline,
-        progress,
     })
 }
 
@@ -221,12 +218,11 @@ fn challenge_versions(
 }
 
 /// Validates a `GetSessionResultRequest` of `call`. `token_requirement` says whether it
-/// must have a result token. The domain updates `progress`.
+/// must have a result token.
 pub(super) fn result(
     request: &v1::GetSessionResultRequest,
     token_requirement: TokenRequirement,
     call: &Call,
-    progress: Progress,
 ) -> Result<ResultRequest, Vec<FieldViolation>> {
     let mut violations = Violations::default();
     let session = SessionId::parse(&request.session_id)
@@ -247,7 +243,6 @@ pub(super) fn result(
             session,
             token,
             deadline: call.deadline,
-            progress,
         }),
         _ => Err(violations.0),
     }

@@ -7,15 +7,14 @@
 //! it contains the session.
 
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
-use tokio::sync::OnceCell;
-use tokio::time::{Instant, sleep};
+use tokio::sync::{Mutex, MutexGuard};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::record::{FirstSent, IdempotencyRecord, RecordState, RecordedSend};
 use super::{IdempotencyError, RecordStore};
-use crate::model::{SessionId, SessionSettings};
+use crate::model::{Deadline, SessionId, SessionSettings};
 
 const INITIAL_POLL_INTERVAL: Duration = Duration::from_millis(25);
 const MAX_POLL_INTERVAL: Duration = Duration::from_millis(200);
@@ -26,7 +25,7 @@ pub struct Flight {
     pub(super) record: Option<(IdempotencyRecord, RecordStore)>,
     first_sent: OnceLock<FirstSent>,
     first_settings: OnceLock<SessionSettings>,
-    session: OnceCell<SessionId>,
+    session: Mutex<Option<SessionId>>,
 }
 
 /// The outcome of [`Lease::claim`].
@@ -34,10 +33,8 @@ pub struct Flight {
 pub enum Claimed {
     /// This process must create the session.
     Acquired,
-    /// Another replica holds the lease.
-    Held,
-    /// Another replica created the session.
-    Issued(SessionId),
+    /// Another replica holds the lease, or has created the session.
+    Elsewhere,
 }
 
 /// The right of this process to create the session of a flight, once it is claimed. Dropping
@@ -45,7 +42,7 @@ pub enum Claimed {
 #[derive(Debug)]
 pub struct Lease<'f> {
     flight: &'f Flight,
-    may_be_held: AtomicBool,
+    may_be_held: bool,
 }
 
 impl Flight {
@@ -54,15 +51,8 @@ impl Flight {
             record,
             first_sent: OnceLock::new(),
             first_settings: OnceLock::new(),
-            session: OnceCell::new(),
+            session: Mutex::default(),
         }
-    }
-
-    /// Returns a flight for a request without a request id. It has no record and is not
-    /// shared.
-    #[must_use]
-    pub fn unshared() -> Self {
-        Self::new(None)
     }
 
     /// Returns the session that another replica has created, or `None` if this process may
@@ -108,7 +98,7 @@ impl Flight {
     pub fn lease(&self) -> Lease<'_> {
         Lease {
             flight: self,
-            may_be_held: AtomicBool::new(false),
+            may_be_held: false,
         }
     }
 
@@ -131,15 +121,28 @@ impl Flight {
         self.first_sent.get().copied()
     }
 
-    /// Returns the cell of the session. All concurrent requests wait for the one that
-    /// initializes it. If that request fails or is dropped, the next one tries.
-    #[must_use]
-    pub fn session(&self) -> &OnceCell<SessionId> {
-        &self.session
+    /// Waits until no other request of this process creates the session, and returns the
+    /// session, if one of them has. While the guard exists, this request may create it.
+    pub async fn session(&self) -> MutexGuard<'_, Option<SessionId>> {
+        self.session.lock().await
     }
 }
 
 impl Lease<'_> {
+    /// Like [`Flight::find`], and returns `None` at once while this process may hold the lease.
+    ///
+    /// # Errors
+    /// See [`Flight::find`].
+    pub async fn find(
+        &self,
+        wall: impl Fn() -> Option<SystemTime>,
+    ) -> Result<Option<SessionId>, IdempotencyError> {
+        if self.may_be_held {
+            return Ok(None);
+        }
+        self.flight.find(wall).await
+    }
+
     /// Acquires the lease and records that an attempt is sent. Only the first attempt of a
     /// record counts, and only the first call has an effect. If the future is dropped, the
     /// attempt may be recorded although it is not sent.
@@ -152,11 +155,11 @@ impl Lease<'_> {
     /// settings; [`IdempotencyError::Unavailable`] if a record is required and the store
     /// fails.
     pub async fn claim(
-        &self,
+        &mut self,
         sent: RecordedSend,
         wall: Option<SystemTime>,
     ) -> Result<Claimed, IdempotencyError> {
-        if self.may_be_held.swap(true, Ordering::Relaxed) {
+        if std::mem::replace(&mut self.may_be_held, true) {
             return Ok(Claimed::Acquired);
         }
         let state = match &self.flight.record {
@@ -166,33 +169,33 @@ impl Lease<'_> {
                 claimed.or_else(|error| store.tolerate(error))?
             }
         };
-        let is_held = matches!(state, RecordState::Free(_) | RecordState::Conflict);
-        self.may_be_held.store(is_held, Ordering::Relaxed);
-        let (sent, claimed) = match state {
-            RecordState::Conflict => return Err(IdempotencyError::Conflict),
-            RecordState::Held => return Ok(Claimed::Held),
-            RecordState::Issued(session, recorded) => (recorded, Claimed::Issued(session)),
-            RecordState::Free(recorded) => (recorded.unwrap_or(sent), Claimed::Acquired),
-        };
-        self.flight.set_first_sent(sent, wall);
-        Ok(claimed)
+        self.may_be_held = matches!(state, RecordState::Free(_) | RecordState::Conflict);
+        match state {
+            RecordState::Conflict => Err(IdempotencyError::Conflict),
+            RecordState::Held | RecordState::Issued(..) => Ok(Claimed::Elsewhere),
+            RecordState::Free(recorded) => {
+                self.flight.set_first_sent(recorded.unwrap_or(sent), wall);
+                Ok(Claimed::Acquired)
+            }
+        }
     }
 
-    /// Records the session. If the future is dropped, other replicas may have to ask AWS for
-    /// the session with the same token.
-    pub async fn record_issued(mut self, session: SessionId) {
+    /// Records the session, until `deadline`. Without the record, other replicas have to ask
+    /// AWS for the session with the same token.
+    pub async fn record_issued(mut self, session: SessionId, deadline: Deadline) {
         let (Some((record, store)), Some(sent)) = (&self.flight.record, self.flight.first_sent())
         else {
             return;
         };
-        let recorded = store.backend.record_issued(record, session, sent).await;
-        *self.may_be_held.get_mut() = recorded.is_err();
+        let recording = store.backend.record_issued(record, session, sent);
+        let recorded = timeout_at(deadline.instant(), recording).await;
+        self.may_be_held = !matches!(recorded, Ok(Ok(())));
     }
 }
 
 impl Drop for Lease<'_> {
     fn drop(&mut self) {
-        if let (true, Some((record, store))) = (*self.may_be_held.get_mut(), &self.flight.record) {
+        if let (true, Some((record, store))) = (self.may_be_held, &self.flight.record) {
             store.backend.release(record, &store.owner);
         }
     }

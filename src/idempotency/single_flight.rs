@@ -42,8 +42,19 @@ struct ActiveFlight {
 #[derive(Debug)]
 pub struct FlightGuard {
     flight: Arc<Flight>,
-    token: ClientRequestToken,
-    flights: SingleFlight,
+    shared: Option<(ClientRequestToken, SingleFlight)>,
+}
+
+impl FlightGuard {
+    /// Returns a flight for a request without a request id. It has no record and is not
+    /// shared.
+    #[must_use]
+    pub fn unshared() -> Self {
+        Self {
+            flight: Arc::new(Flight::new(None)),
+            shared: None,
+        }
+    }
 }
 
 impl SingleFlight {
@@ -76,8 +87,7 @@ impl SingleFlight {
         entry.requests += 1;
         FlightGuard {
             flight: entry.flight.clone(),
-            token: token.clone(),
-            flights: self.clone(),
+            shared: Some((token.clone(), self.clone())),
         }
     }
 
@@ -113,7 +123,9 @@ impl Deref for FlightGuard {
 
 impl Drop for FlightGuard {
     fn drop(&mut self) {
-        self.flights.end(&self.token);
+        if let Some((token, flights)) = &self.shared {
+            flights.end(token);
+        }
     }
 }
 

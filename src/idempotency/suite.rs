@@ -17,8 +17,8 @@ use super::{
     Retention,
 };
 use crate::model::{
-    AuditImagesLimit, ClientRequestToken, Clock, RequestedSettings, SESSION_LIFE, SessionId,
-    SessionSettings,
+    AuditImagesLimit, ClientRequestToken, Clock, Deadline, RequestedSettings, SESSION_LIFE,
+    SessionId, SessionSettings,
 };
 use crate::store::test_server::RedisServer;
 
@@ -122,7 +122,11 @@ async fn find(flight: &Flight) -> Option<SessionId> {
     found.expect("no conflict, and a record is not required")
 }
 
-async fn claim(lease: &Lease<'_>, at: SystemTime) -> Claimed {
+fn soon() -> Deadline {
+    Deadline::after(Instant::now(), Duration::from_secs(5))
+}
+
+async fn claim(lease: &mut Lease<'_>, at: SystemTime) -> Claimed {
     let age = Duration::ZERO;
     let claimed = lease.claim(RecordedSend { at, age }, Some(wall())).await;
     claimed.expect("no conflict, and a record is not required")
@@ -131,13 +135,13 @@ async fn claim(lease: &Lease<'_>, at: SystemTime) -> Claimed {
 /// Finds no session, and claims the lease.
 async fn acquire(flight: &Flight) -> Lease<'_> {
     assert_eq!(find(flight).await, None, "the session must be new");
-    let lease = flight.lease();
-    assert_eq!(claim(&lease, wall()).await, Claimed::Acquired);
+    let mut lease = flight.lease();
+    assert_eq!(claim(&mut lease, wall()).await, Claimed::Acquired);
     lease
 }
 
 async fn issue(flight: &Flight) {
-    acquire(flight).await.record_issued(session()).await;
+    acquire(flight).await.record_issued(session(), soon()).await;
 }
 
 async fn another_replica_gets_the_session_and_its_creation_time(shared: &SharedBackend) {
@@ -187,7 +191,7 @@ async fn a_replica_waits_while_another_holds_the_lease(shared: &SharedBackend) {
     let (here, there) = (join(&a, &token), join(&b, &token));
     let lease = acquire(&here).await;
     assert!(timeout(SOON, find(&there)).await.is_err(), "b waits");
-    lease.record_issued(session()).await;
+    lease.record_issued(session(), soon()).await;
     assert_eq!(find(&there).await, Some(session()));
 }
 
@@ -238,12 +242,13 @@ async fn a_claim_after_a_wait_finds_the_attempt_of_another_replica(shared: &Shar
     );
     let (here, there) = (join(&a, &token), join(&b, &token));
     assert_eq!((find(&here).await, find(&there).await), (None, None));
-    let (lease, later) = (here.lease(), there.lease());
-    assert_eq!(claim(&lease, wall()).await, Claimed::Acquired);
-    assert_eq!(claim(&later, wall()).await, Claimed::Held);
-    lease.record_issued(session()).await;
-    let expected = Claimed::Issued(session());
-    assert_eq!(claim(&later, wall()).await, expected);
+    let (mut lease, mut later) = (here.lease(), there.lease());
+    assert_eq!(claim(&mut lease, wall()).await, Claimed::Acquired);
+    assert_eq!(claim(&mut later, wall()).await, Claimed::Elsewhere);
+    lease.record_issued(session(), soon()).await;
+    assert_eq!(claim(&mut later, wall()).await, Claimed::Elsewhere);
+    let found = later.find(|| Some(wall())).await;
+    assert_eq!(found, Ok(Some(session())));
     assert_eq!(there.first_sent().map(|sent| sent.at), Some(wall()));
 }
 
@@ -257,7 +262,7 @@ async fn the_first_of_two_attempts_sets_the_creation_time(shared: &SharedBackend
     drop(acquire(&here).await);
     assert_eq!(find(&there).await, None);
     let later = wall() + Duration::from_secs(7);
-    assert_eq!(claim(&there.lease(), later).await, Claimed::Acquired);
+    assert_eq!(claim(&mut there.lease(), later).await, Claimed::Acquired);
     assert_eq!(there.first_sent().map(|sent| sent.at), Some(wall()));
 }
 

@@ -22,6 +22,24 @@ impl Operation {
             Self::Results => "results",
         }
     }
+
+    /// Returns the name of the RPC method.
+    #[must_use]
+    pub fn rpc(self) -> &'static str {
+        match self {
+            Self::Create => "CreateSession",
+            Self::Results => "GetSessionResult",
+        }
+    }
+
+    /// Returns the name of the operation in the AWS API.
+    #[must_use]
+    pub fn aws(self) -> &'static str {
+        match self {
+            Self::Create => "CreateFaceLivenessSession",
+            Self::Results => "GetFaceLivenessSessionResults",
+        }
+    }
 }
 
 impl EncodeLabelValue for Operation {

@@ -9,15 +9,15 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
 use tokio::time::Instant;
 
-use super::Retry;
+use super::RetryPolicy;
 
 /// Reports the balance of a policy's retry budget.
 #[derive(Debug)]
-pub struct RetryMetrics(Arc<Retry>);
+pub struct RetryMetrics(Arc<RetryPolicy>);
 
 impl RetryMetrics {
     /// Registers the gauge of `retry`.
-    pub fn register(registry: &mut Registry, retry: Arc<Retry>) {
+    pub fn register(registry: &mut Registry, retry: Arc<RetryPolicy>) {
         registry.register_collector(Box::new(Self(retry)));
     }
 }

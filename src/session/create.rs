@@ -1,10 +1,10 @@
-//! Creates sessions: authorization, idempotency, admission, attempts, retries.
+//! Creates sessions: permissions, idempotency, and the loop of attempts.
 //!
 //! Requests outside a caller's permissions fail first and use no quota token. A repeated
-//! request is authorized by the current policy as well. A request id is bound to the
-//! requested settings, or to the name of the profile, so a repeat returns the same session
-//! even if the profile has changed. For one client request token, this process always sends
-//! the settings of the first attempt.
+//! request needs the current permissions as well. A request id is bound to the requested
+//! settings, or to the name of the profile, so a repeat returns the same session even if the
+//! profile has changed. For one client request token, this process always sends the settings
+//! of the first attempt.
 //!
 //! This module owns the order of these steps and the session's lifetime. It knows neither
 //! gRPC nor the AWS SDK.
@@ -18,17 +18,18 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 
-use super::attempts::{AttemptStats, Attempts};
+use super::attempts::AttemptPolicy;
 use super::create_request::{CreateRequest, RequestIdRequirement};
-use super::{Ownership, SessionError, create_error, request_id_age};
-use crate::auth::policy::Authorizer;
-use crate::idempotency::{Claimed, Flight, Idempotency};
-use crate::model::Deadline;
-use crate::model::{ClientRequestToken, Clock, SESSION_LIFE, SessionId, SessionSettings};
+use super::{Ownership, Progress, SessionError, request_id_age};
+use crate::idempotency::{Claimed, Flight, FlightGuard, Idempotency, IdempotencyError, Lease};
+use crate::model::{
+    ClientRequestToken, Clock, Deadline, RequestedSettings, SESSION_LIFE, SessionId,
+    SessionSettings,
+};
 use crate::result_token::ResultToken;
-use crate::upstream::{AttemptOutput, LivenessApi};
+use crate::upstream::{LivenessApi, UpstreamErrorKind};
 
 /// A session and its remaining lifetime.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,35 +48,30 @@ pub struct Session {
     pub time_to_live: Duration,
     /// Whether an earlier call created the session.
     pub replayed: bool,
-    /// The attempts of this call.
-    pub stats: AttemptStats,
 }
 
 /// Creates sessions in one region.
 pub struct Creator<A> {
     api: Arc<A>,
-    attempts: Attempts,
+    attempts: AttemptPolicy,
     idempotency: Idempotency,
     ownership: Ownership,
-    authorizer: Authorizer,
     request_id_requirement: RequestIdRequirement,
 }
 
 impl<A: LivenessApi> Creator<A> {
-    /// Returns a creator that calls `api` for requests which pass `authorizer`.
+    /// Returns a creator that calls `api` as `attempts` and `idempotency` allow.
     pub fn new(
         api: Arc<A>,
-        attempts: Attempts,
+        attempts: AttemptPolicy,
         idempotency: Idempotency,
         ownership: Ownership,
-        authorizer: Authorizer,
     ) -> Self {
         Self {
             api,
             attempts,
             idempotency,
             ownership,
-            authorizer,
             request_id_requirement: RequestIdRequirement::default(),
         }
     }
@@ -94,106 +90,120 @@ impl<A: LivenessApi> Creator<A> {
         self.request_id_requirement
     }
 
-    /// Returns the authorizer of all requests.
-    pub fn authorizer(&self) -> Authorizer {
-        self.authorizer.clone()
-    }
-
-    /// Creates the session of `request`, or returns the session of its request id.
+    /// Creates the session of `request`, or returns the session of its request id. Updates
+    /// `progress`, which remains if the future is dropped.
     ///
     /// If the future is dropped during an attempt, AWS may have created the session. Only a
     /// repeat with the same request id returns it.
     ///
     /// # Errors
     /// See [`SessionError`].
-    pub async fn create(&self, request: &CreateRequest) -> Result<Session, SessionError> {
-        let settings = self
-            .authorizer
-            .create(&request.caller, &request.requested)?;
+    pub async fn create(
+        &self,
+        request: &CreateRequest,
+        progress: &mut Progress,
+    ) -> Result<Session, SessionError> {
+        let settings = request.permissions.settings(&request.requested)?;
+        let (token, flight) = self.join(request)?;
+        let created = self.find_or_issue(request, (&token, &settings), &flight, progress);
+        match created.await {
+            Ok(id) => self.session(request, id, &flight, progress),
+            Err(error) => Err(explain(error, request, &flight, progress)),
+        }
+    }
+
+    /// Joins the flight of the request id. A request without an id has one of its own.
+    fn join(
+        &self,
+        request: &CreateRequest,
+    ) -> Result<(ClientRequestToken, FlightGuard), SessionError> {
         let Some(request_id) = &request.request_id else {
-            let (flight, call) = (
-                Flight::unshared(),
-                (&ClientRequestToken::random(), &settings),
-            );
-            let issued = self.issue(request, call, &flight).await?;
-            let (id, outcome) = issued.expect("a request without an id has no other replica");
-            return self.session(request, id, &flight, outcome);
+            return Ok((ClientRequestToken::random(), FlightGuard::unshared()));
         };
         request_id_age::refuse_old(request_id, self.clock())?;
         let subject = request.subject.as_ref();
         let token = ClientRequestToken::derive(&request.caller, request_id, subject);
         let flight = self.idempotency.join(&token, &request.requested)?;
-        let call = (&token, &settings);
-        // Callers that join an in-flight request keep this default.
-        let mut outcome = (AttemptStats::default(), Replay::Yes);
-        let session = flight.session();
-        let session =
-            session.get_or_try_init(|| self.create_once(request, call, &flight, &mut outcome));
-        let id = await_in_flight(request.deadline, &flight, session).await?;
-        self.session(request, id, &flight, outcome)
+        Ok((token, flight))
     }
 
-    /// Returns the session of `flight`: from another replica, or created now. Only the
-    /// latter changes `outcome`.
-    async fn create_once(
+    /// Returns the session of `flight`. Of the concurrent requests with one id, the first
+    /// one issues it. The others wait, and if it fails or is dropped, the next one tries.
+    async fn find_or_issue(
         &self,
         request: &CreateRequest,
         call: (&ClientRequestToken, &SessionSettings),
         flight: &Flight,
-        outcome: &mut Outcome,
+        progress: &mut Progress,
     ) -> Result<SessionId, SessionError> {
-        loop {
-            refuse_expired(flight)?;
-            if let Some(session) = flight.find(|| self.clock().confirmed_now()).await? {
-                return Ok(session);
-            }
-            refuse_expired(flight)?;
-            if let Some((session, issued)) = self.issue(request, call, flight).await? {
-                *outcome = issued;
-                return Ok(session);
-            }
+        let mut session = timeout_at(request.deadline.instant(), flight.session())
+            .await
+            .map_err(|_| SessionError::DeadlineExceeded)?;
+        if let Some(session) = *session {
+            progress.replayed = true;
+            return Ok(session);
         }
+        let issued = self.issue(request, call, flight, progress).await?;
+        *session = Some(issued);
+        Ok(issued)
     }
 
-    /// Creates the session. Returns `None` if another replica started to create it while
-    /// this request waited for its permit.
+    /// Sends attempts until one creates the session, another replica has created it, or no
+    /// further attempt is made.
     async fn issue(
         &self,
         request: &CreateRequest,
         (token, settings): (&ClientRequestToken, &SessionSettings),
         flight: &Flight,
-    ) -> Result<Option<(SessionId, Outcome)>, SessionError> {
-        let lease = flight.lease();
-        let claim = async || {
-            let (now, id) = (self.clock().now(), request.request_id.as_ref());
-            let confirmed = self.clock().is_confirmed().then_some(now);
-            let sent = request_id_age::earliest_creation(id, now, confirmed);
-            Ok(match lease.claim(sent, confirmed).await? {
-                Claimed::Acquired => None,
-                Claimed::Issued(session) => Some(Issued::Elsewhere(Some(session))),
-                Claimed::Held => Some(Issued::Elsewhere(None)),
-            })
-        };
-        let call = async || {
-            let settings = flight.first_settings(settings);
-            self.api.create(token, settings).await.map(Issued::Here)
-        };
-        let (caller, deadline) = (&request.caller, request.deadline);
-        let (stats, answer) = self.attempts.run(caller, deadline, claim, call).await;
-        let answer = answer.map_err(|error| create_error::attribute(&request.requested, error));
-        match answer.map_err(|error| create_error::forbid_repeat(request, stats, error))? {
-            Issued::Elsewhere(session) => {
-                Ok(session.map(|id| (id, (AttemptStats::default(), Replay::Yes))))
+        progress: &mut Progress,
+    ) -> Result<SessionId, SessionError> {
+        let deadline = request.deadline;
+        let mut attempts = self.attempts.attempts(&request.caller, deadline, progress);
+        let mut lease = flight.lease();
+        loop {
+            let found = lease.find(|| self.clock().confirmed_now());
+            if let Some(session) = in_time(deadline, found).await? {
+                attempts.progress.replayed = true;
+                return Ok(session);
             }
-            Issued::Here(answer) => {
-                // No await between the answer and this line, so cancellation cannot lose
-                // the session id.
-                let progress = &request.progress;
-                progress.answered(answer.value, answer.aws_request_id, stats);
-                lease.record_issued(answer.value).await;
-                Ok(Some((answer.value, (stats, Replay::No))))
+            refuse_expired(flight)?;
+            let permit = attempts.acquire_permit().await?;
+            match in_time(deadline, self.claim(&mut lease, request)).await {
+                Ok(Claimed::Acquired) => {}
+                not_acquired => {
+                    attempts.give_back(permit);
+                    not_acquired?;
+                    continue;
+                }
+            }
+            let settings = flight.first_settings(settings);
+            match attempts
+                .send(permit, self.api.create(token, settings))
+                .await
+            {
+                Ok(answer) => {
+                    // No await between the answer and this line, so cancellation cannot
+                    // lose the session id.
+                    let session = answer.value;
+                    attempts.progress.answered(session, answer.aws_request_id);
+                    lease.record_issued(session, deadline).await;
+                    return Ok(session);
+                }
+                Err(error) => sleep(attempts.next_delay(error)?).await,
             }
         }
+    }
+
+    /// Records that an attempt is about to be sent, unless another replica sends one.
+    async fn claim(
+        &self,
+        lease: &mut Lease<'_>,
+        request: &CreateRequest,
+    ) -> Result<Claimed, IdempotencyError> {
+        let (now, id) = (self.clock().now(), request.request_id.as_ref());
+        let confirmed = self.clock().is_confirmed().then_some(now);
+        let sent = request_id_age::earliest_creation(id, now, confirmed);
+        lease.claim(sent, confirmed).await
     }
 
     fn session(
@@ -201,7 +211,7 @@ impl<A: LivenessApi> Creator<A> {
         request: &CreateRequest,
         id: SessionId,
         flight: &Flight,
-        (stats, replay): (AttemptStats, Replay),
+        progress: &mut Progress,
     ) -> Result<Session, SessionError> {
         let sent = flight
             .first_sent()
@@ -213,24 +223,20 @@ impl<A: LivenessApi> Creator<A> {
         if time_to_live.is_zero() {
             return Err(SessionError::RequestIdExpired);
         }
-        if replay == Replay::Yes {
+        progress.session = Some(id);
+        if progress.replayed {
             self.attempts.replayed();
-            request.progress.replayed(id);
         }
         let expire_time = sent.at + SESSION_LIFE;
-        let subject = request.subject.as_ref();
-        let token = self
-            .ownership
-            .token(&request.caller, subject, &id, expire_time);
+        let (ownership, subject) = (&self.ownership, request.subject.as_ref());
         Ok(Session {
             id,
-            region: self.ownership.region(),
+            region: ownership.region(),
             create_time: sent.at,
             expire_time,
-            result_token: token,
+            result_token: ownership.token(&request.caller, subject, &id, expire_time),
             time_to_live,
-            replayed: replay == Replay::Yes,
-            stats,
+            replayed: progress.replayed,
         })
     }
 
@@ -239,34 +245,18 @@ impl<A: LivenessApi> Creator<A> {
     }
 }
 
-/// Waits for the session of `flight`, which another request may be creating, until this
-/// request's own deadline.
-async fn await_in_flight(
+/// Awaits `step` until `deadline`.
+async fn in_time<T, E>(
     deadline: Deadline,
-    flight: &Flight,
-    session: impl Future<Output = Result<&SessionId, SessionError>>,
-) -> Result<SessionId, SessionError> {
-    match timeout_at(deadline.instant(), session).await {
-        Ok(session) => session.copied(),
-        Err(_) if flight.first_sent().is_some() => Err(SessionError::DeadlineExceededUpstream),
+    step: impl Future<Output = Result<T, E>>,
+) -> Result<T, SessionError>
+where
+    SessionError: From<E>,
+{
+    match timeout_at(deadline.instant(), step).await {
+        Ok(done) => Ok(done?),
         Err(_) => Err(SessionError::DeadlineExceeded),
     }
-}
-
-/// The attempts of a call, and whether an earlier call created its session.
-type Outcome = (AttemptStats, Replay);
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Replay {
-    No,
-    Yes,
-}
-
-/// Where a session was created.
-enum Issued {
-    Here(AttemptOutput<SessionId>),
-    /// On another replica, which may not have the session yet.
-    Elsewhere(Option<SessionId>),
 }
 
 /// Refuses a request id whose session has expired.
@@ -278,4 +268,31 @@ fn refuse_expired(flight: &Flight) -> Result<(), SessionError> {
         return Err(SessionError::RequestIdExpired);
     }
     Ok(())
+}
+
+/// Returns what `error` means for the caller. A parameter of a profile is the operators'
+/// fault. After an attempt, a session may exist: only a repeat with the same request id
+/// returns it, so a request without an id must not be repeated.
+fn explain(
+    error: SessionError,
+    request: &CreateRequest,
+    flight: &Flight,
+    progress: &Progress,
+) -> SessionError {
+    let error = match (error, &request.requested) {
+        (SessionError::DeadlineExceeded, _) if flight.first_sent().is_some() => {
+            SessionError::DeadlineExceededUpstream
+        }
+        (SessionError::Upstream(error), RequestedSettings::Profile(profile))
+            if error.kind == UpstreamErrorKind::InvalidParameter =>
+        {
+            let profile = profile.clone();
+            SessionError::ProfileRefused { profile, error }
+        }
+        (error, _) => error,
+    };
+    if request.request_id.is_none() && progress.outcome_unknown {
+        return SessionError::OutcomeUnknown(Box::new(error));
+    }
+    error
 }

@@ -1,6 +1,6 @@
 //! A request for a session, and whether it needs a request id.
 
-use super::Progress;
+use crate::auth::policy::CallerPermissions;
 use crate::model::{CallerId, Deadline, RequestId, RequestedSettings, Subject};
 
 /// A request for a session.
@@ -16,8 +16,8 @@ pub struct CreateRequest {
     pub requested: RequestedSettings,
     /// When the caller stops waiting.
     pub deadline: Deadline,
-    /// Receives the progress of the call, even if its future is dropped.
-    pub progress: Progress,
+    /// What the caller may send.
+    pub permissions: CallerPermissions,
 }
 
 /// Whether creating a session needs a request id.

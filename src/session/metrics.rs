@@ -187,14 +187,6 @@ impl OperationMetrics {
         self.operation
     }
 
-    /// Returns the name of the operation in the AWS API.
-    pub(super) fn method(&self) -> &'static str {
-        match self.operation {
-            Operation::Create => "CreateFaceLivenessSession",
-            Operation::Results => "GetFaceLivenessSessionResults",
-        }
-    }
-
     /// Records the wait of an attempt that got a permit.
     pub(super) fn admitted(&self, permit: &Permit) {
         let label = self.label();

@@ -1,21 +1,16 @@
-//! The progress of one call, readable at any time.
+//! The progress of one call.
 //!
 //! A call that is dropped may have created a session. Its progress still names the session
 //! for the audit log: for example if the caller disconnects after AWS answered and before
 //! the record was written.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use super::AttemptStats;
 use crate::model::SessionId;
 
-/// The progress of one call. Clones share it.
-#[derive(Clone, Debug, Default)]
-pub struct Progress(Arc<Mutex<ProgressSnapshot>>);
-
-/// The progress at one moment.
-#[derive(Clone, Debug, Default)]
-pub struct ProgressSnapshot {
+/// The progress of one call. Its owner keeps it when the future of the call is dropped.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
     /// The session that AWS returned, even if the caller did not receive it.
     pub session: Option<SessionId>,
     /// Whether an earlier call created the session.
@@ -24,36 +19,16 @@ pub struct ProgressSnapshot {
     pub aws_request_id: Option<String>,
     /// The number of attempts.
     pub attempts: u32,
+    /// The total wait for permits.
+    pub waited: Duration,
+    /// An attempt failed although AWS may have carried it out.
+    pub outcome_unknown: bool,
 }
 
 impl Progress {
-    /// Returns the current progress.
-    #[must_use]
-    pub fn snapshot(&self) -> ProgressSnapshot {
-        self.lock().clone()
-    }
-
     /// Records that AWS answered with `session` or its result.
-    pub fn answered(
-        &self,
-        session: SessionId,
-        aws_request_id: Option<String>,
-        stats: AttemptStats,
-    ) {
-        let mut progress = self.lock();
-        progress.session = Some(session);
-        progress.aws_request_id = aws_request_id;
-        progress.attempts = stats.attempts;
-    }
-
-    /// Records that the call returns the session of an earlier call.
-    pub(super) fn replayed(&self, session: SessionId) {
-        let mut progress = self.lock();
-        progress.session = Some(session);
-        progress.replayed = true;
-    }
-
-    fn lock(&self) -> MutexGuard<'_, ProgressSnapshot> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    pub fn answered(&mut self, session: SessionId, aws_request_id: Option<String>) {
+        self.session = Some(session);
+        self.aws_request_id = aws_request_id;
     }
 }

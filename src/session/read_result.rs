@@ -1,12 +1,12 @@
-//! Reads session results: authorization, ownership, admission, attempts, retries.
+//! Reads session results: ownership and the loop of attempts.
 
 use std::sync::Arc;
 
-use super::attempts::{AttemptStats, Attempts};
+use tokio::time::sleep;
+
+use super::attempts::AttemptPolicy;
 use super::{Ownership, Progress, SessionError, TokenRequirement};
-use crate::auth::policy::Authorizer;
-use crate::model::Deadline;
-use crate::model::{CallerId, LivenessResult, Operation, SessionId, Subject};
+use crate::model::{CallerId, Deadline, LivenessResult, SessionId, Subject};
 use crate::result_token::ResultToken;
 use crate::upstream::{AttemptOutput, LivenessApi, UpstreamError};
 
@@ -23,34 +23,29 @@ pub struct ResultRequest {
     pub token: Option<ResultToken>,
     /// When the caller stops waiting.
     pub deadline: Deadline,
-    /// Receives the progress of the call, also if its future is dropped.
-    pub progress: Progress,
 }
 
 /// Reads results within a quota of their own.
 pub struct ResultReader<A> {
     api: Arc<A>,
-    attempts: Attempts,
+    attempts: AttemptPolicy,
     ownership: Ownership,
     token_requirement: TokenRequirement,
-    authorizer: Authorizer,
 }
 
 impl<A: LivenessApi> ResultReader<A> {
-    /// Returns a reader that calls `api` for requests which pass `authorizer` and
-    /// `ownership`.
+    /// Returns a reader that calls `api` for requests which pass `ownership`.
     pub fn new(
         api: Arc<A>,
-        attempts: Attempts,
-        (ownership, token_requirement): (Ownership, TokenRequirement),
-        authorizer: Authorizer,
+        attempts: AttemptPolicy,
+        ownership: Ownership,
+        token_requirement: TokenRequirement,
     ) -> Self {
         Self {
             api,
             attempts,
             ownership,
             token_requirement,
-            authorizer,
         }
     }
 
@@ -59,33 +54,44 @@ impl<A: LivenessApi> ResultReader<A> {
         self.token_requirement
     }
 
-    /// Reads the result of the session, and returns the attempts it took. A read changes
-    /// nothing, so its future can be dropped at any point.
+    /// Reads the result of the session, and updates `progress`. A read changes nothing, so
+    /// its future can be dropped at any point.
     ///
     /// # Errors
     /// See [`SessionError`].
     pub async fn read(
         &self,
         request: &ResultRequest,
-    ) -> Result<(LivenessResult, AttemptStats), SessionError> {
-        self.authorizer.check(&request.caller, Operation::Results)?;
+        progress: &mut Progress,
+    ) -> Result<LivenessResult, SessionError> {
         self.ownership.check(request, self.token_requirement)?;
-        let prepare = async || Ok(None);
-        let call = async || {
-            let answer = self.api.result(&request.session).await?;
-            of_session(&request.session, answer)
-        };
-        let run = self
-            .attempts
-            .run(&request.caller, request.deadline, prepare, call);
-        let (stats, answer) = run.await;
-        let AttemptOutput {
-            value,
-            aws_request_id,
-        } = answer?;
-        let progress = &request.progress;
-        progress.answered(request.session, aws_request_id, stats);
-        Ok((value, stats))
+        match self.attempt(request, progress).await {
+            Err(SessionError::DeadlineExceeded) if progress.attempts > 0 => {
+                Err(SessionError::DeadlineExceededUpstream)
+            }
+            result => result,
+        }
+    }
+
+    /// Sends attempts until one succeeds or no further attempt is made.
+    async fn attempt(
+        &self,
+        request: &ResultRequest,
+        progress: &mut Progress,
+    ) -> Result<LivenessResult, SessionError> {
+        let (caller, session) = (&request.caller, &request.session);
+        let mut attempts = self.attempts.attempts(caller, request.deadline, progress);
+        loop {
+            let permit = attempts.acquire_permit().await?;
+            let call = async { of_session(session, self.api.result(session).await?) };
+            match attempts.send(permit, call).await {
+                Ok(answer) => {
+                    attempts.progress.answered(*session, answer.aws_request_id);
+                    return Ok(answer.value);
+                }
+                Err(error) => sleep(attempts.next_delay(error)?).await,
+            }
+        }
     }
 }
 

@@ -13,6 +13,7 @@ use tracing::{Span, debug_span, field};
 
 use super::metrics::{OutcomeLabel, RefusalLabel};
 use crate::admission::{AdmissionRefused, Permit};
+use crate::model::Operation;
 use crate::upstream::UpstreamError;
 
 /// Returns the span of a wait for a permit.
@@ -30,14 +31,14 @@ pub(super) fn record_wait<E>(span: &Span, waited: &Result<Result<Permit, Admissi
     span.record("outcome", outcome);
 }
 
-/// Returns the span of an attempt at AWS's `method`. The AWS adapter records the request id.
-pub(super) fn attempt(method: &'static str, number: u32) -> Span {
+/// Returns the span of an attempt at `operation`. The AWS adapter records the request id.
+pub(super) fn attempt(operation: Operation, number: u32) -> Span {
     debug_span!(
         "attempt",
         otel.kind = "client",
         rpc.system = "aws-api",
         rpc.service = "Rekognition",
-        rpc.method = method,
+        rpc.method = operation.aws(),
         number,
         outcome = field::Empty,
         error.type = field::Empty,

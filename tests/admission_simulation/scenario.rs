@@ -15,8 +15,8 @@ use livegate::idempotency::Idempotency;
 use livegate::model::Deadline;
 use livegate::model::{CallerId, Operation, RequestedSettings};
 use livegate::result_token::{SigningKey, TokenKeys};
-use livegate::retry::{Retry, RetrySettings};
-use livegate::session::{Attempts, CreateRequest, Creator, Ownership, Progress, SessionError};
+use livegate::retry::{RetryPolicy, RetrySettings};
+use livegate::session::{AttemptPolicy, CreateRequest, Creator, Ownership, Progress, SessionError};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
@@ -181,14 +181,14 @@ impl Scenario {
     }
 
     fn creator(&self, upstream: &Arc<Upstream>) -> Arc<Creator<Upstream>> {
-        let retry = Retry::new(&RetrySettings {
+        let retry = RetryPolicy::new(&RetrySettings {
             max_attempts: NonZeroU32::new(4).expect("not zero"),
             base_delay: Duration::from_millis(100),
             max_delay: Duration::from_secs(2),
             budget_ratio: 0.1,
             budget_floor_per_second: 1.0,
         });
-        let attempts = Attempts::new(
+        let attempts = AttemptPolicy::new(
             Operation::Create,
             Admission::open(self.settings()),
             Arc::new(retry),
@@ -197,13 +197,11 @@ impl Scenario {
         let key = SigningKey::new(&[1; 32]).expect("32 bytes");
         let keys = TokenKeys::new(key, Vec::new()).expect("one key");
         let ownership = Ownership::new(keys, "us-east-1");
-        let policy = Authorizer::new(Policy::default(), DefaultPermission::Allow);
         Arc::new(Creator::new(
             upstream.clone(),
             attempts,
             idempotency,
             ownership,
-            policy,
         ))
     }
 
@@ -248,18 +246,20 @@ fn draw_caller(random: &mut fastrand::Rng) -> usize {
 
 async fn request(creator: Arc<Creator<Upstream>>, id: CallerId, caller: usize) -> CompletedRequest {
     let start = Instant::now();
+    let authorizer = Authorizer::new(Policy::default(), DefaultPermission::Allow);
     let request = CreateRequest {
+        permissions: authorizer.permissions(&id),
         caller: id,
         request_id: None,
         subject: None,
         requested: RequestedSettings::default(),
         deadline: Deadline::after(start, DEADLINE),
-        progress: Progress::default(),
     };
-    let outcome = match creator.create(&request).await {
+    let mut progress = Progress::default();
+    let outcome = match creator.create(&request, &mut progress).await {
         Ok(session) => RequestOutcome::Served {
             session: session.id,
-            waited: session.stats.waited,
+            waited: progress.waited,
         },
         Err(SessionError::Refused(_)) => RequestOutcome::Refused,
         Err(_) => RequestOutcome::Failed,

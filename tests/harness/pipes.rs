@@ -15,9 +15,9 @@ use livegate::grpc::{GrpcMetrics, Health, Server, SessionService};
 use livegate::idempotency::Idempotency;
 use livegate::model::{Clock, Operation};
 use livegate::result_token::TokenKeys;
-use livegate::retry::{Retry, RetrySettings};
+use livegate::retry::{RetryPolicy, RetrySettings};
 use livegate::session::{
-    Attempts, Creator, Ownership, RequestIdRequirement, ResultReader, TokenRequirement,
+    AttemptPolicy, Creator, Ownership, RequestIdRequirement, ResultReader, TokenRequirement,
 };
 use livegate::transport::{DrainSignals, TransportLimits, TransportMetrics};
 use prometheus_client::registry::Registry;
@@ -128,12 +128,13 @@ impl Livegate {
         let aws = setup.aws.clone();
         let authorizer = Authorizer::new(setup.policy.clone(), setup.default_permission);
         let server = Server {
-            service: service(&aws, &setup, &authorizer).audited(setup.audit.clone()),
+            service: service(&aws, &setup).audited(setup.audit.clone()),
             health: Health::starting().await,
             auth: Arc::new(Authenticator::new(
                 &setup.auth.into(),
                 AuthMetrics::default(),
             )),
+            authorizer: authorizer.clone(),
             default_deadline: setup.default_deadline,
             limits: TransportLimits::default(),
             tls: None,
@@ -175,15 +176,15 @@ impl Livegate {
     }
 }
 
-fn service(aws: &Arc<Aws>, setup: &Setup, authorizer: &Authorizer) -> SessionService<Aws> {
-    let retry = Arc::new(Retry::new(&setup.retry));
+fn service(aws: &Arc<Aws>, setup: &Setup) -> SessionService<Aws> {
+    let retry = Arc::new(RetryPolicy::new(&setup.retry));
     let attempts = |operation| {
         let admission = Admission::open(AdmissionSettings {
             quota: setup.quota.clone(),
             callers: setup.callers.clone(),
             adaptive: false,
         });
-        Attempts::new(operation, admission, retry.clone())
+        AttemptPolicy::new(operation, admission, retry.clone())
     };
     let ownership = Ownership::new(setup.token_keys.clone(), REGION);
     let ownership = ownership.with_clock(setup.clock.clone());
@@ -193,13 +194,11 @@ fn service(aws: &Arc<Aws>, setup: &Setup, authorizer: &Authorizer) -> SessionSer
         attempts(Operation::Create),
         idempotency,
         ownership.clone(),
-        authorizer.clone(),
     )
     .with_request_id_requirement(setup.request_id_requirement);
     let reader = || {
-        let ownership = (ownership, setup.token_requirement);
         let attempts = attempts(Operation::Results);
-        ResultReader::new(aws.clone(), attempts, ownership, authorizer.clone())
+        ResultReader::new(aws.clone(), attempts, ownership, setup.token_requirement)
     };
     let results = setup.results.then(reader);
     SessionService::new(creator, results)

@@ -96,8 +96,7 @@ impl NotAllowed {
 impl fmt::Display for Field {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Operation(Operation::Create) => "CreateSession",
-            Self::Operation(Operation::Results) => "GetSessionResult",
+            Self::Operation(operation) => operation.rpc(),
             Self::Profile => "profile",
             Self::KmsKey => "kms_key_id",
             Self::Settings => "settings",

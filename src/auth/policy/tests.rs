@@ -22,8 +22,8 @@ fn name(text: &str) -> ProfileName {
     ProfileName::parse(text).expect("a name")
 }
 
-/// An authorizer whose default permissions are `default`.
-fn authorizer(default: Permissions) -> Authorizer {
+/// The permissions of a caller whose default permissions are `default`.
+fn permissions_of(default: Permissions) -> CallerPermissions {
     let policy = Policy {
         permissions: default.into(),
         profiles: HashMap::from([
@@ -31,7 +31,7 @@ fn authorizer(default: Permissions) -> Authorizer {
             (name("full"), all_fields_set()),
         ]),
     };
-    Authorizer::new(policy, DefaultPermission::Allow)
+    Authorizer::new(policy, DefaultPermission::Allow).permissions(&caller("a"))
 }
 
 /// Settings with every field set.
@@ -64,7 +64,7 @@ fn storing(prefix: Option<&str>) -> SessionSettings {
 /// The error for `settings` under `permissions`; empty if they are allowed.
 fn refused(permissions: &Permissions, settings: SessionSettings) -> String {
     let requested = RequestedSettings::Settings(settings);
-    match authorizer(permissions.clone()).create(&caller("a"), &requested) {
+    match permissions_of(permissions.clone()).settings(&requested) {
         Ok(allowed) => {
             let allowed = RequestedSettings::Settings(allowed);
             assert_eq!(allowed, requested, "allowed settings are unchanged");
@@ -180,8 +180,8 @@ fn a_profile_gives_all_of_its_settings_whatever_other_permissions_say() {
         profiles: Some(vec![name("full")]),
         ..Permissions::default()
     };
-    let authorizer = authorizer(permissions);
-    let select = |text| authorizer.create(&caller("a"), &RequestedSettings::Profile(name(text)));
+    let permissions = permissions_of(permissions);
+    let select = |text| permissions.settings(&RequestedSettings::Profile(name(text)));
     assert_eq!(select("full"), Ok(all_fields_set()));
     let forbidden = select("plain").expect_err("not listed").to_string();
     let unknown = select("other").expect_err("does not exist").to_string();
@@ -206,8 +206,8 @@ fn a_caller_that_requires_a_profile_may_send_no_settings() {
     );
     let error = refused(&permissions, SessionSettings::default());
     assert_eq!(error, "not allowed: profile: must be set by this caller");
-    let authorizer = authorizer(permissions);
-    let selected = authorizer.create(&caller("a"), &RequestedSettings::Profile(name("plain")));
+    let permissions = permissions_of(permissions);
+    let selected = permissions.settings(&RequestedSettings::Profile(name("plain")));
     assert_eq!(selected, Ok(SessionSettings::default()));
 }
 
@@ -232,26 +232,19 @@ fn only_callers_with_the_permission_may_use_a_method() {
             ..Policy::default()
         };
         let authorizer = Authorizer::new(policy, default_permission);
-        let created = authorizer.create(&caller("a"), &RequestedSettings::default());
+        let permissions = authorizer.permissions(&caller("a"));
+        let created = permissions.check(Create);
         assert_eq!(
             created.is_ok(),
             creates,
             "{allow:?}, {default_permission:?}"
         );
-        let read = authorizer.check(&caller("a"), Results);
+        let read = permissions.check(Results);
         assert_eq!(read.is_ok(), reads, "{allow:?}, {default_permission:?}");
-        let fields =
-            [created.err(), read.err()].map(|error| error.map(|one| one.field().to_string()));
-        assert!(
-            fields[0]
-                .as_deref()
-                .is_none_or(|field| field == "CreateSession")
-        );
-        assert!(
-            fields[1]
-                .as_deref()
-                .is_none_or(|field| field == "GetSessionResult")
-        );
+        for (checked, method) in [(created, "CreateSession"), (read, "GetSessionResult")] {
+            let field = checked.err().map(|error| error.field().to_string());
+            assert!(field.is_none_or(|field| field == method));
+        }
     }
 }
 
@@ -284,7 +277,9 @@ fn the_exact_name_wins_then_the_glob_pattern_then_the_default() {
 fn a_new_policy_applies_from_the_next_call_on_and_the_default_permission_stays() {
     let authorizer = Authorizer::new(Policy::default(), DefaultPermission::Deny);
     let clone = authorizer.clone();
-    assert!(clone.check(&caller("a"), Operation::Results).is_err());
+    let check = || clone.permissions(&caller("a")).check(Operation::Results);
+    let earlier = clone.permissions(&caller("a"));
+    assert!(check().is_err());
     let default = Permissions {
         allow: Some(vec![Operation::Results]),
         ..Permissions::default()
@@ -293,9 +288,11 @@ fn a_new_policy_applies_from_the_next_call_on_and_the_default_permission_stays()
         permissions: default.into(),
         ..Policy::default()
     });
-    assert!(clone.check(&caller("a"), Operation::Results).is_ok());
+    assert!(check().is_ok());
+    let refused = earlier.check(Operation::Results);
+    assert!(refused.is_err(), "a request keeps its permissions");
     authorizer.apply(Policy::default());
-    assert!(clone.check(&caller("a"), Operation::Results).is_err());
+    assert!(check().is_err());
 }
 
 proptest! {
