@@ -44,7 +44,7 @@ use crate::transport::{self, DrainSignals, Tls};
 use crate::upstream::aws::{CredentialsSource, Rekognition};
 
 /// The first and the longest delay between attempts to load the credentials.
-const WARM_UP_DELAYS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
+const LOAD_DELAYS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 
 /// Requests that still wait for quota are refused when a tenth of the grace period is
 /// left, so that their responses arrive in time.
@@ -227,9 +227,9 @@ async fn run_until_stopped(
     shutdown: ShutdownSettings,
 ) {
     let serve = async {
-        warm_up(api).await;
+        load_credentials(api).await;
         state.set_ready().await;
-        std::future::pending::<()>().await;
+        api.renew_credentials().await;
     };
     tokio::select! {
         () = serve => {}
@@ -248,9 +248,9 @@ async fn run_until_stopped(
 }
 
 /// Returns once the credentials are loaded.
-async fn warm_up(api: &Rekognition) {
-    let (mut delay, max_delay) = WARM_UP_DELAYS;
-    while let Err(failure) = api.warm_up().await {
+async fn load_credentials(api: &Rekognition) {
+    let (mut delay, max_delay) = LOAD_DELAYS;
+    while let Err(failure) = api.load_credentials().await {
         error!(%failure, "cannot load AWS credentials, not ready");
         tokio::time::sleep(delay).await;
         delay = (delay * 2).min(max_delay);

@@ -120,8 +120,11 @@ pub struct UpstreamError {
     pub kind: UpstreamErrorKind,
     /// AWS's error code, without its namespace.
     pub code: Option<String>,
-    /// AWS's or the transport's error message.
+    /// AWS's error message.
     pub message: Option<String>,
+    /// The chain of causes in this process, for example a refused connection. For the log
+    /// only: it names hosts and files of the operators.
+    pub cause: Option<String>,
     /// AWS's request id of the attempt.
     pub aws_request_id: Option<String>,
     /// The HTTP status of the response, if there was one.
@@ -138,6 +141,7 @@ impl UpstreamError {
             kind,
             code: None,
             message: None,
+            cause: None,
             aws_request_id: None,
             http_status: None,
             retry_after: None,
@@ -187,9 +191,10 @@ impl fmt::Display for UpstreamError {
             UpstreamErrorKind::AccessDenied => {
                 "AWS denied Livegate's role access, not the caller: check role, KMS key and bucket"
             }
-            UpstreamErrorKind::Credentials => {
-                "AWS credentials of Livegate are missing or were rejected"
+            UpstreamErrorKind::Credentials if self.http_status.is_none() => {
+                "Livegate has no AWS credentials, and did not call AWS"
             }
+            UpstreamErrorKind::Credentials => "AWS rejected Livegate's credentials",
             UpstreamErrorKind::SessionNotFound => "AWS session not found",
             UpstreamErrorKind::RequestConflict => {
                 "the request_id was used before with other parameters"

@@ -102,6 +102,7 @@ fn upstream(section: &mut Section<'_>) -> aws::AwsSettings {
         endpoint_url: section.optional_text("endpoint_url", &endpoint),
         use_fips: section.flag("use_fips", false),
         use_dual_stack: section.flag("use_dual_stack", false),
+        role_arn: None,
         attempt_timeout: section.time("attempt_timeout", seconds(3), millis(10)..=seconds(60)),
     }
 }

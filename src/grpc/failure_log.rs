@@ -12,6 +12,7 @@ use tokio::time::sleep;
 use tracing::{error, info};
 
 use super::call::Call;
+use super::metrics;
 use super::reason::Reason;
 use super::rpc_error::RpcError;
 use crate::session::SessionError;
@@ -32,37 +33,22 @@ impl FailureLog {
     /// must fix has the level error.
     pub(super) fn report(&self, error: &SessionError, call: &Call) -> RpcError {
         let rpc_error = RpcError::from_session(error, call);
-        let cause = match error {
-            SessionError::OutcomeUnknown(cause) => cause,
-            error => error,
-        };
-        match cause {
-            SessionError::Upstream(upstream) if is_access(upstream.kind) => {
-                error!(
-                    %error,
-                    aws.request_id = upstream.aws_request_id.as_deref(),
-                    "access denied by AWS, check the service's role and credentials"
-                );
+        let reason = rpc_error.reason;
+        if !self.count(reason) {
+            return rpc_error;
+        }
+        let (code, fault) = (metrics::name(rpc_error.code), reason.fault().as_str());
+        let reason = reason.as_str();
+        let upstream = error.upstream();
+        let cause = upstream.and_then(|upstream| upstream.cause.as_deref());
+        let request_id = upstream.and_then(|upstream| upstream.aws_request_id.as_deref());
+        match for_operators(error) {
+            Some(message) => {
+                error!(code, reason, fault, %error, cause, aws.request_id = request_id, "{message}");
             }
-            SessionError::Upstream(upstream)
-                if upstream.kind == UpstreamErrorKind::InvalidResponse =>
-            {
-                error!(
-                    %error,
-                    aws.request_id = upstream.aws_request_id.as_deref(),
-                    "invalid response from AWS, the call fails"
-                );
+            None => {
+                info!(code, reason, fault, %error, cause, aws.request_id = request_id, "call failed");
             }
-            SessionError::ProfileRefused { profile, error } => {
-                error!(
-                    %error,
-                    profile = profile.as_str(),
-                    aws.request_id = error.aws_request_id.as_deref(),
-                    "profile rejected by AWS, every request for it fails"
-                );
-            }
-            _ if self.count(rpc_error.reason) => info!(%error, "call failed"),
-            _ => {}
         }
         rpc_error
     }
@@ -92,12 +78,22 @@ impl FailureLog {
     }
 }
 
-/// Whether Livegate itself lacks access.
-fn is_access(kind: UpstreamErrorKind) -> bool {
-    matches!(
-        kind,
-        UpstreamErrorKind::AccessDenied | UpstreamErrorKind::Credentials
-    )
+/// Returns the log message of an error that an operator must fix.
+fn for_operators(error: &SessionError) -> Option<&'static str> {
+    if let SessionError::ProfileRefused { .. } = error {
+        return Some("profile rejected by AWS, every request for it fails");
+    }
+    let upstream = error.upstream()?;
+    match upstream.kind {
+        UpstreamErrorKind::Credentials if upstream.http_status.is_none() => {
+            Some("cannot load AWS credentials, calls fail")
+        }
+        UpstreamErrorKind::AccessDenied | UpstreamErrorKind::Credentials => {
+            Some("access denied by AWS, check the service's role and credentials")
+        }
+        UpstreamErrorKind::InvalidResponse => Some("invalid response from AWS, the call fails"),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

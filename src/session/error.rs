@@ -66,6 +66,26 @@ pub enum SessionError {
     OutcomeUnknown(Box<SessionError>),
 }
 
+impl SessionError {
+    /// Returns the error of the last attempt, if that is the cause.
+    #[must_use]
+    pub fn upstream(&self) -> Option<&UpstreamError> {
+        match self {
+            Self::Upstream(error) | Self::ProfileRefused { error, .. } => Some(error),
+            Self::OutcomeUnknown(cause) => cause.upstream(),
+            Self::RequestIdExpired
+            | Self::RequestIdTooOld { .. }
+            | Self::RequestIdConflict
+            | Self::NotAllowed(_)
+            | Self::ResultTokenInvalid
+            | Self::Refused(_)
+            | Self::DeadlineExceeded
+            | Self::DeadlineExceededUpstream
+            | Self::StoreUnavailable(_) => None,
+        }
+    }
+}
+
 impl From<IdempotencyError> for SessionError {
     fn from(error: IdempotencyError) -> Self {
         match error {

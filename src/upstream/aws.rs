@@ -12,32 +12,24 @@ mod error;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
+mod http;
 mod metrics;
-mod warm_up;
 
 use std::time::Duration;
 
-use aws_config::BehaviorVersion;
+use aws_config::{BehaviorVersion, ConfigLoader};
+use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_rekognition::Client;
 use aws_sdk_rekognition::config::retry::RetryConfig;
 use aws_sdk_rekognition::config::timeout::TimeoutConfig;
-use aws_sdk_rekognition::config::{Config, Credentials, Region};
+use aws_sdk_rekognition::config::{Config, Credentials, IdentityCache, Region, SharedHttpClient};
 use aws_sdk_rekognition::operation::RequestId as _;
 
 use self::clock::DateObserver;
-use self::credentials::RefreshableIdentityCache;
+use self::credentials::{DefaultChain, RenewedCredentials};
 pub use self::metrics::CredentialsMetrics;
 use super::{AttemptOutput, LivenessApi, UpstreamError, UpstreamErrorKind};
 use crate::model::{ClientRequestToken, Clock, LivenessResult, SessionId, SessionSettings};
-
-/// The timeout for loading credentials, if the attempt that needs them has that much
-/// time. The SDK's own default depends on the retry settings; with retries disabled it
-/// would be about 6 s.
-const CREDENTIALS_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// The attempt timeout of the warm-up. It exceeds [`CREDENTIALS_TIMEOUT`], so that
-/// loading the credentials times out first.
-const WARM_UP_TIMEOUT: Duration = Duration::from_secs(12);
 
 /// The AWS endpoint and the timeout of one attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +42,8 @@ pub struct AwsSettings {
     pub use_fips: bool,
     /// Use the dual-stack endpoints.
     pub use_dual_stack: bool,
+    /// The role to assume with the credentials of the default chain.
+    pub role_arn: Option<String>,
     /// The timeout of one attempt.
     pub attempt_timeout: Duration,
 }
@@ -57,7 +51,8 @@ pub struct AwsSettings {
 /// Where the credentials come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CredentialsSource {
-    /// AWS's default provider chain: environment, profile, EKS, ECS, instance metadata.
+    /// AWS's default provider chain: environment, profile (also its `credential_process`),
+    /// EKS, ECS, instance metadata. SSO is not built in.
     DefaultChain,
     /// The simulator's credentials, `test` and `test`.
     Simulator,
@@ -72,7 +67,7 @@ pub struct CredentialsUnavailable(String);
 #[derive(Clone, Debug)]
 pub struct Rekognition {
     client: Client,
-    identities: RefreshableIdentityCache,
+    credentials: RenewedCredentials,
 }
 
 impl Rekognition {
@@ -83,16 +78,23 @@ impl Rekognition {
         metrics: &CredentialsMetrics,
         clock: Clock,
     ) -> Self {
-        let mut loader = aws_config::defaults(BehaviorVersion::latest())
-            .region(Region::new(settings.region.clone()))
-            .use_fips(settings.use_fips)
-            .use_dual_stack(settings.use_dual_stack);
-        if let CredentialsSource::Simulator = credentials {
-            let test = Credentials::new("test", "test", None, None, "simulator");
-            loader = loader.credentials_provider(test);
-        }
-        let shared = loader.load().await;
-        let identities = RefreshableIdentityCache::new(CREDENTIALS_TIMEOUT, metrics.clone());
+        let http = http::client();
+        let provider = match credentials {
+            CredentialsSource::DefaultChain => SharedCredentialsProvider::new(DefaultChain {
+                settings: settings.clone(),
+                http: http.clone(),
+            }),
+            CredentialsSource::Simulator => {
+                let test = Credentials::new("test", "test", None, None, "simulator");
+                SharedCredentialsProvider::new(test)
+            }
+        };
+        let credentials =
+            RenewedCredentials::new(provider, settings.attempt_timeout, metrics.clone());
+        let shared = loader(settings, &http)
+            .credentials_provider(credentials.clone())
+            .load()
+            .await;
         let timeouts = TimeoutConfig::builder()
             .operation_attempt_timeout(settings.attempt_timeout)
             .build();
@@ -100,30 +102,34 @@ impl Rekognition {
             .to_builder()
             .retry_config(RetryConfig::disabled())
             .timeout_config(timeouts)
-            .identity_cache(identities.clone())
+            .identity_cache(IdentityCache::no_cache())
             .interceptor(DateObserver(clock));
         config.set_endpoint_url(settings.endpoint_url.clone());
         Self {
             client: Client::from_conf(config.build()),
-            identities,
+            credentials,
         }
     }
 
-    /// Loads the credentials before the first call needs them. Sends nothing to
-    /// Rekognition.
+    /// Loads the credentials before the first call needs them.
     ///
     /// # Errors
     /// If no provider has credentials.
-    pub async fn warm_up(&self) -> Result<(), CredentialsUnavailable> {
-        warm_up::load_credentials(&self.client, WARM_UP_TIMEOUT)
-            .await
-            .map_err(CredentialsUnavailable)
+    pub async fn load_credentials(&self) -> Result<(), CredentialsUnavailable> {
+        let loaded = self.credentials.load().await;
+        let unavailable = |error| CredentialsUnavailable(error::text(&error));
+        loaded.map(drop).map_err(unavailable)
     }
 
-    /// Refreshes the credentials if AWS rejected them. Returns the error unchanged.
-    fn refresh_if_rejected(&self, error: UpstreamError) -> UpstreamError {
-        if error.kind == UpstreamErrorKind::Credentials {
-            self.identities.refresh();
+    /// Renews the credentials for as long as it is polled; it never returns.
+    pub async fn renew_credentials(&self) {
+        self.credentials.renew().await;
+    }
+
+    /// Makes the next call reload credentials that AWS rejected. Returns the error unchanged.
+    fn reload_if_rejected(&self, error: UpstreamError) -> UpstreamError {
+        if error.kind == UpstreamErrorKind::Credentials && error.http_status.is_some() {
+            self.credentials.reject();
         }
         error
     }
@@ -149,7 +155,7 @@ impl LivenessApi for Rekognition {
         // Boxed, so that a waiting call does not hold the SDK's large future.
         let output = Box::pin(call.send())
             .await
-            .map_err(|error| self.refresh_if_rejected(error::from_sdk(&error)))?;
+            .map_err(|error| self.reload_if_rejected(error::from_sdk(&error)))?;
         attempt_output(
             convert::session_id(output.session_id()),
             output.request_id(),
@@ -166,10 +172,19 @@ impl LivenessApi for Rekognition {
             .session_id(session.expose());
         let output = Box::pin(call.send())
             .await
-            .map_err(|error| self.refresh_if_rejected(error::from_sdk(&error)))?;
+            .map_err(|error| self.reload_if_rejected(error::from_sdk(&error)))?;
         let aws_request_id = output.request_id().map(str::to_owned);
         attempt_output(convert::result(output), aws_request_id.as_deref())
     }
+}
+
+/// Returns a loader of the SDK's configuration, without the credentials.
+fn loader(settings: &AwsSettings, http: &SharedHttpClient) -> ConfigLoader {
+    aws_config::defaults(BehaviorVersion::latest())
+        .region(Region::new(settings.region.clone()))
+        .use_fips(settings.use_fips)
+        .use_dual_stack(settings.use_dual_stack)
+        .http_client(http.clone())
 }
 
 /// Returns the output of a success response or the error in it, with AWS's request id,

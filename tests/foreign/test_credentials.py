@@ -1,4 +1,4 @@
-"""Credentials of a container, from an HTTP endpoint that stops responding."""
+"""Credentials of a container, a file and a process: hanging, rotated, left over."""
 
 import json
 import threading
@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import grpc
 import pytest
@@ -14,7 +15,7 @@ from processes import Server, environment, get
 from refusals import refused
 
 ATTEMPT_SECONDS = 1
-# The SDK refreshes the credentials at the end of their life, or up to ten seconds before.
+# Shorter than the shortest delay of a renewal in the background, so that calls load them.
 LIFE_SECONDS = 2
 
 
@@ -64,8 +65,7 @@ def endpoint() -> Iterator[Endpoint]:
 
 def of_container(endpoint: Endpoint) -> dict[str, str]:
     """Returns the environment of a pod whose only credentials are at the endpoint."""
-    of_pod = environment(AWS_CONTAINER_CREDENTIALS_FULL_URI=endpoint.url)
-    return {name: value for name, value in of_pod.items() if not name.startswith(("AWS_ACCESS", "AWS_SECRET"))}
+    return without_keys(AWS_CONTAINER_CREDENTIALS_FULL_URI=endpoint.url)
 
 
 def test_hanging_credentials_are_the_fault_of_livegate_and_no_timeout_of_aws(endpoint, started, simulator, connect):
@@ -89,3 +89,41 @@ def test_hanging_credentials_are_the_fault_of_livegate_and_no_timeout_of_aws(end
     endpoint.hangs.clear()
     time.sleep(1)
     assert client.create().session_id, "calls succeed when the endpoint responds again"
+
+
+def without_keys(**more: str) -> dict[str, str]:
+    """Returns an environment without keys in variables."""
+    return {k: v for k, v in environment(**more).items() if not k.startswith(("AWS_ACCESS", "AWS_SECRET"))}
+
+
+def write_keys(file: Path, key: str) -> None:
+    """Writes a shared credentials file."""
+    file.write_text(f"[default]\naws_access_key_id = {key}\naws_secret_access_key = test\n")
+
+
+def test_rotated_keys_in_a_shared_file_are_used(started, simulator, connect, tmp_path):
+    file = tmp_path / "credentials"
+    write_keys(file, "revoked")
+    server = started(Server, simulator, {}, without_keys(AWS_SHARED_CREDENTIALS_FILE=str(file)))
+    client = connect(server)
+    assert refused(client.create).reason == "UPSTREAM_CREDENTIALS"
+    write_keys(file, "test")
+    time.sleep(1)
+    assert client.create().session_id, "the rejected keys are loaded again, from the file"
+
+
+def test_a_profile_that_names_nothing_does_not_outlive_the_first_keys(endpoint, started, simulator, connect):
+    server = started(Server, simulator, {}, of_container(endpoint) | {"AWS_PROFILE": "left-over"})
+    client = connect(server)
+    assert client.create().session_id
+    time.sleep(LIFE_SECONDS)
+    assert client.create().session_id, "the keys have ended, and the endpoint has new ones"
+
+
+def test_credential_process_is_part_of_the_default_chain(started, simulator, connect, tmp_path):
+    keys = {"Version": 1, "AccessKeyId": "test", "SecretAccessKey": "test"}
+    (tmp_path / "keys.json").write_text(json.dumps(keys))
+    config = tmp_path / "config"
+    config.write_text(f"[default]\ncredential_process = /bin/cat {tmp_path}/keys.json\n")
+    server = started(Server, simulator, {}, without_keys(AWS_CONFIG_FILE=str(config)))
+    assert connect(server).create().session_id

@@ -1,141 +1,231 @@
-//! A credentials cache with invalidation, which records the age of the credentials.
+//! The credentials of all calls: loaded before the first call, renewed in the background,
+//! and kept while a renewal fails.
 //!
-//! The SDK's cache cannot be invalidated: it would send credentials that AWS has revoked
-//! until they expire.
+//! The SDK's own cache renews in the path of a call in the last ten seconds, cannot be
+//! invalidated, and asks providers that remember their first answer. Here each load builds
+//! AWS's default chain anew, so it sees a changed file, profile or environment.
 //!
-//! A call that needs new credentials waits for at most 90 % of its attempt timeout: with
-//! an attempt timeout of 3 s, a hanging provider gives a credentials error after 2.7 s.
+//! Credentials are renewed after half of their remaining life, so several renewals can fail
+//! before calls do. A call loads credentials itself only if there are none, they have expired
+//! or AWS rejected them. It then waits for at most 90 % of its attempt timeout: with an
+//! attempt timeout of 3 s, a hanging provider gives a credentials error after 2.7 s.
 //!
-//! For example, credentials were loaded at 8:00, and AWS rejects them at 9:00. They are
-//! reloaded at 9:00 and then every second while AWS keeps rejecting them. If the provider
-//! returns the same keys, their load time stays 8:00; for other keys it is 9:00.
+//! For example, credentials are loaded at 8:00 and expire at 14:00. They are renewed at
+//! 11:00. If the provider is unavailable from 10:00 on, calls succeed until 14:00.
 
-use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
 
-use arc_swap::ArcSwap;
+use aws_config::sts::AssumeRoleProvider;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
-use aws_sdk_rekognition::config::timeout::TimeoutConfig;
-use aws_sdk_rekognition::config::{ConfigBag, IdentityCache, RuntimeComponents};
-use aws_sdk_rekognition::error::BoxError;
-use aws_smithy_runtime_api::client::identity::{
-    Identity, IdentityFuture, ResolveCachedIdentity, SharedIdentityCache, SharedIdentityResolver,
+use aws_credential_types::provider::{
+    ProvideCredentials, Result as Loaded, SharedCredentialsProvider, future,
 };
-use tokio::time::{Instant, timeout};
+use aws_sdk_rekognition::config::SharedHttpClient;
+use tokio::time::{Instant, sleep, timeout};
+use tracing::{info, warn};
 
+use super::error::text;
 use super::metrics::CredentialsMetrics;
+use super::{AwsSettings, loader};
+use crate::model::wall_clock;
 
-/// The least time between two refreshes, however many calls fail.
-const MIN_REFRESH_INTERVAL: Duration = Duration::from_secs(1);
+/// The timeout of one load.
+const LOAD_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The SDK's lazy cache. Each refresh replaces it by an empty one.
-#[derive(Clone)]
-pub(super) struct RefreshableIdentityCache {
-    current: Arc<ArcSwap<SharedIdentityCache>>,
-    refreshed_at: Arc<Mutex<Option<Instant>>>,
-    load_timeout: Duration,
-    in_use: Arc<Mutex<Option<Credentials>>>,
+/// The least time between two reloads because AWS rejects credentials, however many calls
+/// fail.
+const MIN_RELOAD_INTERVAL: Duration = Duration::from_secs(1);
+
+/// The shortest and the longest delay before credentials are renewed. The longest one also
+/// applies to credentials that do not expire, whose file may have changed.
+const RENEWAL_DELAYS: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(3600));
+
+/// The delay after a renewal that failed.
+const RETRY_DELAY: Duration = Duration::from_secs(15);
+
+/// The credentials in use, and their provider. Clones share them.
+#[derive(Clone, Debug)]
+pub(super) struct RenewedCredentials {
+    provider: SharedCredentialsProvider,
+    /// How long a call waits for a load.
+    call_timeout: Duration,
+    state: Arc<Mutex<State>>,
+    /// Held during a load, so that concurrent calls share it.
+    loading: Arc<tokio::sync::Mutex<()>>,
     metrics: CredentialsMetrics,
 }
 
-impl RefreshableIdentityCache {
-    pub(super) fn new(load_timeout: Duration, metrics: CredentialsMetrics) -> Self {
+#[derive(Debug, Default)]
+struct State {
+    current: Option<Credentials>,
+    /// AWS rejected the current credentials.
+    is_rejected: bool,
+    /// When a load was last forced by a rejection.
+    rejected_at: Option<Instant>,
+}
+
+impl RenewedCredentials {
+    /// Returns the credentials of `provider`, which are not loaded yet, for calls with this
+    /// attempt timeout.
+    pub(super) fn new(
+        provider: SharedCredentialsProvider,
+        attempt_timeout: Duration,
+        metrics: CredentialsMetrics,
+    ) -> Self {
         Self {
-            current: Arc::new(ArcSwap::from_pointee(empty(load_timeout))),
-            refreshed_at: Arc::default(),
-            load_timeout,
-            in_use: Arc::default(),
+            provider,
+            // A hanging provider must time out before the attempt, or it would look like a
+            // timeout of AWS.
+            call_timeout: (attempt_timeout / 10 * 9).min(LOAD_TIMEOUT),
+            state: Arc::default(),
+            loading: Arc::default(),
             metrics,
         }
     }
 
-    /// Discards the cached credentials, so that the next call loads them from the provider.
-    pub(super) fn refresh(&self) {
-        let mut refreshed_at = self
-            .refreshed_at
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if refreshed_at.is_none_or(|at| at.elapsed() >= MIN_REFRESH_INTERVAL) {
-            *refreshed_at = Some(Instant::now());
-            self.metrics.refreshed();
-            self.current.store(Arc::new(empty(self.load_timeout)));
+    /// Loads the credentials.
+    pub(super) async fn load(&self) -> Loaded {
+        let _loading = self.loading.lock().await;
+        self.load_locked().await
+    }
+
+    /// Renews the credentials for as long as it is polled; it never returns.
+    pub(super) async fn renew(&self) {
+        let mut is_failing = false;
+        let mut delay = renewal_delay(self.state().current.as_ref());
+        loop {
+            sleep(delay).await;
+            match self.load().await {
+                Ok(renewed) => {
+                    if std::mem::take(&mut is_failing) {
+                        info!("AWS credentials renewed again");
+                    }
+                    delay = renewal_delay(Some(&renewed));
+                }
+                Err(error) => {
+                    is_failing = true;
+                    self.metrics.renewal_failed();
+                    let error = text(&error);
+                    warn!(
+                        error,
+                        "cannot renew AWS credentials, using the current ones"
+                    );
+                    delay = RETRY_DELAY;
+                }
+            }
         }
     }
 
-    /// Records the age and expiry of the credentials that a call uses.
-    fn record(&self, identity: &Identity) {
-        if let Some(at) = identity.expiration() {
-            self.metrics.set_expiry(at);
-        }
-        let Some(credentials) = identity.data::<Credentials>() else {
-            return;
-        };
-        let mut in_use = self.in_use.lock().unwrap_or_else(PoisonError::into_inner);
-        if !in_use
-            .as_ref()
-            .is_some_and(|old| same_keys(old, credentials))
-        {
-            *in_use = Some(credentials.clone());
-            self.metrics.loaded();
+    /// Makes the next call load the credentials, because AWS rejected the current ones.
+    pub(super) fn reject(&self) {
+        let mut state = self.state();
+        let rejected_at = state.rejected_at;
+        if rejected_at.is_none_or(|at| at.elapsed() >= MIN_RELOAD_INTERVAL) {
+            state.rejected_at = Some(Instant::now());
+            state.is_rejected = true;
+            self.metrics.refreshed();
         }
     }
+
+    /// Returns the current credentials, and loads them if there are none.
+    async fn current_or_load(&self) -> Loaded {
+        if let Some(valid) = self.valid() {
+            return Ok(valid);
+        }
+        let loaded = timeout(self.call_timeout, async {
+            let _loading = self.loading.lock().await;
+            match self.valid() {
+                Some(valid) => Ok(valid),
+                None => self.load_locked().await,
+            }
+        });
+        let timed_out = |_| CredentialsError::provider_timed_out(self.call_timeout);
+        loaded.await.map_err(timed_out)?
+    }
+
+    async fn load_locked(&self) -> Loaded {
+        let loaded = timeout(LOAD_TIMEOUT, self.provider.provide_credentials()).await;
+        let loaded = loaded.map_err(|_| CredentialsError::provider_timed_out(LOAD_TIMEOUT))??;
+        self.metrics.set_expiry(loaded.expiry());
+        let mut state = self.state();
+        state.is_rejected = false;
+        let former = state.current.replace(loaded.clone());
+        if !former.is_some_and(|former| has_same_keys(&former, &loaded)) {
+            self.metrics.loaded();
+        }
+        Ok(loaded)
+    }
+
+    fn valid(&self) -> Option<Credentials> {
+        let state = self.state();
+        let now = wall_clock();
+        let is_valid = |keys: &&Credentials| keys.expiry().is_none_or(|expiry| now < expiry);
+        let current = state.current.as_ref().filter(|_| !state.is_rejected);
+        current.filter(is_valid).cloned()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl ProvideCredentials for RenewedCredentials {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        future::ProvideCredentials::new(self.current_or_load())
+    }
+}
+
+/// AWS's default chain, built anew for each load, and the role to assume with its
+/// credentials.
+#[derive(Debug)]
+pub(super) struct DefaultChain {
+    pub(super) settings: AwsSettings,
+    pub(super) http: SharedHttpClient,
+}
+
+impl DefaultChain {
+    async fn load(&self) -> Loaded {
+        let config = loader(&self.settings, &self.http).load().await;
+        let none = || CredentialsError::not_loaded("AWS's default chain has no provider");
+        let chain = config.credentials_provider().ok_or_else(none)?;
+        let Some(role) = &self.settings.role_arn else {
+            return chain.provide_credentials().await;
+        };
+        let role = AssumeRoleProvider::builder(role).session_name("livegate");
+        let role = role.configure(&config).build_from_provider(chain).await;
+        role.provide_credentials().await
+    }
+}
+
+impl ProvideCredentials for DefaultChain {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        future::ProvideCredentials::new(self.load())
+    }
+}
+
+/// Returns the delay before `loaded` is renewed: half of its remaining life.
+fn renewal_delay(loaded: Option<&Credentials>) -> Duration {
+    let (shortest, longest) = RENEWAL_DELAYS;
+    let expiry = loaded.and_then(Credentials::expiry);
+    let left = expiry.map(|expiry: SystemTime| expiry.duration_since(wall_clock()));
+    let half = left.map(|left| left.unwrap_or_default() / 2);
+    half.unwrap_or(longest).clamp(shortest, longest)
 }
 
 /// Ignores the expiry: if the instance metadata has no new keys, the SDK extends the
 /// expiry of the old ones.
-fn same_keys(one: &Credentials, other: &Credentials) -> bool {
+fn has_same_keys(one: &Credentials, other: &Credentials) -> bool {
     one.access_key_id() == other.access_key_id()
         && one.secret_access_key() == other.secret_access_key()
         && one.session_token() == other.session_token()
-}
-
-fn empty(load_timeout: Duration) -> SharedIdentityCache {
-    IdentityCache::lazy().load_timeout(load_timeout).build()
-}
-
-/// Returns 90 % of the attempt timeout. A hanging provider must time out before the
-/// attempt, or it would look like a timeout of AWS.
-fn load_timeout_within(config: &ConfigBag) -> Duration {
-    let timeouts = config.load::<TimeoutConfig>();
-    let attempt = timeouts.and_then(TimeoutConfig::operation_attempt_timeout);
-    attempt.map_or(Duration::MAX, |attempt| attempt / 10 * 9)
-}
-
-/// Wraps the other errors of the SDK's cache in a [`CredentialsError`].
-fn as_credentials_error(error: BoxError) -> BoxError {
-    if error.is::<CredentialsError>() {
-        error
-    } else {
-        CredentialsError::provider_error(error).into()
-    }
-}
-
-impl fmt::Debug for RefreshableIdentityCache {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("RefreshableIdentityCache(..)")
-    }
-}
-
-impl ResolveCachedIdentity for RefreshableIdentityCache {
-    fn resolve_cached_identity<'a>(
-        &'a self,
-        resolver: SharedIdentityResolver,
-        components: &'a RuntimeComponents,
-        config: &'a ConfigBag,
-    ) -> IdentityFuture<'a> {
-        let current = self.current.load_full();
-        IdentityFuture::new(async move {
-            let loading = current.resolve_cached_identity(resolver, components, config);
-            let load_timeout = load_timeout_within(config).min(self.load_timeout);
-            let identity = timeout(load_timeout, loading).await;
-            let timed_out = |_| CredentialsError::provider_timed_out(load_timeout);
-            let identity = identity.map_err(timed_out)?.map_err(as_credentials_error)?;
-            self.record(&identity);
-            Ok(identity)
-        })
-    }
 }
 
 #[cfg(test)]

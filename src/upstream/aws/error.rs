@@ -46,10 +46,15 @@ where
     };
     // AWS's message names the session, which must not reach logs or other callers.
     let message = error.message().filter(|_| kind != Kind::SessionNotFound);
+    // A response with an error code says all itself.
+    let cause = code
+        .is_none()
+        .then(|| sanitize(&text(error), MAX_MESSAGE_BYTES));
     UpstreamError {
         kind,
         code: code.map(|code| sanitize(code, MAX_CODE_BYTES)),
         message: message.map(|message| sanitize(message, MAX_MESSAGE_BYTES)),
+        cause,
         aws_request_id: error.request_id().map(|id| sanitize(id, MAX_CODE_BYTES)),
         http_status,
         retry_after: error.raw_response().and_then(retry_after),
@@ -112,7 +117,8 @@ fn by_status(status: u16) -> Kind {
         429 => Kind::Throttled,
         403 => Kind::AccessDenied,
         500 => Kind::Internal,
-        501..=599 => Kind::Unavailable,
+        // A proxy redirects or wants credentials of its own; AWS sends neither.
+        300..=399 | 407 | 501..=599 => Kind::Unavailable,
         200..=299 => Kind::InvalidResponse,
         _ => Kind::Unknown,
     }
@@ -122,10 +128,19 @@ fn is_credentials_error(error: &(dyn Error + 'static)) -> bool {
     causes(error).any(|cause| cause.is::<CredentialsError>())
 }
 
+/// Returns the texts of an error and its causes, without repetition.
+pub(super) fn text(error: &(dyn Error + 'static)) -> String {
+    let mut texts: Vec<String> = Vec::new();
+    for cause in causes(error).map(ToString::to_string) {
+        if texts.last().is_none_or(|last| !last.contains(&cause)) {
+            texts.push(cause);
+        }
+    }
+    texts.join(": ")
+}
+
 /// Iterates over an error and its causes.
-pub(super) fn causes<'a>(
-    error: &'a (dyn Error + 'static),
-) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     let mut next = Some(error);
     std::iter::from_fn(move || {
         let error = next?;
@@ -175,6 +190,8 @@ mod tests {
             (None, Some(429), Kind::Throttled),
             (None, Some(403), Kind::AccessDenied),
             (None, Some(404), Kind::Unknown),
+            (None, Some(302), Kind::Unavailable),
+            (None, Some(407), Kind::Unavailable),
             (None, Some(500), Kind::Internal),
             (None, Some(503), Kind::Unavailable),
             (None, Some(200), Kind::InvalidResponse),

@@ -5,12 +5,14 @@
 //! fails with `Unavailable`, without any network traffic.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use aws_config::{BehaviorVersion, Region};
+use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_rekognition::Client;
 use aws_sdk_rekognition::config::http::{HttpRequest, HttpResponse};
 use aws_sdk_rekognition::config::retry::RetryConfig;
-use aws_sdk_rekognition::config::{Config, Credentials};
+use aws_sdk_rekognition::config::{Config, Credentials, IdentityCache};
 
 use aws_smithy_runtime_api::client::http::{
     HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn,
@@ -18,7 +20,7 @@ use aws_smithy_runtime_api::client::http::{
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
 
-use super::{CREDENTIALS_TIMEOUT, CredentialsMetrics, RefreshableIdentityCache, Rekognition};
+use super::{CredentialsMetrics, Rekognition, RenewedCredentials};
 
 /// The response to the next call. Clones share it.
 #[derive(Clone, Debug, Default)]
@@ -45,19 +47,22 @@ impl FakeResponses {
     #[must_use]
     pub fn rekognition(&self) -> Rekognition {
         let connector = SharedHttpConnector::new(self.clone());
-        let identities =
-            RefreshableIdentityCache::new(CREDENTIALS_TIMEOUT, CredentialsMetrics::default());
+        let credentials = RenewedCredentials::new(
+            SharedCredentialsProvider::new(Credentials::new("test", "test", None, None, "fuzzing")),
+            Duration::from_secs(10),
+            CredentialsMetrics::default(),
+        );
         let config = Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::from_static("us-east-1"))
-            .credentials_provider(Credentials::new("test", "test", None, None, "fuzzing"))
+            .credentials_provider(credentials.clone())
             .retry_config(RetryConfig::disabled())
-            .identity_cache(identities.clone())
+            .identity_cache(IdentityCache::no_cache())
             .http_client(http_client_fn(move |_, _| connector.clone()))
             .build();
         Rekognition {
             client: Client::from_conf(config),
-            identities,
+            credentials,
         }
     }
 }

@@ -24,6 +24,7 @@ pub struct CredentialsMetrics {
     /// Has no series for credentials that do not expire: an expiry of 0 would alert.
     expiry: Family<CredentialsLabels, Gauge<f64, AtomicU64>>,
     refreshes: Counter,
+    renewal_failures: Counter,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -61,8 +62,8 @@ impl CredentialsMetrics {
         );
         registry.register(
             "livegate_aws_credentials_expiry_timestamp_seconds",
-            "When the current AWS credentials expire, in seconds since 1970; the first call after \
-             that loads new ones. No series for credentials that do not expire",
+            "When the current AWS credentials expire, in seconds since 1970; they are renewed after \
+             half of their life. No series for credentials that do not expire",
             metrics.expiry.clone(),
         );
         registry.register(
@@ -70,6 +71,12 @@ impl CredentialsMetrics {
             "Reloads of the AWS credentials because AWS rejected them or none were available; if \
              it keeps rising, check the role and the pod's credentials provider",
             metrics.refreshes.clone(),
+        );
+        registry.register(
+            "livegate_aws_credentials_renewal_failures",
+            "Renewals of the AWS credentials that failed; the current ones remain in use until they \
+             expire: check the role and the pod's credentials provider",
+            metrics.renewal_failures.clone(),
         );
         metrics
     }
@@ -80,8 +87,14 @@ impl CredentialsMetrics {
         self.loaded.get_or_create(&SERVICE).set(now);
     }
 
-    pub(super) fn set_expiry(&self, at: SystemTime) {
-        self.expiry.get_or_create(&SERVICE).set(seconds(at));
+    pub(super) fn set_expiry(&self, at: Option<SystemTime>) {
+        if let Some(at) = at {
+            self.expiry.get_or_create(&SERVICE).set(seconds(at));
+        }
+    }
+
+    pub(super) fn renewal_failed(&self) {
+        self.renewal_failures.inc();
     }
 
     pub(super) fn refreshed(&self) {

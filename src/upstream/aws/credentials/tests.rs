@@ -1,26 +1,25 @@
-//! The age of the credentials, and providers that hang.
+//! Renewal, rejection and hanging providers, in paused time.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::SystemTime;
 
-use aws_credential_types::provider::{self, ProvideCredentials, future};
-use aws_sdk_rekognition::config::retry::RetryConfig;
-use aws_sdk_rekognition::config::{BehaviorVersion, Region};
-use aws_sdk_rekognition::{Client, Config};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 
-use super::super::WARM_UP_TIMEOUT;
-use super::super::error::from_sdk;
-use super::super::warm_up::load_credentials;
 use super::*;
-use crate::upstream::UpstreamErrorKind;
 
-/// Returns the same keys for a number of loads, each time with a later expiry.
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// A provider whose loads return new keys with this life, fail, or never return.
 #[derive(Clone, Debug)]
 struct FakeProvider {
-    loads_per_key: u64,
     loads: Arc<AtomicU64>,
+    script: fn(u64) -> Load,
+}
+
+enum Load {
+    Keys(&'static str, Option<Duration>),
+    Fails,
+    Hangs,
 }
 
 impl ProvideCredentials for FakeProvider {
@@ -28,132 +27,147 @@ impl ProvideCredentials for FakeProvider {
     where
         Self: 'a,
     {
-        let load = self.loads.fetch_add(1, Ordering::Relaxed);
-        let id = format!("key-{}", load / self.loads_per_key);
-        let until = SystemTime::UNIX_EPOCH + Duration::from_secs(9_000_000_000 + load);
-        let loaded: provider::Result =
-            Ok(Credentials::new(id, "secret", None, Some(until), "test"));
-        future::ProvideCredentials::ready(loaded)
+        match (self.script)(self.loads.fetch_add(1, Ordering::Relaxed)) {
+            Load::Keys(key, life) => {
+                let expiry = life.map(|life| wall_clock() + life);
+                let keys = Credentials::new(key, "secret", None, expiry, "test");
+                future::ProvideCredentials::ready(Ok(keys))
+            }
+            Load::Fails => {
+                let error = CredentialsError::provider_error("the agent is unavailable");
+                future::ProvideCredentials::ready(Err(error))
+            }
+            Load::Hangs => future::ProvideCredentials::new(std::future::pending()),
+        }
     }
 }
 
-/// The SDK's client with the refreshable cache.
 struct Scene {
-    client: Client,
-    cache: RefreshableIdentityCache,
-    provider: FakeProvider,
+    credentials: RenewedCredentials,
+    loads: Arc<AtomicU64>,
     registry: Registry,
 }
 
 impl Scene {
-    fn new(loads_per_key: u64) -> Self {
+    fn new(attempt_timeout: Duration, script: fn(u64) -> Load) -> Self {
         let mut registry = Registry::default();
         let metrics = CredentialsMetrics::register(&mut registry);
-        let cache = RefreshableIdentityCache::new(Duration::from_secs(10), metrics);
+        let loads = Arc::default();
         let provider = FakeProvider {
-            loads_per_key,
-            loads: Arc::default(),
+            loads: Arc::clone(&loads),
+            script,
         };
-        let config = Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new("us-east-1"))
-            .credentials_provider(provider.clone())
-            .identity_cache(cache.clone());
+        let provider = SharedCredentialsProvider::new(provider);
         Self {
-            client: Client::from_conf(config.build()),
-            cache,
-            provider,
+            credentials: RenewedCredentials::new(provider, attempt_timeout, metrics),
+            loads,
             registry,
         }
     }
 
-    /// Signs a call and returns the metric line with the load time of the keys.
-    async fn loaded_at(&self) -> String {
-        let within = Duration::from_secs(10);
-        load_credentials(&self.client, within).await.unwrap();
+    /// Returns the key that a call uses.
+    async fn key(&self) -> Result<String, String> {
+        let provided = self.credentials.provide_credentials().await;
+        let key = provided.map(|keys| keys.access_key_id().to_owned());
+        key.map_err(|error| text(&error))
+    }
+
+    fn loads(&self) -> u64 {
+        self.loads.load(Ordering::Relaxed)
+    }
+
+    fn metric(&self, name: &str) -> String {
         let mut page = String::new();
         encode(&mut page, &self.registry).unwrap();
-        let name = "livegate_aws_credentials_loaded_timestamp_seconds{";
         let line = page.lines().find(|line| line.starts_with(name));
         line.expect("the metric has a series").to_owned()
     }
 
-    fn loads(&self) -> u64 {
-        self.provider.loads.load(Ordering::Relaxed)
+    async fn renew_for(&self, time: Duration) {
+        let renewing = timeout(time, self.credentials.renew()).await;
+        assert!(renewing.is_err(), "it never returns");
     }
-}
-
-#[tokio::test]
-async fn the_load_time_of_keys_changes_only_when_a_refresh_brings_other_keys() {
-    let scene = Scene::new(1);
-    let first = scene.loaded_at().await;
-    assert_eq!(scene.loaded_at().await, first, "a second call");
-    assert_eq!(scene.loads(), 1);
-    scene.cache.refresh();
-    assert_ne!(scene.loaded_at().await, first, "other keys");
-    assert_eq!(scene.loads(), 2);
-}
-
-#[tokio::test]
-async fn a_refresh_that_returns_the_same_keys_keeps_their_load_time() {
-    let scene = Scene::new(2);
-    let first = scene.loaded_at().await;
-    scene.cache.refresh();
-    assert_eq!(scene.loaded_at().await, first, "only the expiry is later");
-    assert_eq!(scene.loads(), 2);
-}
-
-/// A provider that never returns.
-#[derive(Debug)]
-struct HangingProvider;
-
-impl ProvideCredentials for HangingProvider {
-    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
-    where
-        Self: 'a,
-    {
-        future::ProvideCredentials::new(std::future::pending())
-    }
-}
-
-/// A client with this attempt timeout, whose provider hangs.
-fn hanging_client(attempt_timeout: Duration) -> Client {
-    let timeouts = TimeoutConfig::builder().operation_attempt_timeout(attempt_timeout);
-    let metrics = CredentialsMetrics::default();
-    let config = Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new("us-east-1"))
-        .retry_config(RetryConfig::disabled())
-        .timeout_config(timeouts.build())
-        .credentials_provider(HangingProvider)
-        .identity_cache(RefreshableIdentityCache::new(
-            Duration::from_secs(10),
-            metrics,
-        ));
-    Client::from_conf(config.build())
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_hanging_provider_times_out_before_the_attempt_with_a_credentials_error() {
+async fn credentials_are_renewed_after_half_of_their_life() {
+    let scene = Scene::new(HOUR, |load| {
+        Load::Keys(["first", "second"][load.min(1) as usize], Some(HOUR))
+    });
+    scene.credentials.load().await.unwrap();
+    scene.renew_for(HOUR / 2 - Duration::from_secs(1)).await;
+    assert_eq!(scene.key().await.as_deref(), Ok("first"));
+    scene.renew_for(HOUR / 2).await;
+    assert_eq!(scene.key().await.as_deref(), Ok("second"));
+    assert_eq!(scene.loads(), 2, "calls load nothing");
+}
+
+#[tokio::test(start_paused = true)]
+async fn valid_credentials_are_kept_while_renewals_fail() {
+    let scene = Scene::new(HOUR, |load| match load {
+        0 => Load::Keys("first", Some(HOUR)),
+        1..20 => Load::Fails,
+        _ => Load::Keys("second", Some(HOUR)),
+    });
+    scene.credentials.load().await.unwrap();
+    scene.renew_for(HOUR / 2 + 10 * RETRY_DELAY).await;
+    assert_eq!(scene.key().await.as_deref(), Ok("first"));
+    let failures = scene.metric("livegate_aws_credentials_renewal_failures_total");
+    assert!(!failures.ends_with(" 0"), "{failures}");
+    scene.renew_for(HOUR).await;
+    assert_eq!(scene.key().await.as_deref(), Ok("second"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_loads_credentials_that_have_expired() {
+    let scene = Scene::new(HOUR, |load| match load {
+        0 => Load::Keys("expired", Some(Duration::ZERO)),
+        1 => Load::Fails,
+        _ => Load::Keys("new", None),
+    });
+    scene.credentials.load().await.unwrap();
+    let error = scene.key().await.unwrap_err();
+    assert!(error.contains("the agent is unavailable"), "{error}");
+    assert_eq!(scene.key().await.as_deref(), Ok("new"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn rejected_credentials_are_loaded_again_at_most_once_a_second() {
+    let scene = Scene::new(HOUR, |_| Load::Keys("same", None));
+    scene.key().await.unwrap();
+    let loaded_at = "livegate_aws_credentials_loaded_timestamp_seconds{";
+    let first = scene.metric(loaded_at);
+    for _ in 0..10 {
+        scene.credentials.reject();
+        scene.key().await.unwrap();
+    }
+    assert_eq!(scene.loads(), 2);
+    sleep(MIN_RELOAD_INTERVAL).await;
+    scene.credentials.reject();
+    scene.key().await.unwrap();
+    assert_eq!(scene.loads(), 3);
+    assert_eq!(scene.metric(loaded_at), first, "the keys are the same");
+}
+
+#[tokio::test(start_paused = true)]
+async fn concurrent_calls_share_one_load() {
+    let scene = Scene::new(HOUR, |_| Load::Keys("shared", None));
+    let keys = (0..100).map(|_| scene.key());
+    let keys = futures_util::future::join_all(keys).await;
+    assert!(keys.iter().all(|key| key.as_deref() == Ok("shared")));
+    assert_eq!(scene.loads(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hanging_provider_times_out_before_the_attempt() {
     for (attempt, within) in [(3000, 2700), (400, 360), (60_000, 10_000)] {
+        let scene = Scene::new(Duration::from_millis(attempt), |_| Load::Hangs);
         let started = Instant::now();
-        let call = hanging_client(Duration::from_millis(attempt)).create_face_liveness_session();
-        let error = from_sdk(&call.send().await.unwrap_err());
-        assert_eq!(error.kind, UpstreamErrorKind::Credentials, "{attempt} ms");
+        scene.key().await.unwrap_err();
         let took = started.elapsed().as_millis();
         assert!(
             (within..within + 50).contains(&took),
             "{took} of {within} ms"
         );
     }
-}
-
-#[tokio::test(start_paused = true)]
-async fn the_warm_up_ignores_a_short_attempt_timeout() {
-    let started = Instant::now();
-    let client = hanging_client(Duration::from_millis(400));
-    let error = load_credentials(&client, WARM_UP_TIMEOUT).await;
-    let error = error.unwrap_err();
-    assert!(error.contains("10s"), "{error}");
-    assert_eq!(started.elapsed().as_secs(), 10);
 }
