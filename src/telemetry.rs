@@ -6,14 +6,19 @@
 //! variable `LIVEGATE_LOG` overrides it. It applies to log lines only. Traces have a
 //! sampling ratio of their own, and the span of a call is enabled at every filter, so
 //! that each log line of a call carries its `call_id`, and its `trace_id` if it has one.
+//!
+//! A thread of its own writes the lines from a bounded queue, so a reader of standard error
+//! that has stopped cannot stop the service. Lines beyond the bound are lost and counted.
 
 mod log_filter;
 mod trace_context;
 mod traces;
 
 use std::io::IsTerminal as _;
+use std::sync::OnceLock;
 
 use tracing::error;
+use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::fmt;
 use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::registry;
@@ -35,11 +40,25 @@ pub enum LogFormat {
     Human,
 }
 
+/// The most log lines that wait to be written.
+const MAX_QUEUED_LINES: usize = 10_000;
+
+static LOST_LINES: OnceLock<ErrorCounter> = OnceLock::new();
+
+/// Returns the number of log lines that were lost because the queue was full.
+#[must_use]
+pub fn lost_log_lines() -> u64 {
+    let lost = LOST_LINES.get().map(ErrorCounter::dropped_lines);
+    lost.unwrap_or_default() as u64
+}
+
 /// The installed logs and traces.
 #[derive(Debug)]
 pub struct Telemetry {
     filter: LogFilter,
     traces: Option<TracePipeline>,
+    /// Writes the queued lines when dropped, for about a second at most.
+    _writer: WorkerGuard,
 }
 
 impl Telemetry {
@@ -57,12 +76,17 @@ impl Telemetry {
     ) -> Result<Self, String> {
         let (filter, log_layer_filter) = log_filter(filter)?;
         let traces = TracePipeline::open(traces, region)?;
+        let (writer, guard) = NonBlockingBuilder::default()
+            .buffered_lines_limit(MAX_QUEUED_LINES)
+            .thread_name("logs")
+            .finish(std::io::stderr());
+        LOST_LINES.get_or_init(|| writer.error_counter());
         let lines = fmt::layer()
             .with_ansi(std::io::stderr().is_terminal())
             // A line that cannot be written is lost. Reporting that on the same stream
             // would panic and end the process.
             .log_internal_errors(false)
-            .with_writer(std::io::stderr);
+            .with_writer(writer);
         let lines = match format {
             LogFormat::Json => lines
                 .json()
@@ -77,7 +101,11 @@ impl Telemetry {
             .try_init();
         installed.map_err(|error| error.to_string())?;
         log_panics();
-        Ok(Self { filter, traces })
+        Ok(Self {
+            filter,
+            traces,
+            _writer: guard,
+        })
     }
 
     /// Returns a handle that changes the log filter.
@@ -86,7 +114,8 @@ impl Telemetry {
         self.filter.clone()
     }
 
-    /// Sends the remaining spans, for at most two seconds. Dropping it loses them.
+    /// Sends the remaining spans, for at most two seconds, and writes the remaining log
+    /// lines. Dropping it loses the spans.
     pub async fn close(self) {
         if let Some(traces) = self.traces {
             traces.close().await;

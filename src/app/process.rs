@@ -8,10 +8,12 @@ use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 
+use crate::telemetry::lost_log_lines;
+
 /// Linux reports process times in hundredths of a second on every architecture.
 const TICKS_PER_SECOND: f64 = 100.0;
 
-/// Collects the metrics of this process.
+/// Collects the metrics of this process, and its lost log lines.
 #[derive(Debug)]
 pub(super) struct ProcessCollector;
 
@@ -25,6 +27,12 @@ struct ProcessStats {
 
 impl Collector for ProcessCollector {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        describe(
+            &mut encoder,
+            "livegate_log_lines_lost",
+            "Log lines that were lost because standard error was not read; check the log collector",
+            &ConstCounter::new(lost_log_lines()),
+        )?;
         let Some(stats) = ProcessStats::read() else {
             return Ok(());
         };

@@ -50,13 +50,11 @@ pub async fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
         stop.cancel();
         signals.next().await;
     };
-    let serving = async {
-        let result = service.run(stop.clone().cancelled_owned()).await;
-        telemetry.close().await;
-        result
-    };
     tokio::select! {
-        result = serving => result?,
+        result = service.run(stop.clone().cancelled_owned()) => {
+            telemetry.close().await;
+            result?;
+        }
         () = second_signal => warn!("second shutdown signal, exiting at once"),
     }
     Ok(ExitCode::SUCCESS)

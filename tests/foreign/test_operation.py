@@ -1,6 +1,7 @@
 """Operation: start, health, metrics, reflection, shutdown."""
 
 import json
+import os
 import shutil
 import socket
 import subprocess
@@ -18,7 +19,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 
 from contract import SERVICE
-from processes import get, run, write_config
+from processes import Server, get, run, write_config
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
@@ -201,3 +202,20 @@ def test_the_commands_print_a_session_and_exit_with_the_grpc_code(serve):
 
     refused_result = run("result", "--endpoint", endpoint, "--session-id", str(uuid.uuid4()))
     assert refused_result.returncode == grpc.StatusCode.UNIMPLEMENTED.value[0], refused_result.stderr
+
+
+def test_a_log_collector_that_stops_reading_stops_no_call(simulator, connect, tmp_path):
+    pipe = tmp_path / "log"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    server = Server(pipe, simulator, {"log.filter": "debug"})
+    try:
+        client = connect(server)
+        for _ in range(300):
+            client.create()
+        assert get(f"{server.admin}/livez")[0] == 200
+        server.terminate()
+        assert server.process.wait(timeout=LATEST_EXIT_SECONDS + 5) == 0
+    finally:
+        server.kill()
+        os.close(reader)

@@ -17,8 +17,8 @@ use aws_smithy_runtime_api::client::http::{
 use aws_smithy_types::body::SdkBody;
 use http_body_util::Limited;
 
-/// The largest response, in bytes. A result with five images of at most 256 KiB each, in
-/// base64, has 1.7 MiB.
+/// The largest response, in bytes. A result with five images of 204,800 bytes each, AWS's
+/// limit, has 1.3 MiB in base64.
 const MAX_RESPONSE_BYTES: usize = 2 * 1024 * 1024;
 
 /// Returns the client.
