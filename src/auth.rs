@@ -117,7 +117,8 @@ impl Authenticator {
         let identity = self.verify(credentials, now).await;
         if let Err(error) = identity {
             self.metrics.failed(error);
-            debug!(auth.failure = error.label(), "caller not authenticated");
+            let failure: &str = error.into();
+            debug!(auth.failure = failure, "caller not authenticated");
         }
         identity
     }

@@ -5,10 +5,10 @@
 //! nothing that was presented, and an invalid signature gives the same text as an
 //! unknown key.
 
-use prometheus_client::encoding::{EncodeLabelValue, LabelValueEncoder};
-
-/// Why a caller is not authenticated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+/// Why a caller is not authenticated. The name in logs and metrics is the variant's in
+/// snake case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum NotAuthenticated {
     /// The metadata key that names the caller is missing.
     #[error("the metadata key livegate-caller is missing")]
@@ -91,45 +91,8 @@ pub enum NotAuthenticated {
 }
 
 impl NotAuthenticated {
-    /// Returns the name in logs and metrics.
-    #[must_use]
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::CallerMissing => "caller_missing",
-            Self::CallerMalformed => "caller_malformed",
-            Self::PeerNotTrusted => "peer_not_trusted",
-            Self::CertificateMissing => "certificate_missing",
-            Self::CertificateUnreadable => "certificate_unreadable",
-            Self::CertificateOutsideValidity => "certificate_outside_validity",
-            Self::CertificateUnnamed => "certificate_unnamed",
-            Self::CertificateAmbiguous => "certificate_ambiguous",
-            Self::CertificateSpiffeId => "certificate_spiffe_id",
-            Self::CertificateName => "certificate_name",
-            Self::TokenMissing => "token_missing",
-            Self::TokenRepeated => "token_repeated",
-            Self::TokenTooLong => "token_too_long",
-            Self::TokenMalformed => "token_malformed",
-            Self::TokenAlgorithm => "token_algorithm",
-            Self::JwksUnavailable => "jwks_unavailable",
-            Self::TokenKeyUnknown => "token_key_unknown",
-            Self::TokenSignature => "token_signature",
-            Self::TokenIncomplete => "token_incomplete",
-            Self::TokenIssuer => "token_issuer",
-            Self::TokenAudience => "token_audience",
-            Self::TokenExpired => "token_expired",
-            Self::TokenNotYetValid => "token_not_yet_valid",
-            Self::TokenSubject => "token_subject",
-        }
-    }
-
     /// Whether the token may be valid with newer keys.
     pub(super) fn needs_new_keys(self) -> bool {
         matches!(self, Self::JwksUnavailable | Self::TokenKeyUnknown)
-    }
-}
-
-impl EncodeLabelValue for NotAuthenticated {
-    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), std::fmt::Error> {
-        self.label().encode(encoder)
     }
 }

@@ -6,7 +6,6 @@
 use std::sync::atomic::AtomicI64;
 use std::time::UNIX_EPOCH;
 
-use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -19,69 +18,13 @@ use crate::model::wall_clock;
 /// The metrics of authentication. Clones share the same counters.
 #[derive(Clone, Debug, Default)]
 pub struct AuthMetrics {
-    failures: Family<FailureLabels, Counter>,
+    failures: Family<Label, Counter>,
     /// Has no series before the first successful read: an age since 1970 would alert.
-    read_at: Family<SourceLabels, Gauge<i64, AtomicI64>>,
-    fetches: Family<FetchLabels, Counter>,
+    read_at: Family<Label, Gauge<i64, AtomicI64>>,
+    fetches: Family<Label, Counter>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct FailureLabels {
-    reason: NotAuthenticated,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct SourceLabels {
-    source: SourceKind,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct FetchLabels {
-    outcome: FetchOutcome,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum SourceKind {
-    File,
-    Url,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum FetchOutcome {
-    Changed,
-    Unchanged,
-    Failed,
-}
-
-impl EncodeLabelValue for SourceKind {
-    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), std::fmt::Error> {
-        let name = match self {
-            Self::File => "file",
-            Self::Url => "url",
-        };
-        name.encode(encoder)
-    }
-}
-
-impl EncodeLabelValue for FetchOutcome {
-    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), std::fmt::Error> {
-        let name = match self {
-            Self::Changed => "changed",
-            Self::Unchanged => "unchanged",
-            Self::Failed => "failed",
-        };
-        name.encode(encoder)
-    }
-}
-
-impl From<&JwksSource> for SourceKind {
-    fn from(source: &JwksSource) -> Self {
-        match source {
-            JwksSource::File(_) => Self::File,
-            JwksSource::Url { .. } => Self::Url,
-        }
-    }
-}
+type Label = [(&'static str, &'static str); 1];
 
 impl AuthMetrics {
     /// Registers the metrics.
@@ -89,9 +32,7 @@ impl AuthMetrics {
         let metrics = Self::default();
         // A rate needs two samples: starting at 0 makes the first failure visible. It is
         // the one reason that is the service's own fault.
-        let reason = NotAuthenticated::JwksUnavailable;
-        let labels = FailureLabels { reason };
-        metrics.failures.get_or_create(&labels).inc_by(0);
+        metrics.count_failures(NotAuthenticated::JwksUnavailable, 0);
         registry.register(
             "livegate_auth_failures",
             "Calls whose caller was not authenticated, by reason",
@@ -111,7 +52,12 @@ impl AuthMetrics {
     }
 
     pub(super) fn failed(&self, reason: NotAuthenticated) {
-        self.failures.get_or_create(&FailureLabels { reason }).inc();
+        self.count_failures(reason, 1);
+    }
+
+    fn count_failures(&self, reason: NotAuthenticated, calls: u64) {
+        let label = [("reason", reason.into())];
+        self.failures.get_or_create(&label).inc_by(calls);
     }
 
     /// Starts the wait of a call for the first keys. If the guard is dropped before
@@ -121,30 +67,33 @@ impl AuthMetrics {
     }
 
     pub(super) fn jwks_changed(&self, source: &JwksSource) {
-        self.fetched(FetchOutcome::Changed);
+        self.fetched("changed");
         self.set_read_at(source);
     }
 
     pub(super) fn jwks_unchanged(&self, source: &JwksSource) {
-        self.fetched(FetchOutcome::Unchanged);
+        self.fetched("unchanged");
         self.set_read_at(source);
     }
 
     pub(super) fn jwks_failed(&self) {
-        self.fetched(FetchOutcome::Failed);
+        self.fetched("failed");
     }
 
-    fn fetched(&self, outcome: FetchOutcome) {
-        self.fetches.get_or_create(&FetchLabels { outcome }).inc();
+    fn fetched(&self, outcome: &'static str) {
+        self.fetches.get_or_create(&[("outcome", outcome)]).inc();
     }
 
     fn set_read_at(&self, source: &JwksSource) {
         let since_epoch = wall_clock().duration_since(UNIX_EPOCH);
         let seconds = since_epoch.unwrap_or_default().as_secs();
         let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
-        let source = source.into();
+        let source = match source {
+            JwksSource::File(_) => "file",
+            JwksSource::Url { .. } => "url",
+        };
         self.read_at
-            .get_or_create(&SourceLabels { source })
+            .get_or_create(&[("source", source)])
             .set(seconds);
     }
 }

@@ -4,7 +4,7 @@
 use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
-use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
+use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
@@ -24,67 +24,14 @@ type Durations = Family<CallLabels, Histogram, fn() -> Histogram>;
 #[derive(Clone, Debug)]
 pub struct StoreMetrics {
     /// Has no series if no store is configured: a 0 would alert.
-    up: Family<StoreLabels, Gauge<i64, AtomicI64>>,
+    up: Family<[(&'static str, &'static str); 1], Gauge<i64, AtomicI64>>,
     calls: Durations,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct StoreLabels {
-    store: StoreKind,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum StoreKind {
-    Shared,
-}
-
-const SHARED: StoreLabels = StoreLabels {
-    store: StoreKind::Shared,
-};
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct CallLabels {
     operation: &'static str,
-    outcome: CallOutcome,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum CallOutcome {
-    Ok,
-    Down,
-    Slow,
-    Failed,
-}
-
-impl EncodeLabelValue for StoreKind {
-    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), std::fmt::Error> {
-        match self {
-            Self::Shared => "shared".encode(encoder),
-        }
-    }
-}
-
-impl EncodeLabelValue for CallOutcome {
-    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), std::fmt::Error> {
-        let name = match self {
-            Self::Ok => "ok",
-            Self::Down => "down",
-            Self::Slow => "slow",
-            Self::Failed => "failed",
-        };
-        name.encode(encoder)
-    }
-}
-
-impl<T> From<&Result<T, StoreError>> for CallOutcome {
-    fn from(result: &Result<T, StoreError>) -> Self {
-        match result {
-            Ok(_) => Self::Ok,
-            Err(StoreError::Down) => Self::Down,
-            Err(StoreError::Slow(_)) => Self::Slow,
-            Err(StoreError::Failed(_)) => Self::Failed,
-        }
-    }
+    outcome: &'static str,
 }
 
 impl Default for StoreMetrics {
@@ -115,7 +62,9 @@ impl StoreMetrics {
     }
 
     pub(super) fn set_up(&self, up: bool) {
-        self.up.get_or_create(&SHARED).set(i64::from(up));
+        self.up
+            .get_or_create(&[("store", "shared")])
+            .set(i64::from(up));
     }
 
     pub(super) fn called<T>(
@@ -124,7 +73,12 @@ impl StoreMetrics {
         duration: Duration,
         result: &Result<T, StoreError>,
     ) {
-        let outcome = result.into();
+        let outcome = match result {
+            Ok(_) => "ok",
+            Err(StoreError::Down) => "down",
+            Err(StoreError::Slow(_)) => "slow",
+            Err(StoreError::Failed(_)) => "failed",
+        };
         let labels = CallLabels { operation, outcome };
         let calls = self.calls.get_or_create(&labels);
         calls.observe(duration.as_secs_f64());

@@ -121,7 +121,7 @@ impl<S: RequestService> AcceptLoop<S> {
         let address = io.peer_address();
         let permit = match self.connections.try_acquire(ip(address)) {
             Ok(permit) => permit,
-            Err(refused) => return self.metrics.refused(refused),
+            Err(refused) => return self.metrics.count(refused),
         };
         let guard = self.metrics.opened();
         let (server, tls, drain) = (self.server.clone(), self.tls.clone(), drain.clone());

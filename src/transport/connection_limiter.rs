@@ -9,6 +9,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::TransportLimits;
+use super::connection_metrics::CloseReason;
 
 /// Counts open connections. Clones share the counts.
 #[derive(Clone, Debug)]
@@ -32,17 +33,6 @@ pub(super) struct ConnectionPermit {
     open: Arc<Mutex<OpenCounts>>,
 }
 
-/// Which limit refuses a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum TooManyConnections {
-    /// The limit of all connections is reached.
-    #[error("the connection limit is reached")]
-    Total,
-    /// The limit of this peer is reached.
-    #[error("the connection limit of this peer is reached")]
-    Peer,
-}
-
 impl ConnectionLimiter {
     pub(super) fn new(limits: &TransportLimits) -> Self {
         Self {
@@ -56,16 +46,16 @@ impl ConnectionLimiter {
     pub(super) fn try_acquire(
         &self,
         peer: Option<IpAddr>,
-    ) -> Result<ConnectionPermit, TooManyConnections> {
+    ) -> Result<ConnectionPermit, CloseReason> {
         let peer = peer.map(network);
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         if open.total >= self.max {
-            return Err(TooManyConnections::Total);
+            return Err(CloseReason::ConnectionLimit);
         }
         if let Some(peer) = peer {
             let of_peer = open.by_peer.entry(peer).or_default();
             if *of_peer >= self.max_per_peer {
-                return Err(TooManyConnections::Peer);
+                return Err(CloseReason::PeerConnectionLimit);
             }
             *of_peer += 1;
         }
@@ -122,11 +112,11 @@ mod tests {
         let _two = [1, 2].map(|_| limiter.try_acquire(peer("10.0.0.1")).expect("a permit"));
         for address in ["10.0.0.1", "::ffff:10.0.0.1"] {
             let refused = limiter.try_acquire(peer(address)).err();
-            assert_eq!(refused, Some(TooManyConnections::Peer));
+            assert_eq!(refused, Some(CloseReason::PeerConnectionLimit));
         }
         let _third = limiter.try_acquire(peer("10.0.0.2")).expect("a permit");
         let refused = limiter.try_acquire(peer("10.0.0.3")).err();
-        assert_eq!(refused, Some(TooManyConnections::Total));
+        assert_eq!(refused, Some(CloseReason::ConnectionLimit));
     }
 
     #[test]
@@ -145,7 +135,7 @@ mod tests {
         let limiter = limiter(9, 1);
         let _one = limiter.try_acquire(peer("2001:db8::1")).expect("a permit");
         let refused = limiter.try_acquire(peer("2001:db8::ffff:2")).err();
-        assert_eq!(refused, Some(TooManyConnections::Peer));
+        assert_eq!(refused, Some(CloseReason::PeerConnectionLimit));
         assert!(limiter.try_acquire(peer("2001:db8:0:1::1")).is_ok());
     }
 }

@@ -2,28 +2,21 @@
 
 use std::sync::atomic::AtomicI64;
 
-use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
-use super::connection_limiter::TooManyConnections;
-
 /// The metrics of connections. Clones share them.
 #[derive(Clone, Debug, Default)]
 pub(super) struct ConnectionMetrics {
     open: Gauge<i64, AtomicI64>,
-    closed: Family<Labels, Counter>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Labels {
-    outcome: CloseReason,
+    closed: Family<[(&'static str, &'static str); 1], Counter>,
 }
 
 /// Why a connection was closed or refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub(super) enum CloseReason {
     /// The peer closed it.
     Closed,
@@ -49,25 +42,6 @@ pub(super) enum CloseReason {
     Aborted,
 }
 
-impl EncodeLabelValue for CloseReason {
-    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), std::fmt::Error> {
-        let value = match self {
-            Self::Closed => "closed",
-            Self::Error => "error",
-            Self::ConnectionLimit => "connection_limit",
-            Self::PeerConnectionLimit => "peer_connection_limit",
-            Self::HandshakeFailed => "handshake_failed",
-            Self::HandshakeTimeout => "handshake_timeout",
-            Self::NoRequest => "no_request",
-            Self::MaxAge => "max_age",
-            Self::Drained => "drained",
-            Self::Flooded => "flooded",
-            Self::Aborted => "aborted",
-        };
-        value.encode(encoder)
-    }
-}
-
 impl From<Result<(), hyper::Error>> for CloseReason {
     fn from(result: Result<(), hyper::Error>) -> Self {
         match result {
@@ -76,15 +50,6 @@ impl From<Result<(), hyper::Error>> for CloseReason {
                 tracing::debug!(?error, "connection failed");
                 Self::Error
             }
-        }
-    }
-}
-
-impl From<TooManyConnections> for CloseReason {
-    fn from(refused: TooManyConnections) -> Self {
-        match refused {
-            TooManyConnections::Total => Self::ConnectionLimit,
-            TooManyConnections::Peer => Self::PeerConnectionLimit,
         }
     }
 }
@@ -105,11 +70,6 @@ impl ConnectionMetrics {
         metrics
     }
 
-    /// Counts a refused connection.
-    pub(super) fn refused(&self, refused: TooManyConnections) {
-        self.count(refused.into());
-    }
-
     /// Counts an open connection until the guard is dropped.
     pub(super) fn opened(&self) -> OpenConnection {
         self.open.inc();
@@ -120,8 +80,10 @@ impl ConnectionMetrics {
         }
     }
 
-    fn count(&self, outcome: CloseReason) {
-        self.closed.get_or_create(&Labels { outcome }).inc();
+    /// Counts a closed or refused connection.
+    pub(super) fn count(&self, reason: CloseReason) {
+        let label = [("outcome", reason.into())];
+        self.closed.get_or_create(&label).inc();
     }
 }
 

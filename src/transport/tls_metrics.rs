@@ -2,7 +2,6 @@
 
 use std::sync::atomic::AtomicI64;
 
-use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -10,44 +9,17 @@ use prometheus_client::registry::Registry;
 
 use super::tls::Validity;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct CertificateLabels {
-    certificate: &'static str,
-}
+type Label = [(&'static str, &'static str); 1];
 
-const SERVER: CertificateLabels = CertificateLabels {
-    certificate: "server",
-};
+const SERVER: Label = [("certificate", "server")];
 
 /// The metrics of TLS. Clones share them.
 #[derive(Clone, Debug, Default)]
 pub(super) struct TlsMetrics {
     /// A family, so that without TLS there is no series: a 0 would alert as expired.
-    not_after: Family<CertificateLabels, Gauge<i64, AtomicI64>>,
-    not_before: Family<CertificateLabels, Gauge<i64, AtomicI64>>,
-    reloads: Family<Labels, Counter>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Labels {
-    outcome: ReloadOutcome,
-}
-
-/// What became of changed files.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum ReloadOutcome {
-    Applied,
-    Refused,
-}
-
-impl EncodeLabelValue for ReloadOutcome {
-    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), std::fmt::Error> {
-        let value = match self {
-            Self::Applied => "applied",
-            Self::Refused => "refused",
-        };
-        value.encode(encoder)
-    }
+    not_after: Family<Label, Gauge<i64, AtomicI64>>,
+    not_before: Family<Label, Gauge<i64, AtomicI64>>,
+    reloads: Family<Label, Counter>,
 }
 
 impl TlsMetrics {
@@ -85,14 +57,14 @@ impl TlsMetrics {
 
     pub(super) fn applied(&self, validity: Validity) {
         self.set_validity(validity);
-        self.count(ReloadOutcome::Applied);
+        self.count("applied");
     }
 
     pub(super) fn refused(&self) {
-        self.count(ReloadOutcome::Refused);
+        self.count("refused");
     }
 
-    fn count(&self, outcome: ReloadOutcome) {
-        self.reloads.get_or_create(&Labels { outcome }).inc();
+    fn count(&self, outcome: &'static str) {
+        self.reloads.get_or_create(&[("outcome", outcome)]).inc();
     }
 }
