@@ -22,9 +22,9 @@
 //!
 //! | module | owns | imports |
 //! | --- | --- | --- |
-//! | [`model`] | identifiers, request and result types, deadlines, the clock, values per caller | |
+//! | [`model`] | identifiers, request and result types, deadlines, the clock, values per caller, token buckets | |
 //! | [`telemetry`] | logs and traces | |
-//! | [`transport`] | listener, TLS, HTTP/2 connections and streams, their limits | |
+//! | [`transport`] | listener, TLS, HTTP/2 connections and streams, their limits | `model` |
 //! | [`shutdown`] | signals and the phases of a shutdown | |
 //! | [`store`] | the Redis or Valkey connection that adapters share | |
 //! | [`upstream`] | the port to AWS: one attempt in, one outcome out | `model` |

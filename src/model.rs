@@ -16,6 +16,7 @@ mod per_caller;
 mod request;
 mod result;
 mod subject;
+mod token_bucket;
 mod wall_clock;
 
 pub use challenge::{ChallengePreference, ChallengeType, ChallengeVersions, Version};
@@ -35,4 +36,5 @@ pub use result::{
     BoundingBox, Challenge, Feedback, Image, LivenessResult, S3Object, SessionStatus,
 };
 pub use subject::{MalformedSubject, Subject};
+pub use token_bucket::TokenBucket;
 pub use wall_clock::wall_clock;

@@ -9,67 +9,47 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::clock::wait_from_secs;
+use crate::model::TokenBucket;
 
 /// Tolerance for rounding errors, so that a call that is due is not delayed.
 const EPSILON: f64 = 1e-6;
 
 /// A token bucket that starts with one token.
 #[derive(Debug)]
-pub(super) struct CallerRateLimit {
-    rate: f64,
-    level: f64,
-    updated_at: Instant,
-}
+pub(super) struct CallerRateLimit(TokenBucket);
 
 impl CallerRateLimit {
     pub(super) fn new(now: Instant, rate: f64) -> Self {
-        Self {
-            rate,
-            level: 1.0,
-            updated_at: now,
-        }
+        let capacity = (rate / 5.0).max(1.0);
+        Self(TokenBucket::full(rate, capacity, now).with_level(1.0))
     }
 
     /// Returns the same limit at another rate. Tokens that were taken stay taken.
     pub(super) fn with_rate(&self, now: Instant, rate: f64) -> Self {
-        let level = self.level(now).min(capacity(rate));
-        Self {
-            rate,
-            level,
-            updated_at: now,
-        }
+        let Self(bucket) = Self::new(now, rate);
+        Self(bucket.with_level(self.0.level(now)))
     }
 
     /// Returns the calls a second.
     pub(super) fn rate(&self) -> f64 {
-        self.rate
+        self.0.per_second()
     }
 
     /// Returns how many calls it allows within `wait` from `now`, fractions included.
     pub(super) fn allowed_within(&self, now: Instant, wait: Duration) -> f64 {
-        self.level(now) + self.rate * wait.as_secs_f64()
+        self.0.level(now) + self.rate() * wait.as_secs_f64()
     }
 
     /// Returns how long it takes until `calls` more calls are allowed.
     pub(super) fn wait_for(&self, now: Instant, calls: usize) -> Duration {
-        let missing = calls as f64 - self.level(now) - EPSILON;
-        wait_from_secs(missing / self.rate)
+        let missing = calls as f64 - self.0.level(now) - EPSILON;
+        wait_from_secs(missing / self.rate())
     }
 
     /// Takes a token. [`wait_for`](Self::wait_for) one call must be zero.
     pub(super) fn take(&mut self, now: Instant) {
-        self.level = self.level(now) - 1.0;
-        self.updated_at = now;
+        self.0.add(-1.0, now);
     }
-
-    fn level(&self, now: Instant) -> f64 {
-        let elapsed = now.saturating_duration_since(self.updated_at);
-        (self.level + elapsed.as_secs_f64() * self.rate).min(capacity(self.rate))
-    }
-}
-
-fn capacity(rate: f64) -> f64 {
-    (rate / 5.0).max(1.0)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The [retry budget](https://twitter.github.io/finagle/guide/Clients.html#retry-budgets):
 //! it keeps retries a small share of all calls, even when most calls fail.
 //!
-//! A pure value. Each success deposits a fraction of a retry, each second deposits the
+//! A pure value: a token bucket. Each success deposits a fraction of a retry, each second deposits the
 //! floor, and each retry withdraws one. The balance is bounded by ten seconds of the floor
 //! plus ten retries.
 //!
@@ -13,6 +13,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::RetrySettings;
+use crate::model::TokenBucket;
 
 /// How long deposits of the floor accumulate.
 const FLOOR_WINDOW: Duration = Duration::from_secs(10);
@@ -24,9 +25,7 @@ const SUCCESS_CAPACITY: f64 = 10.0;
 #[derive(Debug)]
 pub(super) struct RetryBudget {
     ratio: f64,
-    floor_per_second: f64,
-    balance: f64,
-    updated_at: Instant,
+    retries: TokenBucket,
 }
 
 impl RetryBudget {
@@ -35,44 +34,26 @@ impl RetryBudget {
     pub(super) fn new(settings: &RetrySettings, now: Instant) -> Self {
         let floor = settings.budget_floor_per_second;
         let balance = if floor > 0.0 { floor.max(1.0) } else { 0.0 };
+        let capacity = floor * FLOOR_WINDOW.as_secs_f64() + SUCCESS_CAPACITY;
         Self {
             ratio: settings.budget_ratio,
-            floor_per_second: floor,
-            balance,
-            updated_at: now,
+            retries: TokenBucket::full(floor, capacity, now).with_level(balance),
         }
     }
 
     /// Deposits the fraction of a retry for one successful call.
     pub(super) fn deposit(&mut self, now: Instant) {
-        self.accrue(now);
-        self.balance = (self.balance + self.ratio).min(self.capacity());
+        self.retries.add(self.ratio, now);
     }
 
     /// Withdraws one retry and returns `true`, or returns `false` if the balance is too low.
     pub(super) fn withdraw(&mut self, now: Instant) -> bool {
-        self.accrue(now);
-        let covered = self.balance >= 1.0;
-        if covered {
-            self.balance -= 1.0;
-        }
-        covered
+        self.retries.try_take(now)
     }
 
     /// Returns the balance at `now`, including fractions of a retry.
-    pub(super) fn available(&mut self, now: Instant) -> f64 {
-        self.accrue(now);
-        self.balance
-    }
-
-    fn accrue(&mut self, now: Instant) {
-        let elapsed = now.saturating_duration_since(self.updated_at).as_secs_f64();
-        self.balance = (self.balance + elapsed * self.floor_per_second).min(self.capacity());
-        self.updated_at = now;
-    }
-
-    fn capacity(&self) -> f64 {
-        self.floor_per_second * FLOOR_WINDOW.as_secs_f64() + SUCCESS_CAPACITY
+    pub(super) fn available(&self, now: Instant) -> f64 {
+        self.retries.level(now)
     }
 }
 

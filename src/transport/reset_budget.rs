@@ -12,43 +12,12 @@
 use tokio::time::Instant;
 
 use super::TransportLimits;
+use crate::model::TokenBucket;
 
-/// The reset budget of one connection.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct ResetBudget {
-    capacity: f64,
-    per_second: f64,
-    left: f64,
-    updated: Instant,
-}
-
-/// The peer reset more streams than its budget allows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the peer reset more streams than its budget allows")]
-pub(super) struct ResetBudgetExceeded;
-
-impl ResetBudget {
-    pub(super) fn new(limits: &TransportLimits, now: Instant) -> Self {
-        let streams = f64::from(limits.max_concurrent_streams.get());
-        Self {
-            capacity: 2.0 * streams,
-            per_second: streams / 10.0,
-            left: 2.0 * streams,
-            updated: now,
-        }
-    }
-
-    /// Spends the budget for one reset.
-    pub(super) fn spend(&mut self, now: Instant) -> Result<(), ResetBudgetExceeded> {
-        let refilled = now.duration_since(self.updated).as_secs_f64() * self.per_second;
-        self.updated = now;
-        self.left = (self.left + refilled).min(self.capacity) - 1.0;
-        if self.left < 0.0 {
-            return Err(ResetBudgetExceeded);
-        }
-        debug_assert!(self.left <= self.capacity, "the budget is bounded");
-        Ok(())
-    }
+/// Returns the budget of one connection: one token for each stream that the peer resets.
+pub(super) fn reset_budget(limits: &TransportLimits, now: Instant) -> TokenBucket {
+    let streams = f64::from(limits.max_concurrent_streams.get());
+    TokenBucket::full(streams / 10.0, 2.0 * streams, now)
 }
 
 #[cfg(test)]
@@ -60,14 +29,15 @@ mod tests {
     #[test]
     fn allows_a_deadline_that_ends_all_streams_and_rejects_a_flood() {
         let now = Instant::now();
-        let mut budget = ResetBudget::new(&TransportLimits::default(), now);
+        let mut budget = reset_budget(&TransportLimits::default(), now);
         for _ in 0..2000 {
-            assert_eq!(budget.spend(now), Ok(()));
+            assert!(budget.try_take(now));
         }
-        assert_eq!(budget.spend(now), Err(ResetBudgetExceeded));
+        assert!(!budget.try_take(now));
         let later = now + Duration::from_secs(10);
-        for _ in 0..999 {
-            assert_eq!(budget.spend(later), Ok(()));
+        for _ in 0..1000 {
+            assert!(budget.try_take(later));
         }
+        assert!(!budget.try_take(later));
     }
 }

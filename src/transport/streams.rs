@@ -25,10 +25,11 @@ use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 use tower::util::Oneshot;
 
-use super::reset_budget::ResetBudget;
+use super::reset_budget::reset_budget;
 use super::response_state::ResponseState;
 use super::service::{ConcurrencyLimit, RequestService, ResponseBody};
 use super::{Peer, TransportLimits};
+use crate::model::TokenBucket;
 
 /// The state that all connections share.
 #[derive(Clone)]
@@ -53,7 +54,7 @@ struct ConnectionState {
     first_request: CancellationToken,
     /// Cancelled when the reset budget is exceeded.
     flooded: CancellationToken,
-    reset_budget: Mutex<ResetBudget>,
+    reset_budget: Mutex<TokenBucket>,
     /// The guard of a request whose stream has no task yet.
     pending: Mutex<Option<StreamGuard>>,
     response_write_timeout: Duration,
@@ -71,7 +72,7 @@ impl<S> ConnectionStreams<S> {
         let connection = Arc::new(ConnectionState {
             first_request: CancellationToken::new(),
             flooded: CancellationToken::new(),
-            reset_budget: Mutex::new(ResetBudget::new(limits, Instant::now())),
+            reset_budget: Mutex::new(reset_budget(limits, Instant::now())),
             pending: Mutex::new(None),
             response_write_timeout: limits.response_write_timeout,
         });
@@ -153,7 +154,7 @@ impl ConnectionState {
     fn spend_reset(&self) {
         let budget = self.reset_budget.lock();
         let mut budget = budget.unwrap_or_else(PoisonError::into_inner);
-        if budget.spend(Instant::now()).is_err() {
+        if !budget.try_take(Instant::now()) {
             self.flooded.cancel();
         }
     }
