@@ -30,7 +30,6 @@ mod writer;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -45,6 +44,7 @@ pub use self::sink::AuditFileError;
 
 use self::sink::AuditSink;
 use self::writer::{AuditWriter, QueueItem};
+use crate::change::Condition;
 
 /// The capacity of the queue, in records.
 const QUEUE_CAPACITY: usize = 4096;
@@ -83,8 +83,8 @@ struct AuditQueue {
     sender: mpsc::Sender<QueueItem>,
     key: DigestKey,
     metrics: AuditMetrics,
-    /// Whether records are being lost because the queue is full.
-    is_losing: AtomicBool,
+    /// Records are being lost because the queue is full.
+    loss: Condition,
 }
 
 /// Why the audit log cannot be opened.
@@ -138,7 +138,7 @@ impl Audit {
             sender,
             key,
             metrics,
-            is_losing: AtomicBool::new(false),
+            loss: Condition::default(),
         })))
     }
 
@@ -158,12 +158,12 @@ impl Audit {
         if has_room && queue.sender.try_send(line).is_ok() {
             // The loss is over once the queue accepts every kind of record.
             if queue.sender.capacity() > QUEUE_CAPACITY / 2 {
-                queue.is_losing.store(false, Ordering::Relaxed);
+                queue.loss.end();
             }
             return;
         }
         queue.metrics.lost(1);
-        if !queue.is_losing.swap(true, Ordering::Relaxed) {
+        if queue.loss.begin(()) {
             error!("audit queue is full, records are lost");
         }
     }

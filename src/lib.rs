@@ -23,24 +23,25 @@
 //! | module | owns | imports |
 //! | --- | --- | --- |
 //! | [`model`] | identifiers, request and result types, deadlines, the clock, values per caller, token buckets | |
-//! | [`telemetry`] | logs and traces | |
-//! | [`transport`] | listener, TLS, HTTP/2 connections and streams, their limits | `model` |
+//! | [`change`] | detection of changes: of files, and of conditions to log | |
+//! | [`telemetry`] | logs and traces | `change` |
+//! | [`transport`] | listener, TLS, HTTP/2 connections and streams, their limits | `model`, `change` |
 //! | [`shutdown`] | signals and the phases of a shutdown | |
-//! | [`store`] | the Redis or Valkey connection that adapters share | |
+//! | [`store`] | the Redis or Valkey connection that adapters share | `change` |
 //! | [`upstream`] | the port to AWS: one attempt in, one outcome out | `model` |
 //! | [`upstream::aws`] | the adapter to the AWS SDK | `model`, `upstream` |
 //! | [`admission`] | the quota of one operation: queue, rate limit, adaptive rate | `model`, `store` |
 //! | [`retry`] | whether and when to retry: classification, delays, budget | `model`, `upstream` |
 //! | [`idempotency`] | one session for each request id, within and across replicas | `model`, `store` |
 //! | [`result_token`] | the tokens that bind a session to its caller | `model` |
-//! | [`auth`] | authentication and authorization | `model` |
-//! | [`audit`] | one line for each session that is issued or read | `model` |
+//! | [`auth`] | authentication and authorization | `model`, `change` |
+//! | [`audit`] | one line for each session that is issued or read | `model`, `change` |
 //! | [`session`] | creating sessions and reading their results | `model`, `upstream`, `admission`, `retry`, `idempotency`, `result_token`, `auth` |
 //! | `grpc::v1` | the generated protobuf types | |
 //! | [`grpc`] | the gRPC service: validation, conversion, status | `model`, `telemetry`, `transport`, `upstream`, `admission`, `result_token`, `auth`, `audit`, `session`, `grpc::v1` |
 //! | [`admin`] | the HTTP port for probes and metrics | |
 //! | [`config`] | configuration keys; fills in each module's own settings type | `model`, `telemetry`, `transport`, `shutdown`, `store`, `upstream::aws`, `admission`, `retry`, `idempotency`, `auth`, `audit`, `grpc`, `admin` |
-//! | [`app`] | composition: builds the parts, connects them, reloads them | `model`, `telemetry`, `transport`, `shutdown`, `store`, `upstream`, `upstream::aws`, `admission`, `retry`, `idempotency`, `result_token`, `auth`, `audit`, `session`, `grpc`, `admin`, `config` |
+//! | [`app`] | composition: builds the parts, connects them, reloads them | `model`, `change`, `telemetry`, `transport`, `shutdown`, `store`, `upstream`, `upstream::aws`, `admission`, `retry`, `idempotency`, `result_token`, `auth`, `audit`, `session`, `grpc`, `admin`, `config` |
 //! | [`cli`] | the commands | `telemetry`, `shutdown`, `store`, `upstream::aws`, `auth`, `audit`, `config`, `app` |
 //! | `main` | the process: arguments and runtime | `cli` |
 //!
@@ -101,6 +102,7 @@ pub mod admission;
 pub mod app;
 pub mod audit;
 pub mod auth;
+pub mod change;
 pub mod cli;
 pub mod config;
 pub mod grpc;

@@ -37,6 +37,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::{info, warn};
 
 pub use self::metrics::StoreMetrics;
+use crate::change::Condition;
 
 const MIN_BACKOFF: Duration = Duration::from_millis(25);
 const MAX_BACKOFF: Duration = Duration::from_millis(500);
@@ -247,15 +248,16 @@ async fn keep_connected(
     metrics: StoreMetrics,
 ) {
     let mut backoff = Duration::ZERO;
-    // The same error is logged once.
-    let mut logged_error = None;
+    let outage = Condition::default();
     loop {
         sleep(backoff.mul_f64(fastrand::f64())).await;
         let started = Instant::now();
-        match connect::connect(&settings).await {
+        let connected = connect::connect(&settings).await;
+        let is_connected = connected.is_ok();
+        match connected {
             Ok(connection) => {
                 info!(store.url = settings.url, "connected to store");
-                logged_error = None;
+                outage.end();
                 publish.send_replace(Some(connection));
                 metrics.set_up(true);
                 connection_lost.notified().await;
@@ -263,13 +265,12 @@ async fn keep_connected(
                 metrics.set_up(false);
                 warn!(store.url = settings.url, "connection to store lost");
             }
-            Err(error) if logged_error.as_ref() == Some(&error) => {}
-            Err(error) => {
+            Err(error) if outage.begin(error.clone()) => {
                 warn!(store.url = settings.url, %error, "cannot connect to store");
-                logged_error = Some(error);
             }
+            Err(_) => {}
         }
-        let was_stable = started.elapsed() >= STABLE_AFTER && logged_error.is_none();
+        let was_stable = is_connected && started.elapsed() >= STABLE_AFTER;
         backoff = if was_stable {
             Duration::ZERO
         } else {

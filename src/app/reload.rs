@@ -2,28 +2,21 @@
 //! restart.
 //!
 //! All sources are loaded again on SIGHUP, and when the content of the file has changed
-//! and then stayed the same for one poll. The file is polled each second, because a watch
-//! on the file would miss the symlink swap of a Kubernetes `ConfigMap`. A file with errors
-//! is rejected as a whole: the errors are logged and the settings stay in effect. Changed
-//! keys that need a restart are logged.
+//! and then stayed the same for a second. A file with errors is rejected as a whole: the
+//! errors are logged and the settings stay in effect. Changed keys that need a restart are
+//! logged.
 //!
 //! For example, the file now has `quota.create.rate_per_second = 50.0` and `grpc.listen =
 //! "0.0.0.0:50051"`. The rate is 50 at once, waiting requests keep their position, and the
 //! log reports that `grpc.listen` needs a restart.
 
-use std::path::Path;
-use std::time::Duration;
-
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::time::{MissedTickBehavior, interval};
 use tracing::{error, info, warn};
 
 use super::reloadable::Reloadable;
+use crate::change::ContentWatch;
 use crate::config::{Config, ConfigErrors, KeyPath, Loaded, Sources};
 use crate::telemetry::LogFilter;
-
-/// The interval at which the file is read.
-const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Loads the sources again and applies the changes.
 #[derive(Debug)]
@@ -68,34 +61,21 @@ impl Reload {
     }
 
     async fn run(mut self, reloadable: &Reloadable) {
-        let mut poll = interval(POLL_INTERVAL);
-        poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        // The file may have changed since startup, so the first stable content is loaded.
-        let mut loaded = None;
-        let mut previous = None;
+        let path = self.sources.file.clone();
+        let read = move || std::fs::read(path.as_ref()?).ok();
+        // The file may have changed since startup, so its first content counts as a change.
+        let mut file =
+            ContentWatch::new(None, move || read().filter(|content| !content.is_empty()));
         loop {
-            let requested = tokio::select! {
-                _ = self.hangup.recv() => true,
-                _ = poll.tick() => false,
-            };
-            self.log_unchanged |= requested;
-            let content = self.read().await;
-            // A writer may be halfway through, so changed content must be read twice.
-            let is_stable = content == previous;
-            previous = content.clone();
-            if requested || (is_stable && content != loaded) {
-                loaded = content;
-                self.reload(reloadable);
+            tokio::select! {
+                _ = self.hangup.recv() => {
+                    self.log_unchanged = true;
+                    file.skip().await;
+                }
+                _ = file.changed() => {}
             }
+            self.reload(reloadable);
         }
-    }
-
-    async fn read(&self) -> Option<Vec<u8>> {
-        let path: &Path = self.sources.file.as_deref()?;
-        tokio::fs::read(path)
-            .await
-            .ok()
-            .filter(|content| !content.is_empty())
     }
 
     fn reload(&mut self, reloadable: &Reloadable) {

@@ -14,6 +14,7 @@ use tracing::{error, info};
 
 use super::metrics::AuditMetrics;
 use super::sink::AuditSink;
+use crate::change::Condition;
 
 /// The name of the thread; Linux keeps 15 bytes.
 const THREAD_NAME: &str = "livegate-audit";
@@ -37,7 +38,7 @@ pub(super) enum QueueItem {
 pub(super) struct AuditWriter {
     sink: AuditSink,
     metrics: AuditMetrics,
-    is_failing: bool,
+    failure: Condition,
 }
 
 impl AuditWriter {
@@ -53,7 +54,7 @@ impl AuditWriter {
         let mut writer = Self {
             sink,
             metrics,
-            is_failing: false,
+            failure: Condition::default(),
         };
         let thread = thread::Builder::new().name(THREAD_NAME.to_owned());
         let write = move || {
@@ -90,13 +91,13 @@ impl AuditWriter {
         match self.sink.write(lines) {
             Ok(()) => {
                 self.metrics.written(count);
-                if std::mem::take(&mut self.is_failing) {
+                if self.failure.end() {
                     info!("audit log is written again");
                 }
             }
             Err(error) => {
                 self.metrics.lost(count);
-                if !std::mem::replace(&mut self.is_failing, true) {
+                if self.failure.begin(()) {
                     error!(%error, "cannot write audit log, records are lost");
                 }
             }

@@ -26,6 +26,7 @@ use super::jwks_source::JwksError;
 use super::key_set::KeySet;
 use super::metrics::AuthMetrics;
 use super::settings::{JwksSource, JwtSettings};
+use crate::change::Condition;
 
 const FILE_READ_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -67,8 +68,7 @@ enum RefreshState {
 struct RefreshTaskState {
     /// The last content that was loaded.
     content: Option<Vec<u8>>,
-    /// The last error, so that the same error is logged once.
-    logged_error: Option<String>,
+    failure: Condition<String>,
 }
 
 impl JwksCache {
@@ -137,7 +137,7 @@ impl JwksCache {
             let next_fetch = match self.load(read, &mut memory) {
                 Ok(()) => self.refresh_interval,
                 Err(error) => {
-                    self.report(&error, &mut memory);
+                    self.report(&error, &memory);
                     MIN_FETCH_INTERVAL
                 }
             };
@@ -167,16 +167,16 @@ impl JwksCache {
             memory.content = Some(content);
             self.metrics.jwks_changed(&self.source);
         }
-        if memory.logged_error.take().is_some() {
+        if memory.failure.end() {
             info!(auth.jwks = %self.source, "JWKS refresh recovered");
         }
         Ok(())
     }
 
-    fn report(&self, error: &JwksError, memory: &mut RefreshTaskState) {
+    fn report(&self, error: &JwksError, memory: &RefreshTaskState) {
         self.metrics.jwks_failed();
         let error = error.to_string();
-        if memory.logged_error.as_ref() == Some(&error) {
+        if !memory.failure.begin(error.clone()) {
             return;
         }
         match self.keys() {
@@ -189,7 +189,6 @@ impl JwksCache {
                 "JWKS not loaded, all tokens are refused"
             ),
         }
-        memory.logged_error = Some(error);
     }
 
     /// Waits until `interval` after `started`, or until a call requests a refresh.

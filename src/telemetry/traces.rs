@@ -5,7 +5,6 @@
 //! example, the collector is down for an hour. Calls are not affected; spans beyond 2048
 //! are dropped; the log has one line when the outage starts and one when it ends.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use opentelemetry::KeyValue;
@@ -22,6 +21,7 @@ use tracing_subscriber::layer::Layer;
 use tracing_subscriber::registry::LookupSpan;
 
 use super::log_filter::is_livegate;
+use crate::change::Condition;
 
 const QUEUE_CAPACITY: usize = 2048;
 const BATCH_SIZE: usize = 512;
@@ -129,26 +129,22 @@ fn resource(region: &str) -> Resource {
 #[derive(Debug)]
 struct OutageLogger<E> {
     exporter: E,
-    is_failing: AtomicBool,
+    outage: Condition,
 }
 
 impl<E> OutageLogger<E> {
     fn new(exporter: E) -> Self {
-        let is_failing = AtomicBool::new(false);
-        Self {
-            exporter,
-            is_failing,
-        }
+        let outage = Condition::default();
+        Self { exporter, outage }
     }
 
     fn on_export(&self, sent: &OTelSdkResult) {
-        let failed = sent.is_err();
-        match (self.is_failing.swap(failed, Ordering::Relaxed), sent) {
-            (false, Err(error)) => {
+        match sent {
+            Err(error) if self.outage.begin(()) => {
                 warn!(%error, "trace export failed, spans are dropped");
             }
-            (true, Ok(())) => info!("trace export recovered"),
-            (false, Ok(())) | (true, Err(_)) => {}
+            Ok(()) if self.outage.end() => info!("trace export recovered"),
+            Ok(()) | Err(_) => {}
         }
     }
 }

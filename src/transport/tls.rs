@@ -1,22 +1,19 @@
 //! TLS on the gRPC port: rustls with aws-lc-rs, TLS 1.2 or newer, ALPN `h2`.
 //!
-//! The files are read every second. When their content has changed, new handshakes use
-//! it, and open connections stay. Files that cannot be used together are rejected with
-//! the reason in the log, and the previous files stay in use; this happens for a moment
-//! when certificate and key are written one after the other. For example, cert-manager
-//! swaps a symlink at 12:00:00: a handshake at 12:00:02 uses the new certificate, and
-//! requests in progress are not affected.
+//! The files are read every second. When their content has changed and then stayed the
+//! same for a second, new handshakes use it, and open connections stay. Files that cannot
+//! be used together are rejected with the reason in the log, and the previous files stay
+//! in use. For example, cert-manager swaps a symlink at 12:00:00: a handshake at 12:00:03
+//! uses the new certificate, and requests in progress are not affected.
 
 mod material;
 
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::sleep;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::server::TlsStream;
@@ -25,12 +22,10 @@ use tracing::{error, info};
 use self::material::{Content, Material};
 use super::TransportMetrics;
 use super::tls_metrics::TlsMetrics;
+use crate::change::ContentWatch;
 
 pub use self::material::TlsError;
 pub(super) use self::material::Validity;
-
-/// How often the files are read.
-const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The files of the server's TLS configuration, all in PEM.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,50 +65,29 @@ impl Tls {
         }
     }
 
-    async fn reload_on_change(self: &Arc<Self>, metrics: &TlsMetrics) {
-        metrics.set_validity(self.current.load().validity);
-        // The same error is logged and counted once.
-        let mut rejected = None;
+    async fn reload_on_change(&self, metrics: &TlsMetrics) {
+        let (settings, current) = (self.settings.clone(), self.current.load_full());
+        metrics.set_validity(current.validity);
+        let mut files = ContentWatch::new(Ok(current.content.clone()), move || {
+            Content::read(&settings)
+        });
         loop {
-            sleep(POLL_INTERVAL).await;
-            let (this, known) = (self.clone(), rejected.clone());
-            let check = tokio::task::spawn_blocking(move || this.check_files(known.as_ref()));
-            match check.await {
-                Ok(FileChange::None) => {}
-                Ok(FileChange::Valid(material)) => {
+            let content = files.changed().await;
+            match content.and_then(|content| Material::new(content, &self.settings)) {
+                Ok(material) => {
                     info!(
                         certificate = %self.settings.certificate.display(),
                         expires = material.validity.not_after,
                         "certificate reloaded"
                     );
                     metrics.applied(material.validity);
-                    self.current.store(material);
-                    rejected = None;
+                    self.current.store(Arc::new(material));
                 }
-                Ok(FileChange::Invalid(error)) => {
+                Err(error) => {
                     error!(%error, "certificate reload rejected, keeping previous certificate");
                     metrics.refused();
-                    rejected = Some(error);
                 }
-                Err(error) => error!(%error, "cannot check TLS files"),
             }
-        }
-    }
-
-    /// Compares the files with the configuration in use; blocks. An error that equals
-    /// `known` is no change.
-    fn check_files(&self, known: Option<&TlsError>) -> FileChange {
-        let content = Content::read(&self.settings);
-        if content
-            .as_ref()
-            .is_ok_and(|content| *content == self.current.load().content)
-        {
-            return FileChange::None;
-        }
-        match content.and_then(|content| Material::new(content, &self.settings)) {
-            Ok(material) => FileChange::Valid(Arc::new(material)),
-            Err(error) if known == Some(&error) => FileChange::None,
-            Err(error) => FileChange::Invalid(error),
         }
     }
 
@@ -132,11 +106,4 @@ impl Tls {
         let certificates = certificates.unwrap_or_default().to_vec();
         Ok((stream, certificates.into()))
     }
-}
-
-/// How the files changed.
-enum FileChange {
-    None,
-    Valid(Arc<Material>),
-    Invalid(TlsError),
 }

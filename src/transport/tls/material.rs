@@ -33,7 +33,7 @@ pub enum TlsError {
 }
 
 /// The content of the files.
-#[derive(PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(super) struct Content {
     certificate: Vec<u8>,
     key: Vec<u8>,
