@@ -37,4 +37,4 @@ pub use result::{
 };
 pub use subject::{MalformedSubject, Subject};
 pub use token_bucket::TokenBucket;
-pub use wall_clock::wall_clock;
+pub use wall_clock::{unix_time, wall_clock};

@@ -33,7 +33,7 @@ mod binding;
 mod key;
 
 use std::fmt;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -41,6 +41,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 pub use binding::Binding;
 pub use key::{InvalidKeyLength, SigningKey};
 
+use crate::model::unix_time;
 use key::{KeyId, TAG_LENGTH};
 
 /// The format version, which is the first byte of every token.
@@ -172,7 +173,7 @@ fn head(key: KeyId, expiry: u64) -> [u8; HEAD_LENGTH] {
 
 /// Returns whole seconds since the Unix epoch, rounded up.
 fn seconds(time: SystemTime) -> u64 {
-    let elapsed = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let elapsed = unix_time(time);
     elapsed.as_secs() + u64::from(elapsed.subsec_nanos() > 0)
 }
 

@@ -8,7 +8,7 @@
 //!
 //! [SPIFFE ID]: https://github.com/spiffe/spiffe/blob/main/standards/X509-SVID.md
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use spiffe::SpiffeId;
 use x509_parser::certificate::X509Certificate;
@@ -17,7 +17,7 @@ use x509_parser::prelude::FromDer as _;
 use x509_parser::time::ASN1Time;
 
 use super::error::NotAuthenticated;
-use crate::model::CallerId;
+use crate::model::{CallerId, unix_time};
 
 /// Returns the caller that `certificate` (DER) names, if it is valid at `now`.
 pub(super) fn caller(
@@ -38,8 +38,7 @@ pub(super) fn caller(
 }
 
 fn is_valid(certificate: &X509Certificate<'_>, now: SystemTime) -> bool {
-    let seconds = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    let now = i64::try_from(seconds).ok();
+    let now = i64::try_from(unix_time(now).as_secs()).ok();
     let now = now.and_then(|now| ASN1Time::from_timestamp(now).ok());
     now.is_some_and(|now| certificate.validity().is_valid_at(now))
 }

@@ -4,7 +4,6 @@
 //! fires when the JWKS has been stale for an hour, before the issuer rotates its keys.
 
 use std::sync::atomic::AtomicI64;
-use std::time::UNIX_EPOCH;
 
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -13,7 +12,7 @@ use prometheus_client::registry::Registry;
 
 use super::error::NotAuthenticated;
 use super::settings::JwksSource;
-use crate::model::wall_clock;
+use crate::model::{unix_time, wall_clock};
 
 /// The metrics of authentication. Clones share the same counters.
 #[derive(Clone, Debug, Default)]
@@ -85,8 +84,7 @@ impl AuthMetrics {
     }
 
     fn set_read_at(&self, source: &JwksSource) {
-        let since_epoch = wall_clock().duration_since(UNIX_EPOCH);
-        let seconds = since_epoch.unwrap_or_default().as_secs();
+        let seconds = unix_time(wall_clock()).as_secs();
         let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
         let source = match source {
             JwksSource::File(_) => "file",

@@ -7,7 +7,7 @@
 //!
 //! [RFC 7519]: https://www.rfc-editor.org/rfc/rfc7519
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -21,7 +21,7 @@ use super::error::NotAuthenticated;
 use super::key_set::KeySet;
 use super::peer_credentials::MetadataField;
 use super::settings::JwtSettings;
-use crate::model::CallerId;
+use crate::model::{CallerId, unix_time};
 
 /// The size limit of a token, in bytes.
 const MAX_TOKEN_BYTES: usize = 8 * 1024;
@@ -124,8 +124,7 @@ impl TokenRules {
         let (Some(exp), Some(nbf)) = (claims.exp, claims.nbf) else {
             return Err(NotAuthenticated::TokenIncomplete);
         };
-        let now = now.duration_since(UNIX_EPOCH).unwrap_or_default();
-        let (now, leeway) = (now.as_secs_f64(), self.leeway.as_secs_f64());
+        let (now, leeway) = (unix_time(now).as_secs_f64(), self.leeway.as_secs_f64());
         if now >= exp + leeway {
             return Err(NotAuthenticated::TokenExpired);
         }

@@ -15,7 +15,7 @@ use aws_lc_rs::aead::{AES_256_GCM, Aad, RandomizedNonceKey};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 
-use crate::model::SessionId;
+use crate::model::{SessionId, unix_time};
 
 /// The version of the record's format.
 pub(super) const FORMAT_VERSION: &str = "1";
@@ -74,7 +74,7 @@ impl Seal {
 impl RecordContent {
     /// Returns the fields as text, separated by spaces. Times are in ns since 1970.
     fn encode(&self) -> String {
-        let [at, store_time] = [self.at, self.store_time].map(nanos);
+        let [at, store_time] = [self.at, self.store_time].map(|at| unix_time(at).as_nanos());
         let session = self.session.map(|session| session.expose());
         let session = session.as_deref().unwrap_or("-");
         format!("{} {at} {store_time} {session}", self.parameters)
@@ -95,10 +95,6 @@ impl RecordContent {
             },
         })
     }
-}
-
-fn nanos(at: SystemTime) -> u128 {
-    at.duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos()
 }
 
 fn time(nanos: &str) -> Option<SystemTime> {

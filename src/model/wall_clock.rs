@@ -1,6 +1,6 @@
 //! The wall clock, for timestamps that leave the process.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Returns the wall-clock time. Durations and deadlines use [`tokio::time::Instant`]
 /// instead, which cannot jump.
@@ -11,4 +11,10 @@ use std::time::SystemTime;
 )]
 pub fn wall_clock() -> SystemTime {
     SystemTime::now()
+}
+
+/// Returns the time since the Unix epoch: zero for a time before it.
+#[must_use]
+pub fn unix_time(at: SystemTime) -> Duration {
+    at.duration_since(UNIX_EPOCH).unwrap_or_default()
 }

@@ -1,5 +1,7 @@
 //! Valid tokens, and all kinds of invalid ones.
 
+use std::time::UNIX_EPOCH;
+
 use proptest::prelude::*;
 
 use super::*;
