@@ -11,6 +11,7 @@ mod clock;
 mod deadline;
 mod glob;
 mod identity;
+mod length_prefixed;
 mod operation;
 mod per_caller;
 mod request;
@@ -26,6 +27,7 @@ pub use glob::{CallerGlob, CallerGlobs, MalformedGlob, TooManyGlobs};
 pub use identity::{
     CallerId, ClientRequestToken, MalformedUuid, RequestId, SESSION_LIFE, SessionId,
 };
+pub use length_prefixed::length_prefixed;
 pub use operation::Operation;
 pub use per_caller::PerCaller;
 pub use request::{

@@ -32,7 +32,6 @@
 mod binding;
 mod key;
 
-use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use base64::Engine as _;
@@ -56,7 +55,8 @@ pub const CLOCK_LEEWAY: Duration = Duration::from_secs(60);
 
 /// A token, issued or presented by a caller. A presented token may be any text. `Debug`
 /// hides it.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, derive_more::Debug)]
+#[debug("ResultToken(..)")]
 pub struct ResultToken(String);
 
 impl ResultToken {
@@ -81,12 +81,6 @@ impl ResultToken {
             return None;
         }
         BASE64_URL_SAFE_NO_PAD.decode(&self.0).ok()?.try_into().ok()
-    }
-}
-
-impl fmt::Debug for ResultToken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ResultToken(..)")
     }
 }
 

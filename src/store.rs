@@ -23,7 +23,6 @@ mod metrics;
 #[cfg(test)]
 pub(crate) mod test_server;
 
-use std::fmt;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -68,7 +67,8 @@ pub struct StoreSettings {
 }
 
 /// A password. `Debug` hides it.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, derive_more::Debug)]
+#[debug("Password(..)")]
 pub struct Password(String);
 
 impl Password {
@@ -76,12 +76,6 @@ impl Password {
     #[must_use]
     pub fn new(text: &str) -> Self {
         Self(text.to_owned())
-    }
-}
-
-impl fmt::Debug for Password {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Password(..)")
     }
 }
 
@@ -100,7 +94,8 @@ pub enum StoreError {
 }
 
 /// The store. Clones share the connection.
-#[derive(Clone)]
+#[derive(Clone, derive_more::Debug)]
+#[debug("Store({:?})", _0.settings.url)]
 pub struct Store(Arc<Inner>);
 
 struct Inner {
@@ -112,12 +107,6 @@ struct Inner {
     settings: StoreSettings,
     metrics: StoreMetrics,
     _reconnect_task: DropGuard,
-}
-
-impl fmt::Debug for Store {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Store").field(&self.0.settings.url).finish()
-    }
 }
 
 impl Store {

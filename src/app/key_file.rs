@@ -6,55 +6,33 @@
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use crate::result_token::{InvalidKeyLength, SigningKey};
+use crate::result_token::SigningKey;
 
 /// A key file that cannot be used. The message has the path and no content.
 #[derive(Debug, thiserror::Error)]
-pub enum KeyFileError {
-    /// The file cannot be read.
-    #[error("{setting}: {}: cannot be read: {source}", path.display())]
-    Unreadable {
-        /// The configuration key of the path.
-        setting: &'static str,
-        /// The path.
-        path: PathBuf,
-        /// The cause.
-        source: std::io::Error,
-    },
-    /// The content is not a valid key.
-    #[error("{setting}: {}: {source}", path.display())]
-    Invalid {
-        /// The configuration key of the path.
-        setting: &'static str,
-        /// The path.
-        path: PathBuf,
-        /// The cause.
-        source: InvalidKeyLength,
-    },
+#[error("{setting}: {}: {problem}", path.display())]
+pub struct KeyFileError {
+    /// The configuration key of the path.
+    setting: &'static str,
+    path: PathBuf,
+    problem: String,
 }
 
 /// Reads the bytes of the file. All of them belong to the key, including a line break at
 /// the end.
 pub(super) fn read(setting: &'static str, path: &Path) -> Result<Vec<u8>, KeyFileError> {
-    let path = path.to_owned();
+    let unusable = |problem: String| KeyFileError {
+        setting,
+        path: path.to_owned(),
+        problem,
+    };
     // One byte more than the maximum detects a file that is too long, and bounds the
     // read of an endless one, such as a device.
     let limit = SigningKey::MAX_LENGTH as u64 + 1;
     let mut secret = Vec::new();
-    let file = std::fs::File::open(&path);
-    if let Err(source) = file.and_then(|file| file.take(limit).read_to_end(&mut secret)) {
-        return Err(KeyFileError::Unreadable {
-            setting,
-            path,
-            source,
-        });
-    }
-    match SigningKey::check_length(&secret) {
-        Ok(()) => Ok(secret),
-        Err(source) => Err(KeyFileError::Invalid {
-            setting,
-            path,
-            source,
-        }),
-    }
+    std::fs::File::open(path)
+        .and_then(|file| file.take(limit).read_to_end(&mut secret))
+        .map_err(|error| unusable(format!("cannot be read: {error}")))?;
+    SigningKey::check_length(&secret).map_err(|error| unusable(error.to_string()))?;
+    Ok(secret)
 }

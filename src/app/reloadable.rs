@@ -15,6 +15,7 @@ use crate::admission::{
 };
 use crate::auth::policy::{Authorizer, DefaultPermission};
 use crate::config::Config;
+use crate::model::Operation;
 use crate::session::AttemptMetrics;
 use crate::store::Store;
 
@@ -33,14 +34,14 @@ impl Reloadable {
     /// Builds the components. With a store, admission uses the quota that the replicas
     /// share.
     pub(super) fn open(config: &Config, store: Option<&Store>, attempts: &AttemptMetrics) -> Self {
-        let open = |quota: &QuotaSettings, operation: &str| {
+        let open = |quota: &QuotaSettings, operation: Operation| {
             let settings = admission_settings(config, quota);
             match store {
                 None => Admission::open(settings),
                 Some(store) => {
                     let shared = SharedQuota {
                         store: store.clone(),
-                        name: format!("{}:{operation}", config.upstream.region),
+                        name: format!("{}:{}", config.upstream.region, operation.as_str()),
                         max_replicas: config.store.max_replicas,
                     };
                     Admission::open_shared(settings, shared)
@@ -48,8 +49,8 @@ impl Reloadable {
             }
         };
         Self {
-            create_admission: open(&config.create_quota, "create"),
-            results_admission: open(&config.results_quota, "results"),
+            create_admission: open(&config.create_quota, Operation::Create),
+            results_admission: open(&config.results_quota, Operation::Results),
             authorizer: authorizer(config),
             attempts: attempts.clone(),
         }
@@ -74,12 +75,13 @@ impl Reloadable {
             ticks.tick().await;
             let mut lines = String::new();
             for (operation, admission) in [
-                ("create", &self.create_admission),
-                ("results", &self.results_admission),
+                (Operation::Create, &self.create_admission),
+                (Operation::Results, &self.results_admission),
             ] {
                 let Some(state) = admission.state().await else {
                     return;
                 };
+                let operation = operation.as_str();
                 metrics.record(operation, &state);
                 lines.push_str(&degraded_line(operation, &state));
             }

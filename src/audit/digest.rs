@@ -9,8 +9,6 @@
 //!   -macopt "hexkey:$(xxd -p -c 9999 KEYFILE)" | head -c 16 | basenc --base64url | tr -d =
 //! ```
 
-use std::fmt;
-
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -22,7 +20,8 @@ use crate::model::{SessionId, Subject};
 const DIGEST_BYTES: usize = 16;
 
 /// The digest key. `Debug` hides it.
-#[derive(Clone)]
+#[derive(Clone, derive_more::Debug)]
+#[debug("DigestKey(..)")]
 pub struct DigestKey(Hmac<Sha256>);
 
 impl DigestKey {
@@ -49,12 +48,6 @@ impl DigestKey {
         mac.update(label);
         mac.update(value.as_bytes());
         BASE64_URL_SAFE_NO_PAD.encode(&mac.finalize().into_bytes()[..DIGEST_BYTES])
-    }
-}
-
-impl fmt::Debug for DigestKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("DigestKey(..)")
     }
 }
 

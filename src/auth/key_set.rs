@@ -7,8 +7,6 @@
 //!
 //! [RFC 7517]: https://www.rfc-editor.org/rfc/rfc7517
 
-use std::fmt;
-
 use jsonwebtoken::DecodingKey;
 use jsonwebtoken::jwk::{AlgorithmParameters, CommonParameters, Jwk, KeyOperations, PublicKeyUse};
 use serde::Deserialize;
@@ -16,6 +14,8 @@ use serde::Deserialize;
 use super::algorithm::TokenAlgorithm;
 
 /// The usable keys of one JWKS document.
+#[derive(derive_more::Debug)]
+#[debug("KeySet({} keys)", _0.len())]
 pub(super) struct KeySet(Vec<VerificationKey>);
 
 /// One public key.
@@ -58,12 +58,6 @@ impl KeySet {
     pub(super) fn find(&self, kid: &str, algorithm: TokenAlgorithm) -> Option<&VerificationKey> {
         let mut with_kid = self.0.iter().filter(|key| key.kid == kid);
         with_kid.find(|key| algorithm.fits(&key.jwk))
-    }
-}
-
-impl fmt::Debug for KeySet {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "KeySet({} keys)", self.0.len())
     }
 }
 

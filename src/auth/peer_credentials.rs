@@ -32,13 +32,14 @@ pub enum Origin {
     Pipe,
 }
 
-/// The values of one metadata key.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
+/// The values of one metadata key. `Debug` hides the value, which may be a token.
+#[derive(Clone, Copy, derive_more::Debug, Default, PartialEq, Eq)]
 pub enum MetadataField<'a> {
     /// The key is absent.
     #[default]
     Absent,
     /// The key has one value.
+    #[debug("Single(..)")]
     Single(&'a [u8]),
     /// The key has several values. None is trusted: a proxy may have appended its value
     /// to one that the peer sent.
@@ -53,16 +54,5 @@ impl<'a> MetadataField<'a> {
             (Some(value), None) => Self::Single(value),
             (Some(_), Some(_)) => Self::Repeated,
         }
-    }
-}
-
-/// Hides the value, which may be a token.
-impl std::fmt::Debug for MetadataField<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Absent => "Absent",
-            Self::Single(_) => "Single(..)",
-            Self::Repeated => "Repeated",
-        })
     }
 }

@@ -20,6 +20,7 @@ use tokio::time::Instant;
 use super::seal::Seal;
 use crate::model::{
     ChallengeType, ClientRequestToken, RequestedSettings, SESSION_LIFE, SessionId, SessionSettings,
+    length_prefixed,
 };
 
 /// The name of a record, the digest of its parameters, and the seal of its content.
@@ -159,12 +160,8 @@ fn settings_fields(settings: &SessionSettings) -> Vec<(&'static str, String)> {
 }
 
 fn digest<'f>(fields: impl IntoIterator<Item = (&'f str, &'f str)>) -> [u8; 32] {
-    let mut hash = Sha256::new();
-    for part in fields.into_iter().flat_map(|(name, value)| [name, value]) {
-        hash.update((part.len() as u64).to_be_bytes());
-        hash.update(part);
-    }
-    hash.finalize().into()
+    let parts = fields.into_iter().flat_map(|(name, value)| [name, value]);
+    Sha256::digest(length_prefixed(parts.map(str::as_bytes))).into()
 }
 
 #[cfg(test)]

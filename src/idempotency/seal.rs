@@ -36,14 +36,9 @@ pub(super) struct RecordContent {
 }
 
 /// The encryption key of one record. `Debug` hides it.
-#[derive(Clone)]
+#[derive(Clone, derive_more::Debug)]
+#[debug("Seal(..)")]
 pub(super) struct Seal([u8; 32]);
-
-impl std::fmt::Debug for Seal {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Seal(..)")
-    }
-}
 
 impl Seal {
     pub(super) fn new(key: &[u8; 32]) -> Self {

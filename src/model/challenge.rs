@@ -135,7 +135,8 @@ impl ChallengeVersions {
 }
 
 /// A challenge's version: three numbers from 0 to 999.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, derive_more::Display, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[display("{}.{}.{}", _0[0], _0[1], _0[2])]
 pub struct Version([u16; 3]);
 
 impl Version {
@@ -160,13 +161,6 @@ impl Version {
             *number = part.parse().map_err(|_| FORMAT)?;
         }
         parts.next().map_or(Ok(Self(numbers)), |_| Err(FORMAT))
-    }
-}
-
-impl fmt::Display for Version {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [major, minor, patch] = self.0;
-        write!(f, "{major}.{minor}.{patch}")
     }
 }
 

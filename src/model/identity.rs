@@ -1,6 +1,5 @@
 //! Identifiers of callers, sessions and requests.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,14 +8,14 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use super::Subject;
+use super::{Subject, length_prefixed};
 
 /// The lifetime of a session and its result, from when the session was created.
 /// Source: the Amazon Rekognition developer guide, "Face Liveness".
 pub const SESSION_LIFE: Duration = Duration::from_secs(180);
 
 /// An internal service that calls Livegate.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, derive_more::Display, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CallerId(Arc<str>);
 
 impl CallerId {
@@ -50,12 +49,6 @@ impl CallerId {
     }
 }
 
-impl fmt::Display for CallerId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
 /// The text is not a valid UUID in its hyphenated format of 36 characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be a UUID of 36 characters, neither nil nor max")]
@@ -64,7 +57,8 @@ pub struct MalformedUuid;
 /// The id of a session at AWS: a lower-case UUID.
 ///
 /// Anyone who has the id can stream a video to the session, so `Debug` hides it.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, derive_more::Debug)]
+#[debug("SessionId(..)")]
 pub struct SessionId(Uuid);
 
 impl SessionId {
@@ -86,14 +80,9 @@ impl SessionId {
     }
 }
 
-impl fmt::Debug for SessionId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SessionId(..)")
-    }
-}
-
 /// The caller's id for one session: an idempotency key.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, derive_more::Debug)]
+#[debug("RequestId(..)")]
 pub struct RequestId(Uuid);
 
 impl RequestId {
@@ -122,12 +111,6 @@ impl RequestId {
     }
 }
 
-impl fmt::Debug for RequestId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("RequestId(..)")
-    }
-}
-
 fn hyphenated(text: &str) -> Result<Uuid, MalformedUuid> {
     // `Uuid` parses four formats; only the hyphenated one has 36 characters.
     if text.len() != 36 {
@@ -142,7 +125,8 @@ fn hyphenated(text: &str) -> Result<Uuid, MalformedUuid> {
 /// The token is derived, not stored, so every replica derives the same one. It is not the
 /// caller's request id itself: another caller could send the same id and receive a session
 /// that is not its own.
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash, derive_more::Debug)]
+#[debug("ClientRequestToken(..)")]
 pub struct ClientRequestToken(String);
 
 impl ClientRequestToken {
@@ -159,13 +143,13 @@ impl ClientRequestToken {
             Some(id.0.as_bytes()),
             subject,
         ];
-        Self::digest(parts.into_iter().flatten())
+        Self::digest(&length_prefixed(parts.into_iter().flatten()))
     }
 
     /// Returns a unique token, for a request without a request id.
     #[must_use]
     pub fn random() -> Self {
-        Self::digest([&b""[..], Uuid::new_v4().as_bytes()])
+        Self::digest(Uuid::new_v4().as_bytes())
     }
 
     /// Returns the token as text, to send to AWS.
@@ -174,19 +158,8 @@ impl ClientRequestToken {
         &self.0
     }
 
-    fn digest<'p>(parts: impl IntoIterator<Item = &'p [u8]>) -> Self {
-        let mut hash = Sha256::new();
-        for part in parts {
-            hash.update((part.len() as u64).to_be_bytes());
-            hash.update(part);
-        }
-        Self(BASE64_URL_SAFE_NO_PAD.encode(hash.finalize()))
-    }
-}
-
-impl fmt::Debug for ClientRequestToken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ClientRequestToken(..)")
+    fn digest(bytes: &[u8]) -> Self {
+        Self(BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(bytes)))
     }
 }
 

@@ -1,13 +1,12 @@
 //! The result of a session. `Debug` output hides images and confidence.
 
-use std::fmt;
-
 use bytes::Bytes;
 
 use super::{ChallengeType, SessionId};
 
 /// The result of a session, as AWS reports it.
-#[derive(Clone, PartialEq)]
+#[derive(Clone, PartialEq, derive_more::Debug)]
+#[debug("LivenessResult({:?}, ..)", status)]
 pub struct LivenessResult {
     /// The session.
     pub session_id: SessionId,
@@ -25,12 +24,6 @@ pub struct LivenessResult {
     pub feedback: Vec<Feedback>,
     /// The type of the SDK that streamed the video, as the SDK reported it.
     pub sdk_type: Option<String>,
-}
-
-impl fmt::Debug for LivenessResult {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "LivenessResult({:?}, ..)", self.status)
-    }
 }
 
 /// The status of a session.
@@ -51,7 +44,8 @@ pub enum SessionStatus {
 }
 
 /// An image, as bytes or as an object in S3.
-#[derive(Clone, PartialEq)]
+#[derive(Clone, PartialEq, derive_more::Debug)]
+#[debug("Image(..)")]
 pub struct Image {
     /// The JPEG bytes.
     pub bytes: Option<Bytes>,
@@ -59,12 +53,6 @@ pub struct Image {
     pub stored: Option<S3Object>,
     /// The position of the face in the image.
     pub bounding_box: Option<BoundingBox>,
-}
-
-impl fmt::Debug for Image {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Image(..)")
-    }
 }
 
 /// An object in S3.

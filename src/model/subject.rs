@@ -1,13 +1,13 @@
 //! The end user that a session is for.
 
-use std::fmt;
 use std::sync::Arc;
 
 /// The caller's identifier of an end user.
 ///
 /// Livegate only compares subjects for equality. A subject may be personal data, so
 /// `Debug` hides it.
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash, derive_more::Debug)]
+#[debug("Subject(..)")]
 pub struct Subject(Arc<str>);
 
 /// The text is not a valid subject.
@@ -40,12 +40,6 @@ impl Subject {
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
-    }
-}
-
-impl fmt::Debug for Subject {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Subject(..)")
     }
 }
 

@@ -5,7 +5,7 @@
 //! the first length: 2 and 1. A missing subject is an empty part; a subject has at least
 //! one byte.
 
-use crate::model::{CallerId, SessionId, Subject};
+use crate::model::{CallerId, SessionId, Subject, length_prefixed};
 
 /// The prefix of every encoding, for domain separation: other signed data begins with
 /// another prefix.
@@ -29,19 +29,13 @@ impl Binding<'_> {
     pub(super) fn encode(&self, head: &[u8]) -> Vec<u8> {
         let session = self.session.expose();
         let subject = self.subject.map(Subject::expose).unwrap_or_default();
-        let parts = [
+        length_prefixed([
             LABEL,
             head,
             self.caller.as_str().as_bytes(),
             subject.as_bytes(),
             self.region.as_bytes(),
             session.as_bytes(),
-        ];
-        let mut bytes = Vec::with_capacity(256);
-        for part in parts {
-            bytes.extend((part.len() as u64).to_be_bytes());
-            bytes.extend(part);
-        }
-        bytes
+        ])
     }
 }

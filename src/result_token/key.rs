@@ -4,8 +4,6 @@
 //! token contains the id of its key. Two replicas with the same key file compute the same
 //! id, and the id does not reveal the key.
 
-use std::fmt;
-
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
@@ -19,7 +17,8 @@ const ID_LABEL: &[u8] = b"livegate result token, key id";
 pub(super) type KeyId = [u8; ID_LENGTH];
 
 /// A secret of 32 to 4096 bytes. `Debug` hides it.
-#[derive(Clone)]
+#[derive(Clone, derive_more::Debug)]
+#[debug("SigningKey(..)")]
 pub struct SigningKey {
     id: KeyId,
     mac: Hmac<Sha256>,
@@ -90,10 +89,4 @@ fn tag_of(mac: &Hmac<Sha256>, message: &[u8]) -> [u8; TAG_LENGTH] {
     let mut mac = mac.clone();
     mac.update(message);
     mac.finalize().into_bytes().into()
-}
-
-impl fmt::Debug for SigningKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SigningKey(..)")
-    }
 }

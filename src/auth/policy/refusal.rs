@@ -5,8 +5,6 @@
 //! `not allowed: settings.output_config.s3_bucket: "other-images" is not allowed for this
 //! caller; kms_key_id: value is not allowed for this caller`.
 
-use std::fmt;
-
 use super::Operation;
 use crate::model::{AuditImagesLimit, ChallengeType, ProfileName, S3Bucket};
 
@@ -14,121 +12,91 @@ use crate::model::{AuditImagesLimit, ChallengeType, ProfileName, S3Bucket};
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not allowed: {}", self.message())]
 pub struct NotAllowed {
-    first: (Field, FieldRefused),
-    more: Vec<(Field, FieldRefused)>,
+    /// Not empty.
+    violations: Vec<(Field, FieldRefused)>,
 }
 
 /// What was refused, by its name in the API.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, derive_more::Display, PartialEq, Eq)]
 pub enum Field {
     /// The method itself.
+    #[display("{}", _0.rpc())]
     Operation(Operation),
     /// The profile.
+    #[display("profile")]
     Profile,
     /// The KMS key.
+    #[display("kms_key_id")]
     KmsKey,
     /// All settings except the KMS key.
+    #[display("settings")]
     Settings,
     /// The S3 bucket.
+    #[display("settings.output_config.s3_bucket")]
     Bucket,
     /// The S3 key prefix.
+    #[display("settings.output_config.s3_key_prefix")]
     Prefix,
     /// The limit of audit images.
+    #[display("settings.audit_images_limit")]
     AuditImages,
     /// The challenge at this index of the list.
+    #[display("settings.challenge_preferences[{_0}].type")]
     Challenge(usize),
 }
 
 /// Why a field was refused.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FieldRefused {
     /// The method is not allowed for the caller.
+    #[error("method is not allowed for this caller")]
     Operation,
     /// The profile is not allowed for the caller, or does not exist.
+    #[error("\"{}\" is not allowed for this caller", .0.as_str())]
     Profile(ProfileName),
     /// The bucket is not allowed for the caller.
+    #[error("\"{}\" is not allowed for this caller", .0.as_str())]
     Bucket(S3Bucket),
     /// The limit of audit images exceeds this one.
+    #[error("must be at most {} for this caller", .0.get())]
     TooMany(AuditImagesLimit),
     /// The challenge is not allowed for the caller.
+    #[error("{} is not allowed for this caller", .0.as_str())]
     Challenge(ChallengeType),
     /// The value, which is not shown, is not allowed for the caller.
+    #[error("value is not allowed for this caller")]
     Hidden,
     /// The caller must set the field.
+    #[error("must be set by this caller")]
     Missing,
     /// Only a profile may set the field.
+    #[error("must be unset: only a profile may set it for this caller")]
     OnlyInProfile,
 }
 
 impl NotAllowed {
     pub(super) fn one(field: Field, refused: FieldRefused) -> Self {
-        Self {
-            first: (field, refused),
-            more: Vec::new(),
-        }
+        let violations = vec![(field, refused)];
+        Self { violations }
     }
 
     /// Returns an error with all `violations`, if there are any.
     pub(super) fn from_violations(violations: Vec<(Field, FieldRefused)>) -> Result<(), Self> {
-        let mut violations = violations.into_iter();
-        match violations.next() {
-            None => Ok(()),
-            Some(first) => Err(Self {
-                first,
-                more: violations.collect(),
-            }),
+        if violations.is_empty() {
+            return Ok(());
         }
+        Err(Self { violations })
     }
 
     /// Returns the first refused field.
     #[must_use]
     pub fn field(&self) -> Field {
-        self.first.0
+        self.violations[0].0
     }
 
     fn message(&self) -> String {
-        let all = std::iter::once(&self.first).chain(&self.more);
+        let all = self.violations.iter();
         let parts: Vec<String> = all.map(|(field, why)| format!("{field}: {why}")).collect();
         parts.join("; ")
-    }
-}
-
-impl fmt::Display for Field {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Operation(operation) => operation.rpc(),
-            Self::Profile => "profile",
-            Self::KmsKey => "kms_key_id",
-            Self::Settings => "settings",
-            Self::Bucket => "settings.output_config.s3_bucket",
-            Self::Prefix => "settings.output_config.s3_key_prefix",
-            Self::AuditImages => "settings.audit_images_limit",
-            Self::Challenge(index) => {
-                return write!(f, "settings.challenge_preferences[{index}].type");
-            }
-        })
-    }
-}
-
-impl fmt::Display for FieldRefused {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Operation => f.write_str("method is not allowed for this caller"),
-            Self::Profile(name) => {
-                write!(f, "\"{}\" is not allowed for this caller", name.as_str())
-            }
-            Self::Bucket(bucket) => {
-                write!(f, "\"{}\" is not allowed for this caller", bucket.as_str())
-            }
-            Self::TooMany(most) => write!(f, "must be at most {} for this caller", most.get()),
-            Self::Challenge(challenge) => {
-                write!(f, "{} is not allowed for this caller", challenge.as_str())
-            }
-            Self::Hidden => f.write_str("value is not allowed for this caller"),
-            Self::Missing => f.write_str("must be set by this caller"),
-            Self::OnlyInProfile => {
-                f.write_str("must be unset: only a profile may set it for this caller")
-            }
-        }
     }
 }
