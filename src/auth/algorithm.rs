@@ -9,8 +9,11 @@
 use jsonwebtoken::Algorithm;
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyAlgorithm};
 
-/// A signature algorithm.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A signature algorithm, with its name in the header `alg`.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, strum::EnumString, strum::IntoStaticStr, strum::VariantArray,
+)]
+#[strum(serialize_all = "UPPERCASE")]
 pub enum TokenAlgorithm {
     /// RSASSA-PKCS1-v1_5 with SHA-256.
     Rs256,
@@ -29,49 +32,26 @@ pub enum TokenAlgorithm {
     /// ECDSA on P-384 with SHA-384.
     Es384,
     /// Ed25519.
+    #[strum(serialize = "EdDSA")]
     EdDsa,
 }
 
 impl TokenAlgorithm {
-    /// Every algorithm with its name in the header `alg`.
-    pub const ALL: [(&'static str, Self); 9] = [
-        ("RS256", Self::Rs256),
-        ("RS384", Self::Rs384),
-        ("RS512", Self::Rs512),
-        ("PS256", Self::Ps256),
-        ("PS384", Self::Ps384),
-        ("PS512", Self::Ps512),
-        ("ES256", Self::Es256),
-        ("ES384", Self::Es384),
-        ("EdDSA", Self::EdDsa),
-    ];
-
     /// Returns the algorithm with this `name`.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
-        let found = Self::ALL.iter().find(|(one, _)| *one == name);
-        found.map(|(_, algorithm)| *algorithm)
+        name.parse().ok()
     }
 
     /// Returns the name in the header `alg`.
     #[must_use]
     pub fn name(self) -> &'static str {
-        let found = Self::ALL.iter().find(|(_, one)| *one == self);
-        found.map_or("", |(name, _)| name)
+        self.into()
     }
 
     pub(super) fn to_library(self) -> Algorithm {
-        match self {
-            Self::Rs256 => Algorithm::RS256,
-            Self::Rs384 => Algorithm::RS384,
-            Self::Rs512 => Algorithm::RS512,
-            Self::Ps256 => Algorithm::PS256,
-            Self::Ps384 => Algorithm::PS384,
-            Self::Ps512 => Algorithm::PS512,
-            Self::Es256 => Algorithm::ES256,
-            Self::Es384 => Algorithm::ES384,
-            Self::EdDsa => Algorithm::EdDSA,
-        }
+        let named = self.name().parse();
+        named.expect("the library has every algorithm under this name")
     }
 
     /// Whether `key` can have made a signature by this algorithm.

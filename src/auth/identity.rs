@@ -14,7 +14,8 @@ pub struct Identity {
 }
 
 /// How a caller was authenticated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum AuthMethod {
     /// Not at all.
     None,
@@ -25,6 +26,7 @@ pub enum AuthMethod {
     /// By a signed token.
     Token,
     /// By a signed token and a client certificate.
+    #[strum(serialize = "certificate+token")]
     CertificateAndToken,
 }
 
@@ -47,12 +49,6 @@ impl AuthMethod {
     /// Returns the name in logs, traces and audit records.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::Header => "header",
-            Self::Certificate => "certificate",
-            Self::Token => "token",
-            Self::CertificateAndToken => "certificate+token",
-        }
+        self.into()
     }
 }

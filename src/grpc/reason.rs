@@ -19,7 +19,8 @@ use tonic::{Code, Status};
 use super::metrics;
 
 /// The party that must act on a failure.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub(super) enum Fault {
     /// The caller, because of its request, its rate or its deadline.
     Caller,
@@ -35,12 +36,7 @@ pub(super) enum Fault {
 impl Fault {
     /// Returns the value of the metric label.
     pub(super) fn as_str(self) -> &'static str {
-        match self {
-            Self::Caller => "caller",
-            Self::Quota => "quota",
-            Self::Aws => "aws",
-            Self::Livegate => "livegate",
-        }
+        self.into()
     }
 }
 

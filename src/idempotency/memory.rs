@@ -4,9 +4,10 @@
 //! more than an hour of records at 25 sessions per second, and a day at one per second. A
 //! record is created by an attempt, so requests that wait or are refused evict no sessions.
 
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
+use moka::Entry;
+use moka::ops::compute::Op;
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 use tokio::time::Instant;
@@ -19,8 +20,6 @@ use crate::model::SessionId;
 #[derive(Clone, Debug)]
 pub(super) struct MemoryBackend {
     records: Cache<String, MemoryRecord>,
-    /// Each change of a record holds this lock.
-    changing: Arc<Mutex<()>>,
     retention: Retention,
 }
 
@@ -65,11 +64,7 @@ impl MemoryBackend {
             .eviction_policy(EvictionPolicy::lru())
             .time_to_live(retention.record)
             .build();
-        Self {
-            records,
-            changing: Arc::default(),
-            retention,
-        }
+        Self { records, retention }
     }
 
     pub(super) fn read(
@@ -128,11 +123,16 @@ impl MemoryBackend {
         sent: Option<RecordedSend>,
         change: impl FnOnce(&mut MemoryRecord) -> T,
     ) -> Option<T> {
-        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
-        let new = || Some(MemoryRecord::new(record, sent?, Instant::now()));
-        let mut stored = self.records.get(&record.name).or_else(new)?;
-        let changed = change(&mut stored);
-        self.records.insert(record.name.clone(), stored);
-        Some(changed)
+        let mut changed = None;
+        let entry = self.records.entry_by_ref(&record.name);
+        entry.and_compute_with(|stored| {
+            let new = || Some(MemoryRecord::new(record, sent?, Instant::now()));
+            let Some(mut stored) = stored.map(Entry::into_value).or_else(new) else {
+                return Op::Nop;
+            };
+            changed = Some(change(&mut stored));
+            Op::Put(stored)
+        });
+        changed
     }
 }

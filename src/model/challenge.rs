@@ -17,11 +17,13 @@ pub struct ChallengePreference {
 }
 
 /// The task that the person performs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, strum::EnumString, strum::IntoStaticStr)]
 pub enum ChallengeType {
     /// Move the face into an oval, under flashes of coloured light.
+    #[strum(serialize = "FaceMovementAndLightChallenge")]
     FaceMovementAndLight,
     /// Move the face into an oval.
+    #[strum(serialize = "FaceMovementChallenge")]
     FaceMovement,
 }
 
@@ -29,10 +31,7 @@ impl ChallengeType {
     /// Returns the challenge's name in the AWS API.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::FaceMovementAndLight => "FaceMovementAndLightChallenge",
-            Self::FaceMovement => "FaceMovementChallenge",
-        }
+        self.into()
     }
 
     /// Parses the challenge's name in the AWS API.
@@ -40,13 +39,11 @@ impl ChallengeType {
     /// # Errors
     /// If no challenge has that name.
     pub fn parse(text: &str) -> Result<Self, BrokenConstraint> {
-        let named = [Self::FaceMovementAndLight, Self::FaceMovement];
-        let named = named
-            .into_iter()
-            .find(|challenge| challenge.as_str() == text);
-        named.ok_or(BrokenConstraint(
-            "must be \"FaceMovementAndLightChallenge\" or \"FaceMovementChallenge\"",
-        ))
+        text.parse().map_err(|_| {
+            BrokenConstraint(
+                "must be \"FaceMovementAndLightChallenge\" or \"FaceMovementChallenge\"",
+            )
+        })
     }
 }
 

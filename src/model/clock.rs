@@ -20,7 +20,8 @@ use super::wall_clock;
 const TOLERATED_SKEW: Duration = Duration::from_secs(5);
 
 /// The clock that an observation is from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum ClockSource {
     /// AWS, by the `Date` header of its responses.
     Aws,
@@ -47,10 +48,7 @@ impl ClockSource {
     /// Returns the name in logs and metrics.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Aws => "aws",
-            Self::Store => "store",
-        }
+        self.into()
     }
 }
 
