@@ -19,10 +19,8 @@
 //! `LIVEGATE_QUOTA__CREATE__MAX_WAIT: quota.create.max_wait = "5": must be a
 //! duration from 0s to 3m; add a unit, as in "5s"`.
 
-mod address;
 mod auth;
 mod callers;
-mod constrained;
 mod crosschecks;
 mod error;
 mod grpc;
@@ -30,18 +28,16 @@ mod key_path;
 mod kind;
 mod layers;
 mod list;
-mod nearest;
-mod parsed;
-mod paths;
 mod permissions;
 mod profiles;
 mod reader;
 mod resolved;
-mod secret;
 mod section;
 mod sections;
 mod store;
+mod suggestions;
 mod telemetry;
+mod text;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -50,6 +46,7 @@ pub use error::{ConfigError, ConfigErrors, Source};
 pub use key_path::KeyPath;
 pub use layers::Sources;
 pub use resolved::ResolvedSetting;
+pub use text::parse_url;
 
 use crate::admin::AdminSettings;
 use crate::admission::{QueueSettings, QuotaSettings};
@@ -188,7 +185,15 @@ impl Loaded {
     /// comment. Reading it back gives the same [`Config`].
     #[must_use]
     pub fn to_toml(&self) -> String {
-        resolved::to_toml(&self.resolved)
+        resolved::to_toml(self.resolved.iter())
+    }
+
+    /// Formats the settings that differ from the defaults, like [`Loaded::to_toml`], and
+    /// returns their number.
+    #[must_use]
+    pub fn changed_to_toml(&self) -> (String, usize) {
+        let changed = self.resolved.iter().filter(|setting| !setting.is_default);
+        (resolved::to_toml(changed.clone()), changed.count())
     }
 
     /// Returns the keys whose values differ in `other` or that only one of the two

@@ -28,7 +28,7 @@ use self::log_filter::log_filter;
 pub use self::log_filter::{DEFAULT_FILTER, LogFilter, is_filter};
 pub use self::trace_context::set_parent;
 use self::traces::TracePipeline;
-pub use self::traces::{TracesSettings, is_collector_url};
+pub use self::traces::TracesSettings;
 
 /// The format of log lines, on standard error.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]

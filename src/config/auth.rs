@@ -7,16 +7,15 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use http::Uri;
 use ipnet::IpNet;
+use url::Host;
 
-use super::kind::ValidatedString;
-use super::list::List;
-use super::parsed::Parsed;
-use super::paths::FILE;
+use super::kind::{Kind, time};
+use super::list::list;
 use super::reader::Reader;
 use super::section::Section;
-use super::sections::{seconds, section};
+use super::sections::seconds;
+use super::text::{checked, choice, file, graphic_ascii, parse_url, text};
 use crate::auth::{AuthMode, AuthSettings, JwksSource, JwtSettings, TokenAlgorithm};
 
 const MODES: [(&str, AuthMode); 5] = [
@@ -27,137 +26,105 @@ const MODES: [(&str, AuthMode); 5] = [
     ("mtls+jwt", AuthMode::MtlsJwt),
 ];
 
-const NETWORKS: List<Parsed<IpNet>> = List {
-    each: Parsed {
-        read: network,
-        write: ToString::to_string,
-        expected: "an IP address or a CIDR network, as in \"10.0.0.7\" or \"10.0.0.0/8\"",
-    },
-    sizes: 1..=64,
-    plural: "networks",
-};
+fn networks() -> Kind<'static, Vec<IpNet>> {
+    let expected = "an IP address or a CIDR network, as in \"10.0.0.7\" or \"10.0.0.0/8\"";
+    list(
+        "networks",
+        1..=64,
+        text(expected, network, IpNet::to_string),
+    )
+}
 
-const ALGORITHMS: List<Parsed<TokenAlgorithm>> = List {
-    each: Parsed {
-        read: TokenAlgorithm::named,
-        write: |algorithm| algorithm.name().to_owned(),
-        expected: "one of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, EdDSA",
-    },
-    sizes: 1..=9,
-    plural: "algorithms",
-};
+fn algorithms() -> Kind<'static, Vec<TokenAlgorithm>> {
+    let expected = "one of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, EdDSA";
+    let name = |algorithm: &TokenAlgorithm| algorithm.name().to_owned();
+    list(
+        "algorithms",
+        1..=9,
+        text(expected, TokenAlgorithm::named, name),
+    )
+}
 
-const GRAPHIC_ASCII: ValidatedString = ValidatedString {
-    is_valid: is_graphic_ascii,
-    expected: "1 to 512 printable ASCII characters without spaces",
-};
-
-const URL: ValidatedString = ValidatedString {
-    is_valid: is_url,
-    expected: "an https URL without user and fragment, or an http URL on loopback, as in \
-        \"https://kubernetes.default.svc/openid/v1/jwks\"",
-};
+fn jwks_url() -> Kind<'static, String> {
+    let expected = "an https URL without user and fragment, or an http URL on loopback, as in \
+        \"https://kubernetes.default.svc/openid/v1/jwks\"";
+    checked(expected, is_jwks_url)
+}
 
 /// Reads both sections.
 pub(super) fn auth(reader: &mut Reader) -> AuthSettings {
-    let auth = &mut section(reader, "auth");
-    let mode = auth.choice("mode", AuthMode::None, &MODES);
-    let trusted_proxies = auth.optional("trusted_proxies", &NETWORKS);
-    let jwt = jwt(reader, mode);
+    let auth = &mut Section::of(reader, "auth");
+    let mode = auth.read("mode", AuthMode::None, &choice(&MODES));
+    let trusted_proxies = auth.optional("trusted_proxies", &networks());
     AuthSettings {
         mode,
         trusted_proxies: trusted_proxies.unwrap_or_default(),
-        jwt,
+        jwt: jwt(reader, mode),
     }
-}
-
-/// `[auth.jwt]` as configured.
-struct JwtSection {
-    issuer: Option<String>,
-    audience: Option<String>,
-    jwks_file: Option<PathBuf>,
-    jwks_url: Option<Uri>,
-    jwks_ca_file: Option<PathBuf>,
-    jwks_token_file: Option<PathBuf>,
-    algorithms: Vec<TokenAlgorithm>,
-    leeway: Duration,
-    refresh_interval: Duration,
 }
 
 /// Returns the token settings, if the section is complete.
 fn jwt(reader: &mut Reader, mode: AuthMode) -> Option<JwtSettings> {
-    let jwt = jwt_section(&mut section(reader, "auth.jwt"));
-    if jwt.jwks_file.is_some() && jwt.jwks_url.is_some() {
+    let section = &mut Section::of(reader, "auth.jwt");
+    let issuer = section.optional("issuer", &graphic_ascii());
+    let audience = section.optional("audience", &graphic_ascii());
+    let jwks_file = section.optional("jwks_file", &file());
+    let jwks_url = section.optional("jwks_url", &jwks_url());
+    let url_files = ["jwks_ca_file", "jwks_token_file"].map(|name| section.optional(name, &file()));
+    let default = vec![TokenAlgorithm::Rs256];
+    let algorithms = section.read("algorithms", default, &algorithms());
+    let leeway = section.read("leeway", seconds(30), &time(Duration::ZERO..=seconds(300)));
+    let day = seconds(24 * 60 * 60);
+    let refresh_interval = section.read("refresh_interval", seconds(600), &time(seconds(10)..=day));
+    if jwks_file.is_some() && jwks_url.is_some() {
         let problem = "set only one of jwks_file and jwks_url";
         reader.conflict(&["auth.jwt.jwks_file", "auth.jwt.jwks_url"], problem);
         return None;
     }
-    if jwt.jwks_url.is_none() && (jwt.jwks_ca_file.is_some() || jwt.jwks_token_file.is_some()) {
-        let keys = [
-            "auth.jwt.jwks_url",
-            "auth.jwt.jwks_ca_file",
-            "auth.jwt.jwks_token_file",
-        ];
-        reader.conflict(&keys, "jwks_ca_file and jwks_token_file require jwks_url");
-    }
-    let settings = jwt_settings(jwt);
-    if settings.is_none() && mode.requires_token() {
-        let keys = [
-            "auth.mode",
-            "auth.jwt.issuer",
-            "auth.jwt.audience",
-            "auth.jwt.jwks_file",
-            "auth.jwt.jwks_url",
-        ];
-        let problem = "this auth.mode requires issuer, audience, and jwks_file or jwks_url in \
-            [auth.jwt]";
-        reader.conflict(&keys, problem);
-    }
-    settings
-}
-
-fn jwt_section(section: &mut Section<'_>) -> JwtSection {
-    JwtSection {
-        issuer: section.optional_text("issuer", &GRAPHIC_ASCII),
-        audience: section.optional_text("audience", &GRAPHIC_ASCII),
-        jwks_file: section.optional_text("jwks_file", &FILE).map(PathBuf::from),
-        jwks_url: section
-            .optional_text("jwks_url", &URL)
-            .and_then(|url| url.parse().ok()),
-        jwks_ca_file: section
-            .optional_text("jwks_ca_file", &FILE)
-            .map(PathBuf::from),
-        jwks_token_file: section
-            .optional_text("jwks_token_file", &FILE)
-            .map(PathBuf::from),
-        algorithms: section.read("algorithms", &ALGORITHMS, vec![TokenAlgorithm::Rs256]),
-        leeway: section.time("leeway", seconds(30), Duration::ZERO..=seconds(300)),
-        refresh_interval: section.time(
-            "refresh_interval",
-            seconds(600),
-            seconds(10)..=seconds(24 * 60 * 60),
-        ),
-    }
-}
-
-fn jwt_settings(jwt: JwtSection) -> Option<JwtSettings> {
-    let source = match (jwt.jwks_file, jwt.jwks_url) {
-        (Some(file), _) => JwksSource::File(file),
-        (None, Some(url)) => JwksSource::Url {
-            url,
-            ca_file: jwt.jwks_ca_file,
-            token_file: jwt.jwks_token_file,
-        },
-        (None, None) => return None,
+    let source = jwks_source(reader, jwks_file, jwks_url, url_files);
+    let (Some(issuer), Some(audience), Some(source)) = (issuer, audience, source) else {
+        if mode.requires_token() {
+            let keys = [
+                "mode",
+                "jwt.issuer",
+                "jwt.audience",
+                "jwt.jwks_file",
+                "jwt.jwks_url",
+            ];
+            let problem = "this auth.mode requires issuer, audience, and jwks_file or jwks_url \
+                in [auth.jwt]";
+            reader.conflict(&keys.map(|key| format!("auth.{key}")), problem);
+        }
+        return None;
     };
     Some(JwtSettings {
-        issuer: jwt.issuer?,
-        audience: jwt.audience?,
+        issuer,
+        audience,
         source,
-        algorithms: jwt.algorithms,
-        leeway: jwt.leeway,
-        refresh_interval: jwt.refresh_interval,
+        algorithms,
+        leeway,
+        refresh_interval,
     })
+}
+
+fn jwks_source(
+    reader: &mut Reader,
+    file: Option<PathBuf>,
+    url: Option<String>,
+    [ca_file, token_file]: [Option<PathBuf>; 2],
+) -> Option<JwksSource> {
+    if url.is_none() && (ca_file.is_some() || token_file.is_some()) {
+        let keys = ["jwks_url", "jwks_ca_file", "jwks_token_file"];
+        let problem = "jwks_ca_file and jwks_token_file require jwks_url";
+        reader.conflict(&keys.map(|key| format!("auth.jwt.{key}")), problem);
+    }
+    let url = url.and_then(|url| url.parse().ok());
+    let url = url.map(|url| JwksSource::Url {
+        url,
+        ca_file,
+        token_file,
+    });
+    file.map(JwksSource::File).or(url)
 }
 
 /// Parses an IP address or a CIDR network. An address becomes a network of one host,
@@ -173,32 +140,17 @@ fn network(text: &str) -> Option<IpNet> {
     (network == network.trunc() && !is_mapped).then_some(network)
 }
 
-fn is_graphic_ascii(text: &str) -> bool {
-    (1..=512).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
-}
-
-fn is_url(text: &str) -> bool {
-    if !is_graphic_ascii(text) || text.contains(['@', '#']) {
-        return false;
-    }
-    let Ok(uri) = text.parse::<Uri>() else {
-        return false;
-    };
-    let Some(authority) = uri.authority() else {
-        return false;
-    };
-    let host = authority.host().trim_matches(['[', ']']);
-    let is_loopback =
-        host == "localhost" || host.parse::<IpAddr>().is_ok_and(|host| host.is_loopback());
-    let scheme_allowed = match uri.scheme_str() {
-        Some("https") => true,
+fn is_jwks_url(text: &str) -> bool {
+    parse_url(text).is_some_and(|url| {
+        let is_loopback = match url.host() {
+            Some(Host::Domain(name)) => name == "localhost",
+            Some(Host::Ipv4(address)) => address.is_loopback(),
+            Some(Host::Ipv6(address)) => address.is_loopback(),
+            None => false,
+        };
         // The fetched keys are trusted, so the connection must protect their integrity.
-        Some("http") => is_loopback,
-        _ => false,
-    };
-    // `http::Uri` parses `host:` and `host:99999` as an authority without a port.
-    let port_is_valid = authority.port_u16().is_some() || authority.as_str() == authority.host();
-    scheme_allowed && !host.is_empty() && port_is_valid
+        url.scheme() == "https" || (url.scheme() == "http" && is_loopback)
+    })
 }
 
 #[cfg(test)]
@@ -214,7 +166,7 @@ mod tests {
             "http://[::1]:9/jwks",
             "http://localhost/jwks",
         ] {
-            assert!(is_url(valid), "{valid}");
+            assert!(is_jwks_url(valid), "{valid}");
         }
         for invalid in [
             "",
@@ -227,7 +179,7 @@ mod tests {
             "https://h/#f",
             "ftp://127.0.0.1/",
         ] {
-            assert!(!is_url(invalid), "{invalid}");
+            assert!(!is_jwks_url(invalid), "{invalid}");
         }
     }
 

@@ -10,11 +10,12 @@
 use std::collections::HashMap;
 
 use super::key_path::KeyPath;
+use super::kind::{count, integer};
 use super::permissions::permissions;
 use super::profiles::Profiles;
 use super::reader::Reader;
 use super::section::Section;
-use super::sections::{MAX_RATE, MIN_RATE, count, section};
+use super::sections::rate;
 use crate::admission::{CallerLimits, QueueSettings, Weight};
 use crate::auth::policy::{Permissions, Policy};
 use crate::model::{CallerGlob, CallerGlobs, CallerId, MalformedGlob, PerCaller};
@@ -42,11 +43,11 @@ struct CallerSections {
 /// Reads `[admission]` and everything below `[profiles]` and `[callers]`.
 pub(super) fn callers(reader: &mut Reader) -> (QueueSettings, Policy) {
     let defaults = QueueSettings::default();
-    let mut admission = section(reader, "admission");
-    let max_callers = admission.count("max_callers", defaults.max_callers, MAX_CALLERS);
-    let max_waiting = admission.count("max_waiting", defaults.max_waiting, 1_000_000);
+    let admission = &mut Section::of(reader, "admission");
+    let max_callers = admission.read("max_callers", defaults.max_callers, &count(MAX_CALLERS));
+    let max_waiting = admission.read("max_waiting", defaults.max_waiting, &count(1_000_000));
     let profiles = Profiles::read(reader);
-    let default = caller_section(&mut section(reader, "callers.default"), &profiles);
+    let default = caller_section(&mut Section::of(reader, "callers.default"), &profiles);
     let sections = named_sections(reader, &profiles);
     let queue = QueueSettings {
         limits: sections.per_caller(default.limits, |caller| caller.limits.clone(), reader),
@@ -128,10 +129,10 @@ fn caller_section(section: &mut Section<'_>, profiles: &Profiles) -> CallerSecti
 
 fn limits(section: &mut Section<'_>) -> CallerLimits {
     let defaults = CallerLimits::default();
-    let weight = section.count("weight", count(defaults.weight.get()), Weight::MAX);
+    let weight = section.read("weight", defaults.weight.get(), &integer(1..=Weight::MAX));
     CallerLimits {
-        weight: Weight::new(weight.get()).unwrap_or(defaults.weight),
-        max_rate_per_second: section.optional_number("max_rate_per_second", MIN_RATE, MAX_RATE),
-        max_waiting: section.count("max_waiting", defaults.max_waiting, 100_000),
+        weight: Weight::new(weight).unwrap_or(defaults.weight),
+        max_rate_per_second: section.optional("max_rate_per_second", &rate()),
+        max_waiting: section.read("max_waiting", defaults.max_waiting, &count(100_000)),
     }
 }

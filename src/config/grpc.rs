@@ -1,23 +1,24 @@
 //! The settings of `[grpc]` and `[grpc.tls]`.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
-use super::paths::FILE;
+use super::kind::{count, time};
 use super::reader::Reader;
 use super::section::Section;
-use super::sections::{loopback, millis, seconds, section};
+use super::sections::{loopback, millis, seconds};
+use super::text::{address, file};
 use crate::grpc::GrpcSettings;
 use crate::transport::{TlsSettings, TransportLimits};
 
 /// Reads both sections.
 pub(super) fn grpc(reader: &mut Reader) -> GrpcSettings {
-    let grpc = &mut section(reader, "grpc");
+    let grpc = &mut Section::of(reader, "grpc");
+    let deadline = &time(millis(10)..=seconds(300));
     let settings = GrpcSettings {
-        listen: grpc.address("listen", loopback(50051)),
+        listen: grpc.read("listen", loopback(50051), &address()),
         allow_plaintext: grpc.flag("allow_plaintext", false),
         allow_unauthenticated: grpc.flag("allow_unauthenticated", false),
-        default_deadline: grpc.time("default_deadline", seconds(15), millis(10)..=seconds(300)),
+        default_deadline: grpc.read("default_deadline", seconds(15), deadline),
         limits: limits(grpc),
         tls: None,
     };
@@ -25,71 +26,55 @@ pub(super) fn grpc(reader: &mut Reader) -> GrpcSettings {
     GrpcSettings { tls, ..settings }
 }
 
-fn limits(section: &mut Section<'_>) -> TransportLimits {
-    let mut limits = TransportLimits::default();
-    let counts = [
-        ("max_connections", &mut limits.max_connections, 1_000_000),
-        (
-            "max_connections_per_peer",
-            &mut limits.max_connections_per_peer,
-            1_000_000,
-        ),
-        (
-            "max_concurrent_streams",
-            &mut limits.max_concurrent_streams,
-            100_000,
-        ),
-        (
-            "max_concurrent_requests",
-            &mut limits.max_concurrent_requests,
-            1_000_000,
-        ),
-    ];
-    for (name, count, high) in counts {
-        *count = section.count(name, *count, high);
-    }
-    timeouts(section, &mut limits);
-    limits
+/// Reads each field from the key of its name, by a kind. The default is the field's.
+macro_rules! read_fields {
+    ($section:ident, $type:ident { $($field:ident: $kind:expr,)* }) => {{
+        let defaults = $type::default();
+        $type { $($field: $section.read(stringify!($field), defaults.$field, $kind),)* }
+    }};
 }
 
-fn timeouts(section: &mut Section<'_>, limits: &mut TransportLimits) {
-    let timeouts = [
-        ("handshake_timeout", &mut limits.handshake_timeout),
-        ("first_request_timeout", &mut limits.first_request_timeout),
-        ("request_body_timeout", &mut limits.request_body_timeout),
-        ("response_write_timeout", &mut limits.response_write_timeout),
-        ("keepalive_interval", &mut limits.keepalive_interval),
-        ("keepalive_timeout", &mut limits.keepalive_timeout),
-    ];
-    for (name, timeout) in timeouts {
-        *timeout = section.time(name, *timeout, millis(100)..=seconds(600));
-    }
-    let (age, grace) = (limits.max_connection_age, limits.max_connection_age_grace);
-    let week = seconds(7 * 24 * 60 * 60);
-    limits.max_connection_age = section.time("max_connection_age", age, seconds(1)..=week);
-    let hour = seconds(60 * 60);
-    limits.max_connection_age_grace =
-        section.time("max_connection_age_grace", grace, Duration::ZERO..=hour);
+fn limits(section: &mut Section<'_>) -> TransportLimits {
+    let timeout = &time(millis(100)..=seconds(600));
+    read_fields!(
+        section,
+        TransportLimits {
+            max_connections: &count(1_000_000),
+            max_connections_per_peer: &count(1_000_000),
+            max_concurrent_streams: &count(100_000),
+            max_concurrent_requests: &count(1_000_000),
+            handshake_timeout: timeout,
+            first_request_timeout: timeout,
+            request_body_timeout: timeout,
+            response_write_timeout: timeout,
+            keepalive_interval: timeout,
+            keepalive_timeout: timeout,
+            max_connection_age: &time(seconds(1)..=seconds(7 * 24 * 60 * 60)),
+            max_connection_age_grace: &time(Duration::ZERO..=seconds(60 * 60)),
+        }
+    )
 }
 
 /// Returns the TLS files, if both certificate and key are set.
 fn tls(reader: &mut Reader) -> Option<TlsSettings> {
-    let tls = &mut section(reader, "grpc.tls");
-    let mut file = |name| tls.optional_text(name, &FILE).map(PathBuf::from);
-    let files = (file("certificate"), file("key"), file("client_ca"));
-    if let (Some(certificate), Some(key), client_ca) = files {
-        return Some(TlsSettings {
+    let tls = &mut Section::of(reader, "grpc.tls");
+    let files = ["certificate", "key", "client_ca"].map(|name| tls.optional(name, &file()));
+    let [certificate, key, client_ca] = files;
+    let is_unset = [&certificate, &key, &client_ca]
+        .iter()
+        .all(|file| file.is_none());
+    match certificate.zip(key) {
+        Some((certificate, key)) => Some(TlsSettings {
             certificate,
             key,
             client_ca,
-        });
+        }),
+        None if is_unset => None,
+        None => {
+            let keys = ["grpc.tls.certificate", "grpc.tls.key", "grpc.tls.client_ca"];
+            let problem = "certificate and key must be set together, and client_ca requires both";
+            reader.conflict(&keys, problem);
+            None
+        }
     }
-    if files != (None, None, None) {
-        let keys = ["grpc.tls.certificate", "grpc.tls.key", "grpc.tls.client_ca"];
-        reader.conflict(
-            &keys,
-            "certificate and key must be set together, and client_ca requires both",
-        );
-    }
-    None
 }

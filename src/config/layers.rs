@@ -55,12 +55,7 @@ impl RawValue {
     pub(super) fn text(&self) -> Option<&str> {
         match self {
             Self::Untyped(text) | Self::String(text) => Some(text),
-            Self::Integer(_)
-            | Self::Float(_)
-            | Self::Boolean(_)
-            | Self::StringArray(_)
-            | Self::Unsupported
-            | Self::Table => None,
+            _ => None,
         }
     }
 }

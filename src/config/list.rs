@@ -5,49 +5,40 @@
 //! string is rejected because it is more often a mistake than intended.
 
 use std::ops::RangeInclusive;
+use std::rc::Rc;
 
 use toml::de::DeValue;
 
 use super::kind::Kind;
 use super::layers::RawValue;
 
-/// A list of values of the kind `each`, with a length within `sizes`.
-pub(super) struct List<K> {
-    pub(super) each: K,
-    pub(super) sizes: RangeInclusive<usize>,
-    /// The plural noun for the values, in error messages.
-    pub(super) plural: &'static str,
-}
-
-impl<K: Kind> Kind for List<K> {
-    type Value = Vec<K::Value>;
-
-    fn read(&self, raw: &RawValue) -> Option<Vec<K::Value>> {
+/// A list of values of the kind `each`, with a length within `sizes`. `plural` is the
+/// noun for the values in error messages.
+pub(super) fn list<'k, T: 'k>(
+    plural: &str,
+    sizes: RangeInclusive<usize>,
+    each: Kind<'k, T>,
+) -> Kind<'k, Vec<T>> {
+    let (low, high) = (sizes.start(), sizes.end());
+    let expected = format!("a list of {low} to {high} {plural}, each {}", each.expected);
+    let each = Rc::new(each);
+    let element = each.clone();
+    let read = move |raw: &RawValue| {
         let texts = match raw {
             RawValue::StringArray(texts) => texts.clone(),
             RawValue::Untyped(text) => parts(text)?,
-            RawValue::String(_) | RawValue::Integer(_) | RawValue::Float(_) => return None,
-            RawValue::Boolean(_) | RawValue::Unsupported | RawValue::Table => return None,
+            _ => return None,
         };
-        if !self.sizes.contains(&texts.len()) {
-            return None;
-        }
-        let values = texts.into_iter();
-        values
-            .map(|text| self.each.read(&RawValue::String(text)))
+        let texts = sizes.contains(&texts.len()).then_some(texts)?.into_iter();
+        texts
+            .map(|text| element.read(&RawValue::String(text)))
             .collect()
-    }
-
-    fn expected(&self, raw: &RawValue) -> String {
-        let (low, high) = (self.sizes.start(), self.sizes.end());
-        let (plural, each) = (self.plural, self.each.expected(raw));
-        format!("a list of {low} to {high} {plural}, each {each}")
-    }
-
-    fn write(&self, value: &Vec<K::Value>) -> String {
-        let values: Vec<String> = value.iter().map(|value| self.each.write(value)).collect();
+    };
+    let write = move |values: &Vec<T>| {
+        let values: Vec<String> = values.iter().map(|value| each.write(value)).collect();
         format!("[{}]", values.join(", "))
-    }
+    };
+    Kind::new(expected, read, write)
 }
 
 /// Splits an untyped list: a TOML array of strings, or comma-separated.
@@ -56,33 +47,34 @@ fn parts(text: &str) -> Option<Vec<String>> {
     if !text.starts_with('[') {
         return Some(text.split(',').map(|part| part.trim().to_owned()).collect());
     }
-    let document = DeValue::parse(text).ok()?;
-    let DeValue::Array(values) = document.get_ref() else {
-        return None;
-    };
-    let texts = values.iter().map(|value| match value.get_ref() {
-        DeValue::String(text) => Some(text.to_string()),
+    match RawValue::from(DeValue::parse(text).ok()?.get_ref()) {
+        RawValue::StringArray(texts) => Some(texts),
         _ => None,
-    });
-    texts.collect()
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::config::kind::ValidatedString;
+    use std::path::PathBuf;
 
-    const NAMES: List<ValidatedString> = List {
-        each: ValidatedString {
-            is_valid: |text| !text.is_empty(),
-            expected: "at least one character",
-        },
-        sizes: 0..=2,
-        plural: "names",
-    };
+    use super::*;
+    use crate::config::text::{checked, listed_file};
+
+    fn names() -> Kind<'static, Vec<String>> {
+        let name = checked("at least one character", |text| !text.is_empty());
+        list("names", 0..=2, name)
+    }
+
+    fn paths() -> Kind<'static, Vec<PathBuf>> {
+        list("paths", 1..=8, listed_file())
+    }
 
     fn read(text: &str) -> Option<Vec<String>> {
-        NAMES.read(&RawValue::Untyped(text.to_owned()))
+        names().read(&RawValue::Untyped(text.to_owned()))
+    }
+
+    fn listed(paths: &[&str]) -> RawValue {
+        RawValue::StringArray(paths.iter().map(|path| (*path).to_owned()).collect())
     }
 
     #[test]
@@ -90,7 +82,7 @@ mod tests {
         let both = Some(vec!["a,b".to_owned(), "c".to_owned()]);
         assert_eq!(read(" [\"a,b\", 'c'] "), both);
         assert_eq!(read("a, c"), Some(vec!["a".to_owned(), "c".to_owned()]));
-        let written = NAMES.write(&both.clone().expect("two"));
+        let written = names().write(&both.clone().expect("two"));
         assert_eq!(written, r#"["a,b", "c"]"#);
         assert_eq!(read(&written), both);
     }
@@ -99,7 +91,7 @@ mod tests {
     fn the_empty_list_is_brackets_and_not_an_empty_string() {
         assert_eq!(read("[]"), Some(Vec::new()));
         assert_eq!(
-            NAMES.read(&RawValue::StringArray(Vec::new())),
+            names().read(&RawValue::StringArray(Vec::new())),
             Some(Vec::new())
         );
         for invalid in [
@@ -111,10 +103,30 @@ mod tests {
 
     #[test]
     fn the_error_gives_the_bounds_of_the_length_and_of_each_value() {
-        let expected = NAMES.expected(&RawValue::Unsupported);
         assert_eq!(
-            expected,
+            names().expected,
             "a list of 0 to 2 names, each at least one character"
         );
+    }
+
+    #[test]
+    fn a_list_of_paths_is_an_array_in_the_file_and_comma_separated_elsewhere() {
+        let both = vec![PathBuf::from("/a b"), PathBuf::from("c")];
+        assert_eq!(paths().read(&listed(&["/a b", "c"])), Some(both.clone()));
+        let untyped = RawValue::Untyped("/a b, c".to_owned());
+        assert_eq!(paths().read(&untyped), Some(both.clone()));
+        assert_eq!(paths().write(&both), r#"["/a b", "c"]"#);
+    }
+
+    #[test]
+    fn an_empty_list_too_many_paths_and_unprintable_paths_are_rejected() {
+        for invalid in [&[][..], &[""], &["a,b"], &["a\n"], &["\u{e9}"], &["a"; 9]] {
+            assert_eq!(paths().read(&listed(invalid)), None, "{invalid:?}");
+        }
+        for invalid in ["", "a,", ",", "a,\n", "[]"] {
+            let untyped = RawValue::Untyped(invalid.to_owned());
+            assert_eq!(paths().read(&untyped), None, "{invalid:?}");
+        }
+        assert_eq!(paths().read(&RawValue::String("/a".to_owned())), None);
     }
 }

@@ -3,16 +3,13 @@
 //! For example, `buckets = ["kyc-images"]` and `prefixes = []` permit the caller to send
 //! that bucket, and no key prefix.
 
-use super::constrained::Constrained;
-use super::kind::{Choice, Kind};
-use super::list::List;
-use super::profiles::{BUCKET, KMS_KEY, PREFIX, Profiles};
+use super::kind::Kind;
+use super::list::list;
+use super::profiles::{Profiles, audit_images, bucket, kms_key, prefix};
 use super::section::Section;
+use super::text::{choice, constrained};
 use crate::auth::policy::Permissions;
 use crate::model::{AuditImagesLimit, ChallengeType, Operation};
-
-/// The most values in one list.
-const MAX_VALUES: usize = 100;
 
 /// The names of the operations in the file.
 const OPERATIONS: [(&str, Operation); 2] = [
@@ -22,29 +19,22 @@ const OPERATIONS: [(&str, Operation); 2] = [
 
 /// Reads the permissions in a caller's section.
 pub(super) fn permissions(section: &mut Section<'_>, profiles: &Profiles) -> Permissions {
-    let challenges = Constrained {
-        parse: ChallengeType::parse,
-        format: |challenge| challenge.as_str().to_owned(),
-    };
+    let challenge = constrained(ChallengeType::parse, |challenge| {
+        challenge.as_str().to_owned()
+    });
+    let most_images = AuditImagesLimit::new(4).expect("4 is the upper bound");
     Permissions {
-        allow: section.optional("allow", &list("operations", Choice(&OPERATIONS))),
-        buckets: section.optional("buckets", &list("buckets", BUCKET)),
-        prefixes: section.optional("prefixes", &list("prefixes", PREFIX)),
-        kms_keys: section.optional("kms_keys", &list("keys", KMS_KEY)),
-        max_audit_images: AuditImagesLimit::new(
-            section.small_integer("max_audit_images", 4, 0..=4).into(),
-        )
-        .ok(),
-        challenge_types: section.optional("challenge_types", &list("challenges", challenges)),
-        profiles: section.optional("profiles", &list("profiles", profiles.names())),
+        allow: section.optional("allow", &up_to_100("operations", choice(&OPERATIONS))),
+        buckets: section.optional("buckets", &up_to_100("buckets", bucket())),
+        prefixes: section.optional("prefixes", &up_to_100("prefixes", prefix())),
+        kms_keys: section.optional("kms_keys", &up_to_100("keys", kms_key())),
+        max_audit_images: Some(section.read("max_audit_images", most_images, &audit_images())),
+        challenge_types: section.optional("challenge_types", &up_to_100("challenges", challenge)),
+        profiles: section.optional("profiles", &up_to_100("profiles", profiles.name())),
         require_profile: section.flag("require_profile", false),
     }
 }
 
-fn list<K: Kind>(plural: &'static str, each: K) -> List<K> {
-    List {
-        each,
-        sizes: 0..=MAX_VALUES,
-        plural,
-    }
+fn up_to_100<'k, T: 'k>(plural: &str, each: Kind<'k, T>) -> Kind<'k, Vec<T>> {
+    list(plural, 0..=100, each)
 }

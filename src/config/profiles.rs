@@ -5,13 +5,12 @@
 
 use std::collections::HashMap;
 
-use super::constrained::Constrained;
-use super::key_path::{KeyPath, quote};
-use super::kind::Kind;
-use super::layers::RawValue;
-use super::list::List;
+use super::key_path::KeyPath;
+use super::kind::{Kind, integer};
+use super::list::list;
 use super::reader::Reader;
 use super::section::Section;
+use super::text::{constrained, text};
 use crate::model::{
     AuditImagesLimit, ChallengePreference, KmsKeyId, OutputConfig, ProfileName, S3Bucket,
     S3KeyPrefix, SessionSettings,
@@ -19,9 +18,6 @@ use crate::model::{
 
 /// The most profiles.
 const MAX_PROFILES: usize = 100;
-
-/// The most challenges in a profile.
-const MAX_CHALLENGES: usize = 10;
 
 /// The profiles by name.
 pub(super) struct Profiles {
@@ -51,80 +47,63 @@ impl Profiles {
         Self { settings }
     }
 
-    /// The kind of a reference to one of the profiles.
-    pub(super) fn names(&self) -> ProfileReference<'_> {
-        ProfileReference(self)
-    }
-}
-
-/// The name of an existing profile.
-pub(super) struct ProfileReference<'p>(&'p Profiles);
-
-impl Kind for ProfileReference<'_> {
-    type Value = ProfileName;
-
-    fn read(&self, raw: &RawValue) -> Option<ProfileName> {
-        let name = ProfileName::parse(raw.text()?).ok()?;
-        self.0.settings.contains_key(&name).then_some(name)
-    }
-
-    fn expected(&self, _: &RawValue) -> String {
-        let mut names: Vec<&str> = self.0.settings.keys().map(ProfileName::as_str).collect();
+    /// The name of one of the profiles.
+    pub(super) fn name(&self) -> Kind<'_, ProfileName> {
+        let mut names: Vec<&str> = self.settings.keys().map(ProfileName::as_str).collect();
         names.sort_unstable();
-        match names.as_slice() {
+        let expected = match names.as_slice() {
             [] => "the name of a [profiles.NAME] section; none is configured".to_owned(),
             names => format!(
                 "the name of a [profiles.NAME] section: {}",
                 names.join(", ")
             ),
-        }
-    }
-
-    fn write(&self, value: &ProfileName) -> String {
-        quote(value.as_str())
+        };
+        let parse = |text: &str| {
+            let name = ProfileName::parse(text).ok()?;
+            self.settings.contains_key(&name).then_some(name)
+        };
+        text(expected, parse, |name| name.as_str().to_owned())
     }
 }
 
 fn profile(reader: &mut Reader, key: &KeyPath) -> SessionSettings {
     let section = &mut Section::new(reader, key.clone());
-    let bucket = section.optional("s3_bucket", &BUCKET);
-    let key_prefix = section.optional("s3_key_prefix", &PREFIX);
-    let kms_key_id = section.optional("kms_key_id", &KMS_KEY);
-    let audit_images = section.small_integer("audit_images_limit", 0, 0..=4);
-    let challenges = section.optional("challenge_types", &CHALLENGES);
+    let bucket = section.optional("s3_bucket", &bucket());
+    let key_prefix = section.optional("s3_key_prefix", &prefix());
+    let kms_key_id = section.optional("kms_key_id", &kms_key());
+    let no_images = AuditImagesLimit::default();
+    let audit_images_limit = section.read("audit_images_limit", no_images, &audit_images());
+    let challenge = constrained(ChallengePreference::parse, ChallengePreference::to_string);
+    let challenges = list("challenges", 1..=10, challenge);
+    let challenges = section.optional("challenge_types", &challenges);
     if bucket.is_none() && key_prefix.is_some() {
         let problem = "s3_key_prefix requires s3_bucket in the same profile";
         reader.conflict(&[&format!("{key}.s3_key_prefix")], problem);
     }
     SessionSettings {
         output: bucket.map(|bucket| OutputConfig { bucket, key_prefix }),
-        audit_images_limit: AuditImagesLimit::new(audit_images.into()).unwrap_or_default(),
+        audit_images_limit,
         challenges: challenges.unwrap_or_default(),
         kms_key_id,
     }
 }
 
-pub(super) const BUCKET: Constrained<S3Bucket> = Constrained {
-    parse: S3Bucket::parse,
-    format: |value| value.as_str().to_owned(),
-};
+pub(super) fn bucket() -> Kind<'static, S3Bucket> {
+    constrained(S3Bucket::parse, |bucket| bucket.as_str().to_owned())
+}
 
-pub(super) const PREFIX: Constrained<S3KeyPrefix> = Constrained {
-    parse: S3KeyPrefix::parse,
-    format: |value| value.as_str().to_owned(),
-};
+pub(super) fn prefix() -> Kind<'static, S3KeyPrefix> {
+    constrained(S3KeyPrefix::parse, |prefix| prefix.as_str().to_owned())
+}
 
-pub(super) const KMS_KEY: Constrained<KmsKeyId> = Constrained {
-    parse: KmsKeyId::parse,
-    format: |value| value.as_str().to_owned(),
-};
+pub(super) fn kms_key() -> Kind<'static, KmsKeyId> {
+    constrained(KmsKeyId::parse, |key| key.as_str().to_owned())
+}
 
-/// The challenges of a profile, in order of preference.
-const CHALLENGES: List<Constrained<ChallengePreference>> = List {
-    each: Constrained {
-        parse: ChallengePreference::parse,
-        format: ChallengePreference::to_string,
-    },
-    sizes: 1..=MAX_CHALLENGES,
-    plural: "challenges",
-};
+/// A number of audit images.
+pub(super) fn audit_images() -> Kind<'static, AuditImagesLimit> {
+    let number = integer(0..=4);
+    let expected = number.expected.clone();
+    let read = move |raw: &_| AuditImagesLimit::new(number.read(raw)?.try_into().ok()?).ok();
+    Kind::new(expected, read, |limit| limit.get().to_string())
+}

@@ -12,14 +12,13 @@ use super::error::{ConfigError, ConfigErrors, Source};
 use super::key_path::KeyPath;
 use super::kind::Kind;
 use super::layers::{LayerEntry, Layers, RawValue};
-use super::nearest::nearest;
 use super::resolved::ResolvedSetting;
+use super::suggestions::suggestions;
 
 /// Reads settings from all sources.
 pub(super) struct Reader {
     layers: Layers,
     resolved: Vec<ResolvedSetting>,
-    known: BTreeSet<KeyPath>,
     /// Keys with an invalid value; no conflicts are reported for them.
     invalid: HashSet<KeyPath>,
     errors: Vec<ConfigError>,
@@ -31,30 +30,41 @@ impl Reader {
             errors: std::mem::take(&mut layers.errors),
             layers,
             resolved: Vec::new(),
-            known: BTreeSet::new(),
             invalid: HashSet::new(),
         }
     }
 
     /// Returns the setting at `key`, or `default` if it is unset or invalid.
-    pub(super) fn read<K: Kind>(&mut self, key: KeyPath, kind: &K, default: K::Value) -> K::Value {
+    pub(super) fn read<T>(&mut self, key: KeyPath, default: T, kind: &Kind<'_, T>) -> T {
         let parse_formatted =
             |text: String| kind.read(&RawValue::Untyped(text.trim_matches('"').to_owned()));
         debug_assert!(
             parse_formatted(kind.write(&default)).is_some(),
             "{key}: the default must be valid"
         );
+        let default_text = kind.write(&default);
         let configured = self.configured(&key, kind);
         let (value, source) = configured.unwrap_or((default, Source::Default));
-        self.record(key, Some(kind.write(&value)), source);
+        let text = kind.write(&value);
+        let is_default = text == default_text;
+        self.resolved.push(ResolvedSetting {
+            key,
+            value: Some(text),
+            source,
+            is_default,
+        });
         value
     }
 
     /// Returns the optional setting at `key`.
-    pub(super) fn optional<K: Kind>(&mut self, key: KeyPath, kind: &K) -> Option<K::Value> {
+    pub(super) fn optional<T>(&mut self, key: KeyPath, kind: &Kind<'_, T>) -> Option<T> {
         let (value, source) = self.configured(&key, kind).unzip();
-        let written = value.as_ref().map(|value| kind.write(value));
-        self.record(key, written, source.unwrap_or(Source::Default));
+        self.resolved.push(ResolvedSetting {
+            key,
+            value: value.as_ref().map(|value| kind.write(value)),
+            source: source.unwrap_or(Source::Default),
+            is_default: value.is_none(),
+        });
         value
     }
 
@@ -72,8 +82,11 @@ impl Reader {
 
     /// Records a conflict between the settings at `keys`, unless one of them is
     /// invalid or the file could not be read.
-    pub(super) fn conflict(&mut self, keys: &[&str], problem: &str) {
-        let keys: Vec<KeyPath> = keys.iter().map(|key| KeyPath::dotted(key)).collect();
+    pub(super) fn conflict(&mut self, keys: &[impl AsRef<str>], problem: &str) {
+        let keys: Vec<KeyPath> = keys
+            .iter()
+            .map(|key| KeyPath::dotted(key.as_ref()))
+            .collect();
         if self.layers.incomplete || keys.iter().any(|key| self.invalid.contains(key)) {
             return;
         }
@@ -105,7 +118,11 @@ impl Reader {
         mut self,
         renamed: &[(&str, &str)],
     ) -> Result<Vec<ResolvedSetting>, ConfigErrors> {
-        let sections: HashSet<KeyPath> = self.known.iter().flat_map(enclosing_sections).collect();
+        let known: HashSet<&KeyPath> = self.resolved.iter().map(|setting| &setting.key).collect();
+        let sections: HashSet<KeyPath> = known
+            .iter()
+            .flat_map(|key| enclosing_sections(key))
+            .collect();
         // Only the file has section headers; the parser limits their nesting, so these sets
         // stay small.
         let in_file = self
@@ -119,7 +136,7 @@ impl Reader {
         for entry in self.layers.entries() {
             let is_section = entry.raw == RawValue::Table;
             // The keys in a non-empty section are checked one by one, so skip its header.
-            if self.known.contains(&entry.key) || (is_section && non_empty.contains(&entry.key)) {
+            if known.contains(&entry.key) || (is_section && non_empty.contains(&entry.key)) {
                 continue;
             }
             if !sections.contains(&entry.key) {
@@ -139,13 +156,14 @@ impl Reader {
     }
 
     /// Returns the configured value of `key` with its source, if it is valid.
-    fn configured<K: Kind>(&mut self, key: &KeyPath, kind: &K) -> Option<(K::Value, Source)> {
+    fn configured<T>(&mut self, key: &KeyPath, kind: &Kind<'_, T>) -> Option<(T, Source)> {
         let entry = self.layers.latest(key)?;
         if let Some(value) = kind.read(&entry.raw) {
             return Some((value, entry.source.clone()));
         }
-        let problem = format!("must be {}", kind.expected(&entry.raw));
-        let setting = if kind.is_secret() {
+        let hint = (kind.hint)(&entry.raw).map(|hint| format!("; {hint}"));
+        let problem = format!("must be {}{}", kind.expected, hint.unwrap_or_default());
+        let setting = if kind.is_secret {
             key.to_string()
         } else {
             entry.summary()
@@ -155,11 +173,6 @@ impl Reader {
             .push(ConfigError::of_setting(source, setting, problem));
         self.invalid.insert(key.clone());
         None
-    }
-
-    fn record(&mut self, key: KeyPath, value: Option<String>, source: Source) {
-        self.known.insert(key.clone());
-        self.resolved.push(ResolvedSetting { key, value, source });
     }
 
     /// Returns the error for an unknown key. The value is not shown: it could be a
@@ -172,12 +185,15 @@ impl Reader {
         let successor = renamed
             .iter()
             .find(|(old, _)| entry.key == KeyPath::dotted(old));
-        let problem = match (successor, nearest(&entry.key, self.known.iter())) {
-            (Some((_, new)), _) => {
-                format!("was renamed to {}", name(&KeyPath::dotted(new)))
-            }
-            (None, Some(meant)) => format!("no such key; did you mean {}?", name(meant)),
-            (None, None) => "no such key".to_owned(),
+        let known: Vec<&KeyPath> = self.resolved.iter().map(|setting| &setting.key).collect();
+        let meant: Vec<String> = suggestions(&entry.key, &known)
+            .into_iter()
+            .map(name)
+            .collect();
+        let problem = match successor {
+            Some((_, new)) => format!("was renamed to {}", name(&KeyPath::dotted(new))),
+            None if meant.is_empty() => "no such key".to_owned(),
+            None => format!("no such key; did you mean {}?", meant.join(" or ")),
         };
         ConfigError::of_setting(entry.source.clone(), entry.key.to_string(), problem)
     }

@@ -27,6 +27,8 @@ pub struct ResolvedSetting {
     pub value: Option<String>,
     /// Where the value comes from.
     pub source: Source,
+    /// Whether the value equals the default.
+    pub is_default: bool,
 }
 
 impl fmt::Display for ResolvedSetting {
@@ -48,9 +50,9 @@ impl ResolvedSetting {
 }
 
 /// Formats `settings` as TOML, with the sources as comments in one column.
-pub(super) fn to_toml(settings: &[ResolvedSetting]) -> String {
+pub(super) fn to_toml<'s>(settings: impl Iterator<Item = &'s ResolvedSetting> + Clone) -> String {
     let width = settings
-        .iter()
+        .clone()
         .map(|setting| setting.line().chars().count())
         .max()
         .unwrap_or(0);

@@ -6,16 +6,15 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
 use std::ops::Bound::{Excluded, Included};
-use std::path::PathBuf;
 use std::time::Duration;
 
 use super::auth::auth;
 use super::grpc::grpc;
-use super::key_path::KeyPath;
-use super::kind::ValidatedString;
-use super::paths::FILE;
+use super::kind::{Kind, count, number, time};
+use super::list::list;
 use super::reader::Reader;
 use super::section::Section;
+use super::text::{address, checked, choice, file, listed_file, parse_url};
 use super::{
     AdaptiveSettings, AdminSettings, Config, CreateSettings, ResultsSettings, SimulatorSettings,
     callers, store, telemetry,
@@ -28,14 +27,8 @@ use crate::retry::RetrySettings;
 use crate::shutdown::ShutdownSettings;
 use crate::upstream::aws;
 
-/// The lowest rate, in calls per second: one call in 1000 s.
-pub(super) const MIN_RATE: f64 = 0.001;
-
-/// The highest rate, in calls per second.
-pub(super) const MAX_RATE: f64 = 10_000.0;
-
 /// The profiles of the simulator.
-const SIMULATOR_PROFILES: &[&str] = &[
+const SIMULATOR_PROFILES: [&str; 7] = [
     "default",
     "slow",
     "throttled",
@@ -50,27 +43,27 @@ pub(super) fn config(reader: &mut Reader) -> Config {
     let config = Config {
         grpc: grpc(reader),
         admin: AdminSettings {
-            listen: section(reader, "admin").address("listen", loopback(9464)),
+            listen: Section::of(reader, "admin").read("listen", loopback(9464), &address()),
         },
-        upstream: upstream(&mut section(reader, "upstream")),
-        create_quota: quota(&mut section(reader, "quota.create")),
-        results_quota: quota(&mut section(reader, "quota.results")),
+        upstream: upstream(&mut Section::of(reader, "upstream")),
+        create_quota: quota(&mut Section::of(reader, "quota.create")),
+        results_quota: quota(&mut Section::of(reader, "quota.results")),
         create: CreateSettings {
-            require_request_id: section(reader, "create").flag("require_request_id", false),
+            require_request_id: Section::of(reader, "create").flag("require_request_id", false),
         },
-        results: results(&mut section(reader, "results")),
+        results: results(&mut Section::of(reader, "results")),
         auth: auth(reader),
-        audit: audit(&mut section(reader, "audit")),
-        retry: retry(&mut section(reader, "retry")),
-        store: store::store(&mut section(reader, "store")),
-        idempotency: store::idempotency(&mut section(reader, "idempotency")),
+        audit: audit(&mut Section::of(reader, "audit")),
+        retry: retry(&mut Section::of(reader, "retry")),
+        store: store::store(&mut Section::of(reader, "store")),
+        idempotency: store::idempotency(&mut Section::of(reader, "idempotency")),
         adaptive: AdaptiveSettings {
-            enabled: section(reader, "adaptive").flag("enabled", true),
+            enabled: Section::of(reader, "adaptive").flag("enabled", true),
         },
-        shutdown: shutdown(&mut section(reader, "shutdown")),
-        log: telemetry::log(&mut section(reader, "log")),
-        traces: telemetry::traces(&mut section(reader, "traces")),
-        simulator: simulator(&mut section(reader, "simulator")),
+        shutdown: shutdown(&mut Section::of(reader, "shutdown")),
+        log: telemetry::log(&mut Section::of(reader, "log")),
+        traces: telemetry::traces(&mut Section::of(reader, "traces")),
+        simulator: simulator(&mut Section::of(reader, "simulator")),
         callers: QueueSettings::default(),
         policy: Policy::default(),
     };
@@ -82,39 +75,40 @@ pub(super) fn config(reader: &mut Reader) -> Config {
     }
 }
 
-/// Opens the section with the dotted key `key`.
-pub(super) fn section<'r>(reader: &'r mut Reader, key: &str) -> Section<'r> {
-    Section::new(reader, KeyPath::dotted(key))
-}
-
 fn upstream(section: &mut Section<'_>) -> aws::AwsSettings {
-    let region = ValidatedString {
-        is_valid: is_region,
-        expected: "an AWS region, as in \"us-east-1\"",
-    };
-    let endpoint = ValidatedString {
-        is_valid: is_endpoint,
-        expected: "an http or https URL with a host and no user, query or fragment, \
-            as in \"http://127.0.0.1:9900\"",
-    };
+    let region = checked("an AWS region, as in \"us-east-1\"", is_region);
+    let endpoint = "an http or https URL with a host and no user, query or fragment, as in \
+        \"http://127.0.0.1:9900\"";
+    let role = checked(
+        "the ARN of an IAM role, as in \"arn:aws:iam::111122223333:role/livegate\"",
+        is_role,
+    );
+    let timeout = &time(millis(10)..=seconds(60));
     aws::AwsSettings {
-        region: section.text("region", "us-east-1", &region),
-        endpoint_url: section.optional_text("endpoint_url", &endpoint),
+        region: section.read("region", "us-east-1".to_owned(), &region),
+        endpoint_url: section.optional("endpoint_url", &checked(endpoint, is_endpoint)),
         use_fips: section.flag("use_fips", false),
         use_dual_stack: section.flag("use_dual_stack", false),
-        role_arn: None,
-        attempt_timeout: section.time("attempt_timeout", seconds(3), millis(10)..=seconds(60)),
+        role_arn: section.optional("role_arn", &role),
+        attempt_timeout: section.read("attempt_timeout", seconds(3), timeout),
     }
 }
 
+/// A rate in calls per second, of which the lowest is one call in 1000 s.
+pub(super) fn rate() -> Kind<'static, f64> {
+    number(0.001..=10_000.0)
+}
+
 fn quota(section: &mut Section<'_>) -> QuotaSettings {
-    let rate = section.number("rate_per_second", 25.0, Included(MIN_RATE), MAX_RATE);
+    let rate_per_second = section.read("rate_per_second", 25.0, &rate());
+    let utilization = &number((Excluded(0.0), Included(1.0)));
+    // A request never waits longer than a session lives.
+    let wait = &time(Duration::ZERO..=SESSION_LIFE);
     QuotaSettings {
-        rate_per_second: rate,
-        burst: section.count("burst", fifth_of(rate), 10_000),
-        target_utilization: section.number("target_utilization", 0.98, Excluded(0.0), 1.0),
-        // A request never waits longer than a session lives.
-        max_wait: section.time("max_wait", seconds(10), Duration::ZERO..=SESSION_LIFE),
+        rate_per_second,
+        burst: section.read("burst", fifth_of(rate_per_second), &count(10_000)),
+        target_utilization: section.read("target_utilization", 0.98, utilization),
+        max_wait: section.read("max_wait", seconds(10), wait),
     }
 }
 
@@ -126,54 +120,53 @@ fn fifth_of(rate: f64) -> NonZeroU32 {
 }
 
 fn results(section: &mut Section<'_>) -> ResultsSettings {
+    let files = list("paths", 1..=8, listed_file());
     ResultsSettings {
         enabled: section.flag("enabled", false),
         allow_unauthenticated: section.flag("allow_unauthenticated", false),
         require_token: section.flag("require_token", true),
-        token_key_files: section.optional_paths("token_key_files"),
+        token_key_files: section
+            .optional("token_key_files", &files)
+            .unwrap_or_default(),
     }
 }
 
 fn audit(section: &mut Section<'_>) -> AuditSettings {
-    let path = section.optional_text("path", &FILE).map(PathBuf::from);
-    let digest_key_file = section.optional_text("digest_key_file", &FILE);
+    let path = section.optional("path", &file());
     AuditSettings {
         output: path.map_or(AuditOutput::StandardOutput, AuditOutput::File),
-        digest_key_file: digest_key_file.map(PathBuf::from),
+        digest_key_file: section.optional("digest_key_file", &file()),
     }
 }
 
 fn retry(section: &mut Section<'_>) -> RetrySettings {
-    let delay = Duration::ZERO..=seconds(60);
+    let delay = &time(Duration::ZERO..=seconds(60));
+    let floor = &number(0.0..=1000.0);
+    let attempts = NonZeroU32::new(4).expect("4 is not zero");
     RetrySettings {
-        max_attempts: section.count("max_attempts", count(4), 10),
-        base_delay: section.time("base_delay", millis(100), delay.clone()),
-        max_delay: section.time("max_delay", seconds(2), delay),
-        budget_ratio: section.number("budget_ratio", 0.1, Included(0.0), 1.0),
-        budget_floor_per_second: section.number(
-            "budget_floor_per_second",
-            1.0,
-            Included(0.0),
-            1000.0,
-        ),
+        max_attempts: section.read("max_attempts", attempts, &count(10)),
+        base_delay: section.read("base_delay", millis(100), delay),
+        max_delay: section.read("max_delay", seconds(2), delay),
+        budget_ratio: section.read("budget_ratio", 0.1, &number(0.0..=1.0)),
+        budget_floor_per_second: section.read("budget_floor_per_second", 1.0, floor),
     }
 }
 
 fn shutdown(section: &mut Section<'_>) -> ShutdownSettings {
+    let time = &time(Duration::ZERO..=seconds(600));
     ShutdownSettings {
-        lameduck: section.time("lameduck", seconds(5), Duration::ZERO..=seconds(600)),
-        grace: section.time("grace", seconds(20), Duration::ZERO..=seconds(600)),
+        lameduck: section.read("lameduck", seconds(5), time),
+        grace: section.read("grace", seconds(20), time),
     }
 }
 
 fn simulator(section: &mut Section<'_>) -> SimulatorSettings {
-    let profiles: Vec<(&str, &str)> = SIMULATOR_PROFILES
-        .iter()
-        .map(|name| (*name, *name))
-        .collect();
+    let profiles = SIMULATOR_PROFILES.map(|name| (name, name));
     SimulatorSettings {
-        listen: section.address("listen", loopback(9900)),
-        profile: section.choice("profile", "default", &profiles).to_owned(),
+        listen: section.read("listen", loopback(9900), &address()),
+        profile: section
+            .read("profile", "default", &choice(&profiles))
+            .to_owned(),
     }
 }
 
@@ -190,28 +183,23 @@ fn is_region(text: &str) -> bool {
         && words.split('-').all(is_word)
 }
 
+fn is_role(text: &str) -> bool {
+    let parts: Vec<&str> = text.splitn(6, ':').collect();
+    let [_, partition, service, region, account, resource] = parts[..] else {
+        return false;
+    };
+    let is_account = account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit());
+    let is_arn = text.starts_with("arn:aws") && partition.len() <= 16 && text.len() <= 2048;
+    is_arn && (service, region) == ("iam", "") && is_account && resource.starts_with("role/")
+}
+
 fn is_endpoint(text: &str) -> bool {
-    if !text.is_ascii() || text.contains(['@', '?', '#']) {
-        return false;
-    }
-    let Ok(uri) = text.parse::<http::Uri>() else {
-        return false;
-    };
-    let is_http = matches!(uri.scheme_str(), Some("http" | "https"));
-    let Some(authority) = uri.authority() else {
-        return false;
-    };
-    // `http::Uri` parses `host:` and `host:99999` as an authority without a port.
-    let port_is_valid = authority.port_u16().is_some() || authority.as_str() == authority.host();
-    is_http && !authority.host().is_empty() && port_is_valid
+    parse_url(text)
+        .is_some_and(|url| ["http", "https"].contains(&url.scheme()) && url.query().is_none())
 }
 
 pub(super) fn loopback(port: u16) -> SocketAddr {
     (Ipv4Addr::LOCALHOST, port).into()
-}
-
-pub(super) const fn count(number: u32) -> NonZeroU32 {
-    NonZeroU32::new(number).expect("the defaults in this room are not zero")
 }
 
 pub(super) const fn seconds(number: u64) -> Duration {

@@ -5,39 +5,27 @@
 //! keys of their own, and the password is never shown.
 
 use std::num::NonZeroU32;
-use std::time::Duration;
 
-use super::kind::ValidatedString;
+use super::kind::{count, time};
 use super::section::Section;
+use super::sections::{millis, seconds};
+use super::text::{checked, file, graphic_ascii, parse_url, secret};
 use crate::idempotency::IdempotencySettings;
 use crate::store::StoreSettings;
 
 pub(super) fn store(section: &mut Section<'_>) -> StoreSettings {
-    let url = ValidatedString {
-        is_valid: is_url,
-        expected: "a redis:// or rediss:// (TLS) URL with a host, optionally a port and a database \
-            number, and no user, as in \"redis://127.0.0.1:6379/0\"",
-    };
-    let name = ValidatedString {
-        is_valid: is_graphic,
-        expected: "1 to 512 printable ASCII characters without spaces",
-    };
-    let prefix = ValidatedString {
-        is_valid: is_prefix,
-        expected: "1 to 64 characters of A-Z a-z 0-9 . _ -",
-    };
-    let millis = Duration::from_millis;
+    let url = "a redis:// or rediss:// (TLS) URL with a host, optionally a port and a database \
+        number, and no user, as in \"redis://127.0.0.1:6379/0\"";
+    let prefix = checked("1 to 64 characters of A-Z a-z 0-9 . _ -", is_prefix);
     let max_replicas = NonZeroU32::new(16).expect("16 is not zero");
     StoreSettings {
-        url: section.optional_text("url", &url),
-        user: section.optional_text("user", &name),
-        password: section.optional_secret("password"),
-        password_file: section
-            .optional_text("password_file", &name)
-            .map(Into::into),
-        timeout: section.time("timeout", millis(50), millis(1)..=millis(10_000)),
-        prefix: section.text("prefix", "livegate", &prefix),
-        max_replicas: section.count("max_replicas", max_replicas, 10_000),
+        url: section.optional("url", &checked(url, is_store_url)),
+        user: section.optional("user", &graphic_ascii()),
+        password: section.optional("password", &secret()),
+        password_file: section.optional("password_file", &file()),
+        timeout: section.read("timeout", millis(50), &time(millis(1)..=seconds(10))),
+        prefix: section.read("prefix", "livegate".to_owned(), &prefix),
+        max_replicas: section.read("max_replicas", max_replicas, &count(10_000)),
     }
 }
 
@@ -47,25 +35,13 @@ pub(super) fn idempotency(section: &mut Section<'_>) -> IdempotencySettings {
     }
 }
 
-fn is_url(text: &str) -> bool {
-    if !is_graphic(text) || text.contains(['@', '?', '#', '%']) {
-        return false;
-    }
-    let Ok(uri) = text.parse::<http::Uri>() else {
-        return false;
-    };
-    let Some(authority) = uri.authority() else {
-        return false;
-    };
-    let database = uri.path().trim_start_matches('/');
-    let is_store = matches!(uri.scheme_str(), Some("redis" | "rediss"));
-    let port_is_valid = authority.port_u16().is_some() || authority.as_str() == authority.host();
-    let database_is_valid = database.is_empty() || database.parse::<u16>().is_ok();
-    is_store && !authority.host().is_empty() && port_is_valid && database_is_valid
-}
-
-fn is_graphic(text: &str) -> bool {
-    (1..=512).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
+fn is_store_url(text: &str) -> bool {
+    parse_url(text).is_some_and(|url| {
+        let database = url.path().trim_start_matches('/');
+        ["redis", "rediss"].contains(&url.scheme())
+            && url.query().is_none()
+            && (database.is_empty() || database.parse::<u16>().is_ok())
+    })
 }
 
 fn is_prefix(text: &str) -> bool {
@@ -84,7 +60,7 @@ mod tests {
             "rediss://cache.internal",
             "redis://[::1]:1/15",
         ] {
-            assert!(is_url(valid), "{valid}");
+            assert!(is_store_url(valid), "{valid}");
         }
         for invalid in [
             "",
@@ -97,7 +73,7 @@ mod tests {
             "redis://h/1?a",
             "unix:///tmp/s",
         ] {
-            assert!(!is_url(invalid), "{invalid}");
+            assert!(!is_store_url(invalid), "{invalid}");
         }
     }
 }

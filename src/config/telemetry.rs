@@ -1,33 +1,63 @@
 //! `[log]` and `[traces]`.
 
-use std::ops::Bound::Included;
-use std::time::Duration;
-
 use super::LogSettings;
-use super::kind::ValidatedString;
+use super::kind::{number, time};
 use super::section::Section;
-use crate::telemetry::{DEFAULT_FILTER, TracesSettings, is_collector_url, is_filter};
+use super::sections::{millis, seconds};
+use super::text::{checked, parse_url};
+use crate::telemetry::{DEFAULT_FILTER, TracesSettings, is_filter};
 
 pub(super) fn log(section: &mut Section<'_>) -> LogSettings {
-    let filter = ValidatedString {
-        is_valid: is_filter,
-        expected: "a filter of log levels and modules, as in \"info,livegate=debug\"",
-    };
+    let expected = "a filter of log levels and modules, as in \"info,livegate=debug\"";
+    let filter = checked(expected, is_filter);
     LogSettings {
-        filter: section.text("filter", DEFAULT_FILTER, &filter),
+        filter: section.read("filter", DEFAULT_FILTER.to_owned(), &filter),
     }
 }
 
 pub(super) fn traces(section: &mut Section<'_>) -> TracesSettings {
-    let url = ValidatedString {
-        is_valid: is_collector_url,
-        expected: "an http URL with only a host and a port, as in \
-            \"http://127.0.0.1:4317\"",
-    };
-    let (min, max) = (Duration::from_millis(10), Duration::from_secs(60));
+    let expected = "an http URL with only a host and a port, as in \"http://127.0.0.1:4317\"";
+    let timeout = &time(millis(10)..=seconds(60));
     TracesSettings {
-        endpoint: section.optional_text("endpoint", &url),
-        sample_ratio: section.number("sample_ratio", 1.0, Included(0.0), 1.0),
-        timeout: section.time("timeout", Duration::from_secs(2), min..=max),
+        endpoint: section.optional("endpoint", &checked(expected, is_collector_url)),
+        sample_ratio: section.read("sample_ratio", 1.0, &number(0.0..=1.0)),
+        timeout: section.read("timeout", seconds(2), timeout),
+    }
+}
+
+/// Whether `text` is the URL of a collector: `http` with a host and a port, and nothing
+/// else.
+fn is_collector_url(text: &str) -> bool {
+    parse_url(text).is_some_and(|url| {
+        // `Url` leaves out 80, the default port.
+        let has_port = url.port().is_some() || text.trim_end_matches('/').ends_with(":80");
+        url.scheme() == "http" && url.path() == "/" && url.query().is_none() && has_port
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_collector_url_has_a_host_and_a_port_and_nothing_else() {
+        for valid in [
+            "http://127.0.0.1:4317",
+            "http://collector.monitoring:4317/",
+            "http://collector:80",
+        ] {
+            assert!(is_collector_url(valid), "{valid}");
+        }
+        for invalid in [
+            "",
+            "127.0.0.1:4317",
+            "http://collector",
+            "https://collector:4317",
+            "http://me:word@h:1",
+            "http://h:1/v1/traces",
+            "http://h:1?a",
+        ] {
+            assert!(!is_collector_url(invalid), "{invalid}");
+        }
     }
 }

@@ -42,18 +42,6 @@ pub struct TracesSettings {
     pub timeout: Duration,
 }
 
-/// Whether `text` is the URL of a collector: `http` with a host and a port, and nothing
-/// else.
-#[must_use]
-pub fn is_collector_url(text: &str) -> bool {
-    let Ok(uri) = text.parse::<http::Uri>() else {
-        return false;
-    };
-    let is_bare_http = uri.scheme_str() == Some("http") && matches!(uri.path(), "" | "/");
-    let port = uri.authority().and_then(http::uri::Authority::port_u16);
-    is_bare_http && !text.contains(['@', '?', '#']) && port.is_some()
-}
-
 /// Samples, batches and sends spans.
 #[derive(Debug)]
 pub(super) struct TracePipeline {
@@ -166,28 +154,5 @@ impl<E: SpanExporter> SpanExporter for OutageLogger<E> {
 
     fn set_resource(&mut self, resource: &Resource) {
         self.exporter.set_resource(resource);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_collector_url_has_a_host_and_a_port_and_nothing_else() {
-        for valid in ["http://127.0.0.1:4317", "http://collector.monitoring:4317/"] {
-            assert!(is_collector_url(valid), "{valid}");
-        }
-        for invalid in [
-            "",
-            "127.0.0.1:4317",
-            "http://collector",
-            "https://collector:4317",
-            "http://me:word@h:1",
-            "http://h:1/v1/traces",
-            "http://h:1?a",
-        ] {
-            assert!(!is_collector_url(invalid), "{invalid}");
-        }
     }
 }

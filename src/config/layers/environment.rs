@@ -49,17 +49,9 @@ fn key_of(path: &str, layers: &Layers) -> KeyPath {
     if let [section, caller, _, ..] = segments.as_mut_slice()
         && section == "callers"
     {
-        let names = layers
-            .entries()
-            .iter()
-            .filter_map(|entry| match entry.key.segments() {
-                [section, name, ..] if section == "callers" => Some(name),
-                _ => None,
-            });
-        let named = names
-            .into_iter()
-            .find(|name| name.eq_ignore_ascii_case(caller));
-        if let Some(name) = named {
+        let mut keys = layers.entries().iter().map(|entry| entry.key.segments());
+        let in_file = |key: &&[String]| matches!(*key, [section, name, ..] if section == "callers" && name.eq_ignore_ascii_case(caller));
+        if let Some([_, name, ..]) = keys.find(in_file) {
             caller.clone_from(name);
         }
     }
@@ -72,32 +64,16 @@ fn key_of(path: &str, layers: &Layers) -> KeyPath {
 /// have two underscores.
 /// Source: <https://kubernetes.io/docs/concepts/services-networking/service/#discovering-services>.
 fn is_service_link(path: &str, value: &str) -> bool {
-    if path.contains("__") {
-        return false;
-    }
-    let path = format!("_{path}");
-    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let is_port_variable = |rest: &str| {
-        let mut parts = rest.split('_');
-        let starts = parts.next().is_some_and(is_number)
-            && parts
-                .next()
-                .is_some_and(|protocol| ["TCP", "UDP", "SCTP"].contains(&protocol));
-        let ends = parts
-            .next()
-            .is_none_or(|part| ["ADDR", "PORT", "PROTO"].contains(&part));
-        starts && ends && parts.next().is_none()
+    let parts: Vec<&str> = path.split('_').collect();
+    let is_port = |parts: &[&str]| {
+        let is_number = parts[1].bytes().all(|byte| byte.is_ascii_digit());
+        parts[0] == "PORT" && is_number && ["TCP", "UDP", "SCTP"].contains(&parts[2])
     };
-    path.ends_with("_SERVICE_HOST")
-        || path.ends_with("_SERVICE_PORT")
-        || path.contains("_SERVICE_PORT_")
-        || (path.ends_with("_PORT") && value.contains("://"))
-        || path
-            .rsplit_once("_PORT_")
-            .is_some_and(|(_, rest)| is_port_variable(rest))
-        || path
-            .split_once("_PORT_")
-            .is_some_and(|(_, rest)| is_port_variable(rest))
+    let names_service = parts.ends_with(&["SERVICE", "HOST"])
+        || parts.windows(2).any(|parts| parts == ["SERVICE", "PORT"])
+        || (parts.ends_with(&["PORT"]) && value.contains("://"))
+        || parts.windows(3).any(is_port);
+    names_service && !path.contains("__")
 }
 
 #[cfg(test)]

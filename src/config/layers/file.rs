@@ -68,7 +68,7 @@ impl TomlDocument<'_> {
             let (line, _) = self.position(name.span());
             layers.push(LayerEntry {
                 key: key.clone(),
-                raw: raw_value(value.get_ref()),
+                raw: RawValue::from(value.get_ref()),
                 source: self.source(line),
                 written: self.text.get(value.span()).unwrap_or_default().to_owned(),
             });
@@ -104,27 +104,26 @@ fn line_starts(text: &str) -> Vec<usize> {
     std::iter::once(0).chain(after_breaks).collect()
 }
 
-fn raw_value(value: &DeValue<'_>) -> RawValue {
-    match value {
-        DeValue::String(text) => RawValue::String(text.to_string()),
-        DeValue::Integer(digits) => i64::from_str_radix(digits.as_str(), digits.radix())
-            .map_or(RawValue::Unsupported, RawValue::Integer),
-        DeValue::Float(digits) => digits
-            .as_str()
-            .parse()
-            .map_or(RawValue::Unsupported, RawValue::Float),
-        DeValue::Boolean(flag) => RawValue::Boolean(*flag),
-        DeValue::Array(values) => string_array(values.iter().map(|value| value.get_ref())),
-        DeValue::Datetime(_) => RawValue::Unsupported,
-        DeValue::Table(_) => RawValue::Table,
+impl From<&DeValue<'_>> for RawValue {
+    fn from(value: &DeValue<'_>) -> Self {
+        let value = match value {
+            DeValue::String(text) => Some(Self::String(text.to_string())),
+            DeValue::Integer(digits) => {
+                let number = i64::from_str_radix(digits.as_str(), digits.radix());
+                number.ok().map(Self::Integer)
+            }
+            DeValue::Float(digits) => digits.as_str().parse().ok().map(Self::Float),
+            DeValue::Boolean(flag) => Some(Self::Boolean(*flag)),
+            DeValue::Array(values) => {
+                let text = |value: &str| value.to_owned();
+                let texts = values
+                    .iter()
+                    .map(|value| value.get_ref().as_str().map(text));
+                texts.collect::<Option<_>>().map(Self::StringArray)
+            }
+            DeValue::Datetime(_) => None,
+            DeValue::Table(_) => Some(Self::Table),
+        };
+        value.unwrap_or(Self::Unsupported)
     }
-}
-
-fn string_array<'v>(values: impl Iterator<Item = &'v DeValue<'v>>) -> RawValue {
-    let text = |value: &DeValue<'_>| match value {
-        DeValue::String(text) => Some(text.to_string()),
-        _ => None,
-    };
-    let strings = values.map(text).collect::<Option<_>>();
-    strings.map_or(RawValue::Unsupported, RawValue::StringArray)
 }
