@@ -90,9 +90,8 @@ impl TestQueue {
 
     fn push(&mut self, key: QueueKey) -> Ticket {
         self.next += 1;
-        let position = self.inner.vacant_position(key);
-        let position = position.expect("the queue is not full");
-        position.push(ArrivalKind::New, |_| self.next)
+        let ticket = self.inner.push(key, ArrivalKind::New, self.next);
+        ticket.expect("the queue is not full")
     }
 }
 

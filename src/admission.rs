@@ -39,7 +39,6 @@ mod caller_queue;
 mod caller_queues;
 mod caller_rate_limit;
 mod clock;
-mod event;
 mod latency;
 mod limits;
 mod local;
@@ -50,19 +49,16 @@ pub mod queue;
 mod scheduler;
 mod shared;
 mod turns;
-mod waiters;
 
 use std::num::NonZeroU32;
-use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use self::event::{Arrival, Grant, SchedulerEvent};
 use self::queue::Ticket;
-use self::scheduler::{Scheduler, SchedulerHandle};
-use self::shared::SharedReservations;
+use self::scheduler::{Grant, Scheduler, SchedulerHandle};
+use self::shared::{Reserver, SharedReservations};
 use crate::model::{CallerId, Deadline};
 
 pub use self::limits::{CallerLimits, QueueSettings, Weight};
@@ -110,21 +106,22 @@ pub struct Admission {
 }
 
 impl Admission {
-    /// Starts the scheduler task, with an empty bucket. The task ends when the last
-    /// clone and the last permit are dropped.
+    /// Starts with an empty bucket.
     #[must_use]
     pub fn open(settings: AdmissionSettings) -> Self {
-        let scheduler = SchedulerHandle::start(|_, now| Scheduler::new(settings, None, now));
-        Self { scheduler }
+        let scheduler = Scheduler::new(settings, None, Instant::now());
+        Self {
+            scheduler: SchedulerHandle::start(scheduler),
+        }
     }
 
     /// Like [`open`](Self::open), for a quota that this replica shares with others.
     #[must_use]
     pub fn open_shared(settings: AdmissionSettings, quota: SharedQuota) -> Self {
-        let scheduler = SchedulerHandle::start(|events, now| {
-            let reservations = SharedReservations::open(quota, events.downgrade(), now);
-            Scheduler::new(settings, Some(reservations), now)
-        });
+        let (reservations, demand) = SharedReservations::new(&quota);
+        let scheduler = Scheduler::new(settings, Some(reservations), Instant::now());
+        let scheduler = SchedulerHandle::start(scheduler);
+        tokio::spawn(Reserver::new(quota, demand, scheduler.downgrade()).run());
         Self { scheduler }
     }
 
@@ -141,79 +138,58 @@ impl Admission {
         kind: ArrivalKind,
         deadline: Deadline,
     ) -> Result<Permit, AdmissionRefused> {
-        let ticket = Arc::default();
-        let (sender, reply) = oneshot::channel();
-        let arrival = Arrival {
-            ticket: Arc::clone(&ticket),
-            caller: caller.clone(),
-            kind,
-            deadline,
-            reply: sender,
-        };
-        self.scheduler.handle(SchedulerEvent::Arrive(arrival));
-        let mut request = CancelOnDrop {
-            scheduler: &self.scheduler,
+        let scheduler = &self.scheduler;
+        let queued = scheduler.run(|s, now| s.arrive(caller, kind, deadline, now));
+        let (ticket, reply) = queued.unwrap_or(Err(AdmissionRefused::CLOSED))?;
+        let mut request = QueuedRequest {
+            scheduler,
             ticket,
             reply,
         };
-        let grant = request.reply().await?;
+        let reply = (&mut request.reply).await;
         Ok(Permit {
-            scheduler: self.scheduler.clone(),
+            grant: reply.unwrap_or(Err(AdmissionRefused::CLOSED))?,
+            scheduler: scheduler.clone(),
             granted_at: Instant::now(),
-            grant,
         })
     }
 
     /// Uses `settings` from now on. Waiting requests keep their positions, and the
     /// bucket gains no second burst.
     pub fn apply(&self, settings: AdmissionSettings) {
-        self.scheduler
-            .handle(SchedulerEvent::Apply(Box::new(settings)));
+        self.scheduler.run(|s, now| s.configure(settings, now));
     }
 
     /// Refuses all waiting requests, and new ones from now on, with
     /// [`RefusalReason::Closed`]. This cannot be undone.
     pub fn close(&self) {
-        self.scheduler.handle(SchedulerEvent::Close);
+        self.scheduler.run(|s, _| s.close());
     }
 
     /// Returns the current state, or `None` once the scheduler has ended.
     pub async fn state(&self) -> Option<AdmissionState> {
-        let (sender, state) = oneshot::channel();
-        self.scheduler.handle(SchedulerEvent::ReadState(sender));
-        state.await.ok()
+        self.scheduler.run(|s, now| s.state(now))
     }
 }
 
-/// A request without a reply yet. Cancels the request when dropped.
-struct CancelOnDrop<'a> {
+/// A request that waits for its reply. Dropping it earlier cancels it.
+struct QueuedRequest<'a> {
     scheduler: &'a SchedulerHandle,
-    /// Set by the scheduler when the request enters the queue.
-    ticket: Arc<OnceLock<Ticket>>,
+    ticket: Ticket,
     reply: oneshot::Receiver<Result<Grant, AdmissionRefused>>,
 }
 
-impl CancelOnDrop<'_> {
-    async fn reply(&mut self) -> Result<Grant, AdmissionRefused> {
-        (&mut self.reply)
-            .await
-            .map_err(|_| AdmissionRefused::closed())?
-    }
-}
-
-impl Drop for CancelOnDrop<'_> {
+impl Drop for QueuedRequest<'_> {
     fn drop(&mut self) {
         if self.reply.is_terminated() {
             return;
         }
-        // Close the channel first, so that no grant arrives after `try_recv`.
-        self.reply.close();
-        let event = match self.reply.try_recv() {
-            Ok(Ok(_)) => SchedulerEvent::ReturnToken,
-            Ok(Err(_)) => return,
-            Err(_) => SchedulerEvent::Cancel(Arc::clone(&self.ticket)),
-        };
-        self.scheduler.handle(event);
+        self.scheduler.run(|scheduler, now| {
+            let waited = scheduler.cancel(self.ticket);
+            if !waited && matches!(self.reply.try_recv(), Ok(Ok(_))) {
+                scheduler.return_token(now);
+            }
+        });
     }
 }
 
@@ -242,14 +218,13 @@ impl Permit {
 
     /// Returns the quota token, because no attempt is made.
     pub fn give_back(self) {
-        self.scheduler.handle(SchedulerEvent::ReturnToken);
+        self.scheduler.run(Scheduler::return_token);
     }
 
     /// Reports the attempt's outcome, which adapts the rate and the predictions.
     pub fn finish(self, outcome: AttemptOutcome) {
         let took = self.granted_at.elapsed();
-        self.scheduler
-            .handle(SchedulerEvent::Finish { outcome, took });
+        self.scheduler.run(|s, now| s.finish(outcome, took, now));
     }
 }
 
@@ -273,12 +248,10 @@ pub struct AdmissionRefused {
 }
 
 impl AdmissionRefused {
-    fn closed() -> Self {
-        Self {
-            reason: RefusalReason::Closed,
-            retry_after: Duration::ZERO,
-        }
-    }
+    const CLOSED: Self = Self {
+        reason: RefusalReason::Closed,
+        retry_after: Duration::ZERO,
+    };
 }
 
 /// The reason of a refusal.

@@ -1,6 +1,7 @@
 //! The queue of one caller: first in, first out, except that retries enter at the
 //! head.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -11,15 +12,17 @@ use super::caller_group::GroupKey;
 use super::queue::ArrivalKind;
 use super::shared::CallerDigest;
 use super::turns::Deficit;
-use super::waiters::QueueLinks;
 
 /// The longest delay that a refusal asks for.
 pub(super) const MAX_RETRY_AFTER: Duration = Duration::from_secs(30);
 
 /// The waiting requests of one caller, and the caller's state.
 #[derive(Debug)]
-pub(super) struct CallerQueue {
-    pub(super) links: QueueLinks,
+pub(super) struct CallerQueue<T> {
+    /// By number, in order. A number is used once, so that it identifies a request.
+    pub(super) requests: BTreeMap<i64, T>,
+    /// The lowest and the highest number so far.
+    used: (i64, i64),
     pub(super) group: GroupKey,
     pub(super) digest: CallerDigest,
     /// The part of the caller that counts on this replica: 1 / (replicas that it waits on).
@@ -28,12 +31,12 @@ pub(super) struct CallerQueue {
     pub(super) deficit: Deficit,
     /// Whether the queue is in the round of its group.
     pub(super) scheduled: bool,
-    arrivals: ArrivalRate,
+    pub(super) arrivals: ArrivalRate,
     /// The latest instant for which a refusal asked this caller to retry.
     last_retry_at: Instant,
 }
 
-impl CallerQueue {
+impl<T> CallerQueue<T> {
     pub(super) fn new(
         group: GroupKey,
         digest: CallerDigest,
@@ -41,7 +44,8 @@ impl CallerQueue {
         now: Instant,
     ) -> Self {
         Self {
-            links: QueueLinks::default(),
+            requests: BTreeMap::new(),
+            used: (0, 0),
             group,
             digest,
             share: 1.0,
@@ -61,7 +65,7 @@ impl CallerQueue {
 
     /// Returns how many requests wait.
     pub(super) fn len(&self) -> usize {
-        self.links.len()
+        self.requests.len()
     }
 
     pub(super) fn is_full(&self) -> bool {
@@ -81,13 +85,16 @@ impl CallerQueue {
         }
     }
 
-    /// Counts an arrival, whether it is admitted or refused.
-    pub(super) fn record_arrival(&mut self, now: Instant) {
-        self.arrivals.record(now);
-    }
-
-    pub(super) fn arrivals(&self) -> &ArrivalRate {
-        &self.arrivals
+    /// Enters a request, and returns its number.
+    pub(super) fn push(&mut self, kind: ArrivalKind, request: T) -> i64 {
+        let (lowest, highest) = self.used;
+        let number = match kind {
+            ArrivalKind::New => highest + 1,
+            ArrivalKind::Retry => lowest - 1,
+        };
+        self.used = (lowest.min(number), highest.max(number));
+        self.requests.insert(number, request);
+        number
     }
 
     /// Returns whether a refusal asked the caller to retry later than `now`.

@@ -14,7 +14,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use slotmap::{DefaultKey, DenseSlotMap};
+use slotmap::{DenseSlotMap, new_key_type};
 use tokio::time::Instant;
 
 use super::caller_group::{CallerGroup, GroupKey};
@@ -32,18 +32,20 @@ const OVERFLOW: &str = "_overflow";
 /// How often idle queues are dropped.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Identifies a caller's queue. It is valid while requests wait in the queue or the
-/// queue is scheduled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct QueueKey(DefaultKey);
+new_key_type! {
+    /// Identifies a caller's queue. It is valid while requests wait in the queue or the
+    /// queue is scheduled.
+    pub struct QueueKey;
+}
 
 /// The queues of all callers.
 #[derive(Debug)]
-pub(super) struct CallerQueues {
-    settings: QueueSettings,
-    queues: DenseSlotMap<DefaultKey, CallerQueue>,
+pub(super) struct CallerQueues<T> {
+    pub(super) settings: QueueSettings,
+    /// In an order that does not depend on callers' names.
+    pub(super) queues: DenseSlotMap<QueueKey, CallerQueue<T>>,
     /// Dense, because each prediction iterates over all groups.
-    groups: DenseSlotMap<GroupKey, CallerGroup>,
+    pub(super) groups: DenseSlotMap<GroupKey, CallerGroup>,
     by_caller: HashMap<CallerId, QueueKey>,
     by_pattern: HashMap<String, GroupKey>,
     /// How many of `by_caller` are not named and so count towards `max_callers`.
@@ -55,11 +57,11 @@ pub(super) struct CallerQueues {
     last_sweep: Option<Instant>,
 }
 
-impl CallerQueues {
+impl<T> CallerQueues<T> {
     pub(super) fn new(settings: QueueSettings) -> Self {
         Self {
             settings,
-            queues: DenseSlotMap::new(),
+            queues: DenseSlotMap::with_key(),
             groups: DenseSlotMap::with_key(),
             by_caller: HashMap::new(),
             by_pattern: HashMap::new(),
@@ -68,10 +70,6 @@ impl CallerQueues {
             limit_share: 1.0,
             last_sweep: None,
         }
-    }
-
-    pub(super) fn settings(&self) -> &QueueSettings {
-        &self.settings
     }
 
     /// Uses `settings` from now on. All queues leave their rounds.
@@ -95,7 +93,7 @@ impl CallerQueues {
 
     fn regroup(
         &mut self,
-        QueueKey(key): QueueKey,
+        key: QueueKey,
         pattern: Option<String>,
         limits: &CallerLimits,
         previous: &DenseSlotMap<GroupKey, CallerGroup>,
@@ -115,41 +113,8 @@ impl CallerQueues {
         (queue.group, queue.max_waiting) = (group, limits.max_waiting);
     }
 
-    /// Returns how many queues there are.
-    pub(super) fn len(&self) -> usize {
-        self.queues.len()
-    }
-
-    pub(super) fn get(&self, QueueKey(key): QueueKey) -> &CallerQueue {
-        &self.queues[key]
-    }
-
-    pub(super) fn get_mut(&mut self, QueueKey(key): QueueKey) -> &mut CallerQueue {
-        &mut self.queues[key]
-    }
-
-    pub(super) fn group(&self, key: GroupKey) -> &CallerGroup {
-        &self.groups[key]
-    }
-
-    pub(super) fn group_mut(&mut self, key: GroupKey) -> &mut CallerGroup {
-        &mut self.groups[key]
-    }
-
-    /// Iterates over all queues, in an order that does not depend on callers' names.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (QueueKey, &CallerQueue)> {
-        self.queues
-            .iter()
-            .map(|(key, queue)| (QueueKey(key), queue))
-    }
-
-    /// Iterates over all groups.
-    pub(super) fn groups(&self) -> impl Iterator<Item = (GroupKey, &CallerGroup)> {
-        self.groups.iter()
-    }
-
     /// Returns the weight of one caller: an equal part of its group's.
-    pub(super) fn weight_of(&self, queue: &CallerQueue) -> f64 {
+    pub(super) fn weight_of(&self, queue: &CallerQueue<T>) -> f64 {
         let group = &self.groups[queue.group];
         group.weight() / group.round.len().max(1) as f64
     }
@@ -163,7 +128,7 @@ impl CallerQueues {
 
     /// Charges the queue at the front of its group's round for a quota token. Returns
     /// whether the turn of the group is over.
-    pub(super) fn charge(&mut self, QueueKey(key): QueueKey, now: Instant) -> bool {
+    pub(super) fn charge(&mut self, key: QueueKey, now: Instant) -> bool {
         let queue = &mut self.queues[key];
         let group = &mut self.groups[queue.group];
         if queue.deficit.spend() {
@@ -206,7 +171,7 @@ impl CallerQueues {
         let group = self.group_of(pattern, digest, limits, now);
         self.groups[group].queues += 1;
         let queue = CallerQueue::new(group, digest, limits.max_waiting, now);
-        QueueKey(self.queues.insert(queue))
+        self.queues.insert(queue)
     }
 
     /// Returns the group of `pattern`, or a new group of the single caller `digest`.
@@ -245,7 +210,7 @@ impl CallerQueues {
         }
         self.last_sweep = Some(now);
         let (queues, groups) = (&mut self.queues, &mut self.groups);
-        let mut keep = |QueueKey(key): QueueKey| {
+        let mut keep = |key: QueueKey| {
             let queue = &queues[key];
             let group = &mut groups[queue.group];
             // A new group would reset an exhausted rate limit.
@@ -267,8 +232,8 @@ impl CallerQueues {
 }
 
 /// The queues of a group.
-impl Members<QueueKey> for DenseSlotMap<DefaultKey, CallerQueue> {
-    fn visit(&mut self, QueueKey(key): QueueKey) -> Visit {
+impl<T> Members<QueueKey> for DenseSlotMap<QueueKey, CallerQueue<T>> {
+    fn visit(&mut self, key: QueueKey) -> Visit {
         let queue = &mut self[key];
         if queue.len() > 0 {
             return queue.deficit.visit(queue.share);
@@ -277,7 +242,7 @@ impl Members<QueueKey> for DenseSlotMap<DefaultKey, CallerQueue> {
         Visit::Leave
     }
 
-    fn skip(&mut self, QueueKey(key): QueueKey, rounds: f64) {
+    fn skip(&mut self, key: QueueKey, rounds: f64) {
         let queue = &mut self[key];
         queue.deficit.add(queue.share * rounds);
     }

@@ -21,7 +21,7 @@ use tokio::time::Instant;
 use super::adaptive::AdaptiveFactor;
 use super::local::LocalBucket;
 use super::queue::Availability;
-use super::shared::{CallerReport, SharedReservations, StoreEvent};
+use super::shared::{CallerReport, SharedReservations, SharedState};
 use super::{AdmissionSettings, AdmissionState, QuotaSettings};
 
 /// How late a timer may fire without the loss of a token.
@@ -72,13 +72,12 @@ impl PermitSource {
         self.bucket.set_burst(now, self.local_burst());
     }
 
-    /// Handles an event of the shared quota. Returns whether the replica became
-    /// isolated or shared, or its isolated share changed.
-    pub(super) fn on_event(&mut self, event: &StoreEvent, now: Instant) -> bool {
+    /// Uses the state of the store. Returns whether the replica was isolated.
+    pub(super) fn share(&mut self, state: SharedState, now: Instant) -> bool {
         let Some(shared) = &mut self.shared else {
             return false;
         };
-        if let (true, StoreEvent::Available(state)) = (self.adaptive, event) {
+        if self.adaptive {
             match state.factor {
                 Some((factor, in_use)) => self.factor.set(factor, in_use, now),
                 // A store that was emptied has forgotten it.
@@ -86,11 +85,28 @@ impl PermitSource {
                 None => {}
             }
         }
-        let mode_changed = shared.on_event(event, now);
-        if mode_changed {
+        let was_isolated = shared.share(state, now);
+        if was_isolated {
             self.empty_bucket(now);
         }
-        mode_changed
+        was_isolated
+    }
+
+    /// Uses `share` of the rate from now on, and returns whether that is a change.
+    pub(super) fn isolate(&mut self, share: f64, now: Instant) -> bool {
+        let shared = self.shared.as_mut();
+        let changed = shared.is_some_and(|shared| shared.isolate(share));
+        if changed {
+            self.empty_bucket(now);
+        }
+        changed
+    }
+
+    /// Adds tokens that are reserved in the store, and become available at `due`.
+    pub(super) fn add_reserved(&mut self, calls: u32, due: Instant) {
+        if let Some(shared) = &mut self.shared {
+            shared.add(calls, due);
+        }
     }
 
     /// Replaces the local bucket by an empty one at the local share of the rate.

@@ -95,8 +95,8 @@ impl<'a> Competitor<'a> {
 
     /// Returns another caller of the same group that takes at most `share` tokens. The
     /// rate limit of the group delays all of its callers.
-    pub(super) fn of_queue(queue: &CallerQueue, share: f64, now: Instant) -> Option<Self> {
-        Self::new(queue.len(), queue.arrivals(), share, None, now)
+    pub(super) fn of_queue<T>(queue: &CallerQueue<T>, share: f64, now: Instant) -> Option<Self> {
+        Self::new(queue.len(), &queue.arrivals, share, None, now)
     }
 
     fn new(

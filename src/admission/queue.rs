@@ -14,10 +14,9 @@
 //! queue. While `b` gets three tokens, `a` gets at most its 4, so the request is
 //! predicted to get the 7th token.
 //!
-//! [`push`](VacantPosition::push), [`pop`](FairQueue::pop) and
-//! [`remove`](FairQueue::remove) cost the same with 100 and with 100,000 waiting
-//! requests. So do [`predict`](FairQueue::predict) and
-//! [`retry_after`](FairQueue::retry_after), which are linear in the recent *callers*.
+//! [`push`](FairQueue::push), [`pop`](FairQueue::pop) and [`remove`](FairQueue::remove)
+//! cost O(log n) for n waiting requests of a caller. [`predict`](FairQueue::predict) and
+//! [`retry_after`](FairQueue::retry_after) are linear in the recent *callers*.
 
 mod overtaken;
 mod prediction;
@@ -34,12 +33,10 @@ use super::caller_group::GroupKey;
 use super::caller_queues::CallerQueues;
 use super::limits::QueueSettings;
 use super::turns;
-use super::waiters::Waiters;
 use crate::model::CallerId;
 
 pub use super::caller_queues::QueueKey;
 pub use super::predict::{Availability, Cause, Prediction};
-pub use super::waiters::Ticket;
 
 /// Where a request enters its caller's queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,11 +66,27 @@ impl QueueFull {
     }
 }
 
+/// Identifies a waiting request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Ticket {
+    queue: QueueKey,
+    number: i64,
+}
+
+impl Ticket {
+    /// Returns the queue of the request.
+    #[must_use]
+    pub fn queue(self) -> QueueKey {
+        self.queue
+    }
+}
+
 /// The waiting requests of all callers, with a payload `T` each.
 #[derive(Debug)]
 pub struct FairQueue<T> {
-    queues: CallerQueues,
-    waiters: Waiters<T>,
+    callers: CallerQueues<T>,
+    /// How many requests wait.
+    len: usize,
     round: VecDeque<GroupKey>,
     rate_limited: RateLimited,
 }
@@ -83,8 +96,8 @@ impl<T> FairQueue<T> {
     #[must_use]
     pub fn new(settings: QueueSettings) -> Self {
         Self {
-            queues: CallerQueues::new(settings),
-            waiters: Waiters::new(),
+            callers: CallerQueues::new(settings),
+            len: 0,
             round: VecDeque::new(),
             rate_limited: BinaryHeap::new(),
         }
@@ -93,12 +106,12 @@ impl<T> FairQueue<T> {
     /// Uses `settings` from now on. All waiting requests keep their positions.
     pub fn apply(&mut self, settings: QueueSettings, now: Instant) {
         let order: Vec<QueueKey> = self.scheduled().collect();
-        self.queues.apply(settings, now);
+        self.callers.apply(settings, now);
         // A rate limit may be higher now, so check all rate limited groups again.
         self.rate_limited.clear();
         self.round.clear();
         for key in order {
-            if self.queues.get(key).len() > 0 {
+            if self.caller_len(key) > 0 {
                 self.schedule(key);
             }
         }
@@ -109,17 +122,16 @@ impl<T> FairQueue<T> {
     fn scheduled(&self) -> impl Iterator<Item = QueueKey> {
         let rate_limited = self.rate_limited.iter().map(|Reverse((_, group))| *group);
         let groups = self.round.iter().copied().chain(rate_limited);
-        groups.flat_map(|group| self.queues.group(group).round.iter().copied())
+        groups.flat_map(|group| self.callers.groups[group].round.iter().copied())
     }
 
     fn schedule(&mut self, key: QueueKey) {
-        let queue = self.queues.get_mut(key);
-        let group_key = queue.group;
+        let queue = &mut self.callers.queues[key];
+        let group = &mut self.callers.groups[queue.group];
         if !std::mem::replace(&mut queue.scheduled, true) {
-            let group = self.queues.group_mut(group_key);
             group.round.push_back(key);
             if !std::mem::replace(&mut group.scheduled, true) {
-                self.round.push_back(group_key);
+                self.round.push_back(queue.group);
             }
         }
     }
@@ -127,30 +139,30 @@ impl<T> FairQueue<T> {
     /// Returns how many requests of all callers wait.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.waiters.len()
+        self.len
     }
 
     /// Returns how many requests wait in one caller's queue.
     #[must_use]
     pub fn caller_len(&self, key: QueueKey) -> usize {
-        self.queues.get(key).len()
+        self.callers.queues[key].len()
     }
 
     /// Returns whether no request waits.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.waiters.len() == 0
+        self.len == 0
     }
 
     /// Returns how many callers have a queue. Each overflow queue counts as one.
     #[must_use]
     pub fn callers(&self) -> usize {
-        self.queues.len()
+        self.callers.queues.len()
     }
 
     /// The queues by caller, for the exchange with other replicas.
-    pub(super) fn callers_mut(&mut self) -> &mut CallerQueues {
-        &mut self.queues
+    pub(super) fn callers_mut(&mut self) -> &mut CallerQueues<T> {
+        &mut self.callers
     }
 
     /// Returns the queue of `caller`, and counts the arrival of a new request.
@@ -160,38 +172,46 @@ impl<T> FairQueue<T> {
         kind: ArrivalKind,
         now: Instant,
     ) -> QueueKey {
-        let key = self.queues.get_or_create(caller, now);
+        let key = self.callers.get_or_create(caller, now);
         if kind == ArrivalKind::New {
-            let queue = self.queues.get_mut(key);
-            queue.record_arrival(now);
-            let group = queue.group;
-            self.queues.group_mut(group).arrivals.record(now);
+            let queue = &mut self.callers.queues[key];
+            queue.arrivals.record(now);
+            self.callers.groups[queue.group].arrivals.record(now);
         }
         key
     }
 
-    /// Returns a position for one more request in the queue `key`.
+    /// Enters a request into the queue `key`.
     ///
     /// # Errors
     /// [`QueueFull`] names the bound that is reached.
-    pub fn vacant_position(&mut self, key: QueueKey) -> Result<VacantPosition<'_, T>, QueueFull> {
-        if self.waiters.len() >= self.queues.settings().max_waiting.get() as usize {
+    pub fn push(
+        &mut self,
+        key: QueueKey,
+        kind: ArrivalKind,
+        request: T,
+    ) -> Result<Ticket, QueueFull> {
+        if self.len >= self.callers.settings.max_waiting.get() as usize {
             return Err(QueueFull::Total);
         }
-        if self.queues.get(key).is_full() {
+        let queue = &mut self.callers.queues[key];
+        if queue.is_full() {
             return Err(QueueFull::Caller);
         }
-        Ok(VacantPosition { queue: self, key })
+        let number = queue.push(kind, request);
+        self.callers.groups[queue.group].waiting += 1;
+        self.len += 1;
+        self.schedule(key);
+        Ok(Ticket { queue: key, number })
     }
 
-    /// Removes a request from any position. The position is free at once.
-    pub fn remove(&mut self, ticket: Ticket) -> Option<(QueueKey, T)> {
-        let key = self.waiters.queue_of(ticket)?;
-        let queue = self.queues.get_mut(key);
-        let payload = self.waiters.remove(&mut queue.links, ticket)?;
-        let group = queue.group;
-        self.queues.group_mut(group).waiting -= 1;
-        Some((key, payload))
+    /// Removes a request, wherever it is in its queue. Its position is free at once.
+    pub fn remove(&mut self, ticket: Ticket) -> Option<T> {
+        let queue = self.callers.queues.get_mut(ticket.queue)?;
+        let request = queue.requests.remove(&ticket.number)?;
+        self.callers.groups[queue.group].waiting -= 1;
+        self.len -= 1;
+        Some(request)
     }
 
     /// Returns when a request can use a token: `now`, or later while rate limits delay
@@ -205,70 +225,39 @@ impl<T> FairQueue<T> {
 
     /// Returns the request that gets the next token.
     pub fn peek(&mut self, now: Instant) -> Option<(Ticket, &T)> {
-        let key = self.next_queue(now)?;
-        let ticket = self.queues.get(key).links.head()?;
-        Some((ticket, self.waiters.get(ticket)?))
-    }
-
-    /// Iterates over all waiting requests, in no particular order.
-    pub fn tickets(&self) -> impl Iterator<Item = Ticket> {
-        self.waiters.tickets()
+        let queue = self.next_queue(now)?;
+        let (number, request) = self.callers.queues[queue].requests.first_key_value()?;
+        let number = *number;
+        Some((Ticket { queue, number }, request))
     }
 
     /// Removes the request that gets the next token, and charges its caller.
-    pub fn pop(&mut self, now: Instant) -> Option<T> {
+    pub fn pop(&mut self, now: Instant) -> Option<(Ticket, T)> {
         let (ticket, _) = self.peek(now)?;
-        let (key, payload) = self.remove(ticket)?;
-        if self.queues.charge(key, now) {
+        let request = self.remove(ticket)?;
+        if self.callers.charge(ticket.queue, now) {
             // Only the group at the front of the round gets tokens.
             self.round.rotate_left(1);
         }
-        Some(payload)
+        Some((ticket, request))
     }
 
     /// Brings a group that can use a token to the front of the round, and returns the
     /// queue at the front of that group.
     fn next_queue(&mut self, now: Instant) -> Option<QueueKey> {
-        self.release(now);
+        // Groups whose rate limit allows the next call return to the round.
+        while let Some(Reverse((until, key))) = self.rate_limited.peek().copied()
+            && until <= now
+        {
+            self.rate_limited.pop();
+            self.round.push_back(key);
+        }
         let mut groups = Groups {
-            queues: &mut self.queues,
+            callers: &mut self.callers,
             rate_limited: &mut self.rate_limited,
             now,
         };
         let group = turns::next(&mut self.round, &mut groups)?;
-        self.queues.group(group).round.front().copied()
-    }
-
-    /// Returns groups to the round whose rate limit allows the next call.
-    fn release(&mut self, now: Instant) {
-        while let Some(Reverse((until, key))) = self.rate_limited.peek().copied() {
-            if until > now {
-                return;
-            }
-            self.rate_limited.pop();
-            self.round.push_back(key);
-        }
-    }
-}
-
-/// A position for one more request in a caller's queue.
-#[derive(Debug)]
-pub struct VacantPosition<'a, T> {
-    queue: &'a mut FairQueue<T>,
-    key: QueueKey,
-}
-
-impl<T> VacantPosition<'_, T> {
-    /// Enters a request. `payload` receives the ticket.
-    pub fn push(self, kind: ArrivalKind, payload: impl FnOnce(Ticket) -> T) -> Ticket {
-        let FairQueue {
-            queues, waiters, ..
-        } = &mut *self.queue;
-        let queue = queues.get_mut(self.key);
-        let ticket = waiters.insert(&mut queue.links, self.key, kind, payload);
-        let group = queue.group;
-        queues.group_mut(group).waiting += 1;
-        self.queue.schedule(self.key);
-        ticket
+        self.callers.groups[group].round.front().copied()
     }
 }

@@ -1,10 +1,9 @@
 //! Schedules one operation's queue.
 //!
-//! Every input is a [`SchedulerEvent`], or the time. After each, every available quota
-//! token is granted to the request that is next at that moment (late binding), so
-//! cancelled requests cost no token. Nothing here waits; `handle` does.
+//! After each input, and when a timer is due, every available quota token is granted to
+//! the request that is next at that moment (late binding), so cancelled requests cost no
+//! token. Nothing here waits; `handle` does.
 
-mod fleet;
 mod handle;
 mod refusal;
 
@@ -14,20 +13,18 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-pub(super) use self::handle::SchedulerHandle;
-use super::event::{Arrival, Grant, SchedulerEvent};
+pub(super) use self::handle::{SchedulerHandle, WeakScheduler};
 use super::latency::Latencies;
 use super::permit_source::PermitSource;
-use super::queue::{FairQueue, Prediction, QueueKey, Ticket};
-use super::shared::SharedReservations;
-use super::{AdmissionRefused, AdmissionSettings, AttemptOutcome, RefusalReason};
-use crate::model::Deadline;
+use super::queue::{ArrivalKind, FairQueue, Prediction, Ticket};
+use super::shared::{OtherReplicas, SharedReservations, SharedState};
+use super::{AdmissionRefused, AdmissionSettings, AdmissionState, AttemptOutcome, RefusalReason};
+use crate::model::{CallerId, Deadline};
 
 /// The percentile of attempt durations that must fit the deadline at arrival.
 const TYPICAL: f64 = 0.99;
 
-/// The percentile that must fit the deadline at dispatch: a token for less time would
-/// most likely be wasted.
+/// The percentile that must fit the deadline while a request waits.
 const MEDIAN: f64 = 0.5;
 
 /// No attempt is shorter, because of the round trip to AWS.
@@ -37,10 +34,20 @@ const MIN_ATTEMPT: Duration = Duration::from_millis(10);
 /// together, and one check covers all of them.
 const SHED_DELAY: Duration = Duration::from_millis(20);
 
+/// A quota token that is granted to a request.
+#[derive(Debug)]
+pub(super) struct Grant {
+    pub(super) waited: Duration,
+    pub(super) predicted: Duration,
+}
+
+/// The reply to a waiting request.
+type Reply = Result<Grant, AdmissionRefused>;
+
 /// A waiting request, and its time limits.
 #[derive(Debug)]
 struct Pending {
-    reply: oneshot::Sender<Result<Grant, AdmissionRefused>>,
+    reply: oneshot::Sender<Reply>,
     arrived: Instant,
     predicted: Duration,
     /// The end of `max_wait`, as configured when the request arrived.
@@ -92,10 +99,10 @@ impl Scheduler {
         Some(timers.into_iter().flatten().fold(token, Instant::min))
     }
 
-    /// Handles `event`, and all that is due at `now`.
-    fn apply(&mut self, event: SchedulerEvent, now: Instant) {
+    /// Calls `act`, and then does all that is due at `now`.
+    fn run<T>(&mut self, act: impl FnOnce(&mut Self, Instant) -> T, now: Instant) -> T {
         self.permits.update_rate(now);
-        self.on_event(event, now);
+        let result = act(self, now);
         self.permits.update_rate(now);
         self.grant_tokens(now);
         if self.time_out(now) {
@@ -104,111 +111,125 @@ impl Scheduler {
         if self.shed_at.is_some_and(|due| due <= now) {
             self.shed_overtaken(now);
         }
+        result
     }
 
-    fn on_event(&mut self, event: SchedulerEvent, now: Instant) {
-        match event {
-            SchedulerEvent::Arrive(arrival) => self.arrive(arrival, now),
-            SchedulerEvent::Cancel(ticket) => {
-                if let Some(ticket) = ticket.get() {
-                    self.remove(*ticket);
-                }
-            }
-            SchedulerEvent::ReturnToken => self.permits.return_token(now),
-            SchedulerEvent::Store(event) => self.on_store_event(&event, now),
-            SchedulerEvent::Finish { outcome, took } => match outcome {
-                AttemptOutcome::Answered => self.latencies.record(now, took),
-                // A throttled attempt ends early and does not count as a duration.
-                AttemptOutcome::Throttled => {
-                    self.permits.record_throttle(now);
-                    self.shed_soon(now);
-                }
-            },
-            SchedulerEvent::Apply(settings) => {
-                self.max_wait = settings.quota.max_wait;
-                self.permits.apply(now, &settings);
-                self.queue.apply(settings.callers, now);
-                self.shed_soon(now);
-            }
-            SchedulerEvent::Close => self.close(),
-            SchedulerEvent::ReadState(reply) => {
-                let (waiting, callers) = (self.queue.len(), self.queue.callers());
-                let _ = reply.send(self.permits.state(now, waiting, callers));
-            }
-            SchedulerEvent::Wake => {}
+    /// Enters a request into its caller's queue, or refuses it.
+    pub(super) fn arrive(
+        &mut self,
+        caller: &CallerId,
+        kind: ArrivalKind,
+        deadline: Deadline,
+        now: Instant,
+    ) -> Result<(Ticket, oneshot::Receiver<Reply>), AdmissionRefused> {
+        if self.closed {
+            return Err(AdmissionRefused::CLOSED);
         }
-    }
-
-    fn arrive(&mut self, arrival: Arrival, now: Instant) {
-        let deadline = arrival.deadline;
-        if let Some(reason) = self.rejection(deadline, now) {
-            let retry_after = Duration::ZERO;
-            let _ = arrival.reply.send(Err(AdmissionRefused {
-                reason,
-                retry_after,
-            }));
-            return;
+        if deadline.left(now) < MIN_ATTEMPT {
+            return Err(AdmissionRefused {
+                reason: RefusalReason::DeadlineTooShort,
+                retry_after: Duration::ZERO,
+            });
         }
-        let key = self
-            .queue
-            .record_arrival(&arrival.caller, arrival.kind, now);
+        let key = self.queue.record_arrival(caller, kind, now);
         let availability = self.permits.availability(now);
-        let prediction = self.queue.predict(key, arrival.kind, availability, now);
+        let prediction = self.queue.predict(key, kind, availability, now);
         let time_left = self.wait_budget(deadline, TYPICAL, now);
         if prediction.wait > time_left && !prediction.wait.is_zero() {
-            let refused = self.refusal(key, prediction, time_left, now);
-            let _ = arrival.reply.send(Err(refused));
-            return;
+            return Err(self.refusal(key, prediction, time_left, now));
         }
-        self.enqueue(key, prediction, arrival, now);
-    }
-
-    /// Enters a request into the queue `key`, or refuses it if a queue is full.
-    fn enqueue(&mut self, key: QueueKey, prediction: Prediction, arrival: Arrival, now: Instant) {
-        let Arrival {
-            ticket: entered,
-            kind,
-            deadline,
-            reply,
-            ..
-        } = arrival;
-        let useful_for = self.wait_budget(deadline, MEDIAN, now);
-        let position = match self.queue.vacant_position(key) {
-            Ok(position) => position,
-            Err(full) => {
-                let time_left = self.wait_budget(deadline, TYPICAL, now);
-                let cause = full.cause();
-                let wait = prediction.wait;
-                let refused = self.refusal(key, Prediction { wait, cause }, time_left, now);
-                let _ = reply.send(Err(refused));
-                return;
-            }
-        };
-        let timeout = now + useful_for;
-        let ticket = position.push(kind, |_| Pending {
+        let timeout = now + self.wait_budget(deadline, MEDIAN, now);
+        let (reply, receiver) = oneshot::channel();
+        let pending = Pending {
             reply,
             arrived: now,
             predicted: prediction.wait,
             waits_until: now + self.max_wait,
             deadline,
             timeout,
-        });
+        };
+        let ticket = self.queue.push(key, kind, pending).map_err(|full| {
+            let cause = full.cause();
+            self.refusal(
+                key,
+                Prediction {
+                    cause,
+                    ..prediction
+                },
+                time_left,
+                now,
+            )
+        })?;
         self.timeouts.insert((timeout, ticket));
-        // A request enters once, so the ticket is not set yet.
-        let _ = entered.set(ticket);
         if self.queue.caller_len(key) == 1 {
+            self.shed_soon(now);
+        }
+        Ok((ticket, receiver))
+    }
+
+    /// Removes a waiting request, and returns whether it waited.
+    pub(super) fn cancel(&mut self, ticket: Ticket) -> bool {
+        self.remove(ticket).is_some()
+    }
+
+    /// Takes back the token of a request that makes no attempt.
+    pub(super) fn return_token(&mut self, now: Instant) {
+        self.permits.return_token(now);
+    }
+
+    /// Records the end of an attempt.
+    pub(super) fn finish(&mut self, outcome: AttemptOutcome, took: Duration, now: Instant) {
+        match outcome {
+            AttemptOutcome::Answered => self.latencies.record(now, took),
+            // A throttled attempt ends early and does not count as a duration.
+            AttemptOutcome::Throttled => {
+                self.permits.record_throttle(now);
+                self.shed_soon(now);
+            }
+        }
+    }
+
+    /// Uses `settings` from now on.
+    pub(super) fn configure(&mut self, settings: AdmissionSettings, now: Instant) {
+        self.max_wait = settings.quota.max_wait;
+        self.permits.apply(now, &settings);
+        self.queue.apply(settings.callers, now);
+        self.shed_soon(now);
+    }
+
+    pub(super) fn state(&self, now: Instant) -> AdmissionState {
+        let (waiting, callers) = (self.queue.len(), self.queue.callers());
+        self.permits.state(now, waiting, callers)
+    }
+
+    /// Uses the state of the shared quota, and what the other replicas reported.
+    pub(super) fn share(
+        &mut self,
+        state: SharedState,
+        others: Option<&OtherReplicas>,
+        now: Instant,
+    ) {
+        if let Some(others) = others {
+            let callers = self.queue.callers_mut();
+            callers.set_others(others, now);
+            self.permits
+                .set_report(callers.report(now), callers.weight(now));
+        }
+        if self.permits.share(state, now) {
             self.shed_soon(now);
         }
     }
 
-    /// Returns the reason to refuse a request without a prediction.
-    fn rejection(&self, deadline: Deadline, now: Instant) -> Option<RefusalReason> {
-        if self.closed {
-            Some(RefusalReason::Closed)
-        } else if deadline.left(now) < MIN_ATTEMPT {
-            Some(RefusalReason::DeadlineTooShort)
-        } else {
-            None
+    /// Adds tokens that are reserved in the store, and become available at `due`.
+    pub(super) fn add_reserved(&mut self, calls: u32, due: Instant) {
+        self.permits.add_reserved(calls, due);
+    }
+
+    /// Uses `share` of the rate, because the store is unavailable.
+    pub(super) fn isolate(&mut self, share: f64, now: Instant) {
+        self.queue.callers_mut().isolate(share, now);
+        if self.permits.isolate(share, now) {
+            self.shed_soon(now);
         }
     }
 
@@ -220,27 +241,22 @@ impl Scheduler {
         left.min(self.max_wait)
     }
 
-    fn remove(&mut self, ticket: Ticket) -> Option<(QueueKey, Pending)> {
-        let (key, pending) = self.queue.remove(ticket)?;
+    fn remove(&mut self, ticket: Ticket) -> Option<Pending> {
+        let pending = self.queue.remove(ticket)?;
         self.timeouts.remove(&(pending.timeout, ticket));
-        Some((key, pending))
+        Some(pending)
     }
 
     /// Grants every available token to the next request that can use it.
     fn grant_tokens(&mut self, now: Instant) {
-        while self.permits.next_token_at(now) <= now {
-            let attempt = self.latencies.percentile(now, MEDIAN);
-            let Some((ticket, pending)) = self.queue.peek(now) else {
-                break;
-            };
-            let too_late = pending.arrived < now && pending.deadline.left(now) < attempt;
-            if pending.reply.is_closed() {
-                self.remove(ticket);
-            } else if too_late {
-                if let Some((key, pending)) = self.remove(ticket) {
-                    self.refuse_queued(key, pending, now);
-                }
-            } else if !self.permits.take(now) || !self.grant_one(ticket, now) {
+        while self.permits.next_token_at(now) <= now
+            && let Some((ticket, pending)) = self.queue.peek(now)
+        {
+            if pending.deadline.left(now) < MIN_ATTEMPT {
+                self.time_out_one(ticket, now);
+            } else if self.permits.take(now) {
+                self.grant_next(now);
+            } else {
                 break;
             }
         }
@@ -254,16 +270,13 @@ impl Scheduler {
         }
     }
 
-    fn grant_one(&mut self, ticket: Ticket, now: Instant) -> bool {
-        let Some(pending) = self.queue.pop(now) else {
-            return false;
-        };
-        self.timeouts.remove(&(pending.timeout, ticket));
-        let waited = now - pending.arrived;
-        let predicted = pending.predicted;
-        if pending.reply.send(Ok(Grant { waited, predicted })).is_err() {
-            self.permits.return_token(now);
+    fn grant_next(&mut self, now: Instant) {
+        if let Some((ticket, pending)) = self.queue.pop(now) {
+            self.timeouts.remove(&(pending.timeout, ticket));
+            let waited = now - pending.arrived;
+            let predicted = pending.predicted;
+            // A request that is dropped is cancelled first, so the reply arrives.
+            let _ = pending.reply.send(Ok(Grant { waited, predicted }));
         }
-        true
     }
 }

@@ -42,12 +42,11 @@ mod tests;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 pub(super) use self::other_replicas::{CallerDigest, CallerReport, OtherReplicas};
-use self::reserver::Reserver;
-use super::event::SchedulerEvent;
+pub(super) use self::reserver::Reserver;
 use crate::store::Store;
 
 /// How long an isolated replica relies on the number of replicas last seen.
@@ -69,7 +68,7 @@ pub struct SharedQuota {
 
 /// The demand of one replica.
 #[derive(Clone, Debug, Default)]
-struct Demand {
+pub(super) struct Demand {
     /// Counts the reservations that were requested.
     requests: u64,
     /// How many tokens the latest request is for.
@@ -86,19 +85,6 @@ struct Demand {
     /// The weight of the callers that wait here.
     weight: f64,
     report: CallerReport,
-}
-
-/// A change of the shared quota that a scheduler receives.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum StoreEvent {
-    /// `calls` tokens are reserved, and become available together.
-    Reserved { calls: u32, at: Instant },
-    /// The store replied.
-    Available(SharedState),
-    /// The other replicas reported their callers.
-    Others(OtherReplicas),
-    /// The store is unavailable. `share` is the share of the rate to use.
-    Isolated { share: f64 },
 }
 
 /// The state of the shared bucket and of the other replicas.
@@ -129,25 +115,21 @@ pub(super) struct SharedReservations {
 }
 
 impl SharedReservations {
-    /// Starts the task that reserves tokens and sends events to `scheduler`. Until the
-    /// store replies, the replica is isolated, with its smallest share.
-    pub(super) fn open(
-        quota: SharedQuota,
-        scheduler: mpsc::WeakUnboundedSender<SchedulerEvent>,
-        now: Instant,
-    ) -> Self {
-        let share = 1.0 / f64::from(quota.max_replicas.get());
+    /// Returns the reservations of a replica, and the demand for the task that reserves
+    /// tokens. Until the store replies, the replica is isolated, with its smallest share.
+    pub(super) fn new(quota: &SharedQuota) -> (Self, watch::Receiver<Demand>) {
+        let now = Instant::now();
         let (demand, receiver) = watch::channel(Demand::default());
-        tokio::spawn(Reserver::new(quota, receiver, scheduler).run());
-        Self {
+        let reservations = Self {
             demand,
-            isolated_share: Some(share),
+            isolated_share: Some(1.0 / f64::from(quota.max_replicas.get())),
             state: SharedState::default(),
             updated_at: now,
             reserved: 0,
             due: now,
             requested: false,
-        }
+        };
+        (reservations, receiver)
     }
 
     /// Returns the share of the rate to use while the store is unavailable.
@@ -160,30 +142,26 @@ impl SharedReservations {
         self.state.replicas
     }
 
-    /// Handles an event, and returns whether the isolated share changed.
-    pub(super) fn on_event(&mut self, event: &StoreEvent, now: Instant) -> bool {
-        let before = self.isolated_share;
-        match *event {
-            StoreEvent::Reserved { calls, at } => {
-                self.reserved += calls;
-                self.due = at;
-                self.requested = false;
-            }
-            StoreEvent::Available(state) => {
-                if self.isolated_share.take().is_some() {
-                    self.requested = false;
-                }
-                self.state = state;
-                self.updated_at = now;
-            }
-            StoreEvent::Others(_) => {}
-            StoreEvent::Isolated { share } => {
-                self.isolated_share = Some(share);
-                self.reserved = 0;
-                self.requested = false;
-            }
-        }
-        before != self.isolated_share
+    /// Uses the store, which is in `state`. Returns whether the replica was isolated.
+    pub(super) fn share(&mut self, state: SharedState, now: Instant) -> bool {
+        let was_isolated = self.isolated_share.take().is_some();
+        self.requested &= !was_isolated;
+        (self.state, self.updated_at) = (state, now);
+        was_isolated
+    }
+
+    /// Uses `share` of the rate from now on, and returns whether that is a change.
+    pub(super) fn isolate(&mut self, share: f64) -> bool {
+        self.reserved = 0;
+        self.requested = false;
+        self.isolated_share.replace(share) != Some(share)
+    }
+
+    /// Adds reserved tokens, which become available at `due`.
+    pub(super) fn add(&mut self, calls: u32, due: Instant) {
+        self.reserved += calls;
+        self.due = due;
+        self.requested = false;
     }
 
     /// Returns when the reserved tokens become available, if there are any.

@@ -69,9 +69,7 @@ impl TestQueue {
         let key = self.inner.record_arrival(&caller(name), kind, self.now);
         let number = self.numbers.entry(name.to_owned()).or_default();
         *number += 1;
-        let payload = (name.to_owned(), *number);
-        let position = self.inner.vacant_position(key)?;
-        Ok(position.push(kind, |_| payload))
+        self.inner.push(key, kind, (name.to_owned(), *number))
     }
 
     pub(crate) fn arrive(&mut self, name: &str) -> Ticket {
@@ -80,7 +78,7 @@ impl TestQueue {
     }
 
     pub(crate) fn pop(&mut self) -> Option<(String, u32)> {
-        self.inner.pop(self.now)
+        self.inner.pop(self.now).map(|(_, request)| request)
     }
 
     /// Returns the callers that get the next `tokens` tokens, one letter each.

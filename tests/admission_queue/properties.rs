@@ -43,11 +43,11 @@ impl Model {
         self.queues.iter().map(VecDeque::len).sum()
     }
 
-    fn take(&mut self, index: usize) -> Ticket {
+    fn take(&mut self, index: usize) -> (usize, Ticket) {
         let mut index = index;
-        for queue in &mut self.queues {
+        for (number, queue) in self.queues.iter_mut().enumerate() {
             if index < queue.len() {
-                return queue.remove(index).expect("the index is in bounds");
+                return (number, queue.remove(index).expect("the index is in bounds"));
             }
             index -= queue.len();
         }
@@ -64,7 +64,7 @@ proptest! {
             limits: CallerLimits { max_waiting: count(20), ..CallerLimits::default() }.into(),
             ..QueueSettings::default()
         };
-        let mut queue: FairQueue<(usize, Ticket)> = FairQueue::new(settings);
+        let mut queue: FairQueue<usize> = FairQueue::new(settings);
         let mut model = Model::default();
         let now = Instant::now();
         for step in steps {
@@ -73,8 +73,7 @@ proptest! {
                     let kind = if matches!(step, Step::Retry(_)) { ArrivalKind::Retry } else { ArrivalKind::New };
                     model.arrived += 1;
                     let key = queue.record_arrival(&caller(&number.to_string()), kind, now);
-                    let position = queue.vacant_position(key);
-                    match (position.map(|p| p.push(kind, |ticket| (number, ticket))), kind) {
+                    match (queue.push(key, kind, number), kind) {
                         (Ok(ticket), ArrivalKind::New) => model.queues[number].push_back(ticket),
                         (Ok(ticket), ArrivalKind::Retry) => model.queues[number].push_front(ticket),
                         (Err(_), _) => model.refused += 1,
@@ -83,17 +82,17 @@ proptest! {
                 Step::Pop => {
                     let peeked = queue.peek(now).map(|(ticket, _)| ticket);
                     let popped = queue.pop(now);
-                    prop_assert_eq!(peeked, popped.map(|(_, ticket)| ticket));
+                    prop_assert_eq!(peeked, popped.map(|(ticket, _)| ticket));
                     prop_assert_eq!(popped.is_some(), model.waiting() > 0);
-                    if let Some((number, ticket)) = popped {
+                    if let Some((ticket, number)) = popped {
                         prop_assert_eq!(model.queues[number].pop_front(), Some(ticket));
                         model.served += 1;
                     }
                 }
                 Step::Cancel(_) if model.waiting() == 0 => {}
                 Step::Cancel(index) => {
-                    let ticket = model.take(index.index(model.waiting()));
-                    prop_assert_eq!(queue.remove(ticket).map(|(_, payload)| payload.1), Some(ticket));
+                    let (number, ticket) = model.take(index.index(model.waiting()));
+                    prop_assert_eq!(queue.remove(ticket), Some(number));
                     prop_assert!(queue.remove(ticket).is_none());
                     model.cancelled += 1;
                 }

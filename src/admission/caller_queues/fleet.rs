@@ -12,11 +12,11 @@ use std::collections::HashSet;
 
 use tokio::time::Instant;
 
-use super::{CallerQueues, QueueKey};
+use super::CallerQueues;
 use crate::admission::caller_group::CallerGroup;
 use crate::admission::shared::{CallerDigest, CallerReport, OtherReplicas};
 
-impl CallerQueues {
+impl<T> CallerQueues<T> {
     /// Updates the shares by the callers of the other replicas.
     pub(in crate::admission) fn set_others(&mut self, others: &OtherReplicas, now: Instant) {
         self.limit_share = 1.0 / f64::from(others.replicas.max(1));
@@ -24,7 +24,7 @@ impl CallerQueues {
             queue.share = others.share_of(queue.digest);
         }
         for group in self.groups.values_mut() {
-            let waiting = group.round.iter().map(|QueueKey(key)| &self.queues[*key]);
+            let waiting = group.round.iter().map(|key| &self.queues[*key]);
             let waiting = waiting.filter(|queue| queue.len() > 0);
             if group.pattern.is_some() {
                 let here: HashSet<CallerDigest> = waiting.clone().map(|q| q.digest).collect();
@@ -67,7 +67,7 @@ impl CallerQueues {
         let mut report = CallerReport::default();
         report.add_waiting(None, single.map(|group| group.digest));
         for group in ready().filter(|group| group.pattern.is_some()) {
-            let queues = group.round.iter().map(|QueueKey(key)| &self.queues[*key]);
+            let queues = group.round.iter().map(|key| &self.queues[*key]);
             let names = queues.filter(|queue| queue.len() > 0);
             report.add_waiting(Some(group.digest), names.map(|queue| queue.digest));
         }
@@ -97,8 +97,9 @@ mod tests {
         for number in 0..1000 {
             let caller = CallerId::new(&format!("caller-{number}")).expect("a plain name");
             let key = queue.record_arrival(&caller, ArrivalKind::New, now);
-            let position = queue.vacant_position(key).expect("the queue is not full");
-            position.push(ArrivalKind::New, |_| ());
+            queue
+                .push(key, ArrivalKind::New, ())
+                .expect("the queue is not full");
         }
         let callers = queue.callers_mut();
         assert!((callers.weight(now) - 1000.0).abs() < 1e-6);

@@ -28,29 +28,35 @@ impl<T> FairQueue<T> {
         now: Instant,
         latest: impl Fn(&T) -> Instant,
     ) -> Vec<Ticket> {
-        let groups = self.queues.groups().filter(|(_, group)| group.waiting > 0);
-        let order = groups.map(|(_, group)| (group.waiting as f64, group.weight()));
+        let groups = self
+            .callers
+            .groups
+            .values()
+            .filter(|group| group.waiting > 0);
+        let order = groups.map(|group| (group.waiting as f64, group.weight()));
         let order = DrainOrder::sorted(order.collect());
         let mut overtaken = Vec::new();
         let mut of_group = None;
         for key in self.scheduled() {
-            let queue = self.queues.get(key);
-            let group = self.queues.group(queue.group);
+            let queue = &self.callers.queues[key];
+            let group = &self.callers.groups[queue.group];
             if of_group.as_ref().is_none_or(|(key, _)| *key != queue.group) {
                 of_group = Some((queue.group, self.drain_order(group)));
             }
-            let mut position = queue.len();
-            for (ticket, payload) in self.waiters.newest_first(&queue.links) {
+            let ahead = (1..=queue.len()).rev();
+            for (position, (number, request)) in ahead.zip(queue.requests.iter().rev()) {
                 let in_group = match &of_group {
                     Some((_, Some(order))) => order.tokens_until(position as f64, queue.share),
                     _ => position as f64,
                 };
                 let tokens = order.tokens_until(in_group, group.weight());
-                if now + predict::time_for(tokens, availability) <= latest(payload) {
+                if now + predict::time_for(tokens, availability) <= latest(request) {
                     break;
                 }
-                overtaken.push(ticket);
-                position -= 1;
+                overtaken.push(Ticket {
+                    queue: key,
+                    number: *number,
+                });
             }
         }
         overtaken
@@ -58,7 +64,7 @@ impl<T> FairQueue<T> {
 
     /// Returns the order in which the queues of `group` drain, if it has several.
     fn drain_order(&self, group: &CallerGroup) -> Option<DrainOrder> {
-        let queues = group.round.iter().map(|key| self.queues.get(*key));
+        let queues = group.round.iter().map(|key| &self.callers.queues[*key]);
         let waiting = queues.filter(|queue| queue.len() > 0);
         let several = group.round.len() > 1;
         several.then(|| DrainOrder::sorted(waiting.map(|q| (q.len() as f64, q.share)).collect()))
@@ -139,8 +145,8 @@ mod tests {
         for _ in 0..count {
             let key = queue.record_arrival(&caller, ArrivalKind::New, now);
             let latest = now + Duration::from_secs_f64(seconds);
-            let position = queue.vacant_position(key).expect("the queue is not full");
-            tickets.push(position.push(ArrivalKind::New, |_| latest));
+            let ticket = queue.push(key, ArrivalKind::New, latest);
+            tickets.push(ticket.expect("the queue is not full"));
         }
         tickets
     }

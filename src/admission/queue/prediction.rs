@@ -18,14 +18,18 @@ impl<T> FairQueue<T> {
         availability: Availability,
         now: Instant,
     ) -> Prediction {
-        let own = self.queues.get(key);
-        let group = self.queues.group(own.group);
+        let own = &self.callers.queues[key];
+        let group = &self.callers.groups[own.group];
         let position = own.position(kind);
         // The tokens for its caller, and those for its group, until the request gets one.
         let (turns, mut group_tokens, mut share) = (position as f64, position, own.share);
         let mut competitors = Vec::new();
         if group.pattern.is_some() {
-            let queues = self.queues.iter().filter(|(other, _)| *other != key);
+            let queues = self
+                .callers
+                .queues
+                .iter()
+                .filter(|(other, _)| *other != key);
             for (_, queue) in queues.filter(|(_, queue)| queue.group == own.group) {
                 let tokens = turns * queue.share / own.share;
                 competitors.extend(Competitor::of_queue(queue, tokens, now));
@@ -34,17 +38,15 @@ impl<T> FairQueue<T> {
             }
         }
         let weight = group.weight() * own.share / share;
-        let others = self
-            .queues
-            .groups()
-            .filter(|(other, _)| *other != own.group);
+        let groups = self.callers.groups.iter();
+        let others = groups.filter(|(other, _)| *other != own.group);
         competitors.extend(others.filter_map(|(_, other)| {
             Competitor::of_group(other, turns * other.weight() / weight, now)
         }));
         let candidate = Candidate {
             position,
             rate_limited_for: group.rate_limited_for(now, group_tokens),
-            arrivals_per_second: own.arrivals().per_second(now),
+            arrivals_per_second: own.arrivals.per_second(now),
         };
         predict::predict(candidate, &competitors, availability)
     }

@@ -28,17 +28,17 @@ impl<T> FairQueue<T> {
     ) -> Duration {
         let mut offset = 0.0;
         let mut round = 0.0;
-        for (other, queue) in self.queues.iter() {
+        for (other, queue) in self.callers.queues.iter() {
             if other == key {
                 offset = round;
             }
             if other == key || queue.len() > 0 || queue.expects_retry(now) {
-                round += self.queues.weight_of(queue);
+                round += self.callers.weight_of(queue);
             }
         }
         let time_for = |tokens: f64| wait_from_secs(tokens / availability.rate);
-        let gap = time_for(round / self.queues.weight_of(self.queues.get(key)));
-        let queue = self.queues.get_mut(key);
+        let gap = time_for(round / self.callers.weight_of(&self.callers.queues[key]));
+        let queue = &mut self.callers.queues[key];
         let delay = queue.retry_after(now, earliest, gap) + time_for(offset);
         delay.min(MAX_RETRY_AFTER)
     }

@@ -14,16 +14,16 @@ use super::super::turns::{Deficit, Members, Visit};
 pub(super) type RateLimited = BinaryHeap<Reverse<(Instant, GroupKey)>>;
 
 /// The groups of the round, at one instant.
-pub(super) struct Groups<'a> {
-    pub(super) queues: &'a mut CallerQueues,
+pub(super) struct Groups<'a, T> {
+    pub(super) callers: &'a mut CallerQueues<T>,
     pub(super) rate_limited: &'a mut RateLimited,
     pub(super) now: Instant,
 }
 
-impl Members<GroupKey> for Groups<'_> {
+impl<T> Members<GroupKey> for Groups<'_, T> {
     fn visit(&mut self, key: GroupKey) -> Visit {
-        let waits = self.queues.next_in_group(key);
-        let group = self.queues.group_mut(key);
+        let waits = self.callers.next_in_group(key);
+        let group = &mut self.callers.groups[key];
         let wait = group.rate_limited_for(self.now, 1);
         if waits && wait.is_zero() {
             let quantum = group.weight();
@@ -38,7 +38,7 @@ impl Members<GroupKey> for Groups<'_> {
     }
 
     fn skip(&mut self, key: GroupKey, rounds: f64) {
-        let group = self.queues.group_mut(key);
+        let group = &mut self.callers.groups[key];
         let quantum = group.weight();
         group.deficit.add(quantum * rounds);
     }

@@ -1,33 +1,41 @@
 //! The scheduler behind a lock, and the task that wakes it.
 //!
-//! Callers handle their own events under the lock, so a request that gets a token at
-//! once, or is refused, switches to no other task. The task handles timers and the
-//! events of the store. For example, a request is queued and its token is due in 40 ms.
-//! The task sleeps until its next timer in 3 s, so it is sent [`SchedulerEvent::Wake`],
-//! and then sleeps for 40 ms.
+//! Each caller runs the scheduler itself, under the lock, so a request that gets a token
+//! at once, or is refused, switches to no other task. The task handles timers only. For
+//! example, a request is queued and its token is due in 40 ms. The task sleeps until its
+//! next timer in 3 s, so it is woken, and then sleeps for 40 ms.
 //!
-//! A panic of the scheduler, which only a bug can cause, ends it: events are dropped with
-//! their replies.
+//! A panic of the scheduler, which only a bug can cause, ends it: all requests are
+//! refused, because their replies are dropped.
 
 use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
+use tokio_util::task::AbortOnDropHandle;
 
 use super::Scheduler;
-use crate::admission::event::SchedulerEvent;
 
 /// How long the task sleeps when no timer is due.
 const IDLE_SLEEP: Duration = Duration::from_secs(3600);
 
-/// A scheduler. Clones share it.
+/// A scheduler. Clones share it, and the task ends with the last one.
 #[derive(Clone)]
-pub(crate) struct SchedulerHandle {
-    state: Arc<Mutex<State>>,
-    /// The task ends when the last sender is dropped.
-    events: mpsc::UnboundedSender<SchedulerEvent>,
+pub(in crate::admission) struct SchedulerHandle {
+    shared: Arc<Shared>,
+    _timers: Arc<AbortOnDropHandle<()>>,
+}
+
+/// A scheduler that may have ended.
+#[derive(Clone)]
+pub(in crate::admission) struct WeakScheduler(Weak<Shared>);
+
+struct Shared {
+    state: Mutex<State>,
+    /// Wakes the task, because a timer is due earlier than it knows.
+    wake: Notify,
 }
 
 struct State {
@@ -37,35 +45,68 @@ struct State {
 }
 
 impl SchedulerHandle {
-    /// Starts the task of the scheduler, which `new` returns. It receives the sender of
-    /// the events that come from other tasks.
-    pub(crate) fn start(
-        new: impl FnOnce(&mpsc::UnboundedSender<SchedulerEvent>, Instant) -> Scheduler,
-    ) -> Self {
-        let (events, receiver) = mpsc::unbounded_channel();
-        let now = Instant::now();
-        let state = Arc::new(Mutex::new(State {
-            scheduler: new(&events, now),
-            wakes_at: now,
-        }));
-        tokio::spawn(run(Arc::clone(&state), receiver));
-        Self { state, events }
+    /// Starts the task of `scheduler`.
+    pub(in crate::admission) fn start(scheduler: Scheduler) -> Self {
+        let wakes_at = Instant::now();
+        let shared = Arc::new(Shared {
+            state: Mutex::new(State {
+                scheduler,
+                wakes_at,
+            }),
+            wake: Notify::new(),
+        });
+        let timers = AbortOnDropHandle::new(tokio::spawn(run_timers(shared.clone())));
+        Self {
+            shared,
+            _timers: Arc::new(timers),
+        }
     }
 
-    /// Handles `event` now.
-    pub(crate) fn handle(&self, event: SchedulerEvent) {
-        let Ok(mut state) = self.state.lock() else {
-            return;
-        };
+    /// Calls `act` now, and then everything that is due. Returns `None` once the scheduler
+    /// has ended.
+    pub(in crate::admission) fn run<T>(
+        &self,
+        act: impl FnOnce(&mut Scheduler, Instant) -> T,
+    ) -> Option<T> {
+        self.shared.run(act)
+    }
+
+    pub(in crate::admission) fn downgrade(&self) -> WeakScheduler {
+        WeakScheduler(Arc::downgrade(&self.shared))
+    }
+}
+
+impl WeakScheduler {
+    /// Like [`SchedulerHandle::run`].
+    pub(in crate::admission) fn run(&self, act: impl FnOnce(&mut Scheduler, Instant)) {
+        if let Some(shared) = self.0.upgrade() {
+            shared.run(act);
+        }
+    }
+}
+
+impl Shared {
+    fn run<T>(&self, act: impl FnOnce(&mut Scheduler, Instant) -> T) -> Option<T> {
+        let mut state = self.state.lock().ok()?;
         // Read under the lock, so that time never runs backwards.
         let now = Instant::now();
-        state.scheduler.apply(event, now);
-        let next = state.scheduler.next_wake(now);
-        if let Some(next) = next.filter(|next| *next < state.wakes_at) {
+        let result = state.scheduler.run(act, now);
+        if let Some(next) = state.scheduler.next_wake(now)
+            && next < state.wakes_at
+        {
             state.wakes_at = next;
-            // The task lives as long as this sender.
-            let _ = self.events.send(SchedulerEvent::Wake);
+            self.wake.notify_one();
         }
+        Some(result)
+    }
+
+    /// Runs what is due, and returns when to do so next, unless the scheduler has ended.
+    fn run_due(&self) -> Option<Instant> {
+        let mut state = self.state.lock().ok()?;
+        let now = Instant::now();
+        state.scheduler.run(|_, _| (), now);
+        state.wakes_at = (state.scheduler.next_wake(now)).unwrap_or(now + IDLE_SLEEP);
+        Some(state.wakes_at)
     }
 }
 
@@ -75,25 +116,9 @@ impl fmt::Debug for SchedulerHandle {
     }
 }
 
-/// Handles timers and the events of other tasks, until all senders are dropped.
-async fn run(state: Arc<Mutex<State>>, mut events: mpsc::UnboundedReceiver<SchedulerEvent>) {
-    while let Some(wakes_at) = sleep(&state, Instant::now()) {
-        let event = match timeout_at(wakes_at, events.recv()).await {
-            Ok(Some(event)) => event,
-            Ok(None) => return,
-            Err(_) => SchedulerEvent::Wake,
-        };
-        let Ok(mut state) = state.lock() else {
-            return;
-        };
-        state.scheduler.apply(event, Instant::now());
+async fn run_timers(shared: Arc<Shared>) {
+    while let Some(wakes_at) = shared.run_due() {
+        // It is woken or the time has come: both are handled alike.
+        let _ = timeout_at(wakes_at, shared.wake.notified()).await;
     }
-}
-
-/// Returns when the task wakes next, unless the scheduler has ended.
-fn sleep(state: &Mutex<State>, now: Instant) -> Option<Instant> {
-    let mut state = state.lock().ok()?;
-    let next = state.scheduler.next_wake(now);
-    state.wakes_at = next.unwrap_or(now + IDLE_SLEEP);
-    Some(state.wakes_at)
 }

@@ -20,9 +20,7 @@ impl Scheduler {
             (now + useful_for).min(pending.waits_until)
         };
         for ticket in self.queue.overtaken(availability, now, latest) {
-            if let Some((key, pending)) = self.remove(ticket) {
-                self.refuse_queued(key, pending, now);
-            }
+            self.time_out_one(ticket, now);
         }
     }
 
@@ -31,12 +29,11 @@ impl Scheduler {
     }
 
     /// Refuses all waiting requests, and new ones from now on.
-    pub(super) fn close(&mut self) {
+    pub(in crate::admission) fn close(&mut self) {
         self.closed = true;
-        let waiting: Vec<Ticket> = self.queue.tickets().collect();
-        for ticket in waiting {
-            if let Some((_, pending)) = self.remove(ticket) {
-                let _ = pending.reply.send(Err(AdmissionRefused::closed()));
+        while let Some((_, ticket)) = self.timeouts.pop_first() {
+            if let Some(pending) = self.queue.remove(ticket) {
+                let _ = pending.reply.send(Err(AdmissionRefused::CLOSED));
             }
         }
     }
@@ -48,16 +45,18 @@ impl Scheduler {
             && timeout <= now
         {
             self.timeouts.pop_first();
-            if let Some((key, pending)) = self.queue.remove(ticket) {
-                self.refuse_queued(key, pending, now);
-                any = true;
-            }
+            self.time_out_one(ticket, now);
+            any = true;
         }
         any
     }
 
-    /// Refuses a request that was already removed from the queue `key`.
-    pub(super) fn refuse_queued(&mut self, key: QueueKey, pending: Pending, now: Instant) {
+    /// Refuses a waiting request that gets no token in time.
+    pub(super) fn time_out_one(&mut self, ticket: Ticket, now: Instant) {
+        let Some(pending) = self.remove(ticket) else {
+            return;
+        };
+        let key = ticket.queue();
         let availability = self.permits.availability(now);
         let prediction = self.queue.predict(key, ArrivalKind::New, availability, now);
         let refused = self.refusal(key, prediction, self.max_wait, now);

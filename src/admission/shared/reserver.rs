@@ -10,20 +10,20 @@
 //! outage, and charges those of the replicas that return later.
 //!
 //! ```text
-//! requested -> [reserve] --slot---> Reserved  (the scheduler requests again after use)
+//! requested -> [reserve] --slot---> reserved  (the scheduler requests again after use)
 //!                  |      \-later-> retry after at most 50 ms
-//!                  \-failed-> Isolated -> connected -> report, drain -> Available
+//!                  \-failed-> isolated -> connected -> report, drain -> shared
 //! ```
 
 use std::time::Duration;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{info, warn};
 
 use super::reservation::{self, ReservationOutcome, ReservationReply, ReservationRequest};
-use super::{Demand, OtherReplicas, REPLICA_COUNT_TTL, SharedQuota, StoreEvent};
-use crate::admission::event::SchedulerEvent;
+use super::{Demand, OtherReplicas, REPLICA_COUNT_TTL, SharedQuota};
+use crate::admission::scheduler::WeakScheduler;
 use crate::model::ClientRequestToken;
 use crate::store::StoreError;
 
@@ -32,10 +32,10 @@ const HEARTBEAT: Duration = Duration::from_millis(500);
 const EXCHANGE_INTERVAL: Duration = Duration::from_millis(100);
 const RETRY_DELAY: Duration = Duration::from_millis(100);
 
-pub(super) struct Reserver {
+pub(in crate::admission) struct Reserver {
     quota: SharedQuota,
     demand: watch::Receiver<Demand>,
-    scheduler: mpsc::WeakUnboundedSender<SchedulerEvent>,
+    scheduler: WeakScheduler,
     replica: String,
     /// When to exchange reports next.
     exchange_at: Instant,
@@ -54,10 +54,10 @@ pub(super) struct Reserver {
 struct SchedulerEnded;
 
 impl Reserver {
-    pub(super) fn new(
+    pub(in crate::admission) fn new(
         quota: SharedQuota,
         demand: watch::Receiver<Demand>,
-        scheduler: mpsc::WeakUnboundedSender<SchedulerEvent>,
+        scheduler: WeakScheduler,
     ) -> Self {
         let now = Instant::now();
         let replica = ClientRequestToken::random().expose()[..11].to_owned();
@@ -78,7 +78,7 @@ impl Reserver {
     }
 
     /// Runs until the scheduler ends.
-    pub(super) async fn run(mut self) {
+    pub(in crate::admission) async fn run(mut self) {
         // The replica is isolated until the store replies for the first time.
         let mut recovered = self.run_isolated(Instant::now()).await;
         while recovered.is_ok() {
@@ -141,10 +141,8 @@ impl Reserver {
             ReservationOutcome::GrantedAfter(wait) => {
                 self.requests = demand.requests;
                 self.retry_at = now;
-                self.send(StoreEvent::Reserved {
-                    calls: demand.calls,
-                    at: now + wait,
-                });
+                let (calls, due) = (demand.calls, now + wait);
+                self.scheduler.run(|s, _| s.add_reserved(calls, due));
             }
             ReservationOutcome::RetryAfter(wait) => self.retry_at = now + wait,
             ReservationOutcome::Recorded => self.requests = demand.requests,
@@ -174,13 +172,13 @@ impl Reserver {
         self.slow = false;
         self.heartbeat_at = Instant::now() + HEARTBEAT;
         self.replicas = reply.state.replicas;
-        self.send(StoreEvent::Available(reply.state));
-        if exchange {
+        let others = exchange.then(|| {
             self.exchange_at = now + EXCHANGE_INTERVAL;
             let (waiting, limited) = &reply.reports;
-            let others = OtherReplicas::parse(self.replicas, waiting, limited);
-            self.send(StoreEvent::Others(others));
-        }
+            OtherReplicas::parse(self.replicas, waiting, limited)
+        });
+        self.scheduler
+            .run(|s, now| s.share(reply.state, others.as_ref(), now));
         Ok(reply)
     }
 
@@ -189,7 +187,7 @@ impl Reserver {
     async fn run_isolated(&mut self, since: Instant) -> Result<(), SchedulerEnded> {
         loop {
             let share = self.isolated_share(since, Instant::now());
-            self.send(StoreEvent::Isolated { share });
+            self.scheduler.run(|s, now| s.isolate(share, now));
             tokio::select! {
                 () = self.quota.store.up() => {}
                 () = sleep(Duration::from_secs(1)) => {}
@@ -228,13 +226,5 @@ impl Reserver {
             most.max(self.replicas)
         };
         1.0 / f64::from(replicas)
-    }
-
-    fn send(&self, event: StoreEvent) {
-        // Ignore the failure: a scheduler that has ended also drops its demand, which ends
-        // this task.
-        if let Some(scheduler) = self.scheduler.upgrade() {
-            let _ = scheduler.send(SchedulerEvent::Store(event));
-        }
     }
 }
