@@ -3,15 +3,14 @@
 //!
 //! A governor quota cannot be changed in place, and a new limiter at each change of
 //! rate would lose or double a quota token. The limiter therefore keeps one quota, a
-//! cell for each virtual millisecond, and a new rate changes the speed of this clock.
+//! call for each virtual millisecond, and a new rate changes the speed of this clock.
 //! Governor's own clocks also ignore tokio's paused time; this one reads no other.
 //!
 //! For example, at 25 calls a second, 40 ms of real time are one virtual millisecond,
-//! which is one cell. If the rate is set to 12.5 half way, the other half of that cell
+//! which is one call. If the rate is set to 12.5 half way, the other half of that call
 //! takes 40 ms more.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::cell::Cell;
 use std::time::Duration;
 
 use governor::clock::Clock;
@@ -34,69 +33,61 @@ pub(super) fn wait_from_secs(seconds: f64) -> Duration {
 }
 
 /// The cost of one call, in virtual time.
-pub(super) const CELL: Duration = Duration::from_millis(1);
+pub(super) const CALL: Duration = Duration::from_millis(1);
 
-/// The virtual time that governor reads, as last set by [`VirtualTime`].
-#[derive(Clone, Debug, Default)]
-pub(super) struct VirtualClock(Arc<AtomicU64>);
+/// Virtual time, which is governor's clock.
+#[derive(Debug)]
+pub(super) struct VirtualTime {
+    calls_per_second: Cell<f64>,
+    /// A pair of corresponding real and virtual times, set at each change of rate.
+    anchor: Cell<(Instant, Duration)>,
+    /// The time that governor reads.
+    reading: Cell<Duration>,
+}
 
-impl Clock for VirtualClock {
+impl Clock for VirtualTime {
     type Instant = Duration;
 
     fn now(&self) -> Duration {
-        Duration::from_nanos(self.0.load(Ordering::Relaxed))
+        self.reading.get()
     }
-}
-
-/// Converts real time to virtual time, at a rate that can change.
-#[derive(Debug)]
-pub(super) struct VirtualTime {
-    clock: VirtualClock,
-    cells_per_second: f64,
-    /// A pair of corresponding real and virtual times, set at each change of rate.
-    anchor: (Instant, Duration),
 }
 
 impl VirtualTime {
-    /// Starts at virtual time zero, at `cells_per_second`.
-    pub(super) fn new(now: Instant, cells_per_second: f64) -> Self {
+    /// Starts at virtual time zero.
+    pub(super) fn new(now: Instant, calls_per_second: f64) -> Self {
         Self {
-            clock: VirtualClock::default(),
-            cells_per_second,
-            anchor: (now, Duration::ZERO),
+            calls_per_second: Cell::new(calls_per_second),
+            anchor: Cell::new((now, Duration::ZERO)),
+            reading: Cell::new(Duration::ZERO),
         }
-    }
-
-    /// Returns the clock for governor.
-    pub(super) fn clock(&self) -> VirtualClock {
-        self.clock.clone()
     }
 
     /// Advances virtual time to `now`, and returns it.
     pub(super) fn advance(&self, now: Instant) -> Duration {
-        let (since, base) = self.anchor;
-        let cells = now.saturating_duration_since(since).as_secs_f64() * self.cells_per_second;
-        let passed = virtual_span(cells * CELL.as_secs_f64());
-        let reading = base.saturating_add(passed).min(MAX_READING);
-        self.clock.0.store(as_nanos(reading), Ordering::Relaxed);
-        reading
+        let (since, base) = self.anchor.get();
+        let calls = now.saturating_duration_since(since).as_secs_f64() * self.rate();
+        let passed = virtual_span(calls * CALL.as_secs_f64());
+        self.reading
+            .set(base.saturating_add(passed).min(MAX_READING));
+        self.reading.get()
     }
 
     /// Sets the rate from `now` on.
-    pub(super) fn set_rate(&mut self, now: Instant, cells_per_second: f64) {
-        self.anchor = (now, self.advance(now));
-        self.cells_per_second = cells_per_second;
+    pub(super) fn set_rate(&self, now: Instant, calls_per_second: f64) {
+        self.anchor.set((now, self.advance(now)));
+        self.calls_per_second.set(calls_per_second);
     }
 
-    /// Returns the rate in cells a second.
+    /// Returns the rate in calls a second.
     pub(super) fn rate(&self) -> f64 {
-        self.cells_per_second
+        self.calls_per_second.get()
     }
 
     /// Converts a span of virtual time to real time, rounded up.
     pub(super) fn to_real(&self, span: Duration) -> Duration {
-        let cells = span.as_secs_f64() / CELL.as_secs_f64();
-        wait_from_secs(cells / self.cells_per_second) + Duration::from_nanos(1)
+        let calls = span.as_secs_f64() / CALL.as_secs_f64();
+        wait_from_secs(calls / self.rate()) + Duration::from_nanos(1)
     }
 }
 
@@ -107,10 +98,6 @@ fn virtual_span(seconds: f64) -> Duration {
     } else {
         Duration::ZERO
     }
-}
-
-fn as_nanos(span: Duration) -> u64 {
-    u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -152,24 +139,24 @@ mod tests {
             prop_assert!(limit.wait_for(now, calls) <= MAX_WAIT);
             limit.take(now);
             prop_assert!(limit.with_rate(now, count).wait_for(now, calls) <= MAX_WAIT);
-            let mut time = VirtualTime::new(start, rate);
+            let time = VirtualTime::new(start, rate);
             let before = time.advance(now);
             time.set_rate(now, count);
             prop_assert!(time.advance(now + Duration::from_secs(seconds)) >= before);
-            prop_assert!(time.to_real(CELL) <= MAX_WAIT + Duration::from_nanos(1));
+            prop_assert!(time.to_real(CALL) <= MAX_WAIT + Duration::from_nanos(1));
         }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_new_rate_changes_the_speed_and_loses_no_fraction_of_a_cell() {
+    async fn a_new_rate_changes_the_speed_and_loses_no_fraction_of_a_call() {
         let start = Instant::now();
-        let mut time = VirtualTime::new(start, 25.0);
+        let time = VirtualTime::new(start, 25.0);
         let half = start + Duration::from_millis(20);
         time.set_rate(half, 12.5);
-        assert_eq!(time.advance(half), CELL / 2);
-        assert_eq!(time.advance(half + Duration::from_millis(40)), CELL);
+        assert_eq!(time.advance(half), CALL / 2);
+        assert_eq!(time.advance(half + Duration::from_millis(40)), CALL);
         assert_eq!(
-            time.to_real(CELL / 2),
+            time.to_real(CALL / 2),
             Duration::from_millis(40) + Duration::from_nanos(1)
         );
     }
@@ -179,7 +166,7 @@ mod tests {
         let start = Instant::now();
         let time = VirtualTime::new(start, 10_000.0);
         let year = Duration::from_secs(365 * 24 * 3600);
-        let cells = time.advance(start + year).as_secs_f64() / CELL.as_secs_f64();
+        let cells = time.advance(start + year).as_secs_f64() / CALL.as_secs_f64();
         assert!((cells / (10_000.0 * year.as_secs_f64()) - 1.0).abs() < 1e-9);
     }
 }

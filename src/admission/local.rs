@@ -1,9 +1,15 @@
-//! The token bucket of one process: governor's
-//! [GCRA](https://en.wikipedia.org/wiki/Generic_cell_rate_algorithm), on a clock whose
-//! speed is the rate.
+//! The token bucket of one process, where no store shares it: governor's
+//! [GCRA](https://en.wikipedia.org/wiki/Generic_cell_rate_algorithm).
+//!
+//! governor decides whether a token is available, when the next one is, and how many
+//! there are. It has no way to return a token, to change the rate, or to ask without
+//! taking. The state that it decides on is therefore kept here, and its clock runs at the
+//! rate ([`VirtualTime`]).
 //!
 //! The bucket starts *empty*, also after a restart, so that a crash loop cannot send a
-//! burst each time. It fills at its rate up to its burst.
+//! burst each time. It fills at its rate up to its burst. Timers have a resolution of
+//! milliseconds, so it holds the tokens of a [`TICK`] more: a token that is taken late
+//! delays no other. In any window there are at most rate x (time + a tick) + burst calls.
 //!
 //! For example, with 25 calls a second and burst 5, the first call may be sent 40 ms
 //! after the start. After 200 ms without calls five may be sent at once, and the sixth
@@ -14,77 +20,91 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use governor::middleware::NoOpMiddleware;
+use governor::middleware::{StateInformationMiddleware, StateSnapshot};
 use governor::nanos::Nanos;
 use governor::state::{NotKeyed, StateStore};
 use governor::{Quota, RateLimiter};
 use tokio::time::Instant;
 
-use super::clock::{CELL, VirtualClock, VirtualTime};
+use super::clock::{CALL, VirtualTime};
+
+/// How late a timer may fire without the loss of a token.
+const TICK: Duration = Duration::from_millis(2);
+
+/// A call costs so many of governor's cells, which are whole numbers.
+const CELLS: NonZeroU32 = NonZeroU32::new(100_000).expect("not zero");
 
 /// A token bucket.
 pub(super) struct LocalBucket {
-    limiter: Limiter,
-    tat: TheoreticalArrivalTime,
-    time: VirtualTime,
+    limiter: RateLimiter<NotKeyed, FullAt, VirtualTime, StateInformationMiddleware>,
+    full_at: FullAt,
     burst: NonZeroU32,
 }
-
-type Limiter =
-    RateLimiter<NotKeyed, TheoreticalArrivalTime, VirtualClock, NoOpMiddleware<Duration>>;
 
 impl LocalBucket {
     /// Returns an empty bucket.
     pub(super) fn new(now: Instant, calls_per_second: f64, burst: NonZeroU32) -> Self {
+        let calls = f64::from(burst.get()) + calls_per_second * TICK.as_secs_f64();
+        let cells = NonZeroU32::new((calls * f64::from(CELLS.get())) as u32).unwrap_or(CELLS);
+        let cell = CALL / CELLS.get();
+        let quota = Quota::with_period(cell).expect("a cell is longer than zero");
         // Governor counts from its clock's first reading, which is zero here.
+        let full_at = FullAt::new(cell * cells.get());
         let time = VirtualTime::new(now, calls_per_second);
-        let quota = Quota::with_period(CELL).expect("a cell is longer than zero");
-        let tat = TheoreticalArrivalTime::empty_bucket(burst);
-        let limiter = RateLimiter::new(quota.allow_burst(burst), tat.clone(), time.clock());
         Self {
-            limiter,
-            tat,
-            time,
+            limiter: RateLimiter::new(quota.allow_burst(cells), full_at.clone(), time),
+            full_at,
             burst,
         }
     }
 
     /// Takes a token, or returns when the next one is available.
     pub(super) fn take(&self, now: Instant) -> Result<(), Instant> {
-        self.time.advance(now);
-        self.limiter.check().map_err(|_| self.next_at(now))
+        self.take_cells(CELLS, now).map(|_| ())
+    }
+
+    fn take_cells(&self, cells: NonZeroU32, now: Instant) -> Result<StateSnapshot, Instant> {
+        let time = self.limiter.clock();
+        let reading = time.advance(now);
+        let taken = self.limiter.check_n(cells);
+        taken
+            .expect("the bucket holds at least one call")
+            .map_err(|until| now + time.to_real(until.wait_time_from(reading)))
     }
 
     /// Returns a token that was taken and not used.
     pub(super) fn return_token(&self) {
-        self.tat.move_back(CELL);
+        self.full_at.set(self.full_at.get().saturating_sub(CALL));
     }
 
     /// Returns when the next token can be taken: `now` where one is available.
     pub(super) fn next_at(&self, now: Instant) -> Instant {
-        let full_but_one = self.time.advance(now) + CELL * (self.burst.get() - 1);
-        match self.tat.get().saturating_sub(full_but_one) {
-            Duration::ZERO => now,
-            missing => now + self.time.to_real(missing),
-        }
+        self.without_taking(|| self.take(now)).err().unwrap_or(now)
     }
 
     /// Returns how many tokens it holds, fractions included: 0 to the burst.
     pub(super) fn level(&self, now: Instant) -> f64 {
-        let full = self.time.advance(now) + CELL * self.burst.get();
-        let level = full.saturating_sub(self.tat.get());
-        // Divide whole nanoseconds, so that rounding does not hide an available token.
-        (level.as_nanos() as f64 / CELL.as_nanos() as f64).min(f64::from(self.burst.get()))
+        let one = self.without_taking(|| self.take_cells(NonZeroU32::MIN, now));
+        // Round up, so that rounding does not hide an available token.
+        let cells = one.map_or(0.0, |left| f64::from(left.remaining_burst_capacity()) + 2.0);
+        (cells / f64::from(CELLS.get())).min(f64::from(self.burst.get()))
+    }
+
+    fn without_taking<T>(&self, take: impl FnOnce() -> T) -> T {
+        let before = self.full_at.get();
+        let taken = take();
+        self.full_at.set(before);
+        taken
     }
 
     /// Returns the rate at which it fills, in calls a second.
     pub(super) fn rate(&self) -> f64 {
-        self.time.rate()
+        self.limiter.clock().rate()
     }
 
     /// Sets the rate from `now` on. The bucket keeps its tokens.
     pub(super) fn set_rate(&mut self, now: Instant, calls_per_second: f64) {
-        self.time.set_rate(now, calls_per_second);
+        self.limiter.clock().set_rate(now, calls_per_second);
     }
 
     /// Sets the burst from `now` on. A changed burst empties the bucket, so that a reload
@@ -96,38 +116,35 @@ impl LocalBucket {
     }
 }
 
-/// The theoretical arrival time (TAT) of GCRA, which is governor's whole state: the
-/// virtual time at which the bucket is full again.
+/// The whole state of GCRA: the virtual time at which the bucket is full again (the
+/// *theoretical arrival time*).
 #[derive(Clone, Debug)]
-struct TheoreticalArrivalTime(Arc<AtomicU64>);
+struct FullAt(Arc<AtomicU64>);
 
-impl TheoreticalArrivalTime {
-    fn empty_bucket(burst: NonZeroU32) -> Self {
-        Self(Arc::new(AtomicU64::new(
-            Nanos::from(CELL * burst.get()).as_u64(),
-        )))
-    }
-
-    fn move_back(&self, span: Duration) {
-        let earlier = Nanos::from(self.get().saturating_sub(span));
-        self.0.store(earlier.as_u64(), Ordering::Relaxed);
+impl FullAt {
+    fn new(at: Duration) -> Self {
+        Self(Arc::new(Nanos::from(at).as_u64().into()))
     }
 
     fn get(&self) -> Duration {
         Duration::from_nanos(self.0.load(Ordering::Relaxed))
     }
+
+    fn set(&self, at: Duration) {
+        self.0.store(Nanos::from(at).as_u64(), Ordering::Relaxed);
+    }
 }
 
-impl StateStore for TheoreticalArrivalTime {
+impl StateStore for FullAt {
     type Key = NotKeyed;
 
-    // One task owns the bucket, so there are no concurrent updates.
+    // The scheduler owns the bucket, so there are no concurrent updates.
     fn measure_and_replace<T, F, E>(&self, _: &NotKeyed, decide: F) -> Result<T, E>
     where
         F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
     {
         let (outcome, next) = decide(Some(Nanos::from(self.get())))?;
-        self.0.store(next.as_u64(), Ordering::Relaxed);
+        self.set(next.into());
         Ok(outcome)
     }
 }
@@ -190,8 +207,8 @@ mod tests {
     }
 
     proptest! {
-        /// No window has more than rate x time + burst calls, whenever calls are requested
-        /// and however the rate changes below its maximum.
+        /// No window has more than rate x (time + a tick) + burst calls, whenever calls are
+        /// requested and however the rate changes below its maximum.
         #[test]
         fn no_window_exceeds_the_rate_and_one_burst(
             size in 1_u32..20,
@@ -208,7 +225,8 @@ mod tests {
             }
             for (i, from) in taken.iter().enumerate() {
                 for (j, to) in taken.iter().enumerate().skip(i) {
-                    let allowed = rate * (*to - *from).as_secs_f64() + f64::from(size);
+                    let time = *to - *from + TICK;
+                    let allowed = rate * time.as_secs_f64() + f64::from(size);
                     prop_assert!((j - i + 1) as f64 <= allowed + 1e-3);
                 }
             }

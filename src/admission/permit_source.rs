@@ -3,15 +3,6 @@
 //! A single replica takes tokens from a local bucket at the configured rate times the
 //! adaptive factor. Replicas that share the quota reserve tokens in the store, and use
 //! the local bucket, at a share of the rate, only while the store is unavailable.
-//!
-//! Timers have a resolution of milliseconds, and a bucket of one token that is read
-//! late would lose the time in between. A token that was in demand when it became
-//! available therefore counts as taken at that instant, at most [`TICK`] ago. In any
-//! window there are at most rate x (time + a tick) + burst calls.
-//!
-//! For example, at 24.5 tokens a second one is due at 40.8 ms and in demand. The task
-//! wakes at 41 ms and takes it as of 40.8 ms, so the next one is due at 81.6 ms, not at
-//! 81.8 ms.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -24,9 +15,6 @@ use super::queue::Availability;
 use super::shared::{CallerReport, SharedReservations, SharedState};
 use super::{AdmissionSettings, AdmissionState, QuotaSettings};
 
-/// How late a timer may fire without the loss of a token.
-const TICK: Duration = Duration::from_millis(2);
-
 /// The wait for a token while none is reserved.
 const NEVER: Duration = Duration::from_secs(3600);
 
@@ -36,8 +24,6 @@ pub(super) struct PermitSource {
     factor: AdaptiveFactor,
     quota: QuotaSettings,
     adaptive: bool,
-    /// Since when a request has been ready for a token while none was available.
-    demand_since: Option<Instant>,
     /// The reservations, where replicas share the quota.
     shared: Option<SharedReservations>,
 }
@@ -55,7 +41,6 @@ impl PermitSource {
             factor: AdaptiveFactor::new(now),
             quota,
             adaptive: settings.adaptive,
-            demand_since: None,
             shared,
         };
         source.empty_bucket(now);
@@ -112,7 +97,6 @@ impl PermitSource {
     /// Replaces the local bucket by an empty one at the local share of the rate.
     fn empty_bucket(&mut self, now: Instant) {
         self.bucket = LocalBucket::new(now, self.local_rate(), self.local_burst());
-        self.demand_since = None;
     }
 
     /// Returns the reservations while the store is available.
@@ -175,8 +159,6 @@ impl PermitSource {
         let rate = self.local_rate();
         if (rate - self.bucket.rate()).abs() > f64::EPSILON {
             self.bucket.set_rate(now, rate);
-            // The bucket cannot be read as of an instant before a change of rate.
-            self.demand_since = self.demand_since.map(|_| now);
         }
     }
 
@@ -187,37 +169,22 @@ impl PermitSource {
 
     /// Returns when the next token can be taken: not after `now` where one is available.
     pub(super) fn next_token_at(&self, now: Instant) -> Instant {
-        if let Some(shared) = self.shared() {
-            return shared.due().unwrap_or(now + NEVER);
+        match self.shared() {
+            Some(shared) => shared.due().unwrap_or(now + NEVER),
+            None => self.bucket.next_at(now),
         }
-        let earliest = now.checked_sub(TICK).unwrap_or(now);
-        let from = self.demand_since.map_or(now, |since| since.max(earliest));
-        self.bucket.next_at(from).min(self.bucket.next_at(now))
     }
 
     /// Takes a token, and returns whether one was available.
     pub(super) fn take(&mut self, now: Instant) -> bool {
         let taken = match self.shared_mut() {
             Some(shared) => shared.take(now),
-            None => self.take_local(now),
+            None => self.bucket.take(now).is_ok(),
         };
         if taken {
             self.factor.record_attempt();
         }
         taken
-    }
-
-    fn take_local(&mut self, now: Instant) -> bool {
-        let due = self.next_token_at(now);
-        let take_at = |at| self.bucket.take(at).is_ok().then_some(at);
-        // Rounding to nanoseconds may make the token available slightly after `due`.
-        let taken = (due <= now)
-            .then(|| take_at(due).or_else(|| take_at(now)))
-            .flatten();
-        if self.demand_since.is_some() {
-            self.demand_since = Some(taken.unwrap_or(now));
-        }
-        taken.is_some()
     }
 
     /// Returns a token that was taken and not used.
@@ -236,23 +203,14 @@ impl PermitSource {
     }
 
     /// Notes that some of `waiting` requests are ready for a token that is unavailable.
-    pub(super) fn request_tokens(
-        &mut self,
-        now: Instant,
-        waiting: usize,
-        weight: impl FnOnce() -> f64,
-    ) {
-        match self.shared_mut() {
-            Some(shared) => shared.request(waiting, weight),
-            None => {
-                self.demand_since.get_or_insert(now);
-            }
+    pub(super) fn request_tokens(&mut self, waiting: usize, weight: impl FnOnce() -> f64) {
+        if let Some(shared) = self.shared_mut() {
+            shared.request(waiting, weight);
         }
     }
 
     /// Notes that no request is ready for a token.
     pub(super) fn release_tokens(&mut self, now: Instant) {
-        self.demand_since = None;
         if let Some(shared) = self.shared_mut() {
             shared.release(now);
         }

@@ -264,7 +264,7 @@ impl Scheduler {
             let waiting = self.queue.len();
             let callers = self.queue.callers_mut();
             let weight = || callers.weight(now);
-            self.permits.request_tokens(now, waiting, weight);
+            self.permits.request_tokens(waiting, weight);
         } else {
             self.permits.release_tokens(now);
         }
