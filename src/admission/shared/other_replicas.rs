@@ -1,57 +1,43 @@
-//! The callers that replicas report to each other through the store.
+//! The callers that replicas report to each other through the store, as JSON.
 //!
-//! A report lists the callers that wait for a quota token, by group: `GROUP:NAMES`, where
-//! the group is a pattern, or empty for callers without one. A second report lists the
-//! arrival rates of the groups that have a rate limit: `GROUP=RATE`, in thousandths of a
-//! call a second. Groups and names are digests of 12 hexadecimal digits, which keep the
-//! names out of the store.
-//!
-//! For example, `:0b1c2d3e4f5a6b7c8d9e0f1a,f0e1d2c3b4a5:112233445566` lists two callers
-//! without a pattern, and one of a pattern.
+//! A report lists the callers that wait for a quota token, by pattern, and the arrival
+//! rates of the callers and patterns that have a rate limit. Callers and patterns are
+//! digests of 48 bits, which keep the names out of the store.
 
 use std::collections::{HashMap, HashSet};
-use std::fmt::Write as _;
 
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-/// The most names in a report, about 24 KiB: all callers with a section, and
+/// The most names in a report, about 32 KiB: all callers with a section, and
 /// `max_callers` by default. A replica's weight also counts those beyond, but the other
 /// replicas do not know them.
 const MAX_REPORTED: usize = 2000;
 
-const DIGITS: usize = 12;
-
 /// Identifies a caller or a pattern among the replicas.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(in crate::admission) struct CallerDigest(u64);
 
 impl CallerDigest {
     pub(in crate::admission) fn of_name(name: &str) -> Self {
         let digest = Sha256::digest(name);
-        Self(
-            digest[..DIGITS / 2]
-                .iter()
-                .fold(0, |number, byte| number << 8 | u64::from(*byte)),
-        )
+        let bytes = digest[..6].iter();
+        Self(bytes.fold(0, |number, byte| number << 8 | u64::from(*byte)))
     }
 
     /// No caller's name contains a space, so no name has the digest of a pattern.
     pub(in crate::admission) fn of_pattern(pattern: &str) -> Self {
         Self::of_name(&format!("pattern {pattern}"))
     }
-
-    fn parse(digits: &str) -> Option<Self> {
-        let number = u64::from_str_radix(digits, 16).ok()?;
-        (digits.len() == DIGITS).then_some(Self(number))
-    }
 }
 
-/// The callers of one replica, as text.
-#[derive(Clone, Debug, Default)]
+/// The callers of one replica.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(in crate::admission) struct CallerReport {
-    pub(super) waiting: String,
-    pub(super) limited: String,
-    names: usize,
+    /// The callers that wait, by pattern; `None` are those without one.
+    waiting: Vec<(Option<CallerDigest>, Vec<CallerDigest>)>,
+    /// The arrivals a second of each caller or pattern that has a rate limit.
+    limited: Vec<(CallerDigest, f64)>,
 }
 
 impl CallerReport {
@@ -61,24 +47,18 @@ impl CallerReport {
         pattern: Option<CallerDigest>,
         names: impl Iterator<Item = CallerDigest>,
     ) {
-        let comma = if self.waiting.is_empty() { "" } else { "," };
-        let pattern = pattern.map(|CallerDigest(number)| format!("{number:012x}"));
-        let _ = write!(self.waiting, "{comma}{}:", pattern.unwrap_or_default());
-        for CallerDigest(name) in names.take(MAX_REPORTED - self.names) {
-            let _ = write!(self.waiting, "{name:012x}");
-            self.names += 1;
-        }
+        let reported: usize = self.waiting.iter().map(|(_, names)| names.len()).sum();
+        let names = names.take(MAX_REPORTED - reported).collect();
+        self.waiting.push((pattern, names));
     }
 
-    /// Adds the arrival rate of a caller or a pattern that has a rate limit.
+    /// Adds the arrivals a second of a caller or a pattern that has a rate limit.
     pub(in crate::admission) fn add_limited(&mut self, group: CallerDigest, per_second: f64) {
-        let comma = if self.limited.is_empty() { "" } else { "," };
-        let _ = write!(
-            self.limited,
-            "{comma}{:012x}={:.0}",
-            group.0,
-            per_second * 1e3
-        );
+        self.limited.push((group, per_second));
+    }
+
+    pub(super) fn to_json(&self) -> String {
+        serde_json::to_string(self).expect("a report has only lists and numbers")
     }
 }
 
@@ -93,36 +73,41 @@ pub(in crate::admission) struct OtherReplicas {
 }
 
 impl OtherReplicas {
-    /// Parses the reports of all other replicas, each joined by commas. Ignores entries of
-    /// an unknown format, which other versions may send.
-    pub(super) fn parse(replicas: u32, waiting: &str, limited: &str) -> Self {
+    /// Parses the reports of the other replicas: of those with waiting callers, and of the
+    /// rest. Ignores reports of an unknown format, which other versions may send.
+    pub(super) fn parse(replicas: u32, busy: &[String], quiet: &[String]) -> Self {
         let mut others = Self {
             replicas,
             ..Self::default()
         };
-        for (pattern, names) in waiting.split(',').filter_map(|entry| entry.split_once(':')) {
-            let names = names.as_bytes().chunks(DIGITS);
-            let names =
-                names.filter_map(|digits| CallerDigest::parse(std::str::from_utf8(digits).ok()?));
-            for name in names {
-                *others.waiting_on.entry(name).or_default() += 1;
-                if let Some(pattern) = CallerDigest::parse(pattern) {
-                    others.names.entry(pattern).or_default().insert(name);
+        let parse = |json: &String| serde_json::from_str::<CallerReport>(json).ok();
+        for report in busy.iter().filter_map(parse) {
+            others.add_limited(&report);
+            for (pattern, names) in report.waiting {
+                for name in &names {
+                    *others.waiting_on.entry(*name).or_default() += 1;
+                }
+                if let Some(pattern) = pattern {
+                    others.names.entry(pattern).or_default().extend(names);
                 }
             }
         }
-        for (group, rate) in limited.split(',').filter_map(|entry| entry.split_once('=')) {
-            if let (Some(group), Ok(rate)) = (CallerDigest::parse(group), rate.parse::<u32>()) {
-                *others.arrivals.entry(group).or_default() += f64::from(rate) / 1e3;
-            }
+        for report in quiet.iter().filter_map(parse) {
+            others.add_limited(&report);
         }
         others
+    }
+
+    fn add_limited(&mut self, report: &CallerReport) {
+        for (group, per_second) in &report.limited {
+            *self.arrivals.entry(*group).or_default() += per_second;
+        }
     }
 
     /// Returns the callers of one other replica with `report`.
     #[cfg(test)]
     pub(in crate::admission) fn of(replicas: u32, report: &CallerReport) -> Self {
-        Self::parse(replicas, &report.waiting, &report.limited)
+        Self::parse(replicas, &[report.to_json()], &[])
     }
 
     /// Returns the part of a caller's weight that counts on this replica: `1 / k` for a
@@ -160,8 +145,7 @@ mod tests {
     fn a_caller_on_three_replicas_counts_a_third_on_each() {
         let mut there = CallerReport::default();
         there.add_waiting(None, ["a", "b"].map(digest).into_iter());
-        let waiting = format!("{},{}", there.waiting, there.waiting);
-        let others = OtherReplicas::parse(3, &waiting, "");
+        let others = OtherReplicas::parse(3, &[there.to_json(), there.to_json()], &[]);
         assert!((others.share_of(digest("a")) - 1.0 / 3.0).abs() < 1e-9);
         assert!((others.share_of(digest("c")) - 1.0).abs() < 1e-9);
     }
@@ -171,9 +155,7 @@ mod tests {
         let (pattern, mut there) = (CallerDigest::of_pattern("t/*"), CallerReport::default());
         there.add_waiting(Some(pattern), ["t/1", "t/2"].map(digest).into_iter());
         there.add_limited(pattern, 1.5);
-        let twice = format!("{},{}", there.waiting, there.waiting);
-        let limited = format!("{},{}", there.limited, there.limited);
-        let others = OtherReplicas::parse(3, &twice, &limited);
+        let others = OtherReplicas::parse(3, &[there.to_json()], &[there.to_json()]);
         assert_eq!(
             others.only_elsewhere(pattern, |name| *name == digest("t/1")),
             1
@@ -186,12 +168,19 @@ mod tests {
         let mut report = CallerReport::default();
         report.add_waiting(None, (0..9000).map(|n| digest(&format!("caller-{n}"))));
         report.add_waiting(Some(digest("x")), std::iter::once(digest("caller-1")));
-        assert!(!report.waiting.contains("caller") && report.waiting.len() <= 2002 * DIGITS);
+        let json = report.to_json();
+        assert!(!json.contains("caller-"), "{json}");
+        assert!(json.len() <= 2002 * "281474976710655,".len());
     }
 
     #[test]
     fn reports_of_another_format_are_ignored() {
-        let others = OtherReplicas::parse(2, "5f3a09c1d2e4b687:3,:zz,x", "a=1,5f3a09c1d2e4=x");
-        assert_eq!(others, OtherReplicas::parse(2, "", ""));
+        let unknown = [
+            "",
+            "5f3a09c1d2e4b687:3,:zz,x",
+            r#"{"waiting":[[null,["x"]]]}"#,
+        ];
+        let others = OtherReplicas::parse(2, &unknown.map(str::to_owned), &[]);
+        assert_eq!(others, OtherReplicas::parse(2, &[], &[]));
     }
 }

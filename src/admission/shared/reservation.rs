@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use redis::Script;
 
-use super::{CallerReport, SharedQuota, SharedState};
+use super::{Demand, OtherReplicas, SharedQuota, SharedState};
 use crate::store::StoreError;
 
 /// How late a reply may be without the loss of a token.
@@ -33,26 +33,15 @@ static CUT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("cut.lu
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ReservationRequest<'r> {
     pub(super) replica: &'r str,
-    pub(super) rate: f64,
-    pub(super) burst: u32,
-    pub(super) max_wait: Duration,
+    /// The rate, the weight and the callers of the replica.
+    pub(super) demand: &'r Demand,
     /// Above 0: calls to reserve; 0: only report; below 0: calls to refund.
     pub(super) calls: i64,
-    pub(super) weight: f64,
-    /// The callers here, in exchange for those of the other replicas.
-    pub(super) report: Option<&'r CallerReport>,
+    /// Whether to exchange callers with the other replicas.
+    pub(super) exchange: bool,
     /// Empties the bucket, because it does not know of the calls while isolated: the
     /// share of the rate that the replica used, or 0 if it starts.
     pub(super) returns_from: Option<f64>,
-}
-
-impl ReservationRequest<'_> {
-    /// Returns the level of the bucket from which calls need no turn.
-    fn no_contention(&self) -> f64 {
-        let burst = f64::from(self.burst);
-        let accumulated = (self.rate * IDLE_SECONDS).min(burst / 2.0);
-        accumulated.max(burst.min(2.0))
-    }
 }
 
 /// The reply of the shared bucket.
@@ -60,9 +49,8 @@ impl ReservationRequest<'_> {
 pub(super) struct ReservationReply {
     pub(super) outcome: ReservationOutcome,
     pub(super) state: SharedState,
-    /// The other replicas' reports of waiting and of rate limited callers, empty without
-    /// an exchange.
-    pub(super) reports: (String, String),
+    /// The other replicas' callers, where they were exchanged.
+    pub(super) others: Option<OtherReplicas>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,42 +68,54 @@ pub(super) async fn reserve(
     quota: &SharedQuota,
     request: ReservationRequest<'_>,
 ) -> Result<ReservationReply, StoreError> {
-    let depth = f64::from(request.burst) + request.rate * SLACK_SECONDS;
+    let ReservationRequest {
+        demand, exchange, ..
+    } = request;
+    let (rate, burst) = (demand.rate, f64::from(demand.burst));
+    // The level from which calls need no turn.
+    let no_contention = (rate * IDLE_SECONDS).min(burst / 2.0).max(burst.min(2.0));
     let returns_from = request.returns_from.map(|one| integer(one * CALL_SCALE));
+    let report = exchange.then(|| demand.report.to_json());
     let mut script = RESERVE.key(quota.store.key("quota", &quota.name));
     let script = script
         .arg(request.replica)
-        .arg(integer(request.rate * CALL_SCALE))
-        .arg(integer(depth * CALL_SCALE))
-        .arg(request.max_wait.as_micros().to_string())
+        .arg(integer(rate * CALL_SCALE))
+        .arg(integer((burst + rate * SLACK_SECONDS) * CALL_SCALE))
+        .arg(demand.max_wait.as_micros().to_string())
         .arg(request.calls.to_string())
-        .arg(integer((request.weight * WEIGHT_SCALE).max(1.0)))
-        .arg(request.report.map_or("", |report| &report.waiting))
+        .arg(integer((demand.weight * WEIGHT_SCALE).max(1.0)))
+        .arg(report.unwrap_or_default())
         .arg(returns_from.unwrap_or_default())
-        .arg(integer(request.no_contention() * CALL_SCALE))
-        .arg(u8::from(request.report.is_some()))
-        .arg(request.report.map_or("", |report| &report.limited));
-    type RawReply = (String, i64, i64, i64, u32, String, u64, String, String);
+        .arg(integer(no_contention * CALL_SCALE));
+    type RawReply = (
+        String,
+        i64,
+        i64,
+        i64,
+        u32,
+        String,
+        u64,
+        Vec<String>,
+        Vec<String>,
+    );
     let reply: RawReply = quota.store.run("reserve", script).await?;
-    let (outcome, wait, level, others_weight, replicas, factor, in_use, waiting, limited) = reply;
+    let (outcome, wait, level, others_weight, replicas, factor, in_use, busy, quiet) = reply;
     let wait = Duration::from_micros(u64::try_from(wait).unwrap_or(0));
-    let outcome = match outcome.as_str() {
-        "slot" => ReservationOutcome::GrantedAfter(wait),
-        "later" => ReservationOutcome::RetryAfter(wait),
-        _ => ReservationOutcome::Recorded,
-    };
     let factor = factor.parse().ok();
-    let state = SharedState {
-        others_weight: others_weight as f64 / WEIGHT_SCALE,
-        own_weight: request.weight,
-        level: level as f64 / CALL_SCALE,
-        factor: factor.map(|factor| (factor, Duration::from_millis(in_use))),
-        replicas,
-    };
     Ok(ReservationReply {
-        outcome,
-        state,
-        reports: (waiting, limited),
+        outcome: match outcome.as_str() {
+            "slot" => ReservationOutcome::GrantedAfter(wait),
+            "later" => ReservationOutcome::RetryAfter(wait),
+            _ => ReservationOutcome::Recorded,
+        },
+        state: SharedState {
+            others_weight: others_weight as f64 / WEIGHT_SCALE,
+            own_weight: demand.weight,
+            level: level as f64 / CALL_SCALE,
+            factor: factor.map(|factor| (factor, Duration::from_millis(in_use))),
+            replicas,
+        },
+        others: exchange.then(|| OtherReplicas::parse(replicas, &busy, &quiet)),
     })
 }
 

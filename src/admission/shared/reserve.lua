@@ -3,18 +3,18 @@
 -- each call, shrinks at the rate, and a call conforms once the debt is at most the depth.
 -- Replicas with waiting callers take turns by weight (stride scheduling).
 -- ARGV: 1 replica, 2 rate (micro-calls a second), 3 depth (micro-calls), 4 longest wait (us),
---   5 calls (0: only report; below 0: refund), 6 weight of the replica, 7 its report,
+--   5 calls (0: only report; below 0: refund), 6 weight of the replica, 7 its report to
+--   exchange, or '',
 --   8 the share (millionths) that the replica used while isolated, from which it returns; '0' if it
---     starts, '' if it does neither, 9 the level (micro-calls) from which calls need no turn,
---   10 '1': exchange reports, 11 its report of rate limited callers
+--     starts, '' if it does neither, 9 the level (micro-calls) from which calls need no turn
 -- Reply: 'slot' (reserved) | 'later' (retry) | 'noted', wait (us), level (micro-calls), weight of
 --   the other replicas with waiting callers, number of present replicas, factor, how long the quota
---   was in use since it was cut to that (ms), the other replicas' reports, and their reports of rate
---   limited callers.
+--   was in use since it was cut to that (ms), the reports of the other replicas with waiting callers,
+--   and those of the rest.
 -- Fields: t time (us), d debt (micro-calls), f factor, F the time of that cut (us), u the time in use
 --   since then (us), U until when it is in use (us), b when the replicas began to return (us), and of
 --   each replica
---   r:ID "last seen:last turn:busy until:weight" (us), c:ID and l:ID its reports.
+--   r:ID "last seen:last turn:busy until:weight" (us), and c:ID its report.
 -- A replica that is late takes up to CREDIT of its turns at once.
 local MIN_HORIZON, CREDIT, BUSY_FOR, PRESENT_FOR, FORGET_AFTER = 20000, 100000, 100000, 5000000, 60000000
 local ACTIVE_FOR, RETURN_WITHIN = 600000, 1000000
@@ -53,19 +53,16 @@ debt = math.max(0, debt - math.floor((now - updated_at) * rate / 1000000))
 local own = replicas[id] or {turn = 0, busy = 0}
 own.seen, own.weight = now, weight
 replicas[id] = own
-local others_weight, present, active, reports, limited = 0, 0, false, {}, {}
-local exchange = ARGV[10] == '1'
+local others_weight, present, active, busy, quiet = 0, 0, false, {}, {}
 for replica_id, r in pairs(replicas) do
-  if now - r.seen <= PRESENT_FOR then
-    present = present + 1
-    if exchange and replica_id ~= id then limited[#limited + 1] = fields['l:' .. replica_id] end
-  end
+  if now - r.seen <= PRESENT_FOR then present = present + 1 end
   active = active or (replica_id ~= id and now - r.seen < ACTIVE_FOR)
-  if replica_id ~= id and r.busy > now then
-    others_weight = others_weight + r.weight
-    if exchange then reports[#reports + 1] = fields['c:' .. replica_id] end
+  if replica_id ~= id then
+    local reports = r.busy > now and busy or now - r.seen <= PRESENT_FOR and quiet or {}
+    if r.busy > now then others_weight = others_weight + r.weight end
+    if ARGV[7] ~= '' then reports[#reports + 1] = fields['c:' .. replica_id] end
   end
-  if now - r.seen > FORGET_AFTER then redis.call('HDEL', KEYS[1], 'r:' .. replica_id, 'c:' .. replica_id, 'l:' .. replica_id) end
+  if now - r.seen > FORGET_AFTER then redis.call('HDEL', KEYS[1], 'r:' .. replica_id, 'c:' .. replica_id) end
 end
 if ARGV[8] ~= '' then
   -- The bucket does not know of the calls of isolated replicas. The first replica to return also charges
@@ -108,6 +105,6 @@ elseif calls > 0 then
 end
 write_replica(id)
 redis.call('HSET', KEYS[1], 't', integer(now), 'd', integer(debt), 'u', integer(used), 'U', integer(used_until))
-if exchange then redis.call('HSET', KEYS[1], 'c:' .. id, ARGV[7], 'l:' .. id, ARGV[11]) end
+if ARGV[7] ~= '' then redis.call('HSET', KEYS[1], 'c:' .. id, ARGV[7]) end
 redis.call('PEXPIRE', KEYS[1], 600000)
-return {outcome, math.ceil(wait), depth - debt, others_weight, present, fields.f or '', math.floor(used / 1000), table.concat(reports, ','), table.concat(limited, ',')}
+return {outcome, math.ceil(wait), depth - debt, others_weight, present, fields.f or '', math.floor(used / 1000), busy, quiet}

@@ -22,7 +22,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{info, warn};
 
 use super::reservation::{self, ReservationOutcome, ReservationReply, ReservationRequest};
-use super::{Demand, OtherReplicas, REPLICA_COUNT_TTL, SharedQuota};
+use super::{Demand, REPLICA_COUNT_TTL, SharedQuota};
 use crate::admission::scheduler::WeakScheduler;
 use crate::model::ClientRequestToken;
 use crate::store::StoreError;
@@ -159,26 +159,20 @@ impl Reserver {
         let exchange = now >= self.exchange_at || returns_from.is_some();
         let request = ReservationRequest {
             replica: &self.replica,
-            // The demand has no rate and burst until the scheduler sets them.
-            rate: demand.rate.max(0.001),
-            burst: demand.burst.max(1),
-            max_wait: demand.max_wait,
+            demand,
             calls,
-            weight: demand.weight,
-            report: exchange.then_some(&demand.report),
+            exchange,
             returns_from,
         };
         let reply = reservation::reserve(&self.quota, request).await?;
         self.slow = false;
         self.heartbeat_at = Instant::now() + HEARTBEAT;
         self.replicas = reply.state.replicas;
-        let others = exchange.then(|| {
+        if exchange {
             self.exchange_at = now + EXCHANGE_INTERVAL;
-            let (waiting, limited) = &reply.reports;
-            OtherReplicas::parse(self.replicas, waiting, limited)
-        });
+        }
         self.scheduler
-            .run(|s, now| s.share(reply.state, others.as_ref(), now));
+            .run(|s, now| s.share(reply.state, reply.others.as_ref(), now));
         Ok(reply)
     }
 

@@ -8,8 +8,8 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
-use super::SharedQuota;
-use super::reservation::{self, ReservationOutcome, ReservationRequest};
+use super::reservation::{self, ReservationOutcome, ReservationReply, ReservationRequest};
+use super::{Demand, SharedQuota};
 use crate::store::test_server::RedisServer;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -22,22 +22,43 @@ async fn quota(server: &RedisServer) -> SharedQuota {
     }
 }
 
-fn request(replica: &str, rate: f64, calls: i64) -> ReservationRequest<'_> {
-    ReservationRequest {
-        replica,
-        rate,
-        burst: 5,
-        max_wait: Duration::from_secs(10),
+/// A request of `replica`, without an exchange of callers.
+struct Request {
+    replica: String,
+    demand: Demand,
+    calls: i64,
+    returns_from: Option<f64>,
+}
+
+fn request(replica: &str, rate: f64, calls: i64) -> Request {
+    Request {
+        replica: replica.to_owned(),
+        demand: Demand {
+            rate,
+            burst: 5,
+            max_wait: Duration::from_secs(10),
+            weight: 1.0,
+            ..Demand::default()
+        },
         calls,
-        weight: 1.0,
-        report: None,
         returns_from: None,
     }
 }
 
-async fn reserve(quota: &SharedQuota, request: ReservationRequest<'_>) -> ReservationOutcome {
+async fn send(quota: &SharedQuota, request: Request) -> ReservationReply {
+    let request = ReservationRequest {
+        replica: &request.replica,
+        demand: &request.demand,
+        calls: request.calls,
+        exchange: false,
+        returns_from: request.returns_from,
+    };
     let reply = reservation::reserve(quota, request).await;
-    reply.expect("the store replies").outcome
+    reply.expect("the store replies")
+}
+
+async fn reserve(quota: &SharedQuota, request: Request) -> ReservationOutcome {
+    send(quota, request).await.outcome
 }
 
 fn is_granted_after(outcome: ReservationOutcome, millis: u64) -> bool {
@@ -60,7 +81,7 @@ async fn reserve_until(
     let mut admitted = 0;
     loop {
         let mut single = request(&name, rate, 1);
-        single.weight = weight;
+        single.demand.weight = weight;
         let outcome = reserve(&quota, single).await;
         let (ReservationOutcome::GrantedAfter(wait) | ReservationOutcome::RetryAfter(wait)) =
             outcome
@@ -131,7 +152,7 @@ async fn a_missing_key_is_an_empty_bucket_and_a_refusal_spends_nothing() {
             .await;
     }
     let mut large = request("a", 10.0, 3);
-    large.max_wait = Duration::from_millis(150);
+    large.demand.max_wait = Duration::from_millis(150);
     assert!(matches!(
         reserve(&quota, large).await,
         ReservationOutcome::RetryAfter(_)
@@ -184,15 +205,13 @@ async fn the_replicas_cut_the_factor_once_in_an_epoch() {
             .await
             .expect("the store replies");
     }
-    let reply = reservation::reserve(&quota, request("a", 10.0, 0)).await;
-    let factor = reply.expect("the store replies").state.factor;
+    let factor = send(&quota, request("a", 10.0, 0)).await.state.factor;
     assert!(factor.is_some_and(|(factor, age)| (factor - 0.95).abs() < 1e-9 && age < SECOND));
     sleep(SECOND / 2).await;
     reservation::cut_factor(&quota, 0.9)
         .await
         .expect("the store replies");
-    let reply = reservation::reserve(&quota, request("b", 10.0, 0)).await;
-    let state = reply.expect("the store replies").state;
+    let state = send(&quota, request("b", 10.0, 0)).await.state;
     assert!(
         state
             .factor
@@ -237,8 +256,7 @@ async fn the_factor_grows_with_the_use_of_the_quota_also_after_a_clock_was_set_b
     let set = ["HSET", key, "t", ahead, "F", ahead, "U", ahead];
     server.command(&set).await;
     let in_use = async |calls| {
-        let reply = reservation::reserve(&quota, request("a", 10.0, calls)).await;
-        let (factor, in_use) = reply.expect("the store replies").state.factor?;
+        let (factor, in_use) = send(&quota, request("a", 10.0, calls)).await.state.factor?;
         assert!((factor - 0.5).abs() < 1e-9);
         Some(in_use)
     };
