@@ -35,11 +35,6 @@ impl CallerRateLimit {
         self.0.per_second()
     }
 
-    /// Returns how many calls it allows within `wait` from `now`, fractions included.
-    pub(super) fn allowed_within(&self, now: Instant, wait: Duration) -> f64 {
-        self.0.level(now) + self.rate() * wait.as_secs_f64()
-    }
-
     /// Returns how long it takes until `calls` more calls are allowed.
     pub(super) fn wait_for(&self, now: Instant, calls: usize) -> Duration {
         let missing = calls as f64 - self.0.level(now) - EPSILON;
@@ -49,6 +44,11 @@ impl CallerRateLimit {
     /// Takes a token. [`wait_for`](Self::wait_for) one call must be zero.
     pub(super) fn take(&mut self, now: Instant) {
         self.0.add(-1.0, now);
+    }
+
+    /// Returns how many calls it allows now, fractions included.
+    pub(super) fn level(&self, now: Instant) -> f64 {
+        self.0.level(now)
     }
 }
 

@@ -27,19 +27,50 @@ pub struct AdmissionState {
     pub replicas: u32,
 }
 
-type Gauges = Family<Labels, Gauge<f64, AtomicU64>>;
+/// The name, the description and the value of each gauge.
+type Definition = (&'static str, &'static str, fn(&AdmissionState) -> f64);
+const GAUGES: [Definition; 7] = [
+    (
+        "livegate_admission_waiting_requests",
+        "Requests waiting for a quota token; requests above admission.max_waiting are refused",
+        |state| state.waiting as f64,
+    ),
+    (
+        "livegate_admission_callers",
+        "Callers with a queue; further callers above admission.max_callers share one queue",
+        |state| state.callers as f64,
+    ),
+    (
+        "livegate_admission_rate_calls_per_second",
+        "Current rate of permits in calls per second",
+        |state| state.rate_per_second,
+    ),
+    (
+        "livegate_admission_adaptive_factor_ratio",
+        "Share of the configured rate in use; below 1 other clients spend the same quota",
+        |state| state.adaptive_factor,
+    ),
+    (
+        "livegate_admission_quota_tokens",
+        "Quota tokens available now",
+        |state| state.level,
+    ),
+    (
+        "livegate_admission_degraded",
+        "1 while the store of the shared quota is unavailable and this replica uses its \
+         local share",
+        |state| f64::from(u8::from(state.degraded)),
+    ),
+    (
+        "livegate_admission_replicas",
+        "Replicas that share the quota, as last reported by the store",
+        |state| f64::from(state.replicas),
+    ),
+];
 
 /// The gauges of all operations. Clones share them.
 #[derive(Clone, Debug, Default)]
-pub struct AdmissionMetrics {
-    waiting: Gauges,
-    callers: Gauges,
-    rate: Gauges,
-    factor: Gauges,
-    tokens: Gauges,
-    degraded: Gauges,
-    replicas: Gauges,
-}
+pub struct AdmissionMetrics([Family<Labels, Gauge<f64, AtomicU64>>; GAUGES.len()]);
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Labels {
@@ -50,64 +81,16 @@ impl AdmissionMetrics {
     /// Registers the gauges.
     pub fn register(registry: &mut Registry) -> Self {
         let metrics = Self::default();
-        for (name, help, gauge) in metrics.gauges() {
-            registry.register(name, help, gauge.clone());
+        for ((name, help, _), gauge) in GAUGES.iter().zip(&metrics.0) {
+            registry.register(*name, *help, gauge.clone());
         }
         metrics
     }
 
-    fn gauges(&self) -> [(&'static str, &'static str, &Gauges); 7] {
-        [
-            (
-                "livegate_admission_waiting_requests",
-                "Requests waiting for a quota token; requests above admission.max_waiting are refused",
-                &self.waiting,
-            ),
-            (
-                "livegate_admission_callers",
-                "Callers with a queue; further callers above admission.max_callers share one queue",
-                &self.callers,
-            ),
-            (
-                "livegate_admission_rate_calls_per_second",
-                "Current rate of permits in calls per second",
-                &self.rate,
-            ),
-            (
-                "livegate_admission_adaptive_factor_ratio",
-                "Share of the configured rate in use; below 1 other clients spend the same quota",
-                &self.factor,
-            ),
-            (
-                "livegate_admission_quota_tokens",
-                "Quota tokens available now",
-                &self.tokens,
-            ),
-            (
-                "livegate_admission_degraded",
-                "1 while the store of the shared quota is unavailable and this replica uses its \
-                 local share",
-                &self.degraded,
-            ),
-            (
-                "livegate_admission_replicas",
-                "Replicas that share the quota, as last reported by the store",
-                &self.replicas,
-            ),
-        ]
-    }
-
     /// Sets the gauges of `operation`.
     pub fn record(&self, operation: &'static str, state: &AdmissionState) {
-        let label = Labels { operation };
-        self.waiting.get_or_create(&label).set(state.waiting as f64);
-        self.callers.get_or_create(&label).set(state.callers as f64);
-        self.rate.get_or_create(&label).set(state.rate_per_second);
-        self.factor.get_or_create(&label).set(state.adaptive_factor);
-        self.tokens.get_or_create(&label).set(state.level);
-        let degraded = f64::from(u8::from(state.degraded));
-        self.degraded.get_or_create(&label).set(degraded);
-        let replicas = f64::from(state.replicas);
-        self.replicas.get_or_create(&label).set(replicas);
+        for ((_, _, value), gauge) in GAUGES.iter().zip(&self.0) {
+            gauge.get_or_create(&Labels { operation }).set(value(state));
+        }
     }
 }

@@ -27,12 +27,7 @@
 
 use std::time::Duration;
 
-use tokio::time::Instant;
-
 use super::arrivals::ArrivalRate;
-use super::caller_group::CallerGroup;
-use super::caller_queue::CallerQueue;
-use super::caller_rate_limit::CallerRateLimit;
 use super::clock::wait_from_secs;
 
 /// The maximum number of iterations. Each adds less to the wait than the previous one.
@@ -76,60 +71,33 @@ pub enum Cause {
 }
 
 /// Another caller or group that competes for tokens with the new request.
-pub(super) struct Competitor<'a> {
-    waiting: f64,
-    arrivals_per_second: f64,
+pub(super) struct Competitor {
+    pub(super) waiting: usize,
+    pub(super) arrivals_per_second: f64,
     /// The upper limit on the tokens it takes before the new request gets one.
-    share: f64,
-    rate_limit: Option<&'a CallerRateLimit>,
-    now: Instant,
+    pub(super) share: f64,
+    /// The calls that its rate limit allows now, and more each second.
+    pub(super) allowed: (f64, f64),
 }
 
-impl<'a> Competitor<'a> {
-    /// Returns a group that takes at most `share` tokens. Returns `None` where nothing
-    /// waits or is expected.
-    pub(super) fn of_group(group: &'a CallerGroup, share: f64, now: Instant) -> Option<Self> {
-        let limit = group.rate_limit();
-        Self::new(group.waiting, &group.arrivals, share, limit, now)
-    }
+/// The calls that are allowed without a rate limit.
+pub(super) const UNLIMITED: (f64, f64) = (f64::INFINITY, 0.0);
 
-    /// Returns another caller of the same group that takes at most `share` tokens. The
-    /// rate limit of the group delays all of its callers.
-    pub(super) fn of_queue<T>(queue: &CallerQueue<T>, share: f64, now: Instant) -> Option<Self> {
-        Self::new(queue.len(), &queue.arrivals, share, None, now)
-    }
-
-    fn new(
-        waiting: usize,
-        arrivals: &ArrivalRate,
-        share: f64,
-        rate_limit: Option<&'a CallerRateLimit>,
-        now: Instant,
-    ) -> Option<Self> {
-        let expected = waiting > 0 || !arrivals.is_idle(now);
-        expected.then(|| Self {
-            waiting: waiting as f64,
-            arrivals_per_second: arrivals.per_second(now),
-            share,
-            rate_limit,
-            now,
-        })
-    }
-
+impl Competitor {
     /// Returns the tokens that the caller takes within `wait`. Arrivals are assumed to
     /// be independent (Poisson), so their variance equals their mean. Arrivals beyond
     /// the unused share take no token, so the variance falls from there on, and is zero from
     /// twice the unused share on.
     fn tokens_within(&self, wait: Duration) -> ExpectedTokens {
-        let allowed = self.rate_limit.map_or(self.share, |limit| {
-            // A fraction of a call is not allowed.
-            let allowed = limit.allowed_within(self.now, wait).floor();
-            self.share.min(allowed)
-        });
+        let (now, per_second) = self.allowed;
+        // A fraction of a call is not allowed.
+        let allowed = (now + per_second * wait.as_secs_f64()).floor();
+        let allowed = self.share.min(allowed);
+        let waiting = self.waiting as f64;
         let arriving = self.arrivals_per_second * wait.as_secs_f64();
-        let unused = (allowed - self.waiting).max(0.0);
+        let unused = (allowed - waiting).max(0.0);
         ExpectedTokens {
-            mean: self.waiting.min(allowed) + arriving.min(unused),
+            mean: waiting.min(allowed) + arriving.min(unused),
             variance: arriving.min((2.0 * unused - arriving).max(0.0)),
         }
     }
@@ -155,7 +123,7 @@ pub(super) struct Candidate {
 /// Returns the predicted wait of `candidate` among `competitors`.
 pub(super) fn predict(
     candidate: Candidate,
-    competitors: &[Competitor<'_>],
+    competitors: &[Competitor],
     availability: Availability,
 ) -> Prediction {
     let others: f64 = competitors.iter().map(|c| c.arrivals_per_second).sum();
@@ -202,7 +170,7 @@ fn allowance(arrivals: f64, availability: Availability) -> f64 {
 /// One iteration: returns the time that the tokens taken within `wait` need.
 fn next_wait(
     position: usize,
-    competitors: &[Competitor<'_>],
+    competitors: &[Competitor],
     availability: Availability,
     wait: Duration,
     allowance: f64,
@@ -241,15 +209,14 @@ mod tests {
             waiting,
             arrivals_per_second,
             share: 5.0,
-            rate_limit: None,
-            now: Instant::now(),
+            allowed: UNLIMITED,
         };
         let fifth = Candidate {
             position: 5,
             rate_limited_for: Duration::ZERO,
             arrivals_per_second: 0.0,
         };
-        let competitors = [competitor(3.0, 1.0), competitor(50.0, arrivals)];
+        let competitors = [competitor(3, 1.0), competitor(50, arrivals)];
         let prediction = predict(fifth, &competitors, AVAILABILITY);
         assert_eq!(prediction.cause, Cause::Quota);
         prediction.wait.as_secs_f64()

@@ -25,24 +25,35 @@ impl<T> FairQueue<T> {
         let (turns, mut group_tokens, mut share) = (position as f64, position, own.share);
         let mut competitors = Vec::new();
         if group.pattern.is_some() {
-            let queues = self
-                .callers
-                .queues
-                .iter()
-                .filter(|(other, _)| *other != key);
-            for (_, queue) in queues.filter(|(_, queue)| queue.group == own.group) {
+            let queues = self.callers.queues.iter();
+            let others = queues.filter(|(other, q)| *other != key && q.group == own.group);
+            for (_, queue) in others {
                 let tokens = turns * queue.share / own.share;
-                competitors.extend(Competitor::of_queue(queue, tokens, now));
                 group_tokens += queue.len().min(tokens as usize);
                 share += if queue.len() > 0 { queue.share } else { 0.0 };
+                if queue.len() > 0 || !queue.arrivals.is_idle(now) {
+                    competitors.push(Competitor {
+                        waiting: queue.len(),
+                        arrivals_per_second: queue.arrivals.per_second(now),
+                        share: tokens,
+                        // The rate limit of the group delays all of its callers.
+                        allowed: predict::UNLIMITED,
+                    });
+                }
             }
         }
         let weight = group.weight() * own.share / share;
-        let groups = self.callers.groups.iter();
-        let others = groups.filter(|(other, _)| *other != own.group);
-        competitors.extend(others.filter_map(|(_, other)| {
-            Competitor::of_group(other, turns * other.weight() / weight, now)
-        }));
+        for (other, group) in &self.callers.groups {
+            if other != own.group && (group.waiting > 0 || !group.arrivals.is_idle(now)) {
+                let limit = group.rate_limit();
+                competitors.push(Competitor {
+                    waiting: group.waiting,
+                    arrivals_per_second: group.arrivals.per_second(now),
+                    share: turns * group.weight() / weight,
+                    allowed: limit.map_or(predict::UNLIMITED, |l| (l.level(now), l.rate())),
+                });
+            }
+        }
         let candidate = Candidate {
             position,
             rate_limited_for: group.rate_limited_for(now, group_tokens),
