@@ -48,6 +48,8 @@ async fn transient_errors_are_retried() {
         ("RequestTimeout/408", Code::Unavailable, "UPSTREAM_UNAVAILABLE", 2),
         ("html/502", Code::Unavailable, "UPSTREAM_UNAVAILABLE", 2),
         ("html/503", Code::Unavailable, "UPSTREAM_UNAVAILABLE", 2),
+        ("html/302", Code::Unavailable, "UPSTREAM_UNAVAILABLE", 2),
+        ("html/407", Code::Unavailable, "UPSTREAM_UNAVAILABLE", 2),
         ("xml/503", Code::Unavailable, "UPSTREAM_UNAVAILABLE", 2),
         ("empty/503", Code::Unavailable, "UPSTREAM_UNAVAILABLE", 2),
         ("status/504", Code::Unavailable, "UPSTREAM_UNAVAILABLE", 2),
@@ -94,7 +96,6 @@ async fn permanent_errors_are_not_retried() {
         ("xml/400", Code::Unknown, "UPSTREAM_UNKNOWN", 1),
         ("html/400", Code::Unknown, "UPSTREAM_UNKNOWN", 1),
         ("empty/400", Code::Unknown, "UPSTREAM_UNKNOWN", 1),
-        ("html/302", Code::Unknown, "UPSTREAM_UNKNOWN", 1),
     ])
     .await;
 }
