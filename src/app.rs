@@ -154,7 +154,7 @@ impl Livegate {
         let state = ServiceState::new(health, readiness, signals);
         let ended = tokio::select! {
             served = serving => served.map_err(AppError::Grpc),
-            () = run_until_stopped(&api, &state, &reloadable, stop, config.shutdown) => Ok(()),
+            () = run_until_stopped((&api, &auth), &state, &reloadable, stop, config.shutdown) => Ok(()),
             () = Reload::watch(self.reload, &reloadable) => Ok(()),
             () = reloadable.watch(&metrics.admission, &notices) => Err(AppError::AdmissionStopped),
             () = Tls::watch(self.tls.as_ref(), &metrics.transport) => Ok(()),
@@ -220,14 +220,14 @@ impl ServiceState {
 /// Warms up and serves until `stop`, then drains: lameduck, grace period, abort of the
 /// remaining calls.
 async fn run_until_stopped(
-    api: &Rekognition,
+    (api, auth): (&Rekognition, &Authenticator),
     state: &ServiceState,
     reloadable: &Reloadable,
     stop: impl Future<Output = ()>,
     shutdown: ShutdownSettings,
 ) {
     let serve = async {
-        load_credentials(api).await;
+        tokio::join!(load_credentials(api), auth.ready());
         state.set_ready().await;
         api.renew_credentials().await;
     };

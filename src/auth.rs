@@ -46,7 +46,7 @@ pub use self::mode::AuthMode;
 pub use self::peer_credentials::{MetadataField, Origin, PeerCredentials};
 pub use self::settings::{AuthSettings, JwksSource, JwtSettings};
 
-use self::jwks::JwksCache;
+use self::jwks::{JwksCache, Refreshed};
 use self::token::TokenRules;
 use crate::model::CallerId;
 
@@ -103,9 +103,15 @@ impl Authenticator {
         }
     }
 
+    /// Waits until tokens can be verified: the JWKS was read once, if the mode needs it.
+    pub async fn ready(&self) {
+        if let Some(tokens) = &self.tokens {
+            tokens.jwks.first_read().await;
+        }
+    }
+
     /// Returns the identity that `credentials` prove at `now`. It waits up to two
-    /// seconds for an unknown key. If it is dropped while it waits for the first keys,
-    /// the call is still counted as a failure; nothing else is left behind.
+    /// seconds for an unknown key. Dropping it has no effect.
     ///
     /// # Errors
     /// If the credentials are missing, invalid, or not those that the mode requires.
@@ -169,16 +175,12 @@ impl Authenticator {
         if !verified.as_ref().is_err_and(|error| error.needs_new_keys()) {
             return verified;
         }
-        // If the deadline passes or the caller cancels while there are no keys at all, the
-        // guard still counts the call as a failure.
-        let wait = keys.is_none().then(|| self.metrics.start_key_wait());
-        let newer = tokens.jwks.newer_than(keys.as_ref()).await;
-        if let Some(wait) = wait {
-            wait.finish();
-        }
-        match newer {
-            Some(newer) => tokens.rules.verify(token, Some(&newer), now),
-            None => verified,
+        match tokens.jwks.newer_than(keys.as_ref()).await {
+            Refreshed::Newer(newer) => tokens.rules.verify(token, Some(&newer), now),
+            Refreshed::Pending(delay) if keys.is_some() => {
+                Err(NotAuthenticated::TokenKeyPending(delay))
+            }
+            Refreshed::Current | Refreshed::Pending(_) => verified,
         }
     }
 }

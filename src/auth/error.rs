@@ -5,6 +5,8 @@
 //! nothing that was presented, and an invalid signature gives the same text as an
 //! unknown key.
 
+use std::time::Duration;
+
 /// Why a caller is not authenticated. The name in logs and metrics is the variant's in
 /// snake case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error, strum::IntoStaticStr)]
@@ -62,6 +64,10 @@ pub enum NotAuthenticated {
     /// No keys have been loaded yet.
     #[error("the keys that verify tokens (JWKS) are not available yet")]
     JwksUnavailable,
+    /// No key has the ID that the token names, but the keys have not been read since it was
+    /// presented. They can be read again after this delay.
+    #[error("the token's key is not known yet, because the keys (JWKS) were read before it")]
+    TokenKeyPending(Duration),
     /// No key has the ID that the token names.
     #[error("the token is not signed by a known key")]
     TokenKeyUnknown,
@@ -69,7 +75,7 @@ pub enum NotAuthenticated {
     #[error("the token is not signed by a known key")]
     TokenSignature,
     /// A claim is missing or has the wrong type.
-    #[error("the token must have the claims exp, nbf, iss, aud and sub")]
+    #[error("the token must have the claims exp, iss, aud and sub")]
     TokenIncomplete,
     /// The claim `iss` names another issuer.
     #[error("the token's issuer (iss) is not accepted")]
@@ -90,7 +96,20 @@ pub enum NotAuthenticated {
     TokenSubject,
 }
 
+/// The retry delay before any keys are loaded.
+const FIRST_KEYS_DELAY: Duration = Duration::from_secs(1);
+
 impl NotAuthenticated {
+    /// Returns when to retry, if the same credentials may be accepted later.
+    #[must_use]
+    pub fn retry_after(self) -> Option<Duration> {
+        match self {
+            Self::JwksUnavailable => Some(FIRST_KEYS_DELAY),
+            Self::TokenKeyPending(delay) => Some(delay),
+            _ => None,
+        }
+    }
+
     /// Whether the token may be valid with newer keys.
     pub(super) fn needs_new_keys(self) -> bool {
         matches!(self, Self::JwksUnavailable | Self::TokenKeyUnknown)

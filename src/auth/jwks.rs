@@ -2,36 +2,43 @@
 //!
 //! One task reads the source; calls use the keys that it last loaded. A file is read
 //! every second. A URL is fetched once per refresh interval, ten seconds after a
-//! failure, and when a token has an unknown `kid`. Fetches start at least ten seconds
-//! apart, no matter how many such tokens arrive. If a read fails, the previous keys stay
-//! in use.
+//! failure, and when a token has an unknown `kid`. Such tokens cause three fetches at
+//! once and then one in ten seconds, however many arrive. If a read fails, the previous
+//! keys stay in use. Keys that a read no longer has are removed, also the last one.
 //!
 //! For example, the interval is 10 min, and the issuer starts to sign with the `kid`
 //! `b` at 12:03:00. The first token signed with `b` waits 40 ms for a fetch, and others that
-//! arrive meanwhile wait for the same fetch ([single flight]). A forged token with the
-//! `kid` `c` at 12:03:01 is refused at once and triggers no fetch. From 12:03:10 on, the
-//! next such token triggers one.
+//! arrive meanwhile wait for the same fetch ([single flight]). Forged tokens with the
+//! `kid` `c` cause two more fetches. The next one is not refused but deferred, because its
+//! key may be newer than the last fetch: its caller is asked to retry at 12:03:10.
 //!
 //! [single flight]: https://pkg.go.dev/golang.org/x/sync/singleflight
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::time::{Instant, sleep_until, timeout};
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use super::jwks_source::JwksError;
 use super::key_set::KeySet;
 use super::metrics::AuthMetrics;
 use super::settings::{JwksSource, JwtSettings};
 use crate::change::Condition;
+use crate::model::TokenBucket;
 
 const FILE_READ_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The minimum time between the starts of two fetches.
+/// The delay after a failed fetch, and the time after which unknown keys may cause one more.
 const MIN_FETCH_INTERVAL: Duration = Duration::from_secs(10);
+
+/// The most fetches that unknown keys cause at once.
+const FETCH_BURST: f64 = 3.0;
+
+/// The retry delay of a call whose fetch failed or did not start.
+const RETRY_DELAY: Duration = Duration::from_secs(1);
 
 /// How long a call waits for a refresh.
 const WAIT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -47,6 +54,8 @@ pub(super) struct JwksCache {
     refresh_interval: Duration,
     current: ArcSwapOption<KeySet>,
     refresh_requested: Notify,
+    /// The fetches that unknown keys may cause.
+    fetches: Mutex<TokenBucket>,
     state: watch::Sender<RefreshState>,
     waiters: Semaphore,
     metrics: AuthMetrics,
@@ -60,7 +69,18 @@ enum RefreshState {
     /// A later read is under way.
     Running,
     /// The last read, which started at this time, has ended.
-    Done(Instant),
+    Done { started: Instant, succeeded: bool },
+}
+
+/// What a refresh brings for a token with an unknown key.
+#[derive(Debug)]
+pub(super) enum Refreshed {
+    /// Other keys.
+    Newer(Arc<KeySet>),
+    /// No other keys: the source has been read since the token arrived.
+    Current,
+    /// Nothing yet: another read is possible after this delay.
+    Pending(Duration),
 }
 
 /// What the refresh task keeps from one read to the next.
@@ -78,6 +98,11 @@ impl JwksCache {
             refresh_interval: settings.refresh_interval,
             current: ArcSwapOption::empty(),
             refresh_requested: Notify::new(),
+            fetches: Mutex::new(TokenBucket::full(
+                1.0 / MIN_FETCH_INTERVAL.as_secs_f64(),
+                FETCH_BURST,
+                Instant::now(),
+            )),
             state: watch::Sender::new(RefreshState::First),
             waiters: Semaphore::new(MAX_WAITERS),
             metrics,
@@ -89,28 +114,56 @@ impl JwksCache {
         self.current.load_full()
     }
 
-    /// Returns the current keys if they differ from `seen`. Otherwise requests a refresh
-    /// and waits for it, up to the wait timeout. Returns `None` at once if too many calls
-    /// wait already, or if the last fetch is too recent. Dropping the future does not
+    /// Waits until keys were read for the first time.
+    pub(super) async fn first_read(&self) {
+        let mut states = self.state.subscribe();
+        // The sender is part of `self`, so this ends only with keys.
+        let _ = states.wait_for(|_| self.keys().is_some()).await;
+    }
+
+    /// Returns the current keys if they differ from `seen`. Otherwise requests a refresh, if
+    /// one is allowed, and waits for it, up to the wait timeout. Dropping the future does not
     /// cancel the refresh.
-    pub(super) async fn newer_than(&self, seen: Option<&Arc<KeySet>>) -> Option<Arc<KeySet>> {
+    pub(super) async fn newer_than(&self, seen: Option<&Arc<KeySet>>) -> Refreshed {
         let mut states = self.state.subscribe();
         let state = *states.borrow_and_update();
         if let Some(newer) = self.other_than(seen) {
-            return Some(newer);
+            return Refreshed::Newer(newer);
         }
-        if let RefreshState::Done(started) = state {
-            if !self.may_refresh(started) {
-                return None;
+        if let RefreshState::Done { .. } = state {
+            if let JwksSource::File(_) = self.source {
+                // It is read often enough without requests.
+                return Refreshed::Current;
+            }
+            if let Err(delay) = self.take_fetch(Instant::now()) {
+                return Refreshed::Pending(delay);
             }
             self.refresh_requested.notify_one();
         }
-        let _permit = self.waiters.try_acquire().ok()?;
-        let is_over =
-            |current: &RefreshState| matches!(current, RefreshState::Done(_)) && *current != state;
-        // Whether the refresh ended or the wait timed out, use the keys that are loaded now.
-        let _ = timeout(WAIT_TIMEOUT, states.wait_for(is_over)).await;
-        self.other_than(seen)
+        let Ok(_permit) = self.waiters.try_acquire() else {
+            return Refreshed::Pending(RETRY_DELAY);
+        };
+        let is_over = |current: &RefreshState| {
+            matches!(current, RefreshState::Done { .. }) && *current != state
+        };
+        let ended = timeout(WAIT_TIMEOUT, states.wait_for(is_over)).await;
+        let ended = ended.ok().and_then(Result::ok).map(|ended| *ended);
+        match (self.other_than(seen), ended) {
+            (Some(newer), _) => Refreshed::Newer(newer),
+            (None, Some(RefreshState::Done { succeeded, .. })) if succeeded => Refreshed::Current,
+            (None, _) => Refreshed::Pending(RETRY_DELAY),
+        }
+    }
+
+    /// Takes one of the fetches that unknown keys may cause, or returns how long until the
+    /// next one.
+    fn take_fetch(&self, now: Instant) -> Result<(), Duration> {
+        let mut fetches = self.fetches.lock().unwrap_or_else(PoisonError::into_inner);
+        if fetches.try_take(now) {
+            return Ok(());
+        }
+        let missing = 1.0 - fetches.level(now);
+        Err(MIN_FETCH_INTERVAL.mul_f64(missing.clamp(0.0, 1.0)))
     }
 
     fn other_than(&self, seen: Option<&Arc<KeySet>>) -> Option<Arc<KeySet>> {
@@ -119,29 +172,23 @@ impl JwksCache {
         (!same).then_some(keys)
     }
 
-    /// Whether a call may request a refresh, when the last one started at `started`. A
-    /// file is read often enough without requests.
-    fn may_refresh(&self, started: Instant) -> bool {
-        match self.source {
-            JwksSource::File(_) => false,
-            JwksSource::Url { .. } => started.elapsed() >= MIN_FETCH_INTERVAL,
-        }
-    }
-
     /// Reads the source forever. Dropping the future leaves the keys as they are.
     pub(super) async fn refresh(&self) {
         let mut memory = RefreshTaskState::default();
         loop {
             let started = Instant::now();
             let read = self.source.read().await;
-            let next_fetch = match self.load(read, &mut memory) {
+            let loaded = self.load(read, &mut memory);
+            let succeeded = loaded.is_ok();
+            let next_fetch = match loaded {
                 Ok(()) => self.refresh_interval,
                 Err(error) => {
                     self.report(&error, &memory);
                     MIN_FETCH_INTERVAL
                 }
             };
-            self.state.send_replace(RefreshState::Done(started));
+            self.state
+                .send_replace(RefreshState::Done { started, succeeded });
             let interval = match self.source {
                 JwksSource::File(_) => FILE_READ_INTERVAL,
                 JwksSource::Url { .. } => next_fetch,
@@ -162,6 +209,13 @@ impl JwksCache {
             self.metrics.jwks_unchanged(&self.source);
         } else {
             let keys = KeySet::parse(&content)?;
+            for skipped in keys.skipped() {
+                warn!(
+                    auth.jwks = %self.source,
+                    auth.key = skipped.key,
+                    "key of the JWKS skipped: {}", skipped.problem
+                );
+            }
             info!(auth.jwks = %self.source, auth.keys = keys.len(), "JWKS loaded");
             self.current.store(Some(Arc::new(keys)));
             memory.content = Some(content);
@@ -186,25 +240,16 @@ impl JwksCache {
             ),
             None => error!(
                 auth.jwks = %self.source, error,
-                "JWKS not loaded, all tokens are refused"
+                "JWKS not loaded, not ready"
             ),
         }
     }
 
     /// Waits until `interval` after `started`, or until a call requests a refresh.
     async fn wait_for_next(&self, started: Instant, interval: Duration) {
-        let due = sleep_until(started + interval);
-        tokio::pin!(due);
-        loop {
-            tokio::select! {
-                () = &mut due => return,
-                () = self.refresh_requested.notified() => {
-                    // This notification may be left over from before the last read.
-                    if self.may_refresh(started) {
-                        return;
-                    }
-                }
-            }
+        tokio::select! {
+            () = sleep_until(started + interval) => {}
+            () = self.refresh_requested.notified() => {}
         }
     }
 }

@@ -11,7 +11,7 @@ use tokio::io::AsyncReadExt as _;
 use tokio::time::timeout;
 
 use super::jwks_fetch;
-use super::key_set::NoUsableKey;
+use super::key_set::NoKeySet;
 use super::settings::JwksSource;
 
 /// The size limit of a JWKS, in bytes.
@@ -48,9 +48,9 @@ pub(super) enum JwksError {
     /// The time limit passed.
     #[error("not read within {} s", READ_TIMEOUT.as_secs())]
     Timeout,
-    /// The content has no usable key.
+    /// The content is something else.
     #[error(transparent)]
-    NoUsableKey(#[from] NoUsableKey),
+    NoKeySet(#[from] NoKeySet),
 }
 
 impl JwksSource {

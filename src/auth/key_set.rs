@@ -1,6 +1,6 @@
 //! The public keys that verify tokens, parsed from a JSON Web Key Set ([RFC 7517]).
 //!
-//! Keys that cannot verify a token are skipped: symmetric keys, keys with another
+//! Keys that cannot verify a token are skipped and reported: symmetric keys, keys with another
 //! purpose by `use` or `key_ops` (RFC 7517, 4.2 and 4.3), keys without a `kid`, and
 //! keys of an unknown type. For example, a set of an RSA key `a`, a P-256 key `b`, a
 //! symmetric key `c` and a key `d` with `"key_ops": ["encrypt"]` has two usable keys.
@@ -15,8 +15,11 @@ use super::algorithm::TokenAlgorithm;
 
 /// The usable keys of one JWKS document.
 #[derive(derive_more::Debug)]
-#[debug("KeySet({} keys)", _0.len())]
-pub(super) struct KeySet(Vec<VerificationKey>);
+#[debug("KeySet({} keys)", keys.len())]
+pub(super) struct KeySet {
+    keys: Vec<VerificationKey>,
+    skipped: Vec<SkippedKey>,
+}
 
 /// One public key.
 pub(super) struct VerificationKey {
@@ -25,10 +28,17 @@ pub(super) struct VerificationKey {
     pub(super) decoding_key: DecodingKey,
 }
 
-/// The document is not a JWKS, or has no usable key.
+/// A key that cannot verify tokens.
+pub(super) struct SkippedKey {
+    /// The key's `kid`, or its position in the document.
+    pub(super) key: String,
+    pub(super) problem: &'static str,
+}
+
+/// The document is not a JWKS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a JSON Web Key Set with at least one usable public key that has a kid")]
-pub(super) struct NoUsableKey;
+#[error("not a JSON Web Key Set: a JSON object with the array \"keys\"")]
+pub(super) struct NoKeySet;
 
 #[derive(Deserialize)]
 struct Document {
@@ -36,41 +46,57 @@ struct Document {
 }
 
 impl KeySet {
-    pub(super) fn parse(json: &[u8]) -> Result<Self, NoUsableKey> {
-        let document: Document = serde_json::from_slice(json).map_err(|_| NoUsableKey)?;
-        let keys: Vec<VerificationKey> = document.keys.into_iter().filter_map(usable).collect();
-        if keys.is_empty() {
-            return Err(NoUsableKey);
+    pub(super) fn parse(json: &[u8]) -> Result<Self, NoKeySet> {
+        let document: Document = serde_json::from_slice(json).map_err(|_| NoKeySet)?;
+        let (mut keys, mut skipped) = (Vec::new(), Vec::new());
+        for (index, json) in document.keys.into_iter().enumerate() {
+            let kid = json.get("kid").and_then(serde_json::Value::as_str);
+            let key = kid.map_or_else(|| format!("keys[{index}]"), shown);
+            match usable(json) {
+                Ok(usable) => keys.push(usable),
+                Err(problem) => skipped.push(SkippedKey { key, problem }),
+            }
         }
-        Ok(Self(keys))
+        Ok(Self { keys, skipped })
     }
 
     pub(super) fn len(&self) -> usize {
-        self.0.len()
+        self.keys.len()
+    }
+
+    pub(super) fn skipped(&self) -> &[SkippedKey] {
+        &self.skipped
     }
 
     /// Whether a key has this `kid`.
     pub(super) fn contains(&self, kid: &str) -> bool {
-        self.0.iter().any(|key| key.kid == kid)
+        self.keys.iter().any(|key| key.kid == kid)
     }
 
-    /// Returns the key with this `kid` that fits `algorithm`.
-    pub(super) fn find(&self, kid: &str, algorithm: TokenAlgorithm) -> Option<&VerificationKey> {
-        let mut with_kid = self.0.iter().filter(|key| key.kid == kid);
-        with_kid.find(|key| algorithm.fits(&key.jwk))
+    /// Returns the keys with this `kid` that fit `algorithm`. An issuer may use one `kid`
+    /// for two keys.
+    pub(super) fn find(
+        &self,
+        kid: &str,
+        algorithm: TokenAlgorithm,
+    ) -> impl Iterator<Item = &VerificationKey> {
+        let with_kid = self.keys.iter().filter(move |key| key.kid == kid);
+        with_kid.filter(move |key| algorithm.fits(&key.jwk))
     }
 }
 
-/// Parses one key; `None` if it cannot verify a token.
-fn usable(json: serde_json::Value) -> Option<VerificationKey> {
-    let jwk: Jwk = serde_json::from_value(json).ok()?;
-    let is_public = !matches!(
-        jwk.algorithm,
-        AlgorithmParameters::OctetKey(_) | AlgorithmParameters::Other(_)
-    );
-    let decoding_key = DecodingKey::from_jwk(&jwk).ok()?;
-    let kid = jwk.common.key_id.clone()?;
-    (is_public && is_for_signatures(&jwk.common)).then_some(VerificationKey {
+/// Parses one key, or returns why it cannot verify a token.
+fn usable(json: serde_json::Value) -> Result<VerificationKey, &'static str> {
+    let jwk: Jwk = serde_json::from_value(json).map_err(|_| "its type is not supported")?;
+    if let AlgorithmParameters::OctetKey(_) | AlgorithmParameters::Other(_) = jwk.algorithm {
+        return Err("it is not a public key of a supported type");
+    }
+    let kid = jwk.common.key_id.clone().ok_or("it has no kid")?;
+    if !is_for_signatures(&jwk.common) {
+        return Err("use or key_ops does not allow it to verify signatures");
+    }
+    let decoding_key = DecodingKey::from_jwk(&jwk).map_err(|_| "its parameters are invalid")?;
+    Ok(VerificationKey {
         kid,
         jwk,
         decoding_key,
@@ -78,19 +104,29 @@ fn usable(json: serde_json::Value) -> Option<VerificationKey> {
 }
 
 /// Whether `use` and `key_ops` allow to verify signatures with the key. Both are
-/// optional.
+/// optional. `jwt-svid` is the value of [SPIFFE bundles].
+///
+/// [SPIFFE bundles]: https://github.com/spiffe/spiffe/blob/main/standards/JWT-SVID.md
 fn is_for_signatures(key: &CommonParameters) -> bool {
-    let public_key_use = key.public_key_use.as_ref();
     let operations = key.key_operations.as_ref();
-    public_key_use.is_none_or(|one| *one == PublicKeyUse::Signature)
-        && operations.is_none_or(|all| all.contains(&KeyOperations::Verify))
+    let is_for_signatures = match &key.public_key_use {
+        None | Some(PublicKeyUse::Signature) => true,
+        Some(PublicKeyUse::Other(other)) => other == "jwt-svid",
+        Some(PublicKeyUse::Encryption) => false,
+    };
+    is_for_signatures && operations.is_none_or(|all| all.contains(&KeyOperations::Verify))
+}
+
+/// Bounds a `kid` for the log.
+fn shown(kid: &str) -> String {
+    kid.chars().take(64).filter(|c| !c.is_control()).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn set(keys: &str) -> Result<KeySet, NoUsableKey> {
+    fn set(keys: &str) -> Result<KeySet, NoKeySet> {
         KeySet::parse(format!("{{\"keys\": [{keys}]}}").as_bytes())
     }
 
@@ -115,12 +151,14 @@ mod tests {
             "7",
         ];
         for key in unusable {
-            assert_eq!(set(key).unwrap_err(), NoUsableKey, "{key}");
-            let keys = set(&format!("{key},{rsa}")).expect("one usable key is enough");
-            assert_eq!(keys.len(), 1, "{key}");
+            let keys = set(&format!("{key},{rsa}")).expect("a key set");
+            assert_eq!((keys.len(), keys.skipped().len()), (1, 1), "{key}");
         }
         for invalid in ["", "[]", "{}", "{\"keys\": 7}", "<html>"] {
-            assert_eq!(KeySet::parse(invalid.as_bytes()).unwrap_err(), NoUsableKey);
+            assert_eq!(KeySet::parse(invalid.as_bytes()).unwrap_err(), NoKeySet);
+        }
+        for empty in ["", r#"{"kty":"oct","kid":"a","k":"AQAB"}"#] {
+            assert_eq!(set(empty).unwrap().len(), 0, "{empty}");
         }
     }
 
@@ -129,6 +167,7 @@ mod tests {
         for parameters in [
             "",
             r#""use":"sig","#,
+            r#""use":"jwt-svid","#,
             r#""key_ops":["verify"],"#,
             r#""key_ops":["sign","verify"],"#,
             r#""use":"sig","key_ops":["verify","made-up"],"#,
@@ -138,18 +177,22 @@ mod tests {
         }
     }
 
+    fn fits(keys: &KeySet, kid: &str, algorithm: TokenAlgorithm) -> bool {
+        keys.find(kid, algorithm).next().is_some()
+    }
+
     #[test]
     fn a_key_fits_only_the_algorithms_of_its_type_and_alg() {
         let any_rsa = set(r#"{"kty":"RSA","kid":"a","n":"AQAB","e":"AQAB"}"#).unwrap();
-        assert!(any_rsa.find("a", TokenAlgorithm::Rs256).is_some());
-        assert!(any_rsa.find("a", TokenAlgorithm::Ps512).is_some());
-        assert!(any_rsa.find("a", TokenAlgorithm::Es256).is_none());
-        assert!(any_rsa.find("b", TokenAlgorithm::Rs256).is_none());
+        assert!(fits(&any_rsa, "a", TokenAlgorithm::Rs256));
+        assert!(fits(&any_rsa, "a", TokenAlgorithm::Ps512));
+        assert!(!fits(&any_rsa, "a", TokenAlgorithm::Es256));
+        assert!(!fits(&any_rsa, "b", TokenAlgorithm::Rs256));
         let rs512 = set(r#"{"kty":"RSA","kid":"a","alg":"RS512","n":"AQAB","e":"AQAB"}"#).unwrap();
-        assert!(rs512.find("a", TokenAlgorithm::Rs512).is_some());
-        assert!(rs512.find("a", TokenAlgorithm::Rs256).is_none());
+        assert!(fits(&rs512, "a", TokenAlgorithm::Rs512));
+        assert!(!fits(&rs512, "a", TokenAlgorithm::Rs256));
         let p384 = set(r#"{"kty":"EC","crv":"P-384","kid":"a","x":"AQAB","y":"AQAB"}"#).unwrap();
-        assert!(p384.find("a", TokenAlgorithm::Es384).is_some());
-        assert!(p384.find("a", TokenAlgorithm::Es256).is_none());
+        assert!(fits(&p384, "a", TokenAlgorithm::Es384));
+        assert!(!fits(&p384, "a", TokenAlgorithm::Es256));
     }
 }

@@ -59,12 +59,6 @@ impl AuthMetrics {
         self.failures.get_or_create(&label).inc_by(calls);
     }
 
-    /// Starts the wait of a call for the first keys. If the guard is dropped before
-    /// [`KeyWaitGuard::finish`], the call counts as `jwks_unavailable`.
-    pub(super) fn start_key_wait(&self) -> KeyWaitGuard<'_> {
-        KeyWaitGuard(Some(self))
-    }
-
     pub(super) fn jwks_changed(&self, source: &JwksSource) {
         self.fetched("changed");
         self.set_read_at(source);
@@ -93,24 +87,6 @@ impl AuthMetrics {
         self.read_at
             .get_or_create(&[("source", source)])
             .set(seconds);
-    }
-}
-
-/// Counts its call as a failure when dropped, unless the wait has finished.
-pub(super) struct KeyWaitGuard<'a>(Option<&'a AuthMetrics>);
-
-impl KeyWaitGuard<'_> {
-    /// Ends the wait. The result of the verification is counted as for any other call.
-    pub(super) fn finish(mut self) {
-        self.0 = None;
-    }
-}
-
-impl Drop for KeyWaitGuard<'_> {
-    fn drop(&mut self) {
-        if let Some(metrics) = self.0 {
-            metrics.failed(NotAuthenticated::JwksUnavailable);
-        }
     }
 }
 

@@ -81,7 +81,7 @@ impl TokenRules {
             let mut rule = Validation::new(algorithm.to_library());
             rule.set_issuer(&[&settings.issuer]);
             rule.set_audience(&[&settings.audience]);
-            rule.set_required_spec_claims(&["exp", "nbf", "iss", "aud", "sub"]);
+            rule.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
             // The library would read the clock itself; `verify_times` takes `now`.
             rule.validate_exp = false;
             rule.validate_nbf = false;
@@ -111,24 +111,27 @@ impl TokenRules {
         if !keys.contains(&kid) {
             return Err(NotAuthenticated::TokenKeyUnknown);
         }
-        let key = keys.find(&kid, *algorithm);
-        let key = key.ok_or(NotAuthenticated::TokenAlgorithm)?;
-        let decoded = jsonwebtoken::decode::<TokenClaims>(token, &key.decoding_key, rule);
-        let claims = decoded.map_err(|error| not_authenticated(&error))?.claims;
+        let mut claims = Err(NotAuthenticated::TokenAlgorithm);
+        for key in keys.find(&kid, *algorithm) {
+            let decoded = jsonwebtoken::decode::<TokenClaims>(token, &key.decoding_key, rule);
+            claims = decoded.map_err(|error| not_authenticated(&error));
+            if !matches!(claims, Err(NotAuthenticated::TokenSignature)) {
+                break;
+            }
+        }
+        let claims = claims?.claims;
         self.verify_times(&claims, now)?;
         let subject = claims.sub.ok_or(NotAuthenticated::TokenIncomplete)?;
         CallerId::new(&subject).ok_or(NotAuthenticated::TokenSubject)
     }
 
     fn verify_times(&self, claims: &TokenClaims, now: SystemTime) -> Result<(), NotAuthenticated> {
-        let (Some(exp), Some(nbf)) = (claims.exp, claims.nbf) else {
-            return Err(NotAuthenticated::TokenIncomplete);
-        };
+        let exp = claims.exp.ok_or(NotAuthenticated::TokenIncomplete)?;
         let (now, leeway) = (unix_time(now).as_secs_f64(), self.leeway.as_secs_f64());
         if now >= exp + leeway {
             return Err(NotAuthenticated::TokenExpired);
         }
-        if now + leeway < nbf {
+        if claims.nbf.is_some_and(|nbf| now + leeway < nbf) {
             return Err(NotAuthenticated::TokenNotYetValid);
         }
         Ok(())

@@ -114,6 +114,9 @@ reasons! {
     UpstreamAccessDenied = "UPSTREAM_ACCESS_DENIED", Livegate;
     UpstreamCredentials = "UPSTREAM_CREDENTIALS", Livegate;
     StoreUnavailable = "STORE_UNAVAILABLE", Livegate;
+    JwksUnavailable = "JWKS_UNAVAILABLE", Livegate;
+    /// The keys were read before the token was presented. Anyone can present such tokens.
+    TokenKeyPending = "JWKS_UNAVAILABLE", Caller;
     ShuttingDown = "SHUTTING_DOWN", Livegate;
     Internal = "INTERNAL", Livegate;
 }

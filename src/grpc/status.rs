@@ -27,11 +27,17 @@ const OTHER_REPLICA_DELAY: Duration = Duration::from_millis(100);
 impl RpcError {
     /// The caller is not authenticated.
     pub(super) fn unauthenticated(cause: NotAuthenticated) -> Self {
-        Self::new(
-            Code::Unauthenticated,
-            Reason::CallerNotAuthenticated,
-            cause.to_string(),
-        )
+        let message = cause.to_string();
+        let Some(delay) = cause.retry_after() else {
+            let reason = Reason::CallerNotAuthenticated;
+            return Self::new(Code::Unauthenticated, reason, message);
+        };
+        let reason = if cause == NotAuthenticated::JwksUnavailable {
+            Reason::JwksUnavailable
+        } else {
+            Reason::TokenKeyPending
+        };
+        Self::new(Code::Unavailable, reason, message).retry(RetryHint::After(delay))
     }
 
     /// Reading results is disabled.

@@ -68,6 +68,11 @@ impl Stack {
         page.expect("the metrics")
     }
 
+    pub(crate) async fn is_ready(&self) -> bool {
+        let page = admin::get(self.admin, "/readyz").await;
+        page.is_ok_and(|page| page.contains("200 OK"))
+    }
+
     /// A connection in plain text.
     pub(crate) fn plain(&self) -> Channel {
         let endpoint = Endpoint::from_shared(format!("http://{}", self.grpc));
