@@ -20,6 +20,7 @@ mod jwks_server;
 mod key_pair;
 #[path = "auth/modes.rs"]
 mod modes;
+#[expect(dead_code, reason = "only the tests of TLS use all of it")]
 #[path = "tls/pki.rs"]
 mod pki;
 #[path = "auth/stack.rs"]

@@ -31,6 +31,7 @@ const NOT_BEFORE: &str =
 /// The first day of 1975, the default of `rcgen`.
 const FIRST_DAY_OF_1975: f64 = 157_766_400.0;
 const APPLIED: &str = "grpc_server_certificate_reloads_total{outcome=\"applied\"} ";
+const REFUSED_NOW: &str = "grpc_server_certificate_refused{certificate=\"server\"} ";
 const REFUSED: &str = "grpc_server_certificate_reloads_total{outcome=\"refused\"} ";
 const FAILED: &str = "grpc_server_connections_total{outcome=\"handshake_failed\"} ";
 const TIMED_OUT: &str = "grpc_server_connections_total{outcome=\"handshake_timeout\"} ";
@@ -133,6 +134,43 @@ async fn files_that_do_not_match_are_rejected_once_and_the_previous_ones_stay() 
         Some(2.0),
         "each is counted once"
     );
+}
+
+#[tokio::test]
+async fn a_certificate_outside_its_validity_is_refused_at_a_reload() {
+    let authority = Authority::new();
+    let files = Files::holding(&authority.issue(NAME, 2090), &authority.pem());
+    let stack = Stack::start(Some(&files)).await;
+    stack.wait_for(REFUSED_NOW, 0.0).await;
+    files.swap(&authority.issue(NAME, 2020), &authority.pem());
+    stack.wait_for(REFUSED_NOW, 1.0).await;
+    assert_eq!(stack.metric(EXPIRY).await, Some(LAST_DAY_OF_2090));
+    files.swap(&authority.issue_from(NAME, 2080), &authority.pem());
+    stack.wait_for(REFUSED, 2.0).await;
+    assert_eq!(stack.metric(EXPIRY).await, Some(LAST_DAY_OF_2090));
+    files.swap(&authority.issue(NAME, 2093), &authority.pem());
+    stack.wait_for(REFUSED_NOW, 0.0).await;
+}
+
+#[tokio::test]
+async fn a_root_signs_only_for_its_own_trust_domain() {
+    let (shop, bank, plain) = (
+        Authority::of_trust_domain("shop.example"),
+        Authority::of_trust_domain("bank.example"),
+        Authority::new(),
+    );
+    let server = plain.issue(NAME, 2090);
+    let roots = [shop.pem(), bank.pem(), plain.pem()].concat();
+    let files = Files::holding(&server, &roots);
+    let stack = Stack::start(Some(&files)).await;
+    let id = "spiffe://shop.example/payments";
+    for (issuer, accepted) in [(&shop, true), (&bank, false), (&plain, true)] {
+        let pair = issuer.issue_spiffe(id);
+        let client = plain.client(Some(&pair), BOTH);
+        assert_eq!(stack.handshake(&client).await.is_ok(), accepted);
+    }
+    let unnamed = plain.client(Some(&bank.issue("payments", 2099)), BOTH);
+    assert!(stack.handshake(&unnamed).await.is_err(), "no SPIFFE ID");
 }
 
 #[tokio::test]

@@ -2,30 +2,39 @@
 //!
 //! The files are read every second. When their content has changed and then stayed the
 //! same for a second, new handshakes use it, and open connections stay. Files that cannot
-//! be used together are rejected with the reason in the log, and the previous files stay
-//! in use. For example, cert-manager swaps a symlink at 12:00:00: a handshake at 12:00:03
-//! uses the new certificate, and requests in progress are not affected.
+//! be used together, and a certificate that has expired or is not valid yet, are rejected
+//! with the reason in the log. The previous files stay in use, and the rejected ones are
+//! tried again each minute. At the start there are no previous files: a certificate outside
+//! its validity is then used with a warning. For example, cert-manager swaps a symlink at
+//! 12:00:00: a handshake at 12:00:03 uses the new certificate, and requests in progress are
+//! not affected.
 
+mod client_verifier;
 mod material;
 
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::sleep;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::server::TlsStream;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use self::material::{Content, Material};
 use super::TransportMetrics;
 use super::tls_metrics::TlsMetrics;
-use crate::change::ContentWatch;
+use crate::change::{Condition, ContentWatch};
 
 pub use self::material::TlsError;
 pub(super) use self::material::Validity;
+
+/// The time between two attempts to use rejected files.
+const RETRY_INTERVAL: Duration = Duration::from_secs(60);
 
 /// The files of the server's TLS configuration, all in PEM.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,6 +61,9 @@ impl Tls {
     /// If the files cannot be read or used together.
     pub fn load(settings: TlsSettings) -> Result<Self, TlsError> {
         let material = Material::new(Content::read(&settings)?, &settings)?;
+        if let Err(error) = material.check_validity(&settings) {
+            warn!(%error, "certificate used outside its validity, clients refuse it");
+        }
         let current = ArcSwap::from_pointee(material);
         Ok(Self { settings, current })
     }
@@ -71,10 +83,12 @@ impl Tls {
         let mut files = ContentWatch::new(Ok(current.content.clone()), move || {
             Content::read(&settings)
         });
+        let rejection = Condition::default();
+        let mut content = files.changed().await;
         loop {
-            let content = files.changed().await;
-            match content.and_then(|content| Material::new(content, &self.settings)) {
+            match content.clone().and_then(|content| self.usable(content)) {
                 Ok(material) => {
+                    rejection.end();
                     info!(
                         certificate = %self.settings.certificate.display(),
                         expires = material.validity.not_after,
@@ -82,13 +96,27 @@ impl Tls {
                     );
                     metrics.applied(material.validity);
                     self.current.store(Arc::new(material));
+                    content = files.changed().await;
                 }
                 Err(error) => {
-                    error!(%error, "certificate reload rejected, keeping previous certificate");
-                    metrics.refused();
+                    if rejection.begin(error.clone()) {
+                        error!(%error, "certificate reload rejected, keeping previous certificate");
+                        metrics.refused();
+                    }
+                    tokio::select! {
+                        changed = files.changed() => content = changed,
+                        // The certificate may have become valid.
+                        () = sleep(RETRY_INTERVAL) => {}
+                    }
                 }
             }
         }
+    }
+
+    fn usable(&self, content: Content) -> Result<Material, TlsError> {
+        let material = Material::new(content, &self.settings)?;
+        material.check_validity(&self.settings)?;
+        Ok(material)
     }
 
     /// Performs the handshake over `io`, and returns the stream and the peer's

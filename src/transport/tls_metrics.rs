@@ -20,6 +20,7 @@ pub(super) struct TlsMetrics {
     not_after: Family<Label, Gauge<i64, AtomicI64>>,
     not_before: Family<Label, Gauge<i64, AtomicI64>>,
     reloads: Family<Label, Counter>,
+    refused: Family<Label, Gauge>,
 }
 
 impl TlsMetrics {
@@ -42,6 +43,11 @@ impl TlsMetrics {
             "Changes of the TLS files, by whether they were applied or refused",
             metrics.reloads.clone(),
         );
+        registry.register(
+            "grpc_server_certificate_refused",
+            "1 while the TLS files are refused and the previous ones stay in use; see the log line",
+            metrics.refused.clone(),
+        );
         metrics
     }
 
@@ -53,6 +59,7 @@ impl TlsMetrics {
         } = validity;
         self.not_before.get_or_create(&SERVER).set(not_before);
         self.not_after.get_or_create(&SERVER).set(not_after);
+        self.refused.get_or_create(&SERVER).set(0);
     }
 
     pub(super) fn applied(&self, validity: Validity) {
@@ -61,6 +68,7 @@ impl TlsMetrics {
     }
 
     pub(super) fn refused(&self) {
+        self.refused.get_or_create(&SERVER).set(1);
         self.count("refused");
     }
 

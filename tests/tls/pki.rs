@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, SanType};
 use tempfile::TempDir;
 
 /// A certificate authority.
@@ -20,6 +20,29 @@ impl Authority {
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().expect("a key");
         Self(CertifiedIssuer::self_signed(params, key).expect("a certificate"))
+    }
+
+    /// Returns the authority of a SPIFFE trust domain.
+    pub(crate) fn of_trust_domain(domain: &str) -> Self {
+        let mut params = CertificateParams::new(Vec::new()).expect("no names");
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.subject_alt_names = vec![uri(&format!("spiffe://{domain}"))];
+        let key = KeyPair::generate().expect("a key");
+        Self(CertifiedIssuer::self_signed(params, key).expect("a certificate"))
+    }
+
+    /// Returns a new certificate for a SPIFFE ID.
+    pub(crate) fn issue_spiffe(&self, id: &str) -> Pair {
+        let mut params = CertificateParams::new(Vec::new()).expect("no names");
+        params.subject_alt_names = vec![uri(id)];
+        self.sign(&params)
+    }
+
+    /// Returns a new certificate for `name`, valid from the start of `year` on.
+    pub(crate) fn issue_from(&self, name: &str, year: i32) -> Pair {
+        let mut params = CertificateParams::new(vec![name.to_owned()]).expect("a name");
+        params.not_before = rcgen::date_time_ymd(year, 1, 1);
+        self.sign(&params)
     }
 
     pub(crate) fn pem(&self) -> String {
@@ -42,6 +65,10 @@ impl Authority {
             key: key.serialize_pem(),
         }
     }
+}
+
+fn uri(text: &str) -> SanType {
+    SanType::URI(text.try_into().expect("an ASCII URI"))
 }
 
 /// Files that are replaced atomically, by a symbolic link, as Kubernetes does for secrets.

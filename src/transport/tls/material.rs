@@ -2,17 +2,18 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, UNIX_EPOCH};
 
-use tokio_rustls::rustls::crypto::{CryptoProvider, aws_lc_rs::default_provider};
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::crypto::aws_lc_rs::default_provider;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use tokio_rustls::rustls::server::WebPkiClientVerifier;
-use tokio_rustls::rustls::server::danger::ClientCertVerifier;
 use tokio_rustls::rustls::version::{TLS12, TLS13};
-use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 use x509_parser::parse_x509_certificate;
 
 use super::TlsSettings;
+use super::client_verifier::ClientVerifier;
+use crate::model::{unix_time, wall_clock};
 
 /// Why the files of `[grpc.tls]` cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -89,9 +90,10 @@ impl Material {
             .map_err(|error| TlsError::Mismatch(error.to_string()))?;
         let builder = match (&settings.client_ca, &content.client_ca) {
             (Some(path), Some(roots)) => {
-                let verifier = verifier(roots, provider)
+                let verifier = certificates(roots)
+                    .and_then(|roots| ClientVerifier::new(roots, &provider))
                     .map_err(|error| file_error("grpc.tls.client_ca", path, &error))?;
-                builder.with_client_cert_verifier(verifier)
+                builder.with_client_cert_verifier(Arc::new(verifier))
             }
             _ => builder.with_no_client_auth(),
         };
@@ -105,6 +107,29 @@ impl Material {
             validity,
         })
     }
+
+    /// Checks that the certificate is valid now.
+    pub(super) fn check_validity(&self, settings: &TlsSettings) -> Result<(), TlsError> {
+        let now = i64::try_from(unix_time(wall_clock()).as_secs()).unwrap_or(i64::MAX);
+        let Validity {
+            not_before,
+            not_after,
+        } = self.validity;
+        let problem = if now > not_after {
+            format!("the certificate expired at {}", shown(not_after))
+        } else if now < not_before {
+            format!("the certificate is not valid before {}", shown(not_before))
+        } else {
+            return Ok(());
+        };
+        let path = &settings.certificate;
+        Err(file_error("grpc.tls.certificate", path, &problem))
+    }
+}
+
+fn shown(seconds: i64) -> impl std::fmt::Display {
+    let since_epoch = Duration::from_secs(seconds.try_into().unwrap_or_default());
+    humantime::format_rfc3339_seconds(UNIX_EPOCH + since_epoch)
 }
 
 fn file_error(key: &'static str, path: &Path, problem: &str) -> TlsError {
@@ -123,18 +148,4 @@ fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
         return Err("it contains no certificate".to_owned());
     }
     Ok(parsed)
-}
-
-/// Returns a verifier that requires a client certificate issued under one of `roots`.
-fn verifier(
-    roots: &[u8],
-    provider: Arc<CryptoProvider>,
-) -> Result<Arc<dyn ClientCertVerifier>, String> {
-    let mut store = RootCertStore::empty();
-    for root in certificates(roots)? {
-        store.add(root).map_err(|error| error.to_string())?;
-    }
-    WebPkiClientVerifier::builder_with_provider(Arc::new(store), provider)
-        .build()
-        .map_err(|error| error.to_string())
 }
