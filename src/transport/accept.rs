@@ -123,16 +123,15 @@ impl<S: RequestService> AcceptLoop<S> {
             Ok(permit) => permit,
             Err(refused) => return self.metrics.count(refused),
         };
-        let guard = self.metrics.opened();
+        let mut guard = self.metrics.opened();
         let (server, tls, drain) = (self.server.clone(), self.tls.clone(), drain.clone());
         let peer = Peer {
             address,
             ..Peer::default()
         };
         open.spawn(async move {
-            let reason = connection::serve(io, peer, tls.as_deref(), server, drain).await;
-            guard.close(reason);
-            drop(permit);
+            *guard = connection::serve(io, peer, tls.as_deref(), server, drain).await;
+            drop((guard, permit));
         });
     }
 }

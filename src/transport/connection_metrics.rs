@@ -6,6 +6,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
+use scopeguard::ScopeGuard;
 
 /// The metrics of connections. Clones share them.
 #[derive(Clone, Debug, Default)]
@@ -70,39 +71,20 @@ impl ConnectionMetrics {
         metrics
     }
 
-    /// Counts an open connection until the guard is dropped.
-    pub(super) fn opened(&self) -> OpenConnection {
+    /// Counts an open connection until the guard is dropped, and then its end by the reason
+    /// in the guard. A guard, because the task of the connection can be aborted.
+    pub(super) fn opened(&self) -> ScopeGuard<CloseReason, impl FnOnce(CloseReason) + use<>> {
         self.open.inc();
         let metrics = self.clone();
-        OpenConnection {
-            metrics,
-            reason: CloseReason::Aborted,
-        }
+        scopeguard::guard(CloseReason::Aborted, move |reason| {
+            metrics.open.dec();
+            metrics.count(reason);
+        })
     }
 
     /// Counts a closed or refused connection.
     pub(super) fn count(&self, reason: CloseReason) {
         let label = [("outcome", reason.into())];
         self.closed.get_or_create(&label).inc();
-    }
-}
-
-/// Counts the end of its connection on drop, because the connection's task can be
-/// aborted.
-pub(super) struct OpenConnection {
-    metrics: ConnectionMetrics,
-    reason: CloseReason,
-}
-
-impl OpenConnection {
-    pub(super) fn close(mut self, reason: CloseReason) {
-        self.reason = reason;
-    }
-}
-
-impl Drop for OpenConnection {
-    fn drop(&mut self) {
-        self.metrics.open.dec();
-        self.metrics.count(self.reason);
     }
 }
