@@ -9,7 +9,8 @@
 //! A record never blocks a call. It goes into a queue of 4096, which a separate thread
 //! writes. If the queue is full or the file cannot be written, the record is lost. Lost
 //! records are counted, and the start of each loss is logged once. Refused calls cost no
-//! quota and could fill the queue, so half of it is reserved for sessions.
+//! quota and could fill the queue, so half of it is reserved for sessions, and the records
+//! of one caller and reason are bounded.
 //!
 //! For example, with line breaks added:
 //!
@@ -25,6 +26,7 @@
 mod digest;
 mod metrics;
 mod record;
+mod refusals;
 mod sink;
 mod writer;
 
@@ -42,6 +44,8 @@ pub use self::metrics::AuditMetrics;
 pub use self::record::{AuditEvent, AuditRecord};
 pub use self::sink::AuditFileError;
 
+use self::record::RefusalsOmitted;
+use self::refusals::RefusalCounts;
 use self::sink::AuditSink;
 use self::writer::{AuditWriter, QueueItem};
 use crate::change::Condition;
@@ -85,6 +89,7 @@ struct AuditQueue {
     metrics: AuditMetrics,
     /// Records are being lost because the queue is full.
     loss: Condition,
+    refusals: RefusalCounts,
 }
 
 /// Why the audit log cannot be opened.
@@ -139,6 +144,7 @@ impl Audit {
             key,
             metrics,
             loss: Condition::default(),
+            refusals: RefusalCounts::default(),
         })))
     }
 
@@ -148,24 +154,12 @@ impl Audit {
             return;
         };
         let record = record(&queue.key);
-        let has_room = match record.event {
-            AuditEvent::Refused => queue.sender.capacity() > QUEUE_CAPACITY / 2,
-            AuditEvent::SessionIssued | AuditEvent::SessionReplayed | AuditEvent::SessionRead => {
-                true
-            }
-        };
-        let line = QueueItem::Line(record.into_line());
-        if has_room && queue.sender.try_send(line).is_ok() {
-            // The loss is over once the queue accepts every kind of record.
-            if queue.sender.capacity() > QUEUE_CAPACITY / 2 {
-                queue.loss.end();
-            }
+        let is_refusal = record.event == AuditEvent::Refused;
+        let reason = record.reason.unwrap_or_default();
+        if is_refusal && !queue.refusals.count(&record.caller, reason, self) {
             return;
         }
-        queue.metrics.lost(1);
-        if queue.loss.begin(()) {
-            error!("audit queue is full, records are lost");
-        }
+        queue.push(record.into_line(), is_refusal);
     }
 
     /// Waits until all records so far are written, for at most four seconds. Dropping it
@@ -174,6 +168,9 @@ impl Audit {
         let Some(queue) = &self.0 else {
             return;
         };
+        for (key, omitted) in queue.refusals.end_all() {
+            queue.summarize(&key, omitted);
+        }
         let (written, done) = std::sync::mpsc::channel();
         let requested = queue.sender.send(QueueItem::Flush(written));
         if let Ok(Ok(())) = timeout(FLUSH_TIMEOUT, requested).await {
@@ -181,6 +178,32 @@ impl Audit {
             let waiting = spawn_blocking(move || done.recv_timeout(FLUSH_TIMEOUT));
             let _ = waiting.await;
         }
+    }
+}
+
+impl AuditQueue {
+    fn push(&self, line: Vec<u8>, is_refusal: bool) {
+        let has_room = !is_refusal || self.sender.capacity() > QUEUE_CAPACITY / 2;
+        if has_room && self.sender.try_send(QueueItem::Line(line)).is_ok() {
+            // The loss is over once the queue accepts every kind of record.
+            if self.sender.capacity() > QUEUE_CAPACITY / 2 {
+                self.loss.end();
+            }
+            return;
+        }
+        self.metrics.lost(1);
+        if self.loss.begin(()) {
+            error!("audit queue is full, records are lost");
+        }
+    }
+
+    fn summarize(&self, (caller, reason): &(String, &'static str), count: u64) {
+        let summary = RefusalsOmitted {
+            caller: caller.clone(),
+            reason,
+            count,
+        };
+        self.push(summary.into_line(), true);
     }
 }
 

@@ -36,7 +36,6 @@ mod token;
 use std::time::SystemTime;
 
 use ipnet::IpNet;
-use tracing::debug;
 
 pub use self::algorithm::TokenAlgorithm;
 pub use self::error::NotAuthenticated;
@@ -123,8 +122,6 @@ impl Authenticator {
         let identity = self.verify(credentials, now).await;
         if let Err(error) = identity {
             self.metrics.failed(error);
-            let failure: &str = error.into();
-            debug!(auth.failure = failure, "caller not authenticated");
         }
         identity
     }
@@ -152,9 +149,13 @@ impl Authenticator {
             }
             AuthMode::MtlsJwt => {
                 // Certificate first: a peer without one must not cause a JWKS refresh.
-                certificate::caller(credentials.certificate, now)?;
+                let certificate = certificate::caller(credentials.certificate, now)?;
                 let caller = self.verify_token(credentials.authorization, now).await?;
-                Ok(Identity::new(caller, AuthMethod::CertificateAndToken))
+                let identity = Identity::new(caller, AuthMethod::CertificateAndToken);
+                Ok(Identity {
+                    certificate: Some(certificate),
+                    ..identity
+                })
             }
         }
     }

@@ -38,6 +38,12 @@ pub struct AuditRecord {
     pub caller: String,
     /// How the caller was authenticated.
     pub auth_method: &'static str,
+    /// The name in the client certificate, if the token names the caller.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<String>,
+    /// The address of the peer, which may be a proxy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub peer: Option<String>,
     /// The end user, as a keyed digest.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subject_digest: Option<String>,
@@ -63,25 +69,44 @@ pub struct AuditRecord {
     pub attempts: u32,
 }
 
-/// The record with its timestamp, which comes first.
+/// Refused calls without a record of their own.
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "event", rename = "refusals_omitted")]
+pub(super) struct RefusalsOmitted {
+    pub(super) caller: String,
+    pub(super) reason: &'static str,
+    pub(super) count: u64,
+}
+
+/// A record with its timestamp, which comes first.
 #[derive(Serialize)]
-struct TimedRecord {
+struct TimedRecord<R> {
     time: String,
     #[serde(flatten)]
-    record: AuditRecord,
+    record: R,
 }
 
 impl AuditRecord {
     pub(super) fn into_line(self) -> Vec<u8> {
-        let time = OffsetDateTime::from(wall_clock()).format(&Rfc3339);
-        let line = TimedRecord {
-            time: time.unwrap_or_default(),
-            record: self,
-        };
-        let mut line = serde_json::to_vec(&line).expect("strings and numbers serialize to JSON");
-        line.push(b'\n');
-        line
+        line(self)
     }
+}
+
+impl RefusalsOmitted {
+    pub(super) fn into_line(self) -> Vec<u8> {
+        line(self)
+    }
+}
+
+fn line(record: impl Serialize) -> Vec<u8> {
+    let time = OffsetDateTime::from(wall_clock()).format(&Rfc3339);
+    let line = TimedRecord {
+        time: time.unwrap_or_default(),
+        record,
+    };
+    let mut line = serde_json::to_vec(&line).expect("strings and numbers serialize to JSON");
+    line.push(b'\n');
+    line
 }
 
 fn as_millis<S: serde::Serializer>(span: &Duration, to: S) -> Result<S::Ok, S::Error> {

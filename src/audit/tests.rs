@@ -1,5 +1,6 @@
 //! Lost records, and paths that are refused.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use prometheus_client::encoding::text::encode;
@@ -7,13 +8,21 @@ use prometheus_client::registry::Registry;
 
 use super::*;
 
-/// A record of `event`.
+/// A record of `event`, of a caller of its own.
 fn record(event: AuditEvent) -> impl FnOnce(&DigestKey) -> AuditRecord {
+    static CALLERS: AtomicUsize = AtomicUsize::new(0);
+    let caller = format!("caller-{}", CALLERS.fetch_add(1, Ordering::Relaxed) / 10);
+    record_of(caller, event)
+}
+
+fn record_of(caller: String, event: AuditEvent) -> impl FnOnce(&DigestKey) -> AuditRecord {
     move |_| AuditRecord {
         event,
         operation: "CreateSession",
         call_id: String::new(),
-        caller: String::new(),
+        caller,
+        certificate: None,
+        peer: None,
         auth_method: "header",
         subject_digest: None,
         session_digest: None,
@@ -43,8 +52,8 @@ fn logged(run: impl FnOnce()) -> String {
     std::fs::read_to_string(file.path()).unwrap()
 }
 
-#[test]
-fn a_stalled_writer_leaves_half_of_the_queue_to_refused_calls_and_all_of_it_to_sessions() {
+#[tokio::test(start_paused = true)]
+async fn a_stalled_writer_leaves_half_of_the_queue_to_refused_calls_and_all_of_it_to_sessions() {
     let mut registry = Registry::default();
     let metrics = AuditMetrics::register(&mut registry);
     let (lines, mut unread) = mpsc::channel(QUEUE_CAPACITY);
@@ -85,6 +94,39 @@ fn a_stalled_writer_leaves_half_of_the_queue_to_refused_calls_and_all_of_it_to_s
     });
     let errors = log.matches("audit queue is full");
     assert_eq!(errors.count(), 2, "one for the start of each loss");
+}
+
+#[tokio::test(start_paused = true)]
+async fn refused_calls_have_ten_lines_a_minute_and_then_one_with_their_number() {
+    let (lines, mut written) = mpsc::channel(QUEUE_CAPACITY);
+    let key = DigestKey::new(&[1; 32]);
+    let audit = Audit::with_queue(lines, key, AuditMetrics::default());
+    let mut new_lines = || -> Vec<String> {
+        let lines = std::iter::from_fn(|| written.try_recv().ok());
+        let text = lines.map(|item| match item {
+            QueueItem::Line(line) => String::from_utf8(line).unwrap(),
+            QueueItem::Flush(_) => String::new(),
+        });
+        text.collect()
+    };
+    for _ in 0..3 {
+        for caller in ["a", "b"].repeat(100) {
+            audit.write(record_of(caller.to_owned(), AuditEvent::Refused));
+        }
+        assert_eq!(new_lines().len(), 20);
+        tokio::time::sleep(Duration::from_secs(61)).await;
+        let summaries = new_lines();
+        assert_eq!(summaries.len(), 2, "{summaries:?}");
+        for summary in summaries {
+            assert!(
+                summary.contains("\"event\":\"refusals_omitted\""),
+                "{summary}"
+            );
+            assert!(summary.contains("\"count\":90"), "{summary}");
+        }
+    }
+    audit.write(record_of("a".to_owned(), AuditEvent::SessionIssued));
+    assert_eq!(new_lines().len(), 1, "sessions are not bounded");
 }
 
 #[test]

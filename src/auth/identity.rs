@@ -11,6 +11,8 @@ pub struct Identity {
     pub caller: CallerId,
     /// How the caller was authenticated.
     pub auth_method: AuthMethod,
+    /// The name in the client certificate, if the caller is named by its token.
+    pub certificate: Option<CallerId>,
 }
 
 /// How a caller was authenticated.
@@ -35,6 +37,7 @@ impl Identity {
         Self {
             caller,
             auth_method,
+            certificate: None,
         }
     }
 

@@ -135,6 +135,8 @@ impl Drop for AuditGuard<'_> {
             call_id: self.call.id.to_string(),
             caller: self.call.caller.to_string(),
             auth_method: self.call.auth_method.as_str(),
+            certificate: self.call.certificate.as_ref().map(ToString::to_string),
+            peer: self.call.peer.socket().map(|peer| peer.to_string()),
             subject_digest: fields.subject.as_ref().map(|id| key.subject(id)),
             session_digest: progress
                 .session
@@ -162,6 +164,7 @@ mod tests {
     use crate::grpc::call::DeadlineSource;
     use crate::model::CallerId;
     use crate::model::Deadline;
+    use crate::transport::PeerAddress;
 
     fn call() -> Call {
         let authorizer = Authorizer::new(Policy::default(), DefaultPermission::Allow);
@@ -170,6 +173,8 @@ mod tests {
             caller: CallerId::anonymous(),
             permissions: authorizer.permissions(&CallerId::anonymous()),
             auth_method: AuthMethod::None,
+            certificate: None,
+            peer: PeerAddress::InProcess,
             deadline: Deadline::after(Instant::now(), Duration::from_secs(10)),
             deadline_source: DeadlineSource::Caller,
         }

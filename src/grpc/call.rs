@@ -10,6 +10,7 @@ use crate::auth::AuthMethod;
 use crate::auth::policy::CallerPermissions;
 use crate::model::CallerId;
 use crate::model::Deadline;
+use crate::transport::PeerAddress;
 
 /// One call.
 #[derive(Clone, Debug)]
@@ -22,6 +23,10 @@ pub(super) struct Call {
     pub(super) permissions: CallerPermissions,
     /// How the caller was authenticated.
     pub(super) auth_method: AuthMethod,
+    /// The name in the client certificate, if the caller is named by its token.
+    pub(super) certificate: Option<CallerId>,
+    /// The address of the peer.
+    pub(super) peer: PeerAddress,
     /// The instant by which the response must leave.
     pub(super) deadline: Deadline,
     /// Where the deadline comes from.

@@ -15,7 +15,9 @@ use super::call::Call;
 use super::metrics;
 use super::reason::Reason;
 use super::rpc_error::RpcError;
+use crate::auth::NotAuthenticated;
 use crate::session::SessionError;
+use crate::transport::PeerAddress;
 use crate::upstream::UpstreamErrorKind;
 
 /// The most lines of one reason in one [`WINDOW`].
@@ -49,6 +51,27 @@ impl FailureLog {
             None => {
                 info!(code, reason, fault, %error, cause, aws.request_id = request_id, "call failed");
             }
+        }
+        rpc_error
+    }
+
+    /// Logs that the caller of a call is not authenticated, and returns its error.
+    pub(super) fn refused_caller(
+        &self,
+        cause: NotAuthenticated,
+        call_id: &str,
+        peer: PeerAddress,
+    ) -> RpcError {
+        let rpc_error = RpcError::unauthenticated(cause);
+        if self.count(rpc_error.reason) {
+            let failure: &str = cause.into();
+            let peer = peer.socket().map(|peer| peer.to_string());
+            info!(
+                call_id,
+                peer,
+                auth.failure = failure,
+                "caller not authenticated"
+            );
         }
         rpc_error
     }

@@ -20,6 +20,7 @@ use crate::auth::policy::{Authorizer, DefaultPermission, Policy};
 use crate::model::CallerId;
 use crate::model::Deadline;
 use crate::session::{RequestIdRequirement, SessionError, TokenRequirement};
+use crate::transport::PeerAddress;
 use crate::upstream::UpstreamError;
 
 /// The headers that clients accept: name and value, and 32 bytes for each. gRPC over
@@ -111,6 +112,8 @@ fn call() -> Call {
         permissions: authorizer.permissions(&caller),
         caller,
         auth_method: AuthMethod::Token,
+        certificate: None,
+        peer: PeerAddress::InProcess,
         deadline: Deadline::after(Instant::now(), Duration::from_secs(10)),
         deadline_source: DeadlineSource::Caller,
     }

@@ -37,7 +37,7 @@ use crate::auth::Authenticator;
 use crate::auth::policy::Authorizer;
 use crate::model::Deadline;
 use crate::transport::{
-    BodyTimeout, ChunkedBody, ConcurrencyLimitExceeded, RequestBodyError, ResponseBody,
+    BodyTimeout, ChunkedBody, ConcurrencyLimitExceeded, Peer, RequestBodyError, ResponseBody,
     ResponseKind, ResponseState,
 };
 
@@ -182,15 +182,20 @@ impl MiddlewareLayer {
             return Err(RpcError::deadline_exceeded());
         }
         // The JWKS may have to be fetched first.
-        let identity = peer_credentials::authenticate(&self.auth, request);
+        let peer = request.extensions().get::<Peer>().cloned();
+        let peer = peer.unwrap_or_default();
+        let identity = peer_credentials::authenticate(&self.auth, &peer, request.headers());
         let identity = timeout_at(deadline.instant(), identity).await;
         let identity = identity.map_err(|_| RpcError::deadline_exceeded())?;
-        let identity = identity.map_err(RpcError::unauthenticated)?;
+        let refused = |cause| self.log.refused_caller(cause, id, peer.address);
+        let identity = identity.map_err(refused)?;
         Ok(Call {
             id: id.clone(),
             permissions: self.authorizer.permissions(&identity.caller),
             caller: identity.caller,
             auth_method: identity.auth_method,
+            certificate: identity.certificate,
+            peer: peer.address,
             deadline,
             deadline_source,
         })

@@ -3,8 +3,7 @@
 //! For example, a call over mTLS from 10.0.0.7 with two `authorization` entries has an
 //! address, a certificate and `MetadataField::Repeated`, which no mode accepts.
 
-use http::{HeaderMap, HeaderValue, Request};
-use tonic::body::Body;
+use http::{HeaderMap, HeaderValue};
 
 use crate::auth::{
     AUTHORIZATION_KEY, Authenticator, CALLER_KEY, Identity, MetadataField, NotAuthenticated,
@@ -13,18 +12,17 @@ use crate::auth::{
 use crate::model::wall_clock;
 use crate::transport::{Peer, PeerAddress};
 
-/// Authenticates the caller of `request`. Dropped half way, it has no effect.
+/// Authenticates the caller of a request with these headers. Dropped half way, it has no effect.
 pub(super) async fn authenticate(
     auth: &Authenticator,
-    request: &mut Request<Body>,
+    peer: &Peer,
+    headers: &HeaderMap,
 ) -> Result<Identity, NotAuthenticated> {
-    let peer = request.extensions().get::<Peer>().cloned();
-    let peer = peer.unwrap_or_default();
     let credentials = PeerCredentials {
         origin: origin(peer.address),
         certificate: peer.certificates.first().map(AsRef::as_ref),
-        caller: field(request.headers(), CALLER_KEY),
-        authorization: field(request.headers(), AUTHORIZATION_KEY),
+        caller: field(headers, CALLER_KEY),
+        authorization: field(headers, AUTHORIZATION_KEY),
     };
     auth.authenticate(credentials, wall_clock()).await
 }

@@ -30,6 +30,17 @@ pub enum PeerAddress {
     InProcess,
 }
 
+impl PeerAddress {
+    /// Returns the address of a socket.
+    #[must_use]
+    pub fn socket(self) -> Option<SocketAddr> {
+        match self {
+            Self::Socket(address) => Some(address),
+            Self::Unknown | Self::InProcess => None,
+        }
+    }
+}
+
 impl From<io::Result<SocketAddr>> for PeerAddress {
     fn from(address: io::Result<SocketAddr>) -> Self {
         address.map_or(Self::Unknown, Self::Socket)
