@@ -16,10 +16,10 @@ mod budget;
 mod metrics;
 
 use std::num::NonZeroU32;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use self::budget::RetryBudget;
@@ -86,16 +86,12 @@ impl RetryPolicy {
 
     /// Adds the share of a successful request to the budget.
     pub fn succeeded(&self, now: Instant) {
-        self.budget().deposit(now);
+        self.budget.lock().deposit(now);
     }
 
     /// Returns the number of retries that the budget allows at `now`.
     pub fn available(&self, now: Instant) -> f64 {
-        self.budget().available(now)
-    }
-
-    fn budget(&self) -> std::sync::MutexGuard<'_, RetryBudget> {
-        self.budget.lock().unwrap_or_else(PoisonError::into_inner)
+        self.budget.lock().available(now)
     }
 }
 
@@ -115,7 +111,7 @@ impl Retries<'_> {
         let delay = bound.mul_f64(fastrand::f64());
         let delay = delay.max(error.retry_after.unwrap_or_default());
         let is_in_time = delay < deadline.left(now);
-        (is_in_time && self.policy.budget().withdraw(now)).then_some(delay)
+        (is_in_time && self.policy.budget.lock().withdraw(now)).then_some(delay)
     }
 
     /// Whether another attempt may succeed. Rejected credentials are reloaded, which helps

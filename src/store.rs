@@ -25,9 +25,10 @@ pub(crate) mod test_server;
 
 use std::num::NonZeroU32;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use redis::aio::MultiplexedConnection;
 use redis::{ErrorKind, FromRedisValue, RedisError, ScriptInvocation, ServerErrorKind};
 use tokio::sync::{Notify, watch};
@@ -206,13 +207,8 @@ impl Store {
         Err(store_error(&error))
     }
 
-    fn silent_since(&self) -> MutexGuard<'_, Option<Instant>> {
-        let since = self.0.silent_since.lock();
-        since.unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn on_response(&self) {
-        *self.silent_since() = None;
+        *self.0.silent_since.lock() = None;
     }
 
     /// A single timeout keeps the connection. If no call has received a response for
@@ -220,7 +216,7 @@ impl Store {
     fn on_timeout(&self, now: Instant) {
         let call_timeout = self.0.settings.timeout;
         let call_started = now.checked_sub(call_timeout).unwrap_or(now);
-        let mut since = self.silent_since();
+        let mut since = self.0.silent_since.lock();
         let silent = now - *since.get_or_insert(call_started);
         if silent >= call_timeout * MAX_SILENT_TIMEOUTS {
             *since = None;

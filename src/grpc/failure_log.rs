@@ -5,9 +5,10 @@
 //! ten lines `call failed`, and then one line `more calls failed` with `omitted = 14990`.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::time::sleep;
 use tracing::{error, info};
 
@@ -78,7 +79,7 @@ impl FailureLog {
 
     /// Counts a failure, and returns whether to log it.
     fn count(&self, reason: Reason) -> bool {
-        let mut counts = self.counts();
+        let mut counts = self.0.lock();
         let failed = counts.entry(reason.as_str()).or_default();
         *failed += 1;
         if *failed == 1 {
@@ -89,15 +90,11 @@ impl FailureLog {
 
     async fn end_window(self, reason: Reason) {
         sleep(WINDOW).await;
-        let failed = self.counts().remove(reason.as_str());
+        let failed = self.0.lock().remove(reason.as_str());
         let omitted = failed.unwrap_or_default().saturating_sub(MAX_LINES);
         if omitted > 0 {
             info!(reason = reason.as_str(), omitted, "more calls failed");
         }
-    }
-
-    fn counts(&self) -> MutexGuard<'_, HashMap<&'static str, u64>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -133,6 +130,6 @@ mod tests {
             assert_eq!(lines(Reason::QuotaExhausted), 0);
             sleep(WINDOW + Duration::from_millis(1)).await;
         }
-        assert!(log.counts().is_empty(), "no window is open");
+        assert!(log.0.lock().is_empty(), "no window is open");
     }
 }

@@ -11,11 +11,12 @@
 
 use std::collections::HashMap;
 use std::ops::Deref;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
+use parking_lot::Mutex;
 
 use super::{Flight, IdempotencyRecord, RecordStore, Retention};
 use crate::model::ClientRequestToken;
@@ -75,7 +76,7 @@ impl SingleFlight {
         record: IdempotencyRecord,
         store: &RecordStore,
     ) -> FlightGuard {
-        let mut active = self.active();
+        let mut active = self.active.lock();
         let entry = active.entry(token.clone()).or_insert_with(|| {
             let create = || Arc::new(Flight::new(Some((record, store.clone()))));
             let flight = self.sent.get(token).unwrap_or_else(create);
@@ -93,7 +94,7 @@ impl SingleFlight {
 
     /// Ends one request's use of a flight.
     fn end(&self, token: &ClientRequestToken) {
-        let mut active = self.active();
+        let mut active = self.active.lock();
         let Some(entry) = active.get_mut(token) else {
             debug_assert!(false, "a flight is active until its last request ends");
             return;
@@ -106,10 +107,6 @@ impl SingleFlight {
             self.sent.insert(token.clone(), entry.flight.clone());
         }
         active.remove(token);
-    }
-
-    fn active(&self) -> MutexGuard<'_, HashMap<ClientRequestToken, ActiveFlight>> {
-        self.active.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -154,7 +151,11 @@ mod tests {
             "the second request keeps it active"
         );
         drop((second, third));
-        assert_eq!(idempotency.flights.active().len(), 0, "nothing was sent");
+        assert_eq!(
+            idempotency.flights.active.lock().len(),
+            0,
+            "nothing was sent"
+        );
         let fourth = join(&idempotency, &token);
         let sent = RecordedSend {
             at: SystemTime::UNIX_EPOCH,
@@ -164,7 +165,11 @@ mod tests {
         assert_eq!(claimed, Ok(Claimed::Acquired));
         let flight = fourth.flight.clone();
         drop(fourth);
-        assert_eq!(idempotency.flights.active().len(), 0, "no request uses it");
+        assert_eq!(
+            idempotency.flights.active.lock().len(),
+            0,
+            "no request uses it"
+        );
         assert!(Arc::ptr_eq(&join(&idempotency, &token).flight, &flight));
     }
 
@@ -178,6 +183,6 @@ mod tests {
         };
         let soon = Duration::from_millis(1);
         assert!(tokio::time::timeout(soon, request).await.is_err());
-        assert_eq!(idempotency.flights.active().len(), 0);
+        assert_eq!(idempotency.flights.active.lock().len(), 0);
     }
 }

@@ -8,9 +8,10 @@
 //! response of AWS has the `Date` of 200 s ago. From then on [`Clock::now`] returns AWS's
 //! time, and the skew is +200 s.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use parking_lot::Mutex;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
@@ -113,7 +114,7 @@ impl Clock {
             at: own.1,
             is_skewed,
         };
-        let before = self.lock()[source as usize].replace(observation);
+        let before = self.observations.lock()[source as usize].replace(observation);
         let was_skewed = before.is_some_and(|before| before.is_skewed);
         let (source, seconds) = (source.as_str(), skew.round());
         if is_skewed && !was_skewed {
@@ -137,13 +138,8 @@ impl Clock {
 
     /// Returns the time of `source` at `now`.
     fn time_at(&self, source: ClockSource, now: Instant) -> Option<SystemTime> {
-        let observation = self.lock()[source as usize]?;
+        let observation = self.observations.lock()[source as usize]?;
         Some(observation.time + now.saturating_duration_since(observation.at))
-    }
-
-    fn lock(&self) -> MutexGuard<'_, [Option<Observation>; 2]> {
-        let observations = self.observations.lock();
-        observations.unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -10,9 +10,10 @@
 //! `payments`, 32 other callers, and `_overflow` for the remaining 8.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -74,7 +75,7 @@ impl CallerMetrics {
     /// Replaces the named callers. A caller that already has series keeps them and no longer
     /// counts towards [`MAX_UNNAMED`].
     pub(super) fn set_named(&self, named: HashSet<CallerId>) {
-        let mut tracked = self.lock();
+        let mut tracked = self.tracked.lock();
         tracked.unnamed.retain(|caller, _| !named.contains(caller));
         for caller in tracked.named.difference(&named) {
             self.remove_series(caller);
@@ -101,7 +102,7 @@ impl CallerMetrics {
     ) {
         // Hold the lock while counting. Otherwise a series could be created again after its
         // caller was removed, and would never be removed.
-        let mut tracked = self.lock();
+        let mut tracked = self.tracked.lock();
         let caller = if self.track(&mut tracked, caller, now) {
             caller.as_str()
         } else {
@@ -132,10 +133,6 @@ impl CallerMetrics {
         }
         unnamed.insert(caller.clone(), now);
         true
-    }
-
-    fn lock(&self) -> MutexGuard<'_, TrackedCallers> {
-        self.tracked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn remove_series(&self, caller: &CallerId) {

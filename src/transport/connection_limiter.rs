@@ -6,7 +6,9 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
 
 use super::TransportLimits;
 use super::connection_metrics::CloseReason;
@@ -48,7 +50,7 @@ impl ConnectionLimiter {
         peer: Option<IpAddr>,
     ) -> Result<ConnectionPermit, CloseReason> {
         let peer = peer.map(network);
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut open = self.open.lock();
         if open.total >= self.max {
             return Err(CloseReason::ConnectionLimit);
         }
@@ -67,7 +69,7 @@ impl ConnectionLimiter {
 
 impl Drop for ConnectionPermit {
     fn drop(&mut self) {
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut open = self.open.lock();
         open.total -= 1;
         let Some(peer) = self.peer else { return };
         if let Some(of_peer) = open.by_peer.get_mut(&peer) {
@@ -126,7 +128,7 @@ mod tests {
             let permit = limiter.try_acquire(peer(&format!("10.0.0.{host}")));
             drop(permit.expect("it was released"));
         }
-        let open = limiter.open.lock().expect("no panic");
+        let open = limiter.open.lock();
         assert_eq!((open.total, open.by_peer.len()), (0, 0));
     }
 

@@ -13,11 +13,12 @@
 //! [`Executor::execute`]: hyper::rt::Executor::execute
 
 use std::convert::Infallible;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Request, Response};
 use hyper::body::Incoming;
+use parking_lot::Mutex;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
@@ -107,7 +108,7 @@ impl<S: RequestService> hyper::service::Service<Request<Incoming>> for Connectio
         extensions.insert(self.peer.clone());
         extensions.insert(response.clone());
         let permit = permit.map_err(|exceeded| extensions.insert(exceeded));
-        *self.connection.pending() = Some(StreamGuard {
+        *self.connection.pending.lock() = Some(StreamGuard {
             _permit: permit.ok().flatten(),
             response,
         });
@@ -120,7 +121,7 @@ where
     F: Future<Output = ()> + Send + 'static,
 {
     fn execute(&self, stream: F) {
-        let guard = self.connection.pending().take();
+        let guard = self.connection.pending.lock().take();
         let connection = self.connection.clone();
         self.server.streams.spawn(async move {
             match guard {
@@ -132,10 +133,6 @@ where
 }
 
 impl ConnectionState {
-    fn pending(&self) -> MutexGuard<'_, Option<StreamGuard>> {
-        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Runs `stream` until it ends or the peer does not read its response in time.
     async fn run(&self, stream: impl Future<Output = ()>, guard: StreamGuard) {
         let write_timeout = async {
@@ -152,9 +149,7 @@ impl ConnectionState {
     }
 
     fn spend_reset(&self) {
-        let budget = self.reset_budget.lock();
-        let mut budget = budget.unwrap_or_else(PoisonError::into_inner);
-        if !budget.try_take(Instant::now()) {
+        if !self.reset_budget.lock().try_take(Instant::now()) {
             self.flooded.cancel();
         }
     }

@@ -8,11 +8,11 @@
 
 use std::collections::HashMap;
 use std::ops::Add;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use livegate::model::{ClientRequestToken, LivenessResult, SessionId, SessionSettings};
 use livegate::upstream::{AttemptOutput, LivenessApi, UpstreamError, UpstreamErrorKind};
+use parking_lot::Mutex;
 use tokio::time::{Instant, sleep, sleep_until};
 
 const THROTTLED_AFTER: Duration = Duration::from_millis(10);
@@ -70,7 +70,7 @@ impl Upstream {
 
     /// Returns the counters.
     pub(crate) fn counts(&self) -> Counts {
-        self.state().counts
+        self.0.lock().counts
     }
 
     /// Runs another tenant of the account: `rate` calls a second at random intervals,
@@ -81,12 +81,8 @@ impl Upstream {
         loop {
             at += interval(&mut random, rate);
             sleep_until(at).await;
-            self.state().take();
+            self.0.lock().take();
         }
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -118,7 +114,7 @@ impl LivenessApi for Upstream {
         _: &SessionSettings,
     ) -> Result<AttemptOutput<SessionId>, UpstreamError> {
         let service = {
-            let mut state = self.state();
+            let mut state = self.0.lock();
             if state.take() {
                 state.counts.sessions += 1;
                 state.counts.repeated += u64::from(state.sessions.contains_key(token));

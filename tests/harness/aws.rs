@@ -4,13 +4,13 @@
 //! returns the session of its token, and creates it if it does not exist.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use livegate::model::{
     ClientRequestToken, LivenessResult, SessionId, SessionSettings, SessionStatus,
 };
 use livegate::upstream::{AttemptOutput, LivenessApi, UpstreamError, UpstreamErrorKind};
+use parking_lot::Mutex;
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
@@ -101,12 +101,12 @@ impl Step {
 impl Aws {
     /// Plans the outcomes of the next attempts.
     pub(crate) fn plan(&self, steps: impl IntoIterator<Item = Step>) {
-        lock(&self.plan).extend(steps);
+        self.plan.lock().extend(steps);
     }
 
     /// Returns the create attempts so far, in order.
     pub(crate) fn attempts(&self) -> Vec<Attempt> {
-        lock(&self.attempts).clone()
+        self.attempts.lock().clone()
     }
 
     /// Returns the times between consecutive create attempts.
@@ -118,16 +118,18 @@ impl Aws {
 
     /// Returns the sessions whose results were read, in order.
     pub(crate) fn reads(&self) -> Vec<String> {
-        lock(&self.reads).clone()
+        self.reads.lock().clone()
     }
 
     fn next_step(&self) -> Option<Step> {
-        lock(&self.plan).pop_front()
+        self.plan.lock().pop_front()
     }
 
     fn session(&self, token: &str) -> SessionId {
         let new = || SessionId::parse(&Uuid::new_v4().to_string()).expect("a lower-case UUID");
-        *lock(&self.sessions)
+        *self
+            .sessions
+            .lock()
             .entry(token.to_owned())
             .or_insert_with(new)
     }
@@ -140,7 +142,7 @@ impl LivenessApi for Aws {
         settings: &SessionSettings,
     ) -> Result<AttemptOutput<SessionId>, UpstreamError> {
         let token = token.expose().to_owned();
-        lock(&self.attempts).push(Attempt {
+        self.attempts.lock().push(Attempt {
             token: token.clone(),
             settings: settings.clone(),
             at: Instant::now(),
@@ -156,7 +158,7 @@ impl LivenessApi for Aws {
         &self,
         session: &SessionId,
     ) -> Result<AttemptOutput<LivenessResult>, UpstreamError> {
-        lock(&self.reads).push(session.expose());
+        self.reads.lock().push(session.expose());
         let unknown = || fails(UpstreamErrorKind::SessionNotFound);
         let step = self.next_step().unwrap_or_else(unknown);
         let StepOutcome::Result(result) = step.play().await? else {
@@ -185,8 +187,4 @@ impl Step {
             outcome @ (StepOutcome::Session | StepOutcome::Result(_)) => Ok(outcome),
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,7 +1,7 @@
 //! A collector of traces: a server of OTLP's `TraceService` that records the exports.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{
@@ -13,6 +13,7 @@ use opentelemetry_proto::tonic::collector::trace::v1::{
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
 use opentelemetry_proto::tonic::trace::v1::Span;
+use parking_lot::Mutex;
 use tokio::net::TcpListener;
 use tokio::time::{sleep, timeout};
 use tokio_stream::wrappers::TcpListenerStream;
@@ -38,8 +39,7 @@ impl TraceService for RecordedExports {
         &self,
         request: Request<ExportTraceServiceRequest>,
     ) -> Result<Response<ExportTraceServiceResponse>, Status> {
-        let mut exports = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        exports.push(request.into_inner());
+        self.0.lock().push(request.into_inner());
         Ok(Response::new(ExportTraceServiceResponse::default()))
     }
 }
@@ -73,8 +73,7 @@ impl Collector {
 
     /// All exports so far.
     pub(crate) fn exports(&self) -> Vec<ExportTraceServiceRequest> {
-        let exports = self.recorded.0.lock();
-        exports.unwrap_or_else(PoisonError::into_inner).clone()
+        self.recorded.0.lock().clone()
     }
 
     /// All spans so far.

@@ -154,16 +154,16 @@ impl SimulatorHandle {
 
     /// Sets all counters to zero; sessions, quotas and queued faults stay.
     pub fn reset_stats(&self) {
-        self.state.model().reset_stats();
+        self.state.model.lock().reset_stats();
     }
 
     /// Appends faults to the queues of their operations.
     pub fn enqueue(&self, faults: impl IntoIterator<Item = Fault>) {
-        self.state.model().enqueue(faults);
+        self.state.model.lock().enqueue(faults);
     }
 
     /// Removes all queued faults.
     pub fn clear_faults(&self) {
-        self.state.model().clear_faults();
+        self.state.model.lock().clear_faults();
     }
 }

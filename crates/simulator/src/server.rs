@@ -12,10 +12,11 @@ mod call;
 mod connection;
 mod control;
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
@@ -32,7 +33,7 @@ const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(50);
 /// The state that all connections share.
 #[derive(Debug)]
 pub(super) struct SharedState {
-    model: Mutex<Model>,
+    pub(super) model: Mutex<Model>,
     in_flight: AtomicUsize,
 }
 
@@ -45,14 +46,10 @@ impl SharedState {
     }
 
     /// Locks the model, for one decision.
-    pub(super) fn model(&self) -> MutexGuard<'_, Model> {
-        self.model.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     pub(super) fn stats(&self) -> Stats {
         Stats {
             in_flight: self.in_flight.load(Ordering::Relaxed),
-            ..self.model().stats()
+            ..self.model.lock().stats()
         }
     }
 

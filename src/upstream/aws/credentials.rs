@@ -13,7 +13,7 @@
 //! For example, credentials are loaded at 8:00 and expire at 14:00. They are renewed at
 //! 11:00. If the provider is unavailable from 10:00 on, calls succeed until 14:00.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use aws_config::sts::AssumeRoleProvider;
@@ -23,6 +23,7 @@ use aws_credential_types::provider::{
     ProvideCredentials, Result as Loaded, SharedCredentialsProvider, future,
 };
 use aws_sdk_rekognition::config::SharedHttpClient;
+use parking_lot::Mutex;
 use tokio::time::{Instant, sleep, timeout};
 use tracing::{info, warn};
 
@@ -94,7 +95,7 @@ impl RenewedCredentials {
     /// Renews the credentials for as long as it is polled; it never returns.
     pub(super) async fn renew(&self) {
         let mut is_failing = false;
-        let mut delay = renewal_delay(self.state().current.as_ref());
+        let mut delay = renewal_delay(self.state.lock().current.as_ref());
         loop {
             sleep(delay).await;
             match self.load().await {
@@ -120,7 +121,7 @@ impl RenewedCredentials {
 
     /// Makes the next call load the credentials, because AWS rejected the current ones.
     pub(super) fn reject(&self) {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         let rejected_at = state.rejected_at;
         if rejected_at.is_none_or(|at| at.elapsed() >= MIN_RELOAD_INTERVAL) {
             state.rejected_at = Some(Instant::now());
@@ -149,7 +150,7 @@ impl RenewedCredentials {
         let loaded = timeout(LOAD_TIMEOUT, self.provider.provide_credentials()).await;
         let loaded = loaded.map_err(|_| CredentialsError::provider_timed_out(LOAD_TIMEOUT))??;
         self.metrics.set_expiry(loaded.expiry());
-        let mut state = self.state();
+        let mut state = self.state.lock();
         state.is_rejected = false;
         let former = state.current.replace(loaded.clone());
         if !former.is_some_and(|former| has_same_keys(&former, &loaded)) {
@@ -159,15 +160,11 @@ impl RenewedCredentials {
     }
 
     fn valid(&self) -> Option<Credentials> {
-        let state = self.state();
+        let state = self.state.lock();
         let now = wall_clock();
         let is_valid = |keys: &&Credentials| keys.expiry().is_none_or(|expiry| now < expiry);
         let current = state.current.as_ref().filter(|_| !state.is_rejected);
         current.filter(is_valid).cloned()
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

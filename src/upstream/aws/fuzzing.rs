@@ -4,7 +4,7 @@
 //! For example, after `responses.next(503, &[], b"<html>")` a call to create a session
 //! fails with `Unavailable`, without any network traffic.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_config::{BehaviorVersion, Region};
@@ -19,6 +19,7 @@ use aws_smithy_runtime_api::client::http::{
 };
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
+use parking_lot::Mutex;
 
 use super::{CredentialsMetrics, Rekognition, RenewedCredentials};
 
@@ -40,7 +41,7 @@ impl FakeResponses {
             }
             response
         });
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = response;
+        *self.0.lock() = response;
     }
 
     /// Returns the adapter with this connector instead of a socket.
@@ -69,7 +70,7 @@ impl FakeResponses {
 
 impl HttpConnector for FakeResponses {
     fn call(&self, _: HttpRequest) -> HttpConnectorFuture {
-        let response = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let response = self.0.lock().take();
         let broken = || ConnectorError::io("the connection broke".into());
         HttpConnectorFuture::ready(response.ok_or_else(broken))
     }

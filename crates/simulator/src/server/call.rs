@@ -83,8 +83,8 @@ fn plan(operation: Operation, head: &Parts, body: &[u8], state: &SharedState) ->
     };
     // A client signs with its wall clock, so compare with the wall clock, not with tokio's.
     match VERIFIER.verify(&request, OffsetDateTime::now_utc()) {
-        Ok(()) => state.model().receive(operation, body, Instant::now()),
-        Err(error) => state.model().reject_signature(operation, &error),
+        Ok(()) => state.model.lock().receive(operation, body, Instant::now()),
+        Err(error) => state.model.lock().reject_signature(operation, &error),
     }
 }
 

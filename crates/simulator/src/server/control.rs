@@ -20,7 +20,7 @@ pub(super) async fn respond(head: &Parts, body: Incoming, state: &SharedState) -
     match (head.method.as_str(), command) {
         ("GET", "stats") => stats(state),
         ("POST", "reset-stats") => {
-            state.model().reset_stats();
+            state.model.lock().reset_stats();
             plain(StatusCode::OK, "stats reset\n".to_owned())
         }
         ("POST", "faults") => match body::read(body).await {
@@ -28,7 +28,7 @@ pub(super) async fn respond(head: &Parts, body: Incoming, state: &SharedState) -
             Err(error) => plain(StatusCode::BAD_REQUEST, format!("{}\n", error.message)),
         },
         ("DELETE", "faults") => {
-            state.model().clear_faults();
+            state.model.lock().clear_faults();
             plain(StatusCode::OK, "faults cleared\n".to_owned())
         }
         (method, _) => {
@@ -55,7 +55,7 @@ fn enqueue(lines: &Bytes, state: &SharedState) -> Response<Body> {
     match parse_faults(&String::from_utf8_lossy(lines)) {
         Ok(faults) => {
             let message = format!("{} faults enqueued\n", faults.len());
-            state.model().enqueue(faults);
+            state.model.lock().enqueue(faults);
             plain(StatusCode::OK, message)
         }
         Err(error) => plain(StatusCode::BAD_REQUEST, format!("{error}\n")),
