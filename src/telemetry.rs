@@ -10,6 +10,7 @@
 //! A thread of its own writes the lines from a bounded queue, so a reader of standard error
 //! that has stopped cannot stop the service. Lines beyond the bound are lost and counted.
 
+mod human_format;
 mod log_filter;
 mod trace_context;
 mod traces;
@@ -24,6 +25,7 @@ use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::registry;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
+use self::human_format::{CallFields, HumanFormat};
 use self::log_filter::log_filter;
 pub use self::log_filter::{DEFAULT_FILTER, LogFilter, is_filter};
 pub use self::trace_context::set_parent;
@@ -35,7 +37,7 @@ pub use self::traces::TracesSettings;
 pub enum LogFormat {
     /// One JSON object per line
     Json,
-    /// Text for a terminal
+    /// Text for a terminal, with the caller and the method of a call
     #[default]
     Human,
 }
@@ -93,7 +95,10 @@ impl Telemetry {
                 .flatten_event(true)
                 .with_current_span(true)
                 .boxed(),
-            LogFormat::Human => lines.boxed(),
+            LogFormat::Human => lines
+                .event_format(HumanFormat)
+                .fmt_fields(CallFields)
+                .boxed(),
         };
         let installed = registry()
             .with(lines.with_filter(log_layer_filter))
