@@ -30,10 +30,10 @@ pub struct AdminSettings {
 }
 
 /// Whether the service accepts calls.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Readiness {
-    /// Not yet: the service is starting.
-    Starting,
+    /// Not yet: the service is starting, and waits for this.
+    Starting(String),
     /// The service accepts calls.
     Ready,
     /// The service is shutting down: it finishes its calls and must not get new ones.
@@ -47,8 +47,8 @@ struct AdminState {
     notes: watch::Receiver<String>,
 }
 
-/// Serves until `stop`. `/readyz?verbose` adds `notes`: lines about degraded parts of a
-/// service that is ready.
+/// Serves until `stop`. `/readyz?verbose` adds what is missing while the service starts, and
+/// `notes`: lines about degraded parts.
 ///
 /// # Errors
 /// If `listener` fails permanently.
@@ -74,18 +74,18 @@ pub async fn serve(
 }
 
 async fn readyz(State(admin): State<AdminState>, RawQuery(query): RawQuery) -> impl IntoResponse {
-    let (code, text) = match *admin.readiness.borrow() {
-        Readiness::Starting => (StatusCode::SERVICE_UNAVAILABLE, "starting\n"),
-        Readiness::Ready => (StatusCode::OK, "ok\n"),
-        Readiness::Draining => (StatusCode::SERVICE_UNAVAILABLE, "draining\n"),
+    let unavailable = StatusCode::SERVICE_UNAVAILABLE;
+    let (code, text, missing) = match &*admin.readiness.borrow() {
+        Readiness::Starting(missing) => (unavailable, "starting", format!("missing: {missing}\n")),
+        Readiness::Ready => (StatusCode::OK, "ok", String::new()),
+        Readiness::Draining => (unavailable, "draining", String::new()),
     };
     let is_verbose = query.is_some_and(|query| query.split('&').any(|key| key == "verbose"));
-    let notes = if is_verbose {
-        admin.notes.borrow().clone()
-    } else {
-        String::new()
+    let notes = match is_verbose {
+        true => missing + &*admin.notes.borrow(),
+        false => String::new(),
     };
-    (code, text.to_owned() + &notes)
+    (code, format!("{text}\n{notes}"))
 }
 
 async fn metrics(State(admin): State<AdminState>, headers: HeaderMap) -> impl IntoResponse {

@@ -2,6 +2,7 @@
 //! and orders startup (bind, serve, warm up, ready) and shutdown.
 
 mod audit;
+mod check;
 mod clock;
 mod error;
 mod key_file;
@@ -25,6 +26,7 @@ use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::{error, field, info, warn};
 
+pub use self::check::{CheckOutcome, check_connections, check_files};
 pub use self::error::AppError;
 pub use self::key_file::KeyFileError;
 use self::metrics::Metrics;
@@ -173,7 +175,9 @@ fn open_admin(
     listener: TcpListener,
     mut registry: Registry,
 ) -> (watch::Sender<Readiness>, watch::Sender<String>, DropGuard) {
-    let (readiness, ready) = watch::channel(Readiness::Starting);
+    let (readiness, ready) = watch::channel(Readiness::Starting(
+        "the configured components are starting".to_owned(),
+    ));
     let (notices, degraded) = watch::channel(String::new());
     let stop = CancellationToken::new();
     let until_stopped = stop.clone().cancelled_owned();
@@ -227,7 +231,10 @@ async fn run_until_stopped(
     shutdown: ShutdownSettings,
 ) {
     let serve = async {
-        tokio::join!(load_credentials(api), auth.ready());
+        load_credentials(api, &state.readiness).await;
+        let missing = Readiness::Starting("JWKS: not read yet".to_owned());
+        state.readiness.send_replace(missing);
+        auth.ready().await;
         state.set_ready().await;
         api.renew_credentials().await;
     };
@@ -247,11 +254,13 @@ async fn run_until_stopped(
     tokio::time::sleep(ABORT_TIMEOUT).await;
 }
 
-/// Returns once the credentials are loaded.
-async fn load_credentials(api: &Rekognition) {
+/// Returns once the credentials are loaded. Until then `readiness` has the cause.
+async fn load_credentials(api: &Rekognition, readiness: &watch::Sender<Readiness>) {
     let (mut delay, max_delay) = LOAD_DELAYS;
     while let Err(failure) = api.load_credentials().await {
         error!(%failure, "cannot load AWS credentials, not ready");
+        let missing = format!("AWS credentials: {failure}");
+        readiness.send_replace(Readiness::Starting(missing));
         tokio::time::sleep(delay).await;
         delay = (delay * 2).min(max_delay);
     }

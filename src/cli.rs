@@ -31,7 +31,7 @@ use self::serve::ServeArgs;
 #[cfg(feature = "simulator")]
 use self::simulate::SimulateArgs;
 
-pub use self::out::print_err;
+pub use self::out::{print_err, with_causes};
 
 /// Issues Amazon Rekognition Face Liveness sessions within one AWS quota
 #[derive(Debug, Parser)]
@@ -52,8 +52,8 @@ enum Command {
     /// Run the embedded Rekognition simulator alone, for tests
     #[cfg(feature = "simulator")]
     Simulate(SimulateArgs),
-    /// Report every error of a configuration at once, or print every setting with
-    /// its source
+    /// Report every error of a configuration at once, or print the settings that
+    /// differ from the defaults
     CheckConfig(CheckConfigArgs),
     /// Create a session
     Create(CreateArgs),

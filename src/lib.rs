@@ -42,7 +42,7 @@
 //! | [`admin`] | the HTTP port for probes and metrics | |
 //! | [`config`] | configuration keys; fills in each module's own settings type | `model`, `telemetry`, `transport`, `shutdown`, `store`, `upstream::aws`, `admission`, `retry`, `idempotency`, `auth`, `audit`, `grpc`, `admin` |
 //! | [`app`] | composition: builds the parts, connects them, reloads them | `model`, `change`, `telemetry`, `transport`, `shutdown`, `store`, `upstream`, `upstream::aws`, `admission`, `retry`, `idempotency`, `result_token`, `auth`, `audit`, `session`, `grpc`, `admin`, `config` |
-//! | [`cli`] | the commands | `telemetry`, `shutdown`, `store`, `upstream::aws`, `auth`, `audit`, `config`, `app` |
+//! | [`cli`] | the commands | `model`, `telemetry`, `shutdown`, `store`, `upstream::aws`, `auth`, `audit`, `config`, `app` |
 //! | `main` | the process: arguments and runtime | `cli` |
 //!
 //! Two crates have users of their own: `livegate-simulator`, the AWS of the demo and the

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser as _;
-use livegate::cli::{Cli, print_err};
+use livegate::cli::{Cli, print_err, with_causes};
 use mimalloc::MiMalloc;
 
 /// Most of a call's allocations are freed on another thread, at which mimalloc is faster
@@ -25,7 +25,7 @@ fn main() -> ExitCode {
             result
         });
     result.unwrap_or_else(|error| {
-        print_err(format_args!("livegate: {error:#}"));
+        print_err(format_args!("livegate: {}", with_causes(&error)));
         ExitCode::FAILURE
     })
 }

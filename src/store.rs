@@ -136,12 +136,12 @@ impl Store {
         })))
     }
 
-    /// Connects once and checks that the store accepts writes.
+    /// Connects once, and reports why it fails.
     ///
     /// # Errors
-    /// If the connection or the write fails.
+    /// If the connection fails.
     pub async fn check(settings: &StoreSettings) -> Result<(), StoreError> {
-        connect::check(settings).await
+        connect::connect(settings).await.map(drop)
     }
 
     /// Returns the key for `kind` and `name` with the configured prefix. Only `name`

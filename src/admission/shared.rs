@@ -33,6 +33,7 @@
 //! When `p` of `n` replicas are cut off from the store, they add `p/n` of the rate for
 //! [`REPLICA_COUNT_TTL`], then `p` / `max_replicas`.
 
+mod check;
 mod other_replicas;
 mod reservation;
 mod reserver;

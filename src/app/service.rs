@@ -24,7 +24,7 @@ use crate::store::{Store, StoreMetrics};
 use crate::upstream::aws::Rekognition;
 
 /// The time that startup waits for the store, without which requests are not recorded.
-const STORE_TIMEOUT: Duration = Duration::from_secs(2);
+pub(super) const STORE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Opens the store, if one is configured, and waits until it is connected or the time is
 /// up.

@@ -1,14 +1,19 @@
 //! `livegate create` and `livegate result`: a client for people. The exit code is the
 //! number of the gRPC code: 8 is `RESOURCE_EXHAUSTED`.
 
-use std::process::ExitCode;
+mod output;
 
-use livegate_client::{ClientError, ClientResponse, FieldViolation, v1};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use livegate_client::{ClientResponse, v1};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::out::{print_err, print_out};
+use self::output::{Output, words};
+use super::duration::seconds;
 use super::target::Target;
+use crate::model::{ChallengePreference, ChallengeType, Version};
 
 /// Create a session.
 #[derive(Clone, Debug, clap::Args)]
@@ -19,13 +24,28 @@ pub struct CreateArgs {
     #[arg(long, value_name = "UUID")]
     request_id: Option<String>,
     /// End user of the session: up to 128 characters
-    #[arg(long, value_name = "NAME", default_value = "")]
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "",
+        hide_default_value = true
+    )]
     subject: String,
     /// Settings that the operators named, instead of the options below
-    #[arg(long, value_name = "NAME", default_value = "")]
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "",
+        hide_default_value = true
+    )]
     profile: String,
     /// KMS key that encrypts the images in S3
-    #[arg(long, value_name = "KEY", default_value = "")]
+    #[arg(
+        long,
+        value_name = "KEY",
+        default_value = "",
+        hide_default_value = true
+    )]
     kms_key_id: String,
     /// Bucket for the images; without it, the result has them as bytes
     #[arg(long, value_name = "BUCKET")]
@@ -35,7 +55,8 @@ pub struct CreateArgs {
         long,
         value_name = "PREFIX",
         requires = "s3_bucket",
-        default_value = ""
+        default_value = "",
+        hide_default_value = true
     )]
     s3_key_prefix: String,
     /// Number of audit images to keep, 0 to 4
@@ -46,52 +67,98 @@ pub struct CreateArgs {
         allow_negative_numbers = true
     )]
     audit_images_limit: i32,
+    /// Challenge to offer, with its versions: FaceMovementChallenge@1.0.0..2.0.0 or
+    /// FaceMovementAndLightChallenge; repeat it in the order of preference
+    #[arg(long = "challenge", value_name = "NAME[@MIN..MAX]", value_parser = ChallengePreference::parse)]
+    challenges: Vec<ChallengePreference>,
 }
 
 /// Creates a session and prints it, with the request id by which the call can be repeated.
 ///
 /// # Errors
-/// If the endpoint is not a URL, or a file cannot be read or is not valid.
+/// If a file cannot be read or is not valid.
 pub async fn create(args: CreateArgs) -> anyhow::Result<ExitCode> {
-    let output_config = args.s3_bucket.map(|s3_bucket| v1::OutputConfig {
-        s3_bucket,
-        s3_key_prefix: args.s3_key_prefix,
-    });
-    let settings = v1::SessionSettings {
-        output_config,
-        audit_images_limit: args.audit_images_limit,
-        challenge_preferences: Vec::new(),
-    };
-    // A request with a profile must have no settings, not even empty ones.
-    let has_settings = settings != v1::SessionSettings::default();
-    let request_id = args.request_id;
-    let request_id = request_id.unwrap_or_else(|| Uuid::now_v7().to_string());
-    let request = v1::CreateSessionRequest {
-        request_id: request_id.clone(),
-        subject: args.subject,
-        profile: args.profile,
-        kms_key_id: args.kms_key_id,
-        settings: has_settings.then_some(settings),
+    let request = args.request();
+    let output = Output {
+        target: &args.target,
+        request_id: Some(request.request_id.clone()),
     };
     let response = args.target.client()?.create(request).await;
-    let session = response.map(|response| describe_session(&response));
-    print(&args.target, session, Some(&request_id))
+    output.print(response, describe_session).await
 }
 
-fn describe_session(response: &ClientResponse<v1::CreateSessionResponse>) -> Value {
+impl CreateArgs {
+    fn request(&self) -> v1::CreateSessionRequest {
+        let output_config = self.s3_bucket.clone().map(|s3_bucket| v1::OutputConfig {
+            s3_bucket,
+            s3_key_prefix: self.s3_key_prefix.clone(),
+        });
+        let settings = v1::SessionSettings {
+            output_config,
+            audit_images_limit: self.audit_images_limit,
+            challenge_preferences: self.challenges.iter().map(challenge_preference).collect(),
+        };
+        // A request with a profile must have no settings, not even empty ones.
+        let has_settings = settings != v1::SessionSettings::default();
+        let request_id = self.request_id.clone();
+        v1::CreateSessionRequest {
+            request_id: request_id.unwrap_or_else(|| Uuid::now_v7().to_string()),
+            subject: self.subject.clone(),
+            profile: self.profile.clone(),
+            kms_key_id: self.kms_key_id.clone(),
+            settings: has_settings.then_some(settings),
+        }
+    }
+}
+
+fn challenge_preference(preference: &ChallengePreference) -> v1::ChallengePreference {
+    let challenge = match preference.challenge {
+        ChallengeType::FaceMovementAndLight => v1::ChallengeType::FaceMovementAndLightChallenge,
+        ChallengeType::FaceMovement => v1::ChallengeType::FaceMovementChallenge,
+    };
+    let bound = |version: Option<Version>| version.map(|one| one.to_string()).unwrap_or_default();
+    let versions = v1::ChallengeVersions {
+        minimum: bound(preference.versions.minimum()),
+        maximum: bound(preference.versions.maximum()),
+    };
+    v1::ChallengePreference {
+        r#type: challenge.into(),
+        versions: (versions != v1::ChallengeVersions::default()).then_some(versions),
+    }
+}
+
+/// Returns the JSON object and the lines for people.
+fn describe_session(
+    response: &ClientResponse<v1::CreateSessionResponse>,
+) -> (Value, Vec<(&'static str, String)>) {
     let session = response.message.session.clone().unwrap_or_default();
+    let create_time = session.create_time.map(|time| time.to_string());
+    let expire_time = session.expire_time.map(|time| time.to_string());
     let time_to_live = session.time_to_live.unwrap_or_default();
-    json!({
+    let time_to_live = Duration::try_from(time_to_live).unwrap_or_default();
+    let json = json!({
         "session_id": session.session_id,
         "region": session.region,
         "result_token": session.result_token,
-        "create_time": session.create_time.map(|time| time.to_string()),
-        "expire_time": session.expire_time.map(|time| time.to_string()),
-        "time_to_live_seconds": time_to_live.seconds as f64 + f64::from(time_to_live.nanos) / 1e9,
+        "create_time": create_time,
+        "expire_time": expire_time,
+        "time_to_live_seconds": time_to_live.as_secs_f64(),
         "replayed": session.replayed,
         "attempts": response.attempts,
         "queue_wait_ms": response.waited.as_millis() as u64,
-    })
+    });
+    let lines = vec![
+        ("session_id", session.session_id),
+        ("result_token", session.result_token),
+        ("region", session.region),
+        ("create_time", create_time.unwrap_or_default()),
+        ("expire_time", expire_time.unwrap_or_default()),
+        ("time_to_live", seconds(time_to_live)),
+        ("replayed", session.replayed.to_string()),
+        ("attempts", response.attempts.to_string()),
+        ("queue_wait", seconds(response.waited)),
+    ];
+    (json, lines)
 }
 
 /// Read the result of a session.
@@ -103,17 +170,27 @@ pub struct ResultArgs {
     #[arg(long, value_name = "UUID")]
     session_id: String,
     /// Token that CreateSession returned with the session
-    #[arg(long, value_name = "TOKEN", default_value = "")]
+    #[arg(
+        long,
+        value_name = "TOKEN",
+        default_value = "",
+        hide_default_value = true
+    )]
     result_token: String,
     /// End user of the session, as in the call of CreateSession
-    #[arg(long, value_name = "NAME", default_value = "")]
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "",
+        hide_default_value = true
+    )]
     subject: String,
 }
 
 /// Reads a result and prints it, without the images.
 ///
 /// # Errors
-/// If the endpoint is not a URL, or a file cannot be read or is not valid.
+/// If a file cannot be read or is not valid.
 pub async fn result(args: ResultArgs) -> anyhow::Result<ExitCode> {
     let request = v1::GetSessionResultRequest {
         session_id: args.session_id,
@@ -121,92 +198,97 @@ pub async fn result(args: ResultArgs) -> anyhow::Result<ExitCode> {
         subject: args.subject,
         result_token: args.result_token,
     };
-    let response = args.target.client()?.result(request).await;
-    let result = response.map(|response| describe_result(&response.message));
-    print(&args.target, result, None)
-}
-
-fn describe_result(result: &v1::GetSessionResultResponse) -> Value {
-    let feedback = |item: &v1::Feedback| format!("{}: {}", item.code, item.message);
-    let challenge = result.challenge.as_ref();
-    json!({
-        "session_id": result.session_id,
-        "status": result.status().as_str_name(),
-        "confidence": result.confidence,
-        "challenge": challenge.map(|c| format!("{} {}", c.r#type().as_str_name(), c.version)),
-        "feedback": result.feedback.iter().map(feedback).collect::<Vec<_>>(),
-    })
-}
-
-/// Prints the result of a call, and its request id if it has one. Returns the number of its
-/// gRPC code as the exit code.
-fn print(
-    target: &Target,
-    result: Result<Value, ClientError>,
-    request_id: Option<&str>,
-) -> anyhow::Result<ExitCode> {
-    let with_id = |mut value: Value| {
-        if let Some(id) = request_id {
-            value["request_id"] = id.into();
-        }
-        value
+    let output = Output {
+        target: &args.target,
+        request_id: None,
     };
-    match (result.map(with_id), target.json) {
-        (Ok(response), true) => print_out(format_args!("{response}"))?,
-        (Ok(response), false) => print_lines(&response)?,
-        (Err(error), json) => {
-            if json {
-                // The exit code reports the error, even if standard output is closed.
-                let _ = print_out(format_args!("{}", with_id(describe_error(&error))));
-            } else {
-                print_error(&error);
-                if let Some(id) = request_id {
-                    print_err(format_args!("  to repeat this call: --request-id {id}"));
-                }
-            }
-            return Ok(ExitCode::from(error.code as u8));
-        }
-    }
-    Ok(ExitCode::SUCCESS)
+    let response = args.target.client()?.result(request).await;
+    output
+        .print(response, |response| describe_result(&response.message))
+        .await
 }
 
-fn print_lines(response: &Value) -> anyhow::Result<()> {
-    for (key, value) in response.as_object().into_iter().flatten() {
-        match value.as_str() {
-            Some(text) => print_out(format_args!("{key:<22}{text}"))?,
-            None if value.is_null() => {}
-            None => print_out(format_args!("{key:<22}{value}"))?,
-        }
-    }
-    Ok(())
+fn describe_result(result: &v1::GetSessionResultResponse) -> (Value, Vec<(&'static str, String)>) {
+    let feedback = result.feedback.iter();
+    let feedback = feedback.map(|item| format!("{}: {}", item.code, item.message));
+    let feedback: Vec<String> = feedback.collect();
+    let challenge = result.challenge.as_ref();
+    let challenge = challenge.map(|one| (one.r#type().as_str_name(), one.version.as_str()));
+    let status = result.status().as_str_name();
+    let json = json!({
+        "session_id": result.session_id,
+        "status": status,
+        "confidence": result.confidence,
+        "challenge": challenge.map(|(name, version)| format!("{name} {version}")),
+        "feedback": feedback,
+    });
+    let challenge = challenge.map(|(name, version)| format!("{} {version}", words(name)));
+    let confidence = result
+        .confidence
+        .map(|confidence| format!("{confidence:.1}"));
+    let mut lines = vec![
+        ("session_id", result.session_id.clone()),
+        ("status", words(status)),
+        ("confidence", confidence.unwrap_or_default()),
+        ("challenge", challenge.unwrap_or_default()),
+    ];
+    lines.extend(feedback.into_iter().map(|text| ("feedback", text)));
+    (json, lines)
 }
 
-fn describe_error(error: &ClientError) -> Value {
-    let violation =
-        |one: &FieldViolation| json!({"field": one.field, "description": one.description});
-    json!({
-        "code": error.code_name(),
-        "reason": error.reason,
-        "message": error.message,
-        "violations": error.violations.iter().map(violation).collect::<Vec<_>>(),
-        "retry_after_ms": error.retry_after.map(|wait| wait.as_millis() as u64),
-    })
-}
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
 
-fn print_error(error: &ClientError) {
-    print_err(format_args!("{} {}", error.code_name(), error.reason));
-    match error.violations.as_slice() {
-        [] => print_err(format_args!("  {}", error.message)),
-        violations => {
-            for FieldViolation { field, description } in violations {
-                print_err(format_args!("  {field}: {description}"));
-            }
-        }
+    use super::*;
+
+    #[derive(clap::Parser)]
+    struct Command {
+        #[command(flatten)]
+        args: CreateArgs,
     }
-    if let Some(wait) = error.retry_after {
-        print_err(format_args!(
-            "  retry after {}",
-            humantime::format_duration(wait)
-        ));
+
+    #[test]
+    fn the_arguments_set_every_field_of_the_request() {
+        let arguments = [
+            "create",
+            "--request-id=r",
+            "--subject=s",
+            "--profile=p",
+            "--kms-key-id=k",
+            "--s3-bucket=b",
+            "--s3-key-prefix=live/",
+            "--audit-images-limit=2",
+            "--challenge=FaceMovementChallenge@1.0.0..",
+            "--challenge=FaceMovementAndLightChallenge",
+        ];
+        let command = Command::try_parse_from(arguments).expect("known arguments");
+        let preference = |challenge: v1::ChallengeType, versions| v1::ChallengePreference {
+            r#type: challenge.into(),
+            versions,
+        };
+        let versions = v1::ChallengeVersions {
+            minimum: "1.0.0".to_owned(),
+            maximum: String::new(),
+        };
+        let settings = v1::SessionSettings {
+            output_config: Some(v1::OutputConfig {
+                s3_bucket: "b".to_owned(),
+                s3_key_prefix: "live/".to_owned(),
+            }),
+            audit_images_limit: 2,
+            challenge_preferences: vec![
+                preference(v1::ChallengeType::FaceMovementChallenge, Some(versions)),
+                preference(v1::ChallengeType::FaceMovementAndLightChallenge, None),
+            ],
+        };
+        let expected = v1::CreateSessionRequest {
+            request_id: "r".to_owned(),
+            kms_key_id: "k".to_owned(),
+            settings: Some(settings),
+            subject: "s".to_owned(),
+            profile: "p".to_owned(),
+        };
+        assert_eq!(command.args.request(), expected);
     }
 }

@@ -1,25 +1,34 @@
-//! `livegate check-config`: reports every error of a configuration at once, or prints
-//! the effective configuration.
+//! `livegate check-config`: reports every error of a configuration at once, or prints the
+//! settings that differ from the defaults.
 //!
-//! For example, with a valid file, standard output has every setting with its source,
-//! and the exit code is 0. With two errors, standard error has a line for each and
-//! their number, standard output is empty, and the exit code is 1.
+//! For example, with a valid file, standard output has the changed settings with their
+//! sources, standard error has `configuration OK`, and the exit code is 0. With two
+//! errors, standard error has a line for each and their number, standard output is empty,
+//! and the exit code is 1.
 
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use super::out::print_out;
+use super::out::{counted, print_err, print_out};
 use super::sources::SourceArgs;
-use crate::config::{Config, ConfigErrors};
-use crate::store::{Store, StoreSettings};
+use crate::app::{CheckOutcome, check_connections, check_files};
+use crate::config::{Config, ConfigErrors, Loaded};
 
-/// Report every error of a configuration at once, or print every setting with its
-/// source.
+/// Report every error of a configuration at once, or print the settings that differ from
+/// the defaults.
 #[derive(Clone, Debug, clap::Args)]
 pub struct CheckConfigArgs {
     #[command(flatten)]
     sources: SourceArgs,
-    /// Also connect to the store and check that it accepts writes
+    /// Print every setting with its source
+    #[arg(long)]
+    all: bool,
+    /// Also read the files that the configuration names: certificates must match their
+    /// keys and be valid today, and keys must have a valid length
+    #[arg(long)]
+    files: bool,
+    /// Also connect to the store, and run the scripts that serve runs; and ask AWS for
+    /// the result of a random session id, which creates nothing
     #[arg(long)]
     connect: bool,
 }
@@ -29,37 +38,44 @@ pub struct CheckConfigArgs {
 /// # Errors
 /// If standard output or standard error cannot be written.
 pub async fn run(args: &CheckConfigArgs) -> anyhow::Result<ExitCode> {
-    match Config::load(&args.sources.sources()) {
-        Ok(loaded) => {
-            print_out(format_args!("{}", loaded.to_toml().trim_end()))?;
-            if args.connect {
-                return connect(&loaded.config.store).await;
-            }
-            Ok(ExitCode::SUCCESS)
-        }
-        Err(errors) => report(&errors),
+    let loaded = match Config::load(&args.sources.sources()) {
+        Ok(loaded) => loaded,
+        Err(errors) => return report(&errors),
+    };
+    let (changed, count) = loaded.changed_to_toml();
+    let text = if args.all { loaded.to_toml() } else { changed };
+    if !text.is_empty() {
+        print_out(format_args!("{}", text.trim_end()))?;
     }
+    let outcomes = args.check(&loaded).await;
+    for Ok(text) | Err(text) in &outcomes {
+        print_err(format_args!("{text}"));
+    }
+    let failed = outcomes.iter().filter(|outcome| outcome.is_err()).count();
+    if failed > 0 {
+        print_err(format_args!("{} failed", counted(failed, "check")));
+        return Ok(ExitCode::FAILURE);
+    }
+    let differ = match count {
+        0 => "all settings equal the defaults".to_owned(),
+        1 => "1 setting differs from the defaults".to_owned(),
+        count => format!("{count} settings differ from the defaults"),
+    };
+    print_err(format_args!("configuration OK, {differ}"));
+    Ok(ExitCode::SUCCESS)
 }
 
-/// Reports on standard error whether the store is available. Returns the exit code,
-/// 0 or 1.
-async fn connect(settings: &StoreSettings) -> anyhow::Result<ExitCode> {
-    let mut out = std::io::stderr().lock();
-    let Some(url) = &settings.url else {
-        writeln!(
-            out,
-            "store.url is not set, so there is no store to connect to"
-        )?;
-        return Ok(ExitCode::SUCCESS);
-    };
-    match Store::check(settings).await {
-        Ok(()) => writeln!(out, "store.url = \"{url}\": connected, accepts writes")?,
-        Err(error) => {
-            writeln!(out, "store.url = \"{url}\": {error}")?;
-            return Ok(ExitCode::FAILURE);
+impl CheckConfigArgs {
+    async fn check(&self, loaded: &Loaded) -> Vec<CheckOutcome> {
+        let mut outcomes = Vec::new();
+        if self.files {
+            outcomes.extend(check_files(&loaded.config));
         }
+        if self.connect {
+            outcomes.extend(check_connections(&loaded.config).await);
+        }
+        outcomes
     }
-    Ok(ExitCode::SUCCESS)
 }
 
 /// Reports every error on standard error. Returns the exit code, 1.
@@ -67,10 +83,9 @@ async fn connect(settings: &StoreSettings) -> anyhow::Result<ExitCode> {
 /// # Errors
 /// If standard error cannot be written.
 pub(super) fn report(errors: &ConfigErrors) -> anyhow::Result<ExitCode> {
-    let count = errors.iter().count();
-    let noun = if count == 1 { "error" } else { "errors" };
+    let count = counted(errors.iter().count(), "error");
     let mut out = std::io::stderr().lock();
-    writeln!(out, "{errors}\n{count} {noun} in the configuration")?;
+    writeln!(out, "{errors}\n{count} in the configuration")?;
     Ok(ExitCode::FAILURE)
 }
 
@@ -101,9 +116,13 @@ mod tests {
             exit_code(&["--set", "retry.max_attempts=0", "--set", "x"]).await,
             ExitCode::FAILURE
         );
-        assert_eq!(exit_code(&["--connect"]).await, ExitCode::SUCCESS);
+        assert_eq!(exit_code(&["--files"]).await, ExitCode::SUCCESS);
         let no_server = ["--connect", "--set", "store.url=redis://127.0.0.1:1"];
-        assert_eq!(exit_code(&no_server).await, ExitCode::FAILURE);
+        let no_aws = ["--set", "upstream.endpoint_url=http://127.0.0.1:1"];
+        assert_eq!(
+            exit_code(&[&no_server[..], &no_aws].concat()).await,
+            ExitCode::FAILURE
+        );
         assert_eq!(
             exit_code(&["--config", "/no/such/file"]).await,
             ExitCode::FAILURE

@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::burst::CallOutcome;
 use super::check_config::report;
-use super::out::print_out;
+use super::out::{print_out, program};
 use super::sources::SourceArgs;
 use crate::app::Livegate;
 use crate::audit::AuditOutput;
@@ -59,17 +59,18 @@ pub async fn run(args: &DemoArgs) -> anyhow::Result<ExitCode> {
     tokio::spawn(simulator.run(stop.clone()));
 
     let service = bind(demonstration(config, upstream)).await?;
-    let address = service.grpc_address()?;
+    let (address, admin) = (service.grpc_address()?, service.admin_address()?);
     print_out(format_args!(
-        "simulated AWS on {upstream}, Livegate on {address}, quota {QUOTA} calls per second\n"
+        "simulated AWS on {upstream}, quota {QUOTA} calls per second\n\
+         Livegate on {address}, metrics and probes on http://{admin}\n"
     ))?;
     let serving = tokio::spawn(service.run(stop.clone().cancelled_owned()));
 
     let client = Client::new(&format!("http://{address}"), CALL_TIMEOUT)?;
     let outcomes = burst::send(&client).await?;
     table::print(&outcomes, &handle.stats())?;
-    print_next(address, &outcomes)?;
     if !args.once {
+        print_next(address, &outcomes)?;
         print_out(format_args!(
             "\nLivegate is running; press Ctrl-C to stop it."
         ))?;
@@ -130,8 +131,9 @@ fn any_port(address: SocketAddr) -> SocketAddr {
 }
 
 fn print_next(address: SocketAddr, outcomes: &[CallOutcome]) -> anyhow::Result<()> {
+    let livegate = program();
     print_out(format_args!(
-        "\nFrom another terminal:\n  cargo run -q -- create --endpoint http://{address}\n  \
+        "\nFrom another terminal:\n  {livegate} create --endpoint http://{address}\n  \
          buf curl --protocol grpc --http2-prior-knowledge -d '{{}}' \
          http://{address}/livegate.v1.SessionService/CreateSession"
     ))?;
@@ -145,7 +147,7 @@ fn print_next(address: SocketAddr, outcomes: &[CallOutcome]) -> anyhow::Result<(
     };
     print_out(format_args!(
         "To read its result before the session expires in 3 minutes:\n  \
-         cargo run -q -- result --endpoint http://{address} --caller {caller} \
+         {livegate} result --endpoint http://{address} --caller {caller} \
          --session-id {} --result-token {}",
         session.session_id, session.result_token
     ))

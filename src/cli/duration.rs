@@ -1,4 +1,4 @@
-//! Durations in command-line arguments.
+//! Durations in command-line arguments and in the output for people.
 
 use std::time::Duration;
 
@@ -11,4 +11,14 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
         .ok()
         .filter(|duration| *duration <= LONGEST)
         .ok_or_else(|| format!("{text:?} must be a number with a unit, such as 50ms, at most 24h"))
+}
+
+/// Formats a duration in seconds with one decimal, as in `0.3 s`.
+pub(super) fn seconds(duration: Duration) -> String {
+    format!("{:.1} s", duration.as_secs_f64())
+}
+
+/// Formats a delay, rounded up so that a retry is not too early: 214 ms is `0.3 s`.
+pub(super) fn delay(duration: Duration) -> String {
+    format!("{:.1} s", duration.as_millis().div_ceil(100) as f64 / 10.0)
 }

@@ -3,13 +3,16 @@
 use std::process::ExitCode;
 
 use anyhow::anyhow;
+use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use super::check_config::report;
+use super::out::{print_err, with_causes};
 use super::sources::SourceArgs;
 use crate::app::Livegate;
-use crate::config::Config;
+use crate::config::{Config, Loaded, Sources};
+use crate::model::wall_clock;
 use crate::shutdown::ShutdownSignals;
 use crate::telemetry::{LogFormat, Telemetry};
 use crate::upstream::aws::CredentialsSource;
@@ -35,12 +38,36 @@ pub async fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
     let sources = args.sources.sources();
     let loaded = match Config::load(&sources) {
         Ok(loaded) => loaded,
+        Err(errors) if args.log_format == LogFormat::Json => {
+            errors
+                .iter()
+                .for_each(|error| print_json_error(&error.to_string()));
+            return Ok(ExitCode::FAILURE);
+        }
         Err(errors) => return report(&errors),
     };
+    match serve(args.log_format, sources, loaded).await {
+        Err(error) if args.log_format == LogFormat::Json => {
+            print_json_error(&with_causes(&error));
+            Ok(ExitCode::FAILURE)
+        }
+        served => served.map(|()| ExitCode::SUCCESS),
+    }
+}
+
+/// Prints an error that prevents the start, like a log line: the log itself may not be
+/// installed.
+fn print_json_error(message: &str) {
+    let timestamp = humantime::format_rfc3339_micros(wall_clock()).to_string();
+    let line = json!({"timestamp": timestamp, "level": "ERROR", "message": message});
+    print_err(format_args!("{line}"));
+}
+
+async fn serve(format: LogFormat, sources: Sources, loaded: Loaded) -> anyhow::Result<()> {
     let Config { log, traces, .. } = &loaded.config;
     let region = &loaded.config.upstream.region;
-    let telemetry = Telemetry::install(args.log_format, &log.filter, traces, region)
-        .map_err(|error| anyhow!(error))?;
+    let telemetry =
+        Telemetry::install(format, &log.filter, traces, region).map_err(|error| anyhow!(error))?;
     let mut signals = ShutdownSignals::listen()?;
     let service = Livegate::bind(loaded.config.clone(), CredentialsSource::DefaultChain).await?;
     let service = service.reloading(sources, loaded, telemetry.filter())?;
@@ -57,5 +84,5 @@ pub async fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
         }
         () = second_signal => warn!("second shutdown signal, exiting at once"),
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }

@@ -4,18 +4,26 @@
 //! /var/run/secrets/tokens/livegate` trusts the roots in `ca.crt` and sends the token.
 //! Without `--tls-ca` it trusts the system's roots.
 
+mod probe;
+mod tls;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use livegate_client::{Client, ClientTls};
+use livegate_client::Client;
+use url::Url;
+
+use self::probe::ConnectionProblem;
+use self::tls::TlsFiles;
+use crate::config::parse_url;
 
 /// An endpoint and the credentials for it.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct Target {
     /// URL of the gRPC endpoint
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:50051", value_parser = endpoint)]
-    endpoint: String,
+    endpoint: Url,
     /// Name of the caller, for a service that trusts the metadata key livegate-caller
     #[arg(long, value_name = "NAME")]
     caller: Option<String>,
@@ -40,22 +48,23 @@ pub(super) struct Target {
 }
 
 /// Accepts a URL with a scheme, a host and a port: nothing else is used.
-fn endpoint(text: &str) -> Result<String, String> {
-    let url: http::Uri = text.parse().map_err(|error| format!("{error}"))?;
-    let is_bare = url.path() == "/" && url.query().is_none();
-    match (url.scheme_str(), url.host()) {
-        (Some("http" | "https"), Some(_)) if is_bare => Ok(text.to_owned()),
-        _ => {
-            Err("must be a URL such as http://127.0.0.1:50051 or https://livegate:50051".to_owned())
-        }
-    }
+fn endpoint(text: &str) -> Result<Url, String> {
+    let is_bare = |url: &Url| {
+        let is_http = ["http", "https"].contains(&url.scheme());
+        is_http && url.path() == "/" && url.query().is_none()
+    };
+    let url = parse_url(text).filter(is_bare);
+    url.ok_or("must be a URL such as http://127.0.0.1:50051 or https://livegate:50051".to_owned())
 }
 
 impl Target {
     /// Returns a client of the endpoint.
     pub(super) fn client(&self) -> anyhow::Result<Client> {
-        let mut client = Client::builder(&self.endpoint).timeout(self.timeout);
-        if let Some(tls) = self.tls()? {
+        let mut client = Client::builder(self.url()).timeout(self.timeout);
+        let tls = self.tls()?;
+        // Reports invalid files before the client does, whose error has no cause.
+        tls.config()?;
+        if let Some(tls) = tls.for_client() {
             client = client.tls(tls);
         }
         if let Some(caller) = &self.caller {
@@ -67,26 +76,28 @@ impl Target {
             client = client.token(token);
         }
         let client = client.build();
-        client.with_context(|| format!("--endpoint {:?} cannot be used", self.endpoint))
+        client.with_context(|| format!("--endpoint {} cannot be used", self.url()))
     }
 
-    fn tls(&self) -> anyhow::Result<Option<ClientTls>> {
-        let files = [&self.tls_ca, &self.tls_cert, &self.tls_key];
-        if files.iter().all(|file| file.is_none()) {
-            return Ok(None);
-        }
+    /// Returns the endpoint without a slash at its end.
+    pub(super) fn url(&self) -> &str {
+        self.endpoint.as_str().trim_end_matches('/')
+    }
+
+    /// Returns why the connection fails, or `None` if it succeeds.
+    pub(super) async fn probe(&self) -> Option<ConnectionProblem> {
+        let tls = self.tls().and_then(|tls| tls.config()).ok()?;
+        probe::probe(&self.endpoint, tls).await
+    }
+
+    fn tls(&self) -> anyhow::Result<TlsFiles> {
+        let paths = [&self.tls_ca, &self.tls_cert, &self.tls_key];
+        let is_https = self.endpoint.scheme() == "https";
         anyhow::ensure!(
-            self.endpoint.starts_with("https:"),
+            is_https || paths.iter().all(|path| path.is_none()),
             "--tls-ca, --tls-cert and --tls-key need an https:// endpoint"
         );
-        let mut tls = ClientTls::default();
-        if let Some(path) = &self.tls_ca {
-            tls = tls.roots(read("--tls-ca", path)?);
-        }
-        if let (Some(certificate), Some(key)) = (&self.tls_cert, &self.tls_key) {
-            tls = tls.identity(read("--tls-cert", certificate)?, read("--tls-key", key)?);
-        }
-        Ok(Some(tls))
+        TlsFiles::read(paths.map(Option::as_deref), is_https)
     }
 }
 

@@ -20,12 +20,15 @@
 //!
 //! Each operation is one script and one round trip.
 
+mod check;
+
 use std::sync::LazyLock;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use redis::Script;
 use tokio::time::Instant;
 
+pub(super) use self::check::check;
 use super::Retention;
 use super::record::{FirstSent, IdempotencyRecord, Owner, RecordState, RecordedSend};
 use super::seal::{FORMAT_VERSION, RecordContent};

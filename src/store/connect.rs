@@ -6,7 +6,7 @@
 //! certificates are the system's, or those in `SSL_CERT_FILE`.
 
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, IntoConnectionInfo as _, RedisError, Script};
+use redis::{AsyncConnectionConfig, Client, IntoConnectionInfo as _, RedisError};
 
 use super::{StoreError, StoreSettings, store_error};
 
@@ -32,15 +32,6 @@ pub(super) async fn connect(settings: &StoreSettings) -> Result<MultiplexedConne
         Ok(connected) => connected.map_err(|error| store_error(&error)),
         Err(_) => Err(StoreError::Slow(connect_timeout)),
     }
-}
-
-/// Connects, and writes a key that expires after a second.
-pub(super) async fn check(settings: &StoreSettings) -> Result<(), StoreError> {
-    let mut connection = connect(settings).await?;
-    let key = format!("{}:check", settings.prefix);
-    let write = Script::new("return redis.call('SET', KEYS[1], '1', 'PX', '1000')");
-    let written: Result<(), RedisError> = write.key(key).invoke_async(&mut connection).await;
-    written.map_err(|error| store_error(&error))
 }
 
 async fn password(settings: &StoreSettings) -> Result<Option<String>, StoreError> {

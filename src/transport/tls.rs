@@ -68,6 +68,17 @@ impl Tls {
         Ok(Self { settings, current })
     }
 
+    /// Reads the files, and checks that the certificate is valid now. Returns when it
+    /// expires. It blocks.
+    ///
+    /// # Errors
+    /// If the files cannot be read or used together, or the certificate is not valid.
+    pub fn check(settings: &TlsSettings) -> Result<String, TlsError> {
+        let material = Material::new(Content::read(settings)?, settings)?;
+        material.check_validity(settings)?;
+        Ok(material::shown(material.validity.not_after).to_string())
+    }
+
     /// Reloads the files of `tls` when they change, for ever. `metrics` receives the
     /// validity of the certificate. Without TLS it waits for ever.
     pub async fn watch(tls: Option<&Arc<Self>>, metrics: &TransportMetrics) {

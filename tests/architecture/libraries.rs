@@ -39,10 +39,11 @@ const LIBRARIES: [Library; 10] = [
         crates: &["tonic", "prost"],
         modules: &["grpc"],
     },
-    // `auth::jwks_fetch` reads JWKS over HTTPS.
+    // `auth::jwks_fetch` reads JWKS over HTTPS; `cli::target` finds out why a client cannot
+    // connect.
     Library {
         crates: &["tokio_rustls", "rustls", "hyper_rustls"],
-        modules: &["transport", "auth::jwks_fetch"],
+        modules: &["transport", "auth::jwks_fetch", "cli::target"],
     },
     Library {
         crates: &["governor"],

@@ -6,6 +6,7 @@ use livegate_client::{Client, ClientError, ClientResponse, Code, v1};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
+use crate::cli::duration::{delay, seconds};
 use crate::cli::out::print_out;
 
 const CALLERS: [(&str, usize); 3] = [("onboarding", 18), ("payments", 7), ("recovery", 5)];
@@ -43,8 +44,8 @@ pub(super) async fn send(client: &Client) -> anyhow::Result<Vec<CallOutcome>> {
     while let Some(outcome) = calls.join_next().await {
         let outcome = outcome?;
         print_out(format_args!(
-            "{:5.2} s  {}",
-            start.elapsed().as_secs_f64(),
+            "{:>6}  {}",
+            seconds(start.elapsed()),
             line(&outcome)
         ))?;
         outcomes.push(outcome);
@@ -97,16 +98,16 @@ fn line(outcome: &CallOutcome) -> String {
     let caller = outcome.caller;
     match &outcome.response {
         Ok(response) => {
-            let waited = response.waited.as_secs_f64();
+            let waited = seconds(response.waited);
             let retried = match response.attempts {
                 0 | 1 => String::new(),
                 more => format!(", retried ({more} attempts)"),
             };
-            format!("{caller:<11} issued    waited {waited:.2} s{retried}")
+            format!("{caller:<11} issued    waited {waited}{retried}")
         }
         Err(failure) => {
             let retry_after = match failure.retry_after {
-                Some(wait) => format!(", retry after {:.1} s", wait.as_secs_f64()),
+                Some(wait) => format!(", retry after {}", delay(wait)),
                 None => String::new(),
             };
             format!("{caller:<11} refused   {}{retry_after}", failure.reason)

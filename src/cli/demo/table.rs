@@ -5,13 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use livegate_simulator::Stats;
 
 use super::burst::CallOutcome;
-use crate::cli::out::print_out;
+use crate::cli::duration::seconds;
+use crate::cli::out::{counted, print_out};
 
 /// Prints the outcomes by caller, the refusals by reason, and the counters of AWS.
 pub(super) fn print(outcomes: &[CallOutcome], stats: &Stats) -> anyhow::Result<()> {
     let callers: BTreeSet<&str> = outcomes.iter().map(|outcome| outcome.caller).collect();
     print_out(format_args!(
-        "\n{:<12}{:>6}{:>8}{:>9}{:>9}  {:<14}",
+        "\n{:<12}{:>6}{:>8}{:>9}{:>9}  {}",
         "caller", "calls", "issued", "retried", "refused", "longest wait"
     ))?;
     for caller in callers {
@@ -33,18 +34,18 @@ pub(super) fn print(outcomes: &[CallOutcome], stats: &Stats) -> anyhow::Result<(
             .unwrap_or_default();
         let count = issued.count();
         print_out(format_args!(
-            "{caller:<12}{:>6}{count:>8}{retried:>9}{:>9}  {:.2} s",
+            "{caller:<12}{:>6}{count:>8}{retried:>9}{:>9}  {}",
             own.len(),
             own.len() - count,
-            longest.as_secs_f64()
+            seconds(longest)
         ))?;
     }
     print_refusals(outcomes)?;
     print_out(format_args!(
-        "\nAWS received {} calls, throttled {}, and created {} sessions.",
-        stats.create.calls,
+        "\nAWS received {}, throttled {}, and created {}.",
+        counted(stats.create.calls as usize, "call"),
         throttled(stats),
-        stats.sessions_made
+        counted(stats.sessions_made as usize, "session")
     ))
 }
 

@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
-use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::aws_lc_rs::default_provider;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::version::{TLS12, TLS13};
+use tokio_rustls::rustls::{Error, ServerConfig};
 use x509_parser::parse_x509_certificate;
 
 use super::TlsSettings;
@@ -82,8 +82,8 @@ impl Material {
             not_before: certificate.validity().not_before.timestamp(),
             not_after: certificate.validity().not_after.timestamp(),
         };
-        let key = PrivateKeyDer::from_pem_slice(&content.key)
-            .map_err(|error| file_error("grpc.tls.key", &settings.key, &error.to_string()))?;
+        let key = private_key(&content.key)
+            .map_err(|error| file_error("grpc.tls.key", &settings.key, &error))?;
         let provider = Arc::new(default_provider());
         let builder = ServerConfig::builder_with_provider(provider.clone())
             .with_protocol_versions(&[&TLS13, &TLS12])
@@ -98,7 +98,12 @@ impl Material {
             _ => builder.with_no_client_auth(),
         };
         let config = builder.with_single_cert(chain, key);
-        let mut config = config.map_err(|error| TlsError::Mismatch(error.to_string()))?;
+        let mut config = config.map_err(|error| match error {
+            Error::InconsistentKeys(_) => {
+                TlsError::Mismatch("the key is not that of the certificate".to_owned())
+            }
+            error => TlsError::Mismatch(error.to_string()),
+        })?;
         config.alpn_protocols = vec![b"h2".to_vec()];
         let config = Arc::new(config);
         Ok(Self {
@@ -127,7 +132,7 @@ impl Material {
     }
 }
 
-fn shown(seconds: i64) -> impl std::fmt::Display {
+pub(super) fn shown(seconds: i64) -> impl std::fmt::Display {
     let since_epoch = Duration::from_secs(seconds.try_into().unwrap_or_default());
     humantime::format_rfc3339_seconds(UNIX_EPOCH + since_epoch)
 }
@@ -148,4 +153,12 @@ fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
         return Err("it contains no certificate".to_owned());
     }
     Ok(parsed)
+}
+
+fn private_key(pem: &[u8]) -> Result<PrivateKeyDer<'static>, String> {
+    if String::from_utf8_lossy(pem).contains("ENCRYPTED") {
+        return Err("it is encrypted: decrypt it with openssl pkey -in KEY -out FILE".to_owned());
+    }
+    let key = PrivateKeyDer::from_pem_slice(pem);
+    key.map_err(|error| format!("it contains no private key in PEM: {error}"))
 }

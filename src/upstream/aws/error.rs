@@ -128,15 +128,20 @@ fn is_credentials_error(error: &(dyn Error + 'static)) -> bool {
     causes(error).any(|cause| cause.is::<CredentialsError>())
 }
 
-/// Returns the texts of an error and its causes, without repetition.
+/// Returns the texts of an error and its causes on one line, without repetition.
 pub(super) fn text(error: &(dyn Error + 'static)) -> String {
+    const NOT_ENABLED: &str = "the credential provider was not enabled";
     let mut texts: Vec<String> = Vec::new();
     for cause in causes(error).map(ToString::to_string) {
         if texts.last().is_none_or(|last| !last.contains(&cause)) {
             texts.push(cause);
         }
     }
-    texts.join(": ")
+    let text = texts.join(": ");
+    let lines: Vec<&str> = text.lines().map(str::trim).collect();
+    let text = lines.join("; ").replace(". Attempted:; ", ": ");
+    let text = text.replace(&format!("{NOT_ENABLED}: "), "");
+    text.replace(&format!(": {NOT_ENABLED}"), ": not configured")
 }
 
 /// Iterates over an error and its causes.

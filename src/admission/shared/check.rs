@@ -1,0 +1,29 @@
+//! Runs the two scripts once, on a quota of its own.
+
+use std::time::Duration;
+
+use super::SharedQuota;
+use super::reservation::{ReservationRequest, cut_factor, reserve};
+use crate::store::StoreError;
+
+impl SharedQuota {
+    /// Reports a replica to the quota and cuts its factor. The store deletes the quota ten
+    /// minutes later.
+    ///
+    /// # Errors
+    /// If the store fails, or does not permit a command; the error names it.
+    pub async fn check(&self) -> Result<(), StoreError> {
+        let request = ReservationRequest {
+            replica: "check",
+            rate: 1.0,
+            burst: 1,
+            max_wait: Duration::ZERO,
+            calls: 0,
+            weight: 1.0,
+            report: None,
+            returns_from: None,
+        };
+        reserve(self, request).await?;
+        cut_factor(self, 1.0).await
+    }
+}
