@@ -1,0 +1,20 @@
+//! The output of the commands, compared with checked-in files.
+
+#![cfg(feature = "simulator")]
+
+#[path = "harness/admin.rs"]
+mod admin;
+#[path = "cli/calls.rs"]
+mod calls;
+#[path = "cli/checks.rs"]
+mod checks;
+#[path = "cli/connections.rs"]
+mod connections;
+#[path = "cli/golden.rs"]
+mod golden;
+#[path = "tls/pki.rs"]
+mod pki;
+#[path = "cli/servers.rs"]
+mod servers;
+#[path = "cli/starts.rs"]
+mod starts;
