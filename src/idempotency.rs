@@ -54,15 +54,8 @@ use crate::store::{Store, StoreError};
 
 pub use self::flight::{Claimed, Flight, Lease};
 pub use self::record::{FirstSent, RecordedSend};
+pub use self::redis::check_store;
 pub use self::single_flight::FlightGuard;
-
-/// Runs the scripts of the records on `store`.
-///
-/// # Errors
-/// If the store fails, or does not permit a command; the error names it.
-pub async fn check_store(store: &Store) -> Result<(), StoreError> {
-    redis::check(store).await
-}
 
 /// Whether a session may be created without a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -19,6 +19,7 @@
 //! [full jitter]: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
 
 mod connect;
+mod denied;
 mod metrics;
 #[cfg(test)]
 pub(crate) mod test_server;
@@ -36,6 +37,7 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::{info, warn};
 
+pub use self::denied::with_missing_right;
 pub use self::metrics::StoreMetrics;
 use crate::change::Condition;
 

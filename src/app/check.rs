@@ -145,6 +145,6 @@ mod tests {
             })
             .collect();
         let error = check_as(&other).await.expect_err("no keys").to_string();
-        assert!(error.contains("NOPERM"), "{error}");
+        assert!(error.contains("add ~PREFIX:*"), "{error}");
     }
 }

@@ -78,22 +78,17 @@ fn jwt(reader: &mut Reader, mode: AuthMode) -> Option<JwtSettings> {
     let refresh_interval = section.read("refresh_interval", seconds(600), &time(seconds(10)..=day));
     if jwks_file.is_some() && jwks_url.is_some() {
         let problem = "set only one of jwks_file and jwks_url";
-        reader.conflict(&["auth.jwt.jwks_file", "auth.jwt.jwks_url"], problem);
+        reader.conflict("auth.jwt.jwks_file auth.jwt.jwks_url", problem);
         return None;
     }
     let source = jwks_source(reader, jwks_file, jwks_url, url_files);
     let (Some(issuer), Some(audience), Some(source)) = (issuer, audience, source) else {
         if mode.requires_token() {
-            let keys = [
-                "mode",
-                "jwt.issuer",
-                "jwt.audience",
-                "jwt.jwks_file",
-                "jwt.jwks_url",
-            ];
+            let keys = "auth.mode auth.jwt.issuer auth.jwt.audience auth.jwt.jwks_file \
+                auth.jwt.jwks_url";
             let problem = "this auth.mode requires issuer, audience, and jwks_file or jwks_url \
                 in [auth.jwt]";
-            reader.conflict(&keys.map(|key| format!("auth.{key}")), problem);
+            reader.conflict(keys, problem);
         }
         return None;
     };
@@ -114,9 +109,9 @@ fn jwks_source(
     [ca_file, token_file]: [Option<PathBuf>; 2],
 ) -> Option<JwksSource> {
     if url.is_none() && (ca_file.is_some() || token_file.is_some()) {
-        let keys = ["jwks_url", "jwks_ca_file", "jwks_token_file"];
+        let keys = "auth.jwt.jwks_url auth.jwt.jwks_ca_file auth.jwt.jwks_token_file";
         let problem = "jwks_ca_file and jwks_token_file require jwks_url";
-        reader.conflict(&keys.map(|key| format!("auth.jwt.{key}")), problem);
+        reader.conflict(keys, problem);
     }
     let url = url.and_then(|url| url.parse().ok());
     let url = url.map(|url| JwksSource::Url {

@@ -17,23 +17,19 @@ pub(super) fn check(config: &Config, reader: &mut Reader) {
     }
     client_certificates(config, reader);
     if exposes_results(config) {
-        let keys = [
-            "grpc.listen",
-            "results.enabled",
-            "results.allow_unauthenticated",
-        ];
+        let keys = "grpc.listen results.enabled results.allow_unauthenticated";
         let problem = "results contain face images: listen on a loopback address, set auth.mode \
             to mtls, jwt or mtls+jwt, or set allow_unauthenticated = true if a proxy or mesh in \
             front authenticates the callers";
-        reader.conflict(&keys, problem);
+        reader.conflict(keys, problem);
     }
     if config.retry.base_delay > config.retry.max_delay {
-        let keys = ["retry.base_delay", "retry.max_delay"];
-        reader.conflict(&keys, "base_delay must be at most max_delay");
+        let keys = "retry.base_delay retry.max_delay";
+        reader.conflict(keys, "base_delay must be at most max_delay");
     }
     if overlap(config.grpc.listen, config.admin.listen) {
         reader.conflict(
-            &["grpc.listen", "admin.listen"],
+            "grpc.listen admin.listen",
             "the listeners must not share an address",
         );
     }
@@ -43,26 +39,17 @@ pub(super) fn check(config: &Config, reader: &mut Reader) {
 /// operator states that something in front provides them.
 fn beyond_loopback(config: &Config, reader: &mut Reader) {
     if config.grpc.tls.is_none() && !config.grpc.allow_plaintext {
-        let keys = [
-            "grpc.listen",
-            "grpc.tls.certificate",
-            "grpc.allow_plaintext",
-        ];
+        let keys = "grpc.listen grpc.tls.certificate grpc.allow_plaintext";
         let problem = "calls would cross the network in plaintext: set certificate and key in \
             [grpc.tls], or set allow_plaintext = true if a proxy or mesh in front encrypts them";
-        reader.conflict(&keys, problem);
+        reader.conflict(keys, problem);
     }
     if !is_authenticated(&config.auth) && !config.grpc.allow_unauthenticated {
-        let keys = [
-            "grpc.listen",
-            "auth.mode",
-            "auth.trusted_proxies",
-            "grpc.allow_unauthenticated",
-        ];
+        let keys = "grpc.listen auth.mode auth.trusted_proxies grpc.allow_unauthenticated";
         let problem = "callers would not be authenticated: set auth.mode to mtls, jwt or \
             mtls+jwt, or to trusted-header with trusted_proxies, or set \
             allow_unauthenticated = true if a proxy or mesh in front authenticates them";
-        reader.conflict(&keys, problem);
+        reader.conflict(keys, problem);
     }
 }
 
@@ -83,7 +70,7 @@ fn client_certificates(config: &Config, reader: &mut Reader) {
     if config.auth.mode.requires_certificate() && !verifies_clients {
         let problem = "this auth.mode requires client certificates: set client_ca, certificate \
             and key in [grpc.tls]";
-        reader.conflict(&["auth.mode", "grpc.tls.client_ca"], problem);
+        reader.conflict("auth.mode grpc.tls.client_ca", problem);
     }
 }
 
@@ -99,7 +86,7 @@ fn endpoint(config: &Config, reader: &mut Reader) {
         if used && upstream.endpoint_url.is_some() {
             let problem = "endpoint_url is called unchanged: put the FIPS or dual-stack host \
                 into it, or leave it unset";
-            reader.conflict(&["upstream.endpoint_url", key], problem);
+            reader.conflict(&format!("upstream.endpoint_url {key}"), problem);
         }
     }
 }

@@ -71,9 +71,9 @@ fn tls(reader: &mut Reader) -> Option<TlsSettings> {
         }),
         None if is_unset => None,
         None => {
-            let keys = ["grpc.tls.certificate", "grpc.tls.key", "grpc.tls.client_ca"];
+            let keys = "grpc.tls.certificate grpc.tls.key grpc.tls.client_ca";
             let problem = "certificate and key must be set together, and client_ca requires both";
-            reader.conflict(&keys, problem);
+            reader.conflict(keys, problem);
             None
         }
     }

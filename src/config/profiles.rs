@@ -78,7 +78,7 @@ fn profile(reader: &mut Reader, key: &KeyPath) -> SessionSettings {
     let challenges = section.optional("challenge_types", &challenges);
     if bucket.is_none() && key_prefix.is_some() {
         let problem = "s3_key_prefix requires s3_bucket in the same profile";
-        reader.conflict(&[&format!("{key}.s3_key_prefix")], problem);
+        reader.conflict_between(&[key.child("s3_key_prefix")], problem);
     }
     SessionSettings {
         output: bucket.map(|bucket| OutputConfig { bucket, key_prefix }),

@@ -36,36 +36,41 @@ impl Reader {
 
     /// Returns the setting at `key`, or `default` if it is unset or invalid.
     pub(super) fn read<T>(&mut self, key: KeyPath, default: T, kind: &Kind<'_, T>) -> T {
-        let parse_formatted =
-            |text: String| kind.read(&RawValue::Untyped(text.trim_matches('"').to_owned()));
+        let default_text = kind.write(&default);
+        let read_back = RawValue::Untyped(default_text.trim_matches('"').to_owned());
         debug_assert!(
-            parse_formatted(kind.write(&default)).is_some(),
+            kind.read(&read_back).is_some(),
             "{key}: the default must be valid"
         );
-        let default_text = kind.write(&default);
-        let configured = self.configured(&key, kind);
-        let (value, source) = configured.unwrap_or((default, Source::Default));
+        let (value, source) = self
+            .configured(&key, kind)
+            .unwrap_or((default, Source::Default));
         let text = kind.write(&value);
         let is_default = text == default_text;
-        self.resolved.push(ResolvedSetting {
-            key,
-            value: Some(text),
-            source,
-            is_default,
-        });
+        self.record(key, Some(text), source, is_default);
         value
     }
 
     /// Returns the optional setting at `key`.
     pub(super) fn optional<T>(&mut self, key: KeyPath, kind: &Kind<'_, T>) -> Option<T> {
         let (value, source) = self.configured(&key, kind).unzip();
+        let text = value.as_ref().map(|value| kind.write(value));
+        self.record(
+            key,
+            text,
+            source.unwrap_or(Source::Default),
+            value.is_none(),
+        );
+        value
+    }
+
+    fn record(&mut self, key: KeyPath, value: Option<String>, source: Source, is_default: bool) {
         self.resolved.push(ResolvedSetting {
             key,
-            value: value.as_ref().map(|value| kind.write(value)),
-            source: source.unwrap_or(Source::Default),
-            is_default: value.is_none(),
+            value,
+            source,
+            is_default,
         });
-        value
     }
 
     /// Returns the names directly below `section`.
@@ -80,13 +85,15 @@ impl Reader {
             .collect()
     }
 
-    /// Records a conflict between the settings at `keys`, unless one of them is
-    /// invalid or the file could not be read.
-    pub(super) fn conflict(&mut self, keys: &[impl AsRef<str>], problem: &str) {
-        let keys: Vec<KeyPath> = keys
-            .iter()
-            .map(|key| KeyPath::dotted(key.as_ref()))
-            .collect();
+    /// Records a conflict between the settings at `keys`, dotted and separated by spaces.
+    pub(super) fn conflict(&mut self, keys: &str, problem: &str) {
+        let keys: Vec<KeyPath> = keys.split(' ').map(KeyPath::dotted).collect();
+        self.conflict_between(&keys, problem);
+    }
+
+    /// Records a conflict between the settings at `keys`, unless one of them is invalid or
+    /// the file could not be read.
+    pub(super) fn conflict_between(&mut self, keys: &[KeyPath], problem: &str) {
         if self.layers.incomplete || keys.iter().any(|key| self.invalid.contains(key)) {
             return;
         }

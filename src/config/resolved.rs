@@ -76,20 +76,18 @@ pub(super) fn to_toml<'s>(settings: impl Iterator<Item = &'s ResolvedSetting> + 
 /// Returns the keys whose values differ between `before` and `after`, or that only
 /// one of them has. A change of the source alone is no change.
 pub(super) fn changed_keys(before: &[ResolvedSetting], after: &[ResolvedSetting]) -> Vec<KeyPath> {
-    let mut remaining: HashMap<&KeyPath, &Option<String>> = before
-        .iter()
-        .map(|setting| (&setting.key, &setting.value))
-        .collect();
-    let mut changed = Vec::new();
-    for setting in after {
-        if remaining.remove(&setting.key) != Some(&setting.value) {
-            changed.push(setting.key.clone());
-        }
+    fn values(settings: &[ResolvedSetting]) -> HashMap<&KeyPath, &Option<String>> {
+        let values = settings
+            .iter()
+            .map(|setting| (&setting.key, &setting.value));
+        values.collect()
     }
-    // The keys that only `before` has, in its order.
+    let (old, new) = (values(before), values(after));
     let removed = before
         .iter()
-        .filter(|setting| remaining.contains_key(&setting.key));
-    changed.extend(removed.map(|setting| setting.key.clone()));
-    changed
+        .filter(|setting| !new.contains_key(&setting.key));
+    let keys = after.iter().chain(removed).map(|setting| &setting.key);
+    keys.filter(|key| old.get(key) != new.get(key))
+        .cloned()
+        .collect()
 }

@@ -28,7 +28,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use redis::Script;
 use tokio::time::Instant;
 
-pub(super) use self::check::check;
+pub use self::check::check_store;
 use super::Retention;
 use super::record::{FirstSent, IdempotencyRecord, Owner, RecordState, RecordedSend};
 use super::seal::{FORMAT_VERSION, RecordContent};

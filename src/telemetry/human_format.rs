@@ -4,7 +4,7 @@
 //! A line about a call is cut at 160 columns. For example:
 //!
 //! ```text
-//! 2026-11-26T19:19:44.924374Z  INFO call failed code=RESOURCE_EXHAUSTED reason=QUOTA_EXHAUSTED caller=payments method=CreateSession ...
+//! 2026-11-26T19:19:44.924Z  INFO call failed code=RESOURCE_EXHAUSTED reason=QUOTA_EXHAUSTED caller=payments method=CreateSession ...
 //! ```
 
 use std::fmt::{self, Write as _};
@@ -44,6 +44,8 @@ where
         let metadata = event.metadata();
         let mut line = String::new();
         SystemTime.format_time(&mut Writer::new(&mut line))?;
+        // Milliseconds are enough to read.
+        line.replace_range(line.len().saturating_sub(4).., "Z");
         let level = metadata.level();
         let start = line.len() + 1;
         write!(line, " {level:>5} ")?;
@@ -136,8 +138,12 @@ struct EventFields {
 impl Visit for EventFields {
     fn record_str(&mut self, field: &Field, value: &str) {
         match field.name() {
+            "message" => self.message = value.to_owned(),
             "code" | "reason" => self.first.push_str(&format!(" {}={value}", field.name())),
-            _ => self.record_debug(field, &value),
+            name if value.is_empty() || value.contains([' ', '"', '=']) => {
+                self.rest.push_str(&format!(" {name}={value:?}"));
+            }
+            name => self.rest.push_str(&format!(" {name}={value}")),
         }
     }
 

@@ -173,6 +173,10 @@ const ERRORS: &[(&str, &str)] = &[
         "profiles.kyc.s3_key_prefix = \"a\": s3_key_prefix requires s3_bucket in the same profile",
     ),
     (
+        "profiles.\"a. b\" = {s3_key_prefix = \"a\", s3_bucket = \"abc\"}",
+        "[profiles.\"a. b\"]: profile name must be 1 to 64 characters of a-z 0-9 - _",
+    ),
+    (
         "profiles.kyc.kms_key_id = \"/a\"",
         "profiles.kyc.kms_key_id = \"/a\": must be 1 to 2048 characters of \
              A-Z a-z 0-9 : _ / + = , @ . - with a letter or digit first",
@@ -193,6 +197,19 @@ fn an_error_in_a_permission_names_key_value_and_bound() {
     assert!(
         errors[0].ends_with("a [profiles.NAME] section: kya, kyc"),
         "{errors:?}"
+    );
+}
+
+#[test]
+fn a_conflict_in_a_profile_with_an_invalid_name_is_reported() {
+    let errors = errors_in("[profiles.\"a. b\"]\ns3_key_prefix = \"a\"");
+    assert_eq!(
+        errors,
+        [
+            "<text>:1: [profiles.\"a. b\"]: profile name must be 1 to 64 characters of a-z 0-9 - _",
+            "<text>:2: profiles.\"a. b\".s3_key_prefix = \"a\": s3_key_prefix requires s3_bucket in \
+             the same profile",
+        ]
     );
 }
 

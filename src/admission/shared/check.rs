@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::SharedQuota;
 use super::reservation::{ReservationRequest, cut_factor, reserve};
-use crate::store::StoreError;
+use crate::store::{StoreError, with_missing_right};
 
 impl SharedQuota {
     /// Reports a replica to the quota and cuts its factor. The store deletes the quota ten
@@ -23,7 +23,9 @@ impl SharedQuota {
             report: None,
             returns_from: None,
         };
-        reserve(self, request).await?;
-        cut_factor(self, 1.0).await
+        let denied = |error| with_missing_right(error, include_str!("reserve.lua"));
+        reserve(self, request).await.map_err(denied)?;
+        let denied = |error| with_missing_right(error, include_str!("cut.lua"));
+        cut_factor(self, 1.0).await.map_err(denied)
     }
 }
