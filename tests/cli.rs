@@ -12,6 +12,7 @@ mod checks;
 mod connections;
 #[path = "cli/golden.rs"]
 mod golden;
+#[expect(dead_code, reason = "only the tests of TLS use all of it")]
 #[path = "tls/pki.rs"]
 mod pki;
 #[path = "cli/servers.rs"]

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::SharedQuota;
 use super::reservation::{ReservationRequest, cut_factor, reserve};
+use super::{Demand, SharedQuota};
 use crate::store::{StoreError, with_missing_right};
 
 impl SharedQuota {
@@ -15,12 +15,15 @@ impl SharedQuota {
     pub async fn check(&self) -> Result<(), StoreError> {
         let request = ReservationRequest {
             replica: "check",
-            rate: 1.0,
-            burst: 1,
-            max_wait: Duration::ZERO,
+            demand: &Demand {
+                rate: 1.0,
+                burst: 1,
+                max_wait: Duration::ZERO,
+                weight: 1.0,
+                ..Demand::default()
+            },
             calls: 0,
-            weight: 1.0,
-            report: None,
+            exchange: false,
             returns_from: None,
         };
         let denied = |error| with_missing_right(error, include_str!("reserve.lua"));

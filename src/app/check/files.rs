@@ -39,7 +39,9 @@ fn setting(key: &str, path: &Path) -> String {
 fn check_tls(settings: &TlsSettings) -> CheckOutcome {
     let expiry = Tls::check(settings).map_err(|error| error.to_string())?;
     let certificate = setting("grpc.tls.certificate", &settings.certificate);
-    Ok(format!("{certificate}: matches its key, expires at {expiry}"))
+    Ok(format!(
+        "{certificate}: matches its key, expires at {expiry}"
+    ))
 }
 
 fn readable_files(auth: &AuthSettings) -> Vec<(&'static str, Option<&Path>)> {
