@@ -6,6 +6,7 @@
 //! For example, from SIGTERM until the process ends, `/readyz` returns 503 `draining` and
 //! `/livez` returns 200.
 
+mod listener;
 mod metrics_format;
 
 use std::net::SocketAddr;
@@ -47,18 +48,14 @@ struct AdminState {
     notes: watch::Receiver<String>,
 }
 
-/// Serves until `stop`. `/readyz?verbose` adds what is missing while the service starts, and
-/// `notes`: lines about degraded parts.
-///
-/// # Errors
-/// If `listener` fails permanently.
+/// Serves until it is dropped. `/readyz?verbose` adds what is missing while the service
+/// starts, and `notes`: lines about degraded parts.
 pub async fn serve(
     listener: TcpListener,
     registry: Arc<Registry>,
     readiness: watch::Receiver<Readiness>,
     notes: watch::Receiver<String>,
-    stop: impl Future<Output = ()> + Send + 'static,
-) -> std::io::Result<()> {
+) {
     let routes = Router::new()
         .route("/livez", get(async || "ok\n"))
         .route("/readyz", get(readyz))
@@ -68,9 +65,7 @@ pub async fn serve(
             readiness,
             notes,
         });
-    axum::serve(listener, routes)
-        .with_graceful_shutdown(stop)
-        .await
+    listener::serve(listener, routes).await;
 }
 
 async fn readyz(State(admin): State<AdminState>, RawQuery(query): RawQuery) -> impl IntoResponse {

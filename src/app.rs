@@ -23,7 +23,7 @@ use std::time::Duration;
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::task::AbortOnDropHandle;
 use tracing::{error, field, info, warn};
 
 pub use self::check::{CheckOutcome, check_connections, check_files};
@@ -130,7 +130,7 @@ impl Livegate {
         log_start(config, &self.grpc, &self.admin);
         let (registry, metrics) = Metrics::new(config);
         let audit = audit::open(&config.audit, &metrics.audit)?;
-        let (readiness, notices, _stop_admin) = open_admin(self.admin, registry);
+        let (readiness, notices, _serving_admin) = open_admin(self.admin, registry);
 
         let (loaded, clock) = (&metrics.credentials, metrics.clock.clone());
         let api = Rekognition::new(&config.upstream, &self.credentials, loaded, clock);
@@ -174,23 +174,19 @@ impl Livegate {
 fn open_admin(
     listener: TcpListener,
     mut registry: Registry,
-) -> (watch::Sender<Readiness>, watch::Sender<String>, DropGuard) {
+) -> (
+    watch::Sender<Readiness>,
+    watch::Sender<String>,
+    AbortOnDropHandle<()>,
+) {
     let (readiness, ready) = watch::channel(Readiness::Starting(
         "the configured components are starting".to_owned(),
     ));
     let (notices, degraded) = watch::channel(String::new());
-    let stop = CancellationToken::new();
-    let until_stopped = stop.clone().cancelled_owned();
     registry.register_collector(Box::new(ReadyCollector(ready.clone())));
-    let registry = Arc::new(registry);
-    tokio::spawn(admin::serve(
-        listener,
-        registry,
-        ready,
-        degraded,
-        until_stopped,
-    ));
-    (readiness, notices, stop.drop_guard())
+    let serving = admin::serve(listener, Arc::new(registry), ready, degraded);
+    let serving = AbortOnDropHandle::new(tokio::spawn(serving));
+    (readiness, notices, serving)
 }
 
 /// The state of the service that health checks, probes and connections see.
