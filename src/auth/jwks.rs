@@ -14,10 +14,11 @@
 //!
 //! [single flight]: https://pkg.go.dev/golang.org/x/sync/singleflight
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
+use parking_lot::Mutex;
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{error, info, warn};
@@ -158,7 +159,7 @@ impl JwksCache {
     /// Takes one of the fetches that unknown keys may cause, or returns how long until the
     /// next one.
     fn take_fetch(&self, now: Instant) -> Result<(), Duration> {
-        let mut fetches = self.fetches.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut fetches = self.fetches.lock();
         if fetches.try_take(now) {
             return Ok(());
         }
