@@ -58,4 +58,4 @@ pub mod v1 {
 const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/livegate.v1.bin"));
 
 /// The largest request, in bytes.
-pub const MAX_REQUEST_BYTES: usize = 64 * 1024;
+pub const MAX_REQUEST_BYTES: usize = 8 * 1024;

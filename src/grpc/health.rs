@@ -7,6 +7,9 @@ use tonic_health::server::{HealthReporter, HealthService};
 
 use super::v1::session_service_server::SERVICE_NAME;
 
+/// The largest request, in bytes: the name of a service.
+const MAX_REQUEST_BYTES: usize = 256;
+
 /// The serving status of the server. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Health(HealthReporter);
@@ -31,6 +34,7 @@ impl Health {
 
     pub(super) fn into_service(self) -> HealthServer<HealthService> {
         HealthServer::new(HealthService::from_health_reporter(self.0))
+            .max_decoding_message_size(MAX_REQUEST_BYTES)
     }
 
     async fn set(&self, status: ServingStatus) {

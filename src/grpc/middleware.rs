@@ -43,6 +43,7 @@ use crate::transport::{
 
 /// The response header with the call's id.
 const CALL_ID_HEADER: &str = "livegate-call-id";
+const REFLECTION_PREFIX: &str = "/grpc.reflection.";
 const STATUS_HEADER: &str = "grpc-status";
 const DETAILS_HEADER: &str = "grpc-status-details-bin";
 
@@ -149,7 +150,8 @@ impl MiddlewareLayer {
         if let Some(exceeded) = exceeded {
             return Err(RpcError::concurrency_limit(exceeded));
         }
-        if response_kind(request.uri().path()) == ResponseKind::Complete {
+        // A call of the reflection service sends messages for as long as it lasts.
+        if !request.uri().path().starts_with(REFLECTION_PREFIX) {
             let response_state = request.extensions().get::<ResponseState>().cloned();
             let body = std::mem::take(request.body_mut());
             let body = BodyTimeout::new(self.request_body_timeout, body, response_state);
@@ -246,7 +248,7 @@ impl MiddlewareLayer {
 
 /// Returns whether a method's response is complete or a stream.
 fn response_kind(path: &str) -> ResponseKind {
-    if path == "/grpc.health.v1.Health/Watch" || path.starts_with("/grpc.reflection.") {
+    if path == "/grpc.health.v1.Health/Watch" || path.starts_with(REFLECTION_PREFIX) {
         ResponseKind::Streaming
     } else {
         ResponseKind::Complete

@@ -21,7 +21,6 @@ use tonic::metadata::{MetadataMap, MetadataValue};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, QuotaViolation, StatusExt as _};
 
-use super::MAX_REQUEST_BYTES;
 use super::call::Call;
 use super::reason::Reason;
 
@@ -126,8 +125,8 @@ impl RpcError {
         match status.code() {
             // The code for a message that is too large.
             Code::OutOfRange => {
-                let message =
-                    format!("the message is too large: at most {MAX_REQUEST_BYTES} bytes");
+                // The text of `tonic` has the length and the limit.
+                let message = format!("the message is too large: {message}");
                 Self::new(Code::ResourceExhausted, Reason::MessageTooLarge, message)
                     .retry(RetryHint::Never)
             }

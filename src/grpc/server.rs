@@ -24,6 +24,9 @@ use crate::transport::{
 };
 use crate::upstream::LivenessApi;
 
+/// The largest request for reflection, in bytes: the name of a symbol.
+const MAX_REFLECTION_BYTES: usize = 1024;
+
 const VALID_DESCRIPTORS: &str = "the build wrote the descriptors";
 
 /// The settings of the gRPC port.
@@ -108,10 +111,12 @@ fn routes<A: LivenessApi>(service: SessionService<A>, health: Health) -> Routes 
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
             .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
     };
+    let v1 = reflection().build_v1().expect(VALID_DESCRIPTORS);
+    let v1alpha = reflection().build_v1alpha().expect(VALID_DESCRIPTORS);
     let sessions = SessionServiceServer::new(service).max_decoding_message_size(MAX_REQUEST_BYTES);
     Routes::new(sessions)
         .add_service(health.into_service())
-        .add_service(reflection().build_v1().expect(VALID_DESCRIPTORS))
-        .add_service(reflection().build_v1alpha().expect(VALID_DESCRIPTORS))
+        .add_service(v1.max_decoding_message_size(MAX_REFLECTION_BYTES))
+        .add_service(v1alpha.max_decoding_message_size(MAX_REFLECTION_BYTES))
         .prepare()
 }

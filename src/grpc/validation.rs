@@ -16,6 +16,9 @@ use crate::model::{
 use crate::result_token::ResultToken;
 use crate::session::{CreateRequest, RequestIdRequirement, ResultRequest, TokenRequirement};
 
+/// The most challenge preferences: AWS has two challenges.
+const MAX_CHALLENGES: usize = 2;
+
 /// How much of an invalid value a violation shows, in characters.
 const MAX_SHOWN: usize = 40;
 
@@ -149,7 +152,13 @@ fn session_settings(
         .output_config
         .as_ref()
         .and_then(|output| output_config(violations, output));
-    let preferences = settings.challenge_preferences.iter().enumerate();
+    let sent = settings.challenge_preferences.len();
+    if sent > MAX_CHALLENGES {
+        let problem = format!("must be at most {MAX_CHALLENGES}, not {sent}");
+        violations.add("settings.challenge_preferences", problem);
+    }
+    let preferences = settings.challenge_preferences.iter().take(MAX_CHALLENGES);
+    let preferences = preferences.enumerate();
     let challenges = preferences
         .filter_map(|(index, preference)| challenge(violations, index, preference))
         .collect();

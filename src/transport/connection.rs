@@ -21,15 +21,12 @@ use super::{Peer, Tls, TransportLimits};
 
 /// The largest headers of a request, in bytes.
 const MAX_HEADER_BYTES: u32 = 16 * 1024;
-/// The flow-control window of a stream, about one largest request.
-const STREAM_WINDOW_BYTES: u32 = 64 * 1024;
+/// The flow-control window of a stream, which holds the largest request.
+const STREAM_WINDOW_BYTES: u32 = 16 * 1024;
 /// The flow-control window of a connection.
-const CONNECTION_WINDOW_BYTES: u32 = 256 * 1024;
+const CONNECTION_WINDOW_BYTES: u32 = 64 * 1024;
 /// The send buffer of a stream whose peer does not read.
 const SEND_BUFFER_BYTES: usize = 64 * 1024;
-/// Streams that the peer may reset before they are accepted. Beyond that, `h2` closes the
-/// connection.
-const MAX_UNSEEN_RESETS: usize = 20;
 /// Streams that `h2` may reset because of the peer's errors before it closes the
 /// connection.
 const MAX_LOCAL_ERROR_RESETS: usize = 100;
@@ -131,7 +128,9 @@ fn builder<S>(
         .initial_stream_window_size(STREAM_WINDOW_BYTES)
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
         .max_send_buf_size(SEND_BUFFER_BYTES)
-        .max_pending_accept_reset_streams(MAX_UNSEEN_RESETS)
+        // `h2` closes the connection when the peer resets more streams before they are
+        // accepted. A peer may cancel all of its streams at once, and open as many again.
+        .max_pending_accept_reset_streams(2 * limits.max_concurrent_streams.get() as usize)
         .max_local_error_reset_streams(MAX_LOCAL_ERROR_RESETS)
         .keep_alive_interval(limits.keepalive_interval)
         .keep_alive_timeout(limits.keepalive_timeout);

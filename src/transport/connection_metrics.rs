@@ -1,5 +1,6 @@
 //! Metrics of connections: how many are open, and why each was closed or refused.
 
+use std::error::Error as _;
 use std::sync::atomic::AtomicI64;
 
 use prometheus_client::metrics::counter::Counter;
@@ -49,7 +50,11 @@ impl From<Result<(), hyper::Error>> for CloseReason {
             Ok(()) => Self::Closed,
             Err(error) => {
                 tracing::debug!(?error, "connection failed");
-                Self::Error
+                let h2 = error.source().and_then(|cause| cause.downcast_ref());
+                match h2.and_then(h2::Error::reason) {
+                    Some(h2::Reason::ENHANCE_YOUR_CALM) => Self::Flooded,
+                    _ => Self::Error,
+                }
             }
         }
     }

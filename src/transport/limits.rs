@@ -13,9 +13,9 @@
 //!                        max_concurrent_requests, max_concurrent_streams
 //! ```
 //!
-//! For example, with the defaults, 1000 peers that send as much as they can and read
-//! nothing fill 256 KiB each, 250 MiB together. After 10 s their requests fail, which
-//! frees the memory.
+//! For example, with the defaults, 1000 connections whose peers send as much as they can
+//! hold 64 KiB each that no request has read, 63 MiB together. After 10 s their requests
+//! fail, which frees the memory.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
