@@ -4,6 +4,7 @@
 mod audit;
 mod check;
 mod clock;
+mod descriptors;
 mod error;
 mod key_file;
 mod metrics;
@@ -146,7 +147,7 @@ impl Livegate {
             auth: auth.clone(),
             authorizer: reloadable.authorizer.clone(),
             default_deadline: config.grpc.default_deadline,
-            limits: config.grpc.limits,
+            limits: descriptors::fit(config.grpc.limits),
             tls: self.tls.clone(),
             metrics: metrics.grpc.clone(),
             transport_metrics: metrics.transport.clone(),
