@@ -51,13 +51,14 @@ mod shared;
 mod turns;
 
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 
 use self::queue::Ticket;
-use self::scheduler::{Grant, Scheduler, SchedulerHandle};
+use self::scheduler::{Grant, Reply, Scheduler, SchedulerHandle};
 use self::shared::{Reserver, SharedReservations};
 use crate::model::{CallerId, Deadline};
 
@@ -118,10 +119,11 @@ impl Admission {
     /// Like [`open`](Self::open), for a quota that this replica shares with others.
     #[must_use]
     pub fn open_shared(settings: AdmissionSettings, quota: SharedQuota) -> Self {
-        let (reservations, demand) = SharedReservations::new(&quota);
+        let demand_changed = Arc::<Notify>::default();
+        let reservations = SharedReservations::new(&quota, demand_changed.clone());
         let scheduler = Scheduler::new(settings, Some(reservations), Instant::now());
         let scheduler = SchedulerHandle::start(scheduler);
-        tokio::spawn(Reserver::new(quota, demand, scheduler.downgrade()).run());
+        tokio::spawn(Reserver::new(quota, demand_changed, scheduler.downgrade()).run());
         Self { scheduler }
     }
 
@@ -176,7 +178,7 @@ impl Admission {
 struct QueuedRequest<'a> {
     scheduler: &'a SchedulerHandle,
     ticket: Ticket,
-    reply: oneshot::Receiver<Result<Grant, AdmissionRefused>>,
+    reply: oneshot::Receiver<Reply>,
 }
 
 impl Drop for QueuedRequest<'_> {
@@ -184,12 +186,8 @@ impl Drop for QueuedRequest<'_> {
         if self.reply.is_terminated() {
             return;
         }
-        self.scheduler.run(|scheduler, now| {
-            let waited = scheduler.cancel(self.ticket);
-            if !waited && matches!(self.reply.try_recv(), Ok(Ok(_))) {
-                scheduler.return_token(now);
-            }
-        });
+        self.scheduler
+            .run(|s, now| s.cancel(self.ticket, &mut self.reply, now));
     }
 }
 
@@ -218,7 +216,7 @@ impl Permit {
 
     /// Returns the quota token, because no attempt is made.
     pub fn give_back(self) {
-        self.scheduler.run(Scheduler::return_token);
+        self.scheduler.run(|s, now| s.permits.return_token(now));
     }
 
     /// Reports the attempt's outcome, which adapts the rate and the predictions.

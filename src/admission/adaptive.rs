@@ -10,8 +10,8 @@
 //! 0.05. It knows no bucket.
 //!
 //! When another client starts to spend the quota, steps of 0.95 are too slow. The first
-//! throttled attempt, and one at a factor well above the last cut, therefore starts a
-//! *search*: of each sample of at least 10 attempts and 200 ms, the throttled share is
+//! throttled attempt, one at a factor well above the last cut, and the third in an epoch
+//! therefore start a *search*: of each sample of at least 10 attempts and 200 ms, the throttled share is
 //! cut off as well. The search ends with a sample that is throttled no more than a
 //! usual cut would correct.
 //!
@@ -19,10 +19,6 @@
 //! attempt cuts the factor to 0.95. Of the next 10 attempts 3 are throttled, which cuts
 //! it to 0.67, and of the 10 after them 1, which cuts it to 0.6. After 60 s in
 //! use without throttling it is 0.84.
-//!
-//! After a cut the other clients probably still spend the quota, and will cause another
-//! cut. The *expected* factor therefore stays at the value of the last cut for 15 s:
-//! 0.6 in the example.
 //!
 //! Cutting to the *delivered* rate instead collapses on a small quota, where 500 ms
 //! deliver one call, or none.
@@ -36,9 +32,6 @@ const CUT_RATIO: f64 = 0.95;
 const MIN_FACTOR: f64 = 0.05;
 const INCREASE_INTERVAL: Duration = Duration::from_millis(250);
 const INCREASE_STEP: f64 = 0.001;
-
-/// How long another cut to the same factor is expected after a cut.
-const EXPECT_CUT_FOR: Duration = Duration::from_secs(15);
 
 /// The fewest attempts of a sample: with fewer, chance decides the share.
 const SAMPLE_ATTEMPTS: u32 = 10;
@@ -56,11 +49,17 @@ const MAX_SAMPLE_CUT: f64 = 0.5;
 /// How far above the last cut a throttled attempt starts a search.
 const SEARCH_ABOVE: f64 = 0.2;
 
+/// How many attempts that are throttled in one epoch start a search: chance may have ended
+/// the previous one too soon.
+const SEARCH_FROM: u32 = 3;
+
 /// The share of the configured rate in use: 0.05 to 1.
 #[derive(Clone, Debug)]
 pub(super) struct AdaptiveFactor {
     factor: f64,
     last_cut: Option<Cut>,
+    /// How many attempts were throttled since the last cut, including the one that caused it.
+    throttled: u32,
     /// The sample of the current search.
     sample: Option<Sample>,
     /// The time without an available token that is not yet part of an increase.
@@ -98,6 +97,7 @@ impl AdaptiveFactor {
         Self {
             factor: 1.0,
             last_cut: None,
+            throttled: 0,
             sample: None,
             in_use: Duration::ZERO,
             updated_at: now,
@@ -109,14 +109,6 @@ impl AdaptiveFactor {
         self.factor
     }
 
-    /// Returns the factor to expect in the next seconds, at most the current one.
-    pub(super) fn expected(&self, now: Instant) -> f64 {
-        let recent_cut = self
-            .last_cut
-            .filter(|cut| now.saturating_duration_since(cut.at) < EXPECT_CUT_FOR);
-        recent_cut.map_or(self.factor, |cut| cut.to.min(self.factor))
-    }
-
     /// Records that an attempt is made.
     pub(super) fn record_attempt(&mut self) {
         if let Some(sample) = &mut self.sample {
@@ -126,21 +118,20 @@ impl AdaptiveFactor {
 
     /// Records that an attempt was throttled.
     pub(super) fn record_throttle(&mut self, now: Instant) {
+        let same_epoch = self
+            .last_cut
+            .is_some_and(|cut| now.saturating_duration_since(cut.at) < EPOCH);
+        self.throttled = if same_epoch { self.throttled + 1 } else { 1 };
+        let is_far_above = |cut: Cut| self.factor >= cut.to + SEARCH_ABOVE;
         if let Some(sample) = &mut self.sample {
             sample.throttled += 1;
-        } else if self
-            .last_cut
-            .is_none_or(|cut| self.factor >= cut.to + SEARCH_ABOVE)
-        {
+        } else if self.throttled >= SEARCH_FROM || self.last_cut.is_none_or(is_far_above) {
             self.sample = Some(Sample::new(now));
         }
         if let Some(share) = self.end_sample(now) {
             self.cut(1.0 - share.min(MAX_SAMPLE_CUT), now);
             return;
         }
-        let same_epoch = self
-            .last_cut
-            .is_some_and(|cut| now.saturating_duration_since(cut.at) < EPOCH);
         if !same_epoch {
             self.cut(CUT_RATIO, now);
         }
@@ -264,6 +255,25 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn the_third_throttle_in_an_epoch_starts_another_search() {
+        let start = Instant::now();
+        let mut factor = AdaptiveFactor::new(start);
+        factor.record_throttle(start);
+        (0..20).for_each(|_| factor.record_attempt());
+        factor.record_throttle(start + 300 * MS);
+        assert!(
+            factor.sample.is_none(),
+            "1 of 20: the search ended by chance"
+        );
+        (0..3).for_each(|_| factor.record_throttle(start + 600 * MS));
+        assert!((factor.get() - 0.95 * 0.95).abs() < 1e-9);
+        (0..10).for_each(|_| factor.record_attempt());
+        factor.record_throttle(start + 800 * MS);
+        let searched = 0.95 * 0.95 * 0.9;
+        assert!((factor.get() - searched).abs() < 1e-9, "1 of 10");
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn the_factor_recovers_only_while_the_limit_is_in_use() {
         let start = Instant::now();
         let mut factor = AdaptiveFactor::new(start);
@@ -278,18 +288,6 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn another_cut_is_expected_for_fifteen_seconds() {
-        let start = Instant::now();
-        let mut factor = AdaptiveFactor::new(start);
-        assert!((factor.expected(start) - 1.0).abs() < 1e-9);
-        factor.record_throttle(start);
-        factor.increase(start + 14_900 * MS, 14_900 * MS);
-        assert!((factor.get() - 1.0).abs() < 1e-9);
-        assert!((factor.expected(start + 14_900 * MS) - 0.95).abs() < 1e-9);
-        assert!((factor.expected(start + 15_000 * MS) - 1.0).abs() < 1e-9);
-    }
-
-    #[tokio::test(start_paused = true)]
     async fn a_cut_by_another_replica_grows_with_the_use_of_the_fleet() {
         let start = Instant::now();
         let mut factor = AdaptiveFactor::new(start);
@@ -298,10 +296,7 @@ mod tests {
             let later = start + Duration::from_secs(seconds);
             factor.set(0.5, 5_100 * MS, later);
             assert!((factor.get() - 0.52).abs() < 1e-9, "{seconds}");
-            assert!((factor.expected(later) - 0.5).abs() < 1e-9);
         }
-        let later = start + Duration::from_secs(15);
-        assert!((factor.expected(later) - 0.52).abs() < 1e-9);
     }
 
     #[tokio::test(start_paused = true)]

@@ -37,7 +37,7 @@ pub(super) struct CallerGroup {
     /// The part of the weight that counts on this replica: above 0, at most 1.
     pub(super) share: f64,
     max_rate: Option<f64>,
-    rate_limit: Option<CallerRateLimit>,
+    pub(super) rate_limit: Option<CallerRateLimit>,
     pub(super) deficit: Deficit,
     /// The callers with waiting requests, in the order of their turns.
     pub(super) round: VecDeque<QueueKey>,
@@ -92,10 +92,6 @@ impl CallerGroup {
         f64::from(self.weight) * self.share
     }
 
-    pub(super) fn rate_limit(&self) -> Option<&CallerRateLimit> {
-        self.rate_limit.as_ref()
-    }
-
     /// Sets the part of the rate limit that this replica may use.
     pub(super) fn set_limit_share(&mut self, share: f64, now: Instant) {
         if let (Some(limit), Some(rate)) = (&mut self.rate_limit, self.max_rate) {
@@ -105,8 +101,8 @@ impl CallerGroup {
 
     /// Returns how long the rate limit delays the next `calls` calls.
     pub(super) fn rate_limited_for(&self, now: Instant, calls: usize) -> Duration {
-        self.rate_limit()
-            .map_or(Duration::ZERO, |limit| limit.wait_for(now, calls))
+        let limit = self.rate_limit.as_ref();
+        limit.map_or(Duration::ZERO, |limit| limit.wait_for(now, calls))
     }
 
     /// Returns whether a request waits that the rate limit allows now.

@@ -13,7 +13,8 @@ use super::queue::ArrivalKind;
 use super::shared::CallerDigest;
 use super::turns::Deficit;
 
-/// The longest delay that a refusal asks for.
+/// The longest delay that a refusal asks for. Without it
+/// `retry_delays_are_a_token_of_the_callers_share_apart_and_at_most_30_s` fails.
 pub(super) const MAX_RETRY_AFTER: Duration = Duration::from_secs(30);
 
 /// The waiting requests of one caller, and the caller's state.

@@ -21,7 +21,7 @@ use super::caller_group::{CallerGroup, GroupKey};
 use super::caller_queue::CallerQueue;
 use super::limits::{CallerLimits, QueueSettings};
 use super::shared::CallerDigest;
-use super::turns::{self, Members, Visit};
+use super::turns::{self, Deficit, Members};
 use crate::model::CallerId;
 
 mod fleet;
@@ -233,17 +233,12 @@ impl<T> CallerQueues<T> {
 
 /// The queues of a group.
 impl<T> Members<QueueKey> for DenseSlotMap<QueueKey, CallerQueue<T>> {
-    fn visit(&mut self, key: QueueKey) -> Visit {
+    fn member(&mut self, key: QueueKey) -> Option<(&mut Deficit, f64)> {
         let queue = &mut self[key];
         if queue.len() > 0 {
-            return queue.deficit.visit(queue.share);
+            return Some((&mut queue.deficit, queue.share));
         }
         queue.leave_round();
-        Visit::Leave
-    }
-
-    fn skip(&mut self, key: QueueKey, rounds: f64) {
-        let queue = &mut self[key];
-        queue.deficit.add(queue.share * rounds);
+        None
     }
 }

@@ -30,7 +30,8 @@ pub(super) struct Latencies {
 type Histogram = [u32; BUCKETS];
 
 impl Latencies {
-    /// The assumed duration of an attempt while there are none in the window.
+    /// The assumed duration of an attempt while there are none in the window. With 0
+    /// `a_request_that_does_not_fit_is_refused_at_once_with_a_retry_delay` fails.
     pub(super) const DEFAULT: Duration = Duration::from_millis(300);
 
     pub(super) fn new(now: Instant) -> Self {

@@ -28,7 +28,8 @@ use tokio::time::Instant;
 
 use super::clock::{CALL, VirtualTime};
 
-/// How late a timer may fire without the loss of a token.
+/// How late a timer may fire without the loss of a token. Without it
+/// `the_millisecond_resolution_of_timers_costs_no_quota` fails.
 const TICK: Duration = Duration::from_millis(2);
 
 /// A call costs so many of governor's cells, which are whole numbers.

@@ -1,8 +1,10 @@
 //! When the next quota token is available.
 //!
-//! A single replica takes tokens from a local bucket at the configured rate times the
-//! adaptive factor. Replicas that share the quota reserve tokens in the store, and use
-//! the local bucket, at a share of the rate, only while the store is unavailable.
+//! | configured | the bucket | its rate |
+//! | --- | --- | --- |
+//! | without a store | in this process: [`LocalBucket`] | quota x adaptive factor |
+//! | with a store | in the store, for all replicas: [`SharedReservations`] is the view of it | the same |
+//! | with a store that is unavailable | in this process: [`LocalBucket`] | this replica's share of that |
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -12,7 +14,7 @@ use tokio::time::Instant;
 use super::adaptive::AdaptiveFactor;
 use super::local::LocalBucket;
 use super::queue::Availability;
-use super::shared::{CallerReport, SharedReservations, SharedState};
+use super::shared::{CallerReport, Demand, SharedReservations, SharedState};
 use super::{AdmissionSettings, AdmissionState, QuotaSettings};
 
 /// The wait for a token while none is reserved.
@@ -102,12 +104,12 @@ impl PermitSource {
     /// Returns the reservations while the store is available.
     fn shared(&self) -> Option<&SharedReservations> {
         let shared = self.shared.as_ref();
-        shared.filter(|shared| shared.isolated_share().is_none())
+        shared.filter(|shared| shared.isolated_share.is_none())
     }
 
     fn shared_mut(&mut self) -> Option<&mut SharedReservations> {
         let shared = self.shared.as_mut();
-        shared.filter(|shared| shared.isolated_share().is_none())
+        shared.filter(|shared| shared.isolated_share.is_none())
     }
 
     /// Returns the rate of all replicas together.
@@ -119,7 +121,7 @@ impl PermitSource {
     fn local_share(&self) -> f64 {
         self.shared
             .as_ref()
-            .and_then(SharedReservations::isolated_share)
+            .and_then(|shared| shared.isolated_share)
             .unwrap_or(1.0)
     }
 
@@ -140,7 +142,7 @@ impl PermitSource {
         let before = self.factor.get();
         self.factor.record_throttle(now);
         let after = self.factor.get();
-        if let (true, Some(shared)) = (after < before, self.shared()) {
+        if let (true, Some(shared)) = (after < before, self.shared_mut()) {
             shared.cut_factor(after);
         }
     }
@@ -153,9 +155,6 @@ impl PermitSource {
             .shared()
             .map_or_else(|| self.bucket.next_at(since), |_| since);
         self.factor.increase(now, in_use_until.min(now) - since);
-        if let Some(shared) = &self.shared {
-            shared.set_rate(self.rate(), self.quota.burst, self.quota.max_wait);
-        }
         let rate = self.local_rate();
         if (rate - self.bucket.rate()).abs() > f64::EPSILON {
             self.bucket.set_rate(now, rate);
@@ -195,56 +194,53 @@ impl PermitSource {
         }
     }
 
-    /// Sets the callers, and their weight, that the other replicas receive next.
-    pub(super) fn set_report(&self, report: CallerReport, weight: f64) {
-        if let Some(shared) = &self.shared {
-            shared.set_report(report, weight);
+    /// Notes whether a request is ready for a token that is unavailable.
+    pub(super) fn set_ready(&mut self, ready: bool, now: Instant) {
+        match self.shared_mut() {
+            Some(shared) if ready => shared.request(),
+            Some(shared) => shared.release(now),
+            None => {}
         }
     }
 
-    /// Notes that some of `waiting` requests are ready for a token that is unavailable.
-    pub(super) fn request_tokens(&mut self, waiting: usize, weight: impl FnOnce() -> f64) {
-        if let Some(shared) = self.shared_mut() {
-            shared.request(waiting, weight);
-        }
+    /// Takes the demand for the store, for `waiting` requests of callers with `weight`.
+    pub(super) fn demand(
+        &mut self,
+        waiting: usize,
+        weight: f64,
+        report: Option<CallerReport>,
+    ) -> Option<Demand> {
+        let rate = self.rate();
+        let shared = self.shared.as_mut()?;
+        Some(shared.demand(&self.quota, rate, waiting, weight, report))
     }
 
-    /// Notes that no request is ready for a token.
-    pub(super) fn release_tokens(&mut self, now: Instant) {
-        if let Some(shared) = self.shared_mut() {
-            shared.release(now);
-        }
-    }
-
-    /// Returns the tokens that are available now, and the rate to expect.
+    /// Returns the tokens that are available now, and the rate of this replica.
     pub(super) fn availability(&self, now: Instant) -> Availability {
-        let rate = self.replica_rate() * self.factor.expected(now) / self.factor.get();
-        let level = match self.shared() {
-            Some(shared) => shared.level(now, self.rate(), self.quota.burst),
-            None => self.bucket.level(now),
-        };
-        Availability { level, rate }
-    }
-
-    /// Returns the current rate of this replica.
-    fn replica_rate(&self) -> f64 {
         match self.shared() {
-            Some(shared) => self.rate() * shared.own_share(),
-            None => self.bucket.rate(),
+            Some(shared) => Availability {
+                level: shared.level(now, self.rate(), self.quota.burst),
+                rate: self.rate() * shared.own_share(),
+            },
+            None => Availability {
+                level: self.bucket.level(now),
+                rate: self.bucket.rate(),
+            },
         }
     }
 
     /// Returns the state for metrics and notes.
     pub(super) fn state(&self, now: Instant, waiting: usize, callers: usize) -> AdmissionState {
         let shared = self.shared.as_ref();
+        let Availability { level, rate } = self.availability(now);
         AdmissionState {
             waiting,
             callers,
-            rate_per_second: self.replica_rate(),
+            rate_per_second: rate,
             adaptive_factor: self.factor.get(),
-            level: self.availability(now).level,
-            degraded: shared.is_some_and(|shared| shared.isolated_share().is_some()),
-            replicas: shared.map_or(1, SharedReservations::replicas),
+            level,
+            degraded: shared.is_some_and(|shared| shared.isolated_share.is_some()),
+            replicas: shared.map_or(1, |shared| shared.state.replicas),
         }
     }
 }

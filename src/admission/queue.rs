@@ -84,7 +84,7 @@ impl Ticket {
 /// The waiting requests of all callers, with a payload `T` each.
 #[derive(Debug)]
 pub struct FairQueue<T> {
-    callers: CallerQueues<T>,
+    pub(super) callers: CallerQueues<T>,
     /// How many requests wait.
     len: usize,
     round: VecDeque<GroupKey>,
@@ -158,11 +158,6 @@ impl<T> FairQueue<T> {
     #[must_use]
     pub fn callers(&self) -> usize {
         self.callers.queues.len()
-    }
-
-    /// The queues by caller, for the exchange with other replicas.
-    pub(super) fn callers_mut(&mut self) -> &mut CallerQueues<T> {
-        &mut self.callers
     }
 
     /// Returns the queue of `caller`, and counts the arrival of a new request.

@@ -22,8 +22,9 @@
 //! and one on C. A's tokens are 51 ms apart, B's and C's 408 ms. When B's caller
 //! leaves, it stops counting after 100 ms, and A's tokens are 46 ms apart. When the
 //! store fails, each replica continues within 100 ms at 8.2 calls a second, from an
-//! empty bucket. When the store is back and empty, the shared bucket is empty too, so
-//! no replica gets a second burst.
+//! empty bucket. When the store is back and empty, the shared bucket is empty too, and
+//! fills at the shares of the replicas that have returned, so no replica gets a second
+//! burst.
 //!
 //! # Bounds
 //!
@@ -41,13 +42,15 @@ mod reserver;
 mod tests;
 
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 pub(super) use self::other_replicas::{CallerDigest, CallerReport, OtherReplicas};
 pub(super) use self::reserver::Reserver;
+use super::QuotaSettings;
 use crate::store::Store;
 
 /// How long an isolated replica relies on the number of replicas last seen.
@@ -67,25 +70,22 @@ pub struct SharedQuota {
     pub max_replicas: NonZeroU32,
 }
 
-/// The demand of one replica.
+/// The demand of one replica at one moment.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Demand {
-    /// Counts the reservations that were requested.
-    requests: u64,
-    /// How many tokens the latest request is for.
+    /// The tokens to reserve.
     calls: u32,
-    /// Counts the reserved tokens that were not used.
-    unused: u64,
-    /// Counts the cuts of the adaptive factor.
-    cuts: u64,
-    /// The factor after the latest cut.
-    factor: f64,
+    /// The reserved tokens to refund.
+    unused: u32,
+    /// The adaptive factor after a cut.
+    cut_to: Option<f64>,
     rate: f64,
     burst: u32,
     max_wait: Duration,
     /// The weight of the callers that wait here.
     weight: f64,
-    report: CallerReport,
+    /// The callers here, in exchange for those of the other replicas.
+    report: Option<CallerReport>,
 }
 
 /// The state of the shared bucket and of the other replicas.
@@ -105,42 +105,38 @@ pub(super) struct SharedState {
 
 /// The reservations of one replica.
 pub(super) struct SharedReservations {
-    demand: watch::Sender<Demand>,
-    isolated_share: Option<f64>,
-    state: SharedState,
+    /// Wakes the task that reserves tokens, because the demand has changed.
+    changed: Arc<Notify>,
+    /// The share of the rate to use while the store is unavailable.
+    pub(super) isolated_share: Option<f64>,
+    pub(super) state: SharedState,
     updated_at: Instant,
     /// Reserved tokens that were not taken yet.
     reserved: u32,
     due: Instant,
     requested: bool,
+    unused: u32,
+    /// The weight with which tokens were reserved last, which a refund must have too.
+    weight: f64,
+    cut_to: Option<f64>,
 }
 
 impl SharedReservations {
-    /// Returns the reservations of a replica, and the demand for the task that reserves
-    /// tokens. Until the store replies, the replica is isolated, with its smallest share.
-    pub(super) fn new(quota: &SharedQuota) -> (Self, watch::Receiver<Demand>) {
+    /// Until the store replies, the replica is isolated, with its smallest share.
+    pub(super) fn new(quota: &SharedQuota, changed: Arc<Notify>) -> Self {
         let now = Instant::now();
-        let (demand, receiver) = watch::channel(Demand::default());
-        let reservations = Self {
-            demand,
+        Self {
+            changed,
             isolated_share: Some(1.0 / f64::from(quota.max_replicas.get())),
             state: SharedState::default(),
             updated_at: now,
             reserved: 0,
             due: now,
             requested: false,
-        };
-        (reservations, receiver)
-    }
-
-    /// Returns the share of the rate to use while the store is unavailable.
-    pub(super) fn isolated_share(&self) -> Option<f64> {
-        self.isolated_share
-    }
-
-    /// Returns how many replicas there are, as last reported.
-    pub(super) fn replicas(&self) -> u32 {
-        self.state.replicas
+            unused: 0,
+            weight: 0.0,
+            cut_to: None,
+        }
     }
 
     /// Uses the store, which is in `state`. Returns whether the replica was isolated.
@@ -151,10 +147,10 @@ impl SharedReservations {
         was_isolated
     }
 
-    /// Uses `share` of the rate from now on, and returns whether that is a change.
+    /// Uses `share` of the rate from now on, and returns whether that is a change. Requests
+    /// and refunds from before are void.
     pub(super) fn isolate(&mut self, share: f64) -> bool {
-        self.reserved = 0;
-        self.requested = false;
+        (self.reserved, self.requested, self.unused, self.cut_to) = (0, false, 0, None);
         self.isolated_share.replace(share) != Some(share)
     }
 
@@ -183,51 +179,51 @@ impl SharedReservations {
         self.due = self.due.min(now);
     }
 
-    /// Sets the rate of future reservations, without requesting one.
-    pub(super) fn set_rate(&self, rate: f64, burst: NonZeroU32, max_wait: Duration) {
-        self.demand.send_if_modified(|demand| {
-            (demand.rate, demand.burst, demand.max_wait) = (rate, burst.get(), max_wait);
-            false
-        });
-    }
-
     /// Reports that the factor was cut to `factor`.
-    pub(super) fn cut_factor(&self, factor: f64) {
-        self.demand.send_modify(|demand| {
-            demand.cuts += 1;
-            demand.factor = factor;
-        });
-    }
-
-    /// Sets the callers and their weight for the next report.
-    pub(super) fn set_report(&self, report: CallerReport, weight: f64) {
-        self.demand.send_if_modified(|demand| {
-            (demand.report, demand.weight) = (report, weight);
-            false
-        });
+    pub(super) fn cut_factor(&mut self, factor: f64) {
+        self.cut_to = Some(factor);
+        self.changed.notify_one();
     }
 
     /// Requests a reservation, unless one is held or requested already.
-    pub(super) fn request(&mut self, waiting: usize, weight: impl FnOnce() -> f64) {
-        if self.reserved > 0 || self.requested {
-            return;
+    pub(super) fn request(&mut self) {
+        if self.reserved == 0 && !std::mem::replace(&mut self.requested, true) {
+            self.changed.notify_one();
         }
-        self.requested = true;
-        let own = self.own_share();
-        self.demand.send_modify(|demand| {
-            let batch = (demand.rate * own * BATCH_SECONDS).ceil() as u32;
-            let waiting = u32::try_from(waiting).unwrap_or(u32::MAX);
-            demand.calls = batch.min(waiting).clamp(1, demand.burst.max(1));
-            demand.requests += 1;
-            demand.weight = weight();
-        });
     }
 
     /// Refunds available tokens, because no request can use them.
     pub(super) fn release(&mut self, now: Instant) {
         if self.reserved > 0 && self.due <= now {
-            let unused = u64::from(std::mem::take(&mut self.reserved));
-            self.demand.send_modify(|demand| demand.unused += unused);
+            self.unused += std::mem::take(&mut self.reserved);
+            self.changed.notify_one();
+        }
+    }
+
+    /// Takes the demand of a replica with `waiting` requests, at `rate` for all replicas.
+    pub(super) fn demand(
+        &mut self,
+        quota: &QuotaSettings,
+        rate: f64,
+        waiting: usize,
+        weight: f64,
+        report: Option<CallerReport>,
+    ) -> Demand {
+        self.requested &= waiting > 0;
+        let (burst, batch) = (quota.burst.get(), rate * self.own_share() * BATCH_SECONDS);
+        let calls = (batch.ceil() as u32).clamp(1, burst).min(waiting as u32);
+        if self.requested {
+            self.weight = weight;
+        }
+        Demand {
+            calls: if self.requested { calls } else { 0 },
+            cut_to: self.cut_to.take(),
+            rate,
+            burst,
+            max_wait: quota.max_wait,
+            weight: if self.unused > 0 { self.weight } else { weight },
+            unused: std::mem::take(&mut self.unused),
+            report,
         }
     }
 

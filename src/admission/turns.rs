@@ -15,25 +15,14 @@ const EPSILON: f64 = 1e-6;
 pub(super) struct Deficit(f64);
 
 impl Deficit {
-    /// Returns whether the member may take a token. Starts a turn of `quantum` tokens
-    /// where the previous one is over.
-    pub(super) fn visit(&mut self, quantum: f64) -> Visit {
+    /// Starts a turn of `quantum` tokens where the previous one is over. Returns after how
+    /// many more rounds the member may take a token; 0: now.
+    fn visit(&mut self, quantum: f64) -> f64 {
         if self.is_spent() {
             self.0 += quantum;
         }
-        if self.is_spent() {
-            let missing = 1.0 - EPSILON - self.0;
-            Visit::PassOver {
-                rounds: (missing / quantum).ceil(),
-            }
-        } else {
-            Visit::Select
-        }
-    }
-
-    /// Adds `tokens`, fractions included.
-    pub(super) fn add(&mut self, tokens: f64) {
-        self.0 += tokens;
+        let missing = (1.0 - EPSILON - self.0).max(0.0);
+        (missing / quantum).ceil()
     }
 
     /// Takes a token, and returns whether the turn is over.
@@ -47,45 +36,34 @@ impl Deficit {
     }
 }
 
-/// The result of a visit to a member of a round.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Visit {
-    /// The member gets the next token.
-    Select,
-    /// The member stays in the round, and gets a token after so many more rounds.
-    PassOver { rounds: f64 },
-    /// The member leaves the round.
-    Leave,
-}
-
 /// The members of a round.
 pub(super) trait Members<K> {
-    /// Visits a member whose turn may have come.
-    fn visit(&mut self, member: K) -> Visit;
-
-    /// Adds the quantum of `rounds` rounds, in which no member gets a token.
-    fn skip(&mut self, member: K, rounds: f64);
+    /// Returns the deficit counter of a member and its quantum, or `None` if it leaves the
+    /// round.
+    fn member(&mut self, key: K) -> Option<(&mut Deficit, f64)>;
 }
 
 /// Brings the member that gets the next token to the front of `round`. The rounds in
 /// which no member gets one are skipped at once, so small weights cost no more visits.
 pub(super) fn next<K: Copy>(round: &mut VecDeque<K>, members: &mut impl Members<K>) -> Option<K> {
     let (mut passed_over, mut fewest) = (0, f64::INFINITY);
-    while let Some(member) = round.front().copied() {
-        match members.visit(member) {
-            Visit::Select => return Some(member),
-            Visit::Leave => {
-                round.pop_front();
-            }
-            Visit::PassOver { rounds } => {
-                round.rotate_left(1);
-                passed_over += 1;
-                fewest = fewest.min(rounds);
-            }
+    while let Some(key) = round.front().copied() {
+        let Some((deficit, quantum)) = members.member(key) else {
+            round.pop_front();
+            continue;
+        };
+        let rounds = deficit.visit(quantum);
+        if rounds <= 0.0 {
+            return Some(key);
         }
-        if passed_over > 0 && passed_over >= round.len() {
-            for member in round.iter().filter(|_| fewest > 1.0) {
-                members.skip(*member, fewest - 1.0);
+        round.rotate_left(1);
+        passed_over += 1;
+        fewest = fewest.min(rounds);
+        if passed_over >= round.len() {
+            for key in round.iter().filter(|_| fewest > 1.0) {
+                if let Some((deficit, quantum)) = members.member(*key) {
+                    deficit.0 += quantum * (fewest - 1.0);
+                }
             }
             (passed_over, fewest) = (0, f64::INFINITY);
         }
@@ -101,14 +79,9 @@ mod tests {
     struct Greedy(Vec<(Deficit, f64)>);
 
     impl Members<usize> for Greedy {
-        fn visit(&mut self, member: usize) -> Visit {
-            let (deficit, quantum) = &mut self.0[member];
-            deficit.visit(*quantum)
-        }
-
-        fn skip(&mut self, member: usize, rounds: f64) {
-            let (deficit, quantum) = &mut self.0[member];
-            deficit.add(*quantum * rounds);
+        fn member(&mut self, key: usize) -> Option<(&mut Deficit, f64)> {
+            let (deficit, quantum) = &mut self.0[key];
+            Some((deficit, *quantum))
         }
     }
 

@@ -114,3 +114,22 @@ async fn the_millisecond_resolution_of_timers_costs_no_quota() {
         assert!((took - 5.0).abs() < 0.02 + 1.0 / rate, "{rate}: {took}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_process_that_stalled_grants_no_token_to_an_expired_request() {
+    let admission = Admission::open(settings_with(|s| {
+        s.quota.burst = NonZeroU32::new(5).expect("not zero");
+    }));
+    let mut requests: Vec<_> = (0..10)
+        .map(|_| Box::pin(admit(&admission, "a", 3 * SECOND)))
+        .collect();
+    for request in &mut requests {
+        assert!(request.as_mut().now_or_never().is_none());
+    }
+    // The clock advances while no task runs.
+    advance(10 * SECOND).await;
+    let outcomes = join_all(requests).await;
+    assert!(outcomes.iter().all(Result::is_err), "{outcomes:?}");
+    let permit = admit(&admission, "a", SECOND).await;
+    assert_eq!(permit.expect("no token was spent").waited(), Duration::ZERO);
+}

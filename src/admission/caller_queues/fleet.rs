@@ -62,19 +62,22 @@ impl<T> CallerQueues<T> {
 
     /// Returns the report for the other replicas.
     pub(in crate::admission) fn report(&self, now: Instant) -> CallerReport {
-        let ready = || self.groups.values().filter(|group| group.is_ready(now));
-        let single = ready().filter(|group| group.pattern.is_none());
         let mut report = CallerReport::default();
-        report.add_waiting(None, single.map(|group| group.digest));
-        for group in ready().filter(|group| group.pattern.is_some()) {
-            let queues = group.round.iter().map(|key| &self.queues[*key]);
-            let names = queues.filter(|queue| queue.len() > 0);
-            report.add_waiting(Some(group.digest), names.map(|queue| queue.digest));
-        }
         for group in self.groups.values() {
+            if group.is_ready(now) {
+                let is_pattern = group.pattern.is_some();
+                let pattern = if is_pattern {
+                    group.digest
+                } else {
+                    CallerDigest::NO_PATTERN
+                };
+                let queues = group.round.iter().map(|key| &self.queues[*key]);
+                let waiting = queues.filter(|queue| queue.len() > 0);
+                report.add_waiting(pattern, waiting.map(|queue| queue.digest));
+            }
             let per_second = group.arrivals.per_second(now);
-            if group.rate_limit().is_some() && per_second > 0.0 {
-                report.add_limited(group.digest, per_second);
+            if group.rate_limit.is_some() && per_second > 0.0 {
+                report.limited.insert(group.digest, per_second);
             }
         }
         report
@@ -101,7 +104,7 @@ mod tests {
                 .push(key, ArrivalKind::New, ())
                 .expect("the queue is not full");
         }
-        let callers = queue.callers_mut();
+        let callers = &mut queue.callers;
         assert!((callers.weight(now) - 1000.0).abs() < 1e-6);
         let report = callers.report(now);
         callers.set_others(&OtherReplicas::of(2, &report), now);

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::super::caller_group::GroupKey;
 use super::super::caller_queues::CallerQueues;
-use super::super::turns::{Deficit, Members, Visit};
+use super::super::turns::{Deficit, Members};
 
 /// The rate limited groups, by the instant at which the limit allows the next call.
 pub(super) type RateLimited = BinaryHeap<Reverse<(Instant, GroupKey)>>;
@@ -21,25 +21,19 @@ pub(super) struct Groups<'a, T> {
 }
 
 impl<T> Members<GroupKey> for Groups<'_, T> {
-    fn visit(&mut self, key: GroupKey) -> Visit {
+    fn member(&mut self, key: GroupKey) -> Option<(&mut Deficit, f64)> {
         let waits = self.callers.next_in_group(key);
         let group = &mut self.callers.groups[key];
         let wait = group.rate_limited_for(self.now, 1);
         if waits && wait.is_zero() {
             let quantum = group.weight();
-            return group.deficit.visit(quantum);
+            return Some((&mut group.deficit, quantum));
         }
         group.deficit = Deficit::default();
         group.scheduled = waits;
         if waits {
             self.rate_limited.push(Reverse((self.now + wait, key)));
         }
-        Visit::Leave
-    }
-
-    fn skip(&mut self, key: GroupKey, rounds: f64) {
-        let group = &mut self.callers.groups[key];
-        let quantum = group.weight();
-        group.deficit.add(quantum * rounds);
+        None
     }
 }

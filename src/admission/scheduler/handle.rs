@@ -24,15 +24,12 @@ const IDLE_SLEEP: Duration = Duration::from_secs(3600);
 /// A scheduler. Clones share it, and the task ends with the last one.
 #[derive(Clone)]
 pub(in crate::admission) struct SchedulerHandle {
-    shared: Arc<Shared>,
+    scheduler: Arc<LockedScheduler>,
     _timers: Arc<AbortOnDropHandle<()>>,
 }
 
-/// A scheduler that may have ended.
-#[derive(Clone)]
-pub(in crate::admission) struct WeakScheduler(Weak<Shared>);
-
-struct Shared {
+/// A scheduler behind a lock.
+pub(in crate::admission) struct LockedScheduler {
     state: Mutex<State>,
     /// Wakes the task, because a timer is due earlier than it knows.
     wake: Notify,
@@ -48,16 +45,16 @@ impl SchedulerHandle {
     /// Starts the task of `scheduler`.
     pub(in crate::admission) fn start(scheduler: Scheduler) -> Self {
         let wakes_at = Instant::now();
-        let shared = Arc::new(Shared {
+        let scheduler = Arc::new(LockedScheduler {
             state: Mutex::new(State {
                 scheduler,
                 wakes_at,
             }),
             wake: Notify::new(),
         });
-        let timers = AbortOnDropHandle::new(tokio::spawn(run_timers(shared.clone())));
+        let timers = AbortOnDropHandle::new(tokio::spawn(run_timers(scheduler.clone())));
         Self {
-            shared,
+            scheduler,
             _timers: Arc::new(timers),
         }
     }
@@ -68,25 +65,20 @@ impl SchedulerHandle {
         &self,
         act: impl FnOnce(&mut Scheduler, Instant) -> T,
     ) -> Option<T> {
-        self.shared.run(act)
+        self.scheduler.run(act)
     }
 
-    pub(in crate::admission) fn downgrade(&self) -> WeakScheduler {
-        WeakScheduler(Arc::downgrade(&self.shared))
+    pub(in crate::admission) fn downgrade(&self) -> Weak<LockedScheduler> {
+        Arc::downgrade(&self.scheduler)
     }
 }
 
-impl WeakScheduler {
+impl LockedScheduler {
     /// Like [`SchedulerHandle::run`].
-    pub(in crate::admission) fn run(&self, act: impl FnOnce(&mut Scheduler, Instant)) {
-        if let Some(shared) = self.0.upgrade() {
-            shared.run(act);
-        }
-    }
-}
-
-impl Shared {
-    fn run<T>(&self, act: impl FnOnce(&mut Scheduler, Instant) -> T) -> Option<T> {
+    pub(in crate::admission) fn run<T>(
+        &self,
+        act: impl FnOnce(&mut Scheduler, Instant) -> T,
+    ) -> Option<T> {
         let mut state = self.state.lock().ok()?;
         // Read under the lock, so that time never runs backwards.
         let now = Instant::now();
@@ -116,9 +108,9 @@ impl fmt::Debug for SchedulerHandle {
     }
 }
 
-async fn run_timers(shared: Arc<Shared>) {
-    while let Some(wakes_at) = shared.run_due() {
+async fn run_timers(scheduler: Arc<LockedScheduler>) {
+    while let Some(wakes_at) = scheduler.run_due() {
         // It is woken or the time has come: both are handled alike.
-        let _ = timeout_at(wakes_at, shared.wake.notified()).await;
+        let _ = timeout_at(wakes_at, scheduler.wake.notified()).await;
     }
 }

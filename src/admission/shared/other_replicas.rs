@@ -4,7 +4,7 @@
 //! rates of the callers and patterns that have a rate limit. Callers and patterns are
 //! digests of 48 bits, which keep the names out of the store.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -15,10 +15,13 @@ use sha2::{Digest as _, Sha256};
 const MAX_REPORTED: usize = 2000;
 
 /// Identifies a caller or a pattern among the replicas.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub(in crate::admission) struct CallerDigest(u64);
 
 impl CallerDigest {
+    /// Instead of a pattern, for callers without one.
+    pub(in crate::admission) const NO_PATTERN: Self = Self(0);
+
     pub(in crate::admission) fn of_name(name: &str) -> Self {
         let digest = Sha256::digest(name);
         let bytes = digest[..6].iter();
@@ -34,27 +37,26 @@ impl CallerDigest {
 /// The callers of one replica.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(in crate::admission) struct CallerReport {
-    /// The callers that wait, by pattern; `None` are those without one.
-    waiting: Vec<(Option<CallerDigest>, Vec<CallerDigest>)>,
+    /// The callers that wait, by pattern.
+    waiting: BTreeMap<CallerDigest, Vec<CallerDigest>>,
     /// The arrivals a second of each caller or pattern that has a rate limit.
-    limited: Vec<(CallerDigest, f64)>,
+    pub(in crate::admission) limited: BTreeMap<CallerDigest, f64>,
+    #[serde(skip)]
+    names: usize,
 }
 
 impl CallerReport {
     /// Adds callers that wait, all of one pattern or all without one.
     pub(in crate::admission) fn add_waiting(
         &mut self,
-        pattern: Option<CallerDigest>,
+        pattern: CallerDigest,
         names: impl Iterator<Item = CallerDigest>,
     ) {
-        let reported: usize = self.waiting.iter().map(|(_, names)| names.len()).sum();
-        let names = names.take(MAX_REPORTED - reported).collect();
-        self.waiting.push((pattern, names));
-    }
-
-    /// Adds the arrivals a second of a caller or a pattern that has a rate limit.
-    pub(in crate::admission) fn add_limited(&mut self, group: CallerDigest, per_second: f64) {
-        self.limited.push((group, per_second));
+        let reported = self.waiting.entry(pattern).or_default();
+        for name in names.take(MAX_REPORTED - self.names) {
+            reported.push(name);
+            self.names += 1;
+        }
     }
 
     pub(super) fn to_json(&self) -> String {
@@ -87,9 +89,7 @@ impl OtherReplicas {
                 for name in &names {
                     *others.waiting_on.entry(*name).or_default() += 1;
                 }
-                if let Some(pattern) = pattern {
-                    others.names.entry(pattern).or_default().extend(names);
-                }
+                others.names.entry(pattern).or_default().extend(names);
             }
         }
         for report in quiet.iter().filter_map(parse) {
@@ -144,7 +144,7 @@ mod tests {
     #[test]
     fn a_caller_on_three_replicas_counts_a_third_on_each() {
         let mut there = CallerReport::default();
-        there.add_waiting(None, ["a", "b"].map(digest).into_iter());
+        there.add_waiting(CallerDigest::NO_PATTERN, ["a", "b"].map(digest).into_iter());
         let others = OtherReplicas::parse(3, &[there.to_json(), there.to_json()], &[]);
         assert!((others.share_of(digest("a")) - 1.0 / 3.0).abs() < 1e-9);
         assert!((others.share_of(digest("c")) - 1.0).abs() < 1e-9);
@@ -153,8 +153,8 @@ mod tests {
     #[test]
     fn the_callers_of_a_pattern_are_counted_once_in_the_fleet() {
         let (pattern, mut there) = (CallerDigest::of_pattern("t/*"), CallerReport::default());
-        there.add_waiting(Some(pattern), ["t/1", "t/2"].map(digest).into_iter());
-        there.add_limited(pattern, 1.5);
+        there.add_waiting(pattern, ["t/1", "t/2"].map(digest).into_iter());
+        there.limited.insert(pattern, 1.5);
         let others = OtherReplicas::parse(3, &[there.to_json()], &[there.to_json()]);
         assert_eq!(
             others.only_elsewhere(pattern, |name| *name == digest("t/1")),
@@ -166,8 +166,9 @@ mod tests {
     #[test]
     fn a_report_is_bounded_and_contains_no_names() {
         let mut report = CallerReport::default();
-        report.add_waiting(None, (0..9000).map(|n| digest(&format!("caller-{n}"))));
-        report.add_waiting(Some(digest("x")), std::iter::once(digest("caller-1")));
+        let names = (0..9000).map(|n| digest(&format!("caller-{n}")));
+        report.add_waiting(CallerDigest::NO_PATTERN, names);
+        report.add_waiting(digest("x"), std::iter::once(digest("caller-1")));
         let json = report.to_json();
         assert!(!json.contains("caller-"), "{json}");
         assert!(json.len() <= 2002 * "281474976710655,".len());
@@ -178,7 +179,7 @@ mod tests {
         let unknown = [
             "",
             "5f3a09c1d2e4b687:3,:zz,x",
-            r#"{"waiting":[[null,["x"]]]}"#,
+            r#"{"waiting":{"x":["y"]},"limited":{}}"#,
         ];
         let others = OtherReplicas::parse(2, &unknown.map(str::to_owned), &[]);
         assert_eq!(others, OtherReplicas::parse(2, &[], &[]));

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use redis::Script;
 
-use super::{Demand, OtherReplicas, SharedQuota, SharedState};
+use super::{CallerReport, Demand, OtherReplicas, SharedQuota, SharedState};
 use crate::store::StoreError;
 
 /// How late a reply may be without the loss of a token.
@@ -37,8 +37,6 @@ pub(super) struct ReservationRequest<'r> {
     pub(super) demand: &'r Demand,
     /// Above 0: calls to reserve; 0: only report; below 0: calls to refund.
     pub(super) calls: i64,
-    /// Whether to exchange callers with the other replicas.
-    pub(super) exchange: bool,
     /// Empties the bucket, because it does not know of the calls while isolated: the
     /// share of the rate that the replica used, or 0 if it starts.
     pub(super) returns_from: Option<f64>,
@@ -68,14 +66,13 @@ pub(super) async fn reserve(
     quota: &SharedQuota,
     request: ReservationRequest<'_>,
 ) -> Result<ReservationReply, StoreError> {
-    let ReservationRequest {
-        demand, exchange, ..
-    } = request;
+    let demand = request.demand;
     let (rate, burst) = (demand.rate, f64::from(demand.burst));
     // The level from which calls need no turn.
     let no_contention = (rate * IDLE_SECONDS).min(burst / 2.0).max(burst.min(2.0));
     let returns_from = request.returns_from.map(|one| integer(one * CALL_SCALE));
-    let report = exchange.then(|| demand.report.to_json());
+    let report = demand.report.as_ref().map(CallerReport::to_json);
+    let exchange = report.is_some();
     let mut script = RESERVE.key(quota.store.key("quota", &quota.name));
     let script = script
         .arg(request.replica)

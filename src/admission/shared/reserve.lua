@@ -12,12 +12,14 @@
 --   was in use since it was cut to that (ms), the reports of the other replicas with waiting callers,
 --   and those of the rest.
 -- Fields: t time (us), d debt (micro-calls), f factor, F the time of that cut (us), u the time in use
---   since then (us), U until when it is in use (us), b when the replicas began to return (us), and of
---   each replica
+--   since then (us), U until when it is in use (us), b when the replicas began to return (us), e the
+--   share (millionths) that each of them used until then, and of each replica
 --   r:ID "last seen:last turn:busy until:weight" (us), and c:ID its report.
 -- A replica that is late takes up to CREDIT of its turns at once.
+-- The bucket does not know of the calls of isolated replicas. When the first of them returns, the bucket
+-- is emptied. It then fills at the shares of those that have returned, because the others use theirs.
 local MIN_HORIZON, CREDIT, BUSY_FOR, PRESENT_FOR, FORGET_AFTER = 20000, 100000, 100000, 5000000, 60000000
-local ACTIVE_FOR, RETURN_WITHIN = 600000, 1000000
+local ACTIVE_FOR, RETURN_WITHIN = 600000, 30000000
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local id, rate, depth = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
@@ -49,14 +51,30 @@ local used, used_until = tonumber(fields.u) or 0, tonumber(fields.U) or 0
 -- A missing key is an empty bucket: the debt is the whole depth.
 local debt = tonumber(fields.d) or depth
 debt = math.min(debt, depth * 4 + 60 * rate)
-debt = math.max(0, debt - math.floor((now - updated_at) * rate / 1000000))
-local own = replicas[id] or {turn = 0, busy = 0}
-own.seen, own.weight = now, weight
+local own = replicas[id] or {seen = 0, turn = 0, busy = 0}
 replicas[id] = own
-local others_weight, present, active, busy, quiet = 0, 0, false, {}, {}
+local began, share, active = tonumber(fields.b) or 0, tonumber(fields.e) or 0, false
+local returned = function()
+  local count = 0
+  for _, r in pairs(replicas) do
+    if r.seen >= began then count = count + 1 end
+  end
+  return now >= began and now - began < RETURN_WITHIN and math.min(1, count * share / 1000000) or 1
+end
+debt = math.max(0, debt - math.floor((now - updated_at) * rate * returned() / 1000000))
+for replica_id, r in pairs(replicas) do active = active or (replica_id ~= id and now - r.seen < ACTIVE_FOR) end
+if ARGV[8] ~= '' then
+  debt = math.max(debt, depth)
+  if not active and tonumber(ARGV[8]) > 0 then
+    began, share = now, tonumber(ARGV[8])
+    redis.call('HSET', KEYS[1], 'b', integer(began), 'e', integer(share))
+  end
+end
+own.seen, own.weight = now, weight
+rate = rate * returned()
+local others_weight, present, busy, quiet = 0, 0, {}, {}
 for replica_id, r in pairs(replicas) do
   if now - r.seen <= PRESENT_FOR then present = present + 1 end
-  active = active or (replica_id ~= id and now - r.seen < ACTIVE_FOR)
   if replica_id ~= id then
     local reports = r.busy > now and busy or now - r.seen <= PRESENT_FOR and quiet or {}
     if r.busy > now then others_weight = others_weight + r.weight end
@@ -64,18 +82,7 @@ for replica_id, r in pairs(replicas) do
   end
   if now - r.seen > FORGET_AFTER then redis.call('HDEL', KEYS[1], 'r:' .. replica_id, 'c:' .. replica_id) end
 end
-if ARGV[8] ~= '' then
-  -- The bucket does not know of the calls of isolated replicas. The first replica to return also charges
-  -- the shares of the others, which they use until they return, and each of them refunds the rest.
-  local share, since = tonumber(ARGV[8]) / 1000000, now - (tonumber(fields.b) or 0)
-  if since >= 0 and since < RETURN_WITHIN then
-    debt = debt - share * rate * (RETURN_WITHIN - since) / 1000000
-  elseif share > 0 and not active then
-    debt = math.max(debt, depth) + (1 - share) * rate * RETURN_WITHIN / 1000000
-    redis.call('HSET', KEYS[1], 'b', integer(now))
-  end
-  debt = math.max(debt, depth)
-end
+if returned() < 1 then present = math.max(present, math.floor(1000000 / share + 0.5)) end
 local outcome, wait = 'noted', 0
 local stride = math.abs(calls) * (others_weight + weight) / math.max(1, weight) * 1000000 * 1000000 / rate
 if calls < 0 then

@@ -7,7 +7,7 @@
 //! call fails, or two in a row are slow, the scheduler is isolated at once: it uses its
 //! local share of the quota. The task then waits for a connection, and for a successful
 //! report. That report drains the shared bucket, which did not count the calls during the
-//! outage, and charges those of the replicas that return later.
+//! outage, and does not count those of the replicas that return later.
 //!
 //! ```text
 //! requested -> [reserve] --slot---> reserved  (the scheduler requests again after use)
@@ -15,35 +15,37 @@
 //!                  \-failed-> isolated -> connected -> report, drain -> shared
 //! ```
 
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{info, warn};
 
-use super::reservation::{self, ReservationOutcome, ReservationReply, ReservationRequest};
+use super::reservation::{self, ReservationOutcome, ReservationRequest};
 use super::{Demand, REPLICA_COUNT_TTL, SharedQuota};
-use crate::admission::scheduler::WeakScheduler;
+use crate::admission::scheduler::{LockedScheduler, Scheduler};
 use crate::model::ClientRequestToken;
 use crate::store::StoreError;
 
+/// How long a replica is silent at most. The script takes one that is silent for 600 ms
+/// for isolated.
 const HEARTBEAT: Duration = Duration::from_millis(500);
 /// Reports change more slowly than tokens are reserved, and may be large.
 const EXCHANGE_INTERVAL: Duration = Duration::from_millis(100);
+/// A store that fails at once would otherwise be called without a pause.
 const RETRY_DELAY: Duration = Duration::from_millis(100);
 
 pub(in crate::admission) struct Reserver {
     quota: SharedQuota,
-    demand: watch::Receiver<Demand>,
-    scheduler: WeakScheduler,
+    /// Wakes the task, because the demand has changed.
+    changed: Arc<Notify>,
+    scheduler: Weak<LockedScheduler>,
     replica: String,
     /// When to exchange reports next.
     exchange_at: Instant,
-    /// The requests, unused tokens and cuts of the demand that are handled already.
-    requests: u64,
-    unused: u64,
-    cuts: u64,
-    retry_at: Instant,
+    /// When to repeat the request for tokens.
+    retry_at: Option<Instant>,
     heartbeat_at: Instant,
     replicas: u32,
     /// Whether the last call was slow.
@@ -56,21 +58,17 @@ struct SchedulerEnded;
 impl Reserver {
     pub(in crate::admission) fn new(
         quota: SharedQuota,
-        demand: watch::Receiver<Demand>,
-        scheduler: WeakScheduler,
+        changed: Arc<Notify>,
+        scheduler: Weak<LockedScheduler>,
     ) -> Self {
         let now = Instant::now();
-        let replica = ClientRequestToken::random().expose()[..11].to_owned();
         Self {
             quota,
-            demand,
+            changed,
             scheduler,
-            replica,
+            replica: ClientRequestToken::random().expose()[..11].to_owned(),
             exchange_at: now,
-            requests: 0,
-            unused: 0,
-            cuts: 0,
-            retry_at: now,
+            retry_at: None,
             heartbeat_at: now,
             replicas: 0,
             slow: false,
@@ -96,57 +94,59 @@ impl Reserver {
     /// Serves the scheduler until the store becomes unavailable.
     async fn run_shared(&mut self) -> Result<SchedulerEnded, StoreError> {
         loop {
-            let requested = self.demand.borrow().requests > self.requests;
-            let wake = if requested {
-                self.heartbeat_at.min(self.retry_at)
-            } else {
-                self.heartbeat_at
-            };
+            let retry_at = self.retry_at.unwrap_or(self.heartbeat_at);
             tokio::select! {
-                changed = self.demand.changed() => if changed.is_err() { return Ok(SchedulerEnded) },
-                () = sleep_until(wake) => {}
+                () = self.changed.notified() => {}
+                () = sleep_until(retry_at.min(self.heartbeat_at)) => {}
             }
-            let demand = self.demand.borrow_and_update().clone();
+            let Some(demand) = self.demand(Instant::now() >= self.exchange_at) else {
+                return Ok(SchedulerEnded);
+            };
             match self.serve(&demand).await {
-                Err(StoreError::Slow(_)) if !self.slow => self.slow = true,
+                Err(StoreError::Slow(_)) if !self.slow => {
+                    self.slow = true;
+                    self.retry_at = Some(Instant::now());
+                }
                 served => served?,
             }
         }
     }
 
+    /// Takes the demand of the scheduler, unless it has ended.
+    fn demand(&self, exchange: bool) -> Option<Demand> {
+        self.on_scheduler(|s, now| s.demand(exchange, now))?
+    }
+
+    fn on_scheduler<T>(&self, act: impl FnOnce(&mut Scheduler, Instant) -> T) -> Option<T> {
+        self.scheduler.upgrade()?.run(act)
+    }
+
     async fn serve(&mut self, demand: &Demand) -> Result<(), StoreError> {
-        if demand.cuts > self.cuts {
-            self.cuts = demand.cuts;
-            reservation::cut_factor(&self.quota, demand.factor).await?;
+        if let Some(factor) = demand.cut_to {
+            reservation::cut_factor(&self.quota, factor).await?;
         }
-        if demand.unused > self.unused {
-            let calls = demand.unused - self.unused;
-            self.unused = demand.unused;
-            self.call(demand, -i64::try_from(calls).unwrap_or(0), None)
-                .await?;
+        if demand.unused > 0 {
+            self.call(demand, -i64::from(demand.unused), None).await?;
         }
         let now = Instant::now();
-        if demand.requests > self.requests && now >= self.retry_at {
-            let reply = self.call(demand, i64::from(demand.calls), None).await?;
-            self.on_outcome(demand, reply.outcome);
+        if demand.calls > 0 && self.retry_at.is_none_or(|at| at <= now) {
+            let outcome = self.call(demand, i64::from(demand.calls), None).await?;
+            let now = Instant::now();
+            self.retry_at = match outcome {
+                ReservationOutcome::RetryAfter(wait) => Some(now + wait),
+                ReservationOutcome::GrantedAfter(_) | ReservationOutcome::Recorded => None,
+            };
+            if let ReservationOutcome::GrantedAfter(wait) = outcome {
+                let calls = demand.calls;
+                self.on_scheduler(|s, _| s.permits.add_reserved(calls, now + wait));
+            }
         } else if now >= self.heartbeat_at {
             self.call(demand, 0, None).await?;
         }
-        Ok(())
-    }
-
-    fn on_outcome(&mut self, demand: &Demand, outcome: ReservationOutcome) {
-        let now = Instant::now();
-        match outcome {
-            ReservationOutcome::GrantedAfter(wait) => {
-                self.requests = demand.requests;
-                self.retry_at = now;
-                let (calls, due) = (demand.calls, now + wait);
-                self.scheduler.run(|s, _| s.add_reserved(calls, due));
-            }
-            ReservationOutcome::RetryAfter(wait) => self.retry_at = now + wait,
-            ReservationOutcome::Recorded => self.requests = demand.requests,
+        if demand.calls == 0 {
+            self.retry_at = None;
         }
+        Ok(())
     }
 
     async fn call(
@@ -154,26 +154,22 @@ impl Reserver {
         demand: &Demand,
         calls: i64,
         returns_from: Option<f64>,
-    ) -> Result<ReservationReply, StoreError> {
-        let now = Instant::now();
-        let exchange = now >= self.exchange_at || returns_from.is_some();
+    ) -> Result<ReservationOutcome, StoreError> {
         let request = ReservationRequest {
             replica: &self.replica,
             demand,
             calls,
-            exchange,
             returns_from,
         };
         let reply = reservation::reserve(&self.quota, request).await?;
         self.slow = false;
         self.heartbeat_at = Instant::now() + HEARTBEAT;
         self.replicas = reply.state.replicas;
-        if exchange {
-            self.exchange_at = now + EXCHANGE_INTERVAL;
+        if demand.report.is_some() {
+            self.exchange_at = Instant::now() + EXCHANGE_INTERVAL;
         }
-        self.scheduler
-            .run(|s, now| s.share(reply.state, reply.others.as_ref(), now));
-        Ok(reply)
+        self.on_scheduler(|s, now| s.share(reply.state, reply.others.as_ref(), now));
+        Ok(reply.outcome)
     }
 
     /// Keeps the scheduler isolated until the store accepts a report again, or the
@@ -181,18 +177,13 @@ impl Reserver {
     async fn run_isolated(&mut self, since: Instant) -> Result<(), SchedulerEnded> {
         loop {
             let share = self.isolated_share(since, Instant::now());
-            self.scheduler.run(|s, now| s.isolate(share, now));
+            self.on_scheduler(|s, now| s.isolate(share, now));
             tokio::select! {
                 () = self.quota.store.up() => {}
                 () = sleep(Duration::from_secs(1)) => {}
             }
-            if self.demand.has_changed().is_err() {
-                return Err(SchedulerEnded);
-            }
-            let demand = self.demand.borrow_and_update().clone();
-            // Requests and refunds from before or during the isolation are void.
-            (self.requests, self.unused, self.cuts) = (demand.requests, demand.unused, demand.cuts);
-            if self.quota.store.is_up() && demand.rate > 0.0 {
+            let demand = self.demand(true).ok_or(SchedulerEnded)?;
+            if self.quota.store.is_up() {
                 let used = if self.replicas == 0 { 0.0 } else { share };
                 let drained = self.call(&demand, 0, Some(used)).await;
                 let quota = &self.quota.name;

@@ -1,6 +1,9 @@
 //! Reservations of the shared quota, against a real redis-server.
 
 mod isolation;
+#[path = "../../../tests/harness/proxy.rs"]
+mod proxy;
+mod store_return;
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -50,7 +53,6 @@ async fn send(quota: &SharedQuota, request: Request) -> ReservationReply {
         replica: &request.replica,
         demand: &request.demand,
         calls: request.calls,
-        exchange: false,
         returns_from: request.returns_from,
     };
     let reply = reservation::reserve(quota, request).await;
@@ -269,38 +271,4 @@ async fn the_factor_grows_with_the_use_of_the_quota_also_after_a_clock_was_set_b
     );
     sleep(SECOND / 2).await;
     assert_eq!(in_use(0).await, Some(waited), "tokens are available");
-}
-
-#[tokio::test]
-#[ignore = "needs redis-server: tests/run"]
-async fn the_first_replica_to_return_charges_the_calls_of_those_that_return_later() {
-    let server = RedisServer::start().await;
-    let quota = quota(&server).await;
-    let returning = async |replica| {
-        let mut report = request(replica, 25.0, 0);
-        report.returns_from = Some(0.2);
-        assert_eq!(reserve(&quota, report).await, ReservationOutcome::Recorded);
-    };
-    returning("a").await;
-    let first = reserve(&quota, request("a", 25.0, 1)).await;
-    assert!(
-        is_granted_after(first, 840),
-        "four others may make 20 calls meanwhile: {first:?}"
-    );
-    for replica in ["b", "c", "d", "e"] {
-        returning(replica).await;
-    }
-    let second = reserve(&quota, request("a", 25.0, 1)).await;
-    assert!(
-        matches!(second, ReservationOutcome::GrantedAfter(wait) if wait < SECOND / 4),
-        "the others make no more calls of their own: {second:?}"
-    );
-    sleep(2 * SECOND).await;
-    reserve(&quota, request("b", 25.0, 0)).await;
-    returning("a").await;
-    let alone = reserve(&quota, request("a", 25.0, 1)).await;
-    assert!(
-        is_granted_after(alone, 40),
-        "the others were not isolated: {alone:?}"
-    );
 }

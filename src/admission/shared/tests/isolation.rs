@@ -4,11 +4,9 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use tokio::io::copy_bidirectional;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
+use super::proxy::Proxy;
 use super::{SECOND, quota};
 use crate::admission::{
     Admission, AdmissionSettings, ArrivalKind, AttemptOutcome, QueueSettings, QuotaSettings,
@@ -135,40 +133,11 @@ async fn a_store_that_hangs_degrades_until_it_replies() {
     wait_for_degraded(&admission, false).await;
 }
 
-/// A TCP proxy to a server, whose connections can be cut and restored.
-struct Proxy {
-    port: u16,
-    open: watch::Sender<bool>,
-}
-
-impl Proxy {
-    async fn before(server: &RedisServer) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let port = listener.local_addr().expect("it is bound").port();
-        let (open, is_open) = watch::channel(true);
-        let target = server.port();
-        tokio::spawn(async move {
-            while let Ok((mut client, _)) = listener.accept().await {
-                let mut is_open = is_open.clone();
-                tokio::spawn(async move {
-                    let mut upstream = TcpStream::connect(("127.0.0.1", target)).await?;
-                    tokio::select! {
-                        _ = is_open.wait_for(|open| !open) => {}
-                        _ = copy_bidirectional(&mut client, &mut upstream) => {}
-                    }
-                    std::io::Result::Ok(())
-                });
-            }
-        });
-        Self { port, open }
-    }
-}
-
 #[tokio::test]
 #[ignore = "needs redis-server: tests/run"]
 async fn a_replica_cut_off_from_the_store_adds_only_its_share() {
     let server = RedisServer::start().await;
-    let proxy = Proxy::before(&server).await;
+    let proxy = Proxy::before(server.port()).await;
     let mut cut_off = quota(&server).await;
     cut_off.store = Store::open(&test_server::settings(proxy.port), &StoreMetrics::default())
         .expect("it has a URL");
