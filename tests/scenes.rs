@@ -17,6 +17,7 @@ mod harness {
 #[path = "scenes"]
 mod scenes {
     mod audit;
+    mod audit_file;
     mod callers;
     mod create_session;
     mod deadlines;

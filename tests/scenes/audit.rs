@@ -23,15 +23,15 @@ const SECRET: [u8; 32] = [7; 32];
 const REQUEST_ID: &str = "6f0c2a0e-6c1e-4d6f-9f6b-0b8f6d3c1a2b";
 
 /// A Livegate with an audit log in a temporary directory.
-struct AuditedLivegate {
-    livegate: Livegate,
-    audit: Audit,
-    directory: TempDir,
+pub(crate) struct AuditedLivegate {
+    pub(crate) livegate: Livegate,
+    pub(crate) audit: Audit,
+    pub(crate) directory: TempDir,
     registry: Registry,
 }
 
 impl AuditedLivegate {
-    async fn start(setup: Setup) -> Self {
+    pub(crate) async fn start(setup: Setup) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("audit.log");
         let mut registry = Registry::default();
@@ -51,19 +51,19 @@ impl AuditedLivegate {
     }
 
     /// Returns the lines of the current file.
-    async fn lines(&self) -> Vec<Value> {
+    pub(crate) async fn lines(&self) -> Vec<Value> {
         self.audit.flush().await;
         let text = std::fs::read_to_string(self.path()).unwrap_or_default();
         let lines = text.lines().map(|line| serde_json::from_str(line).unwrap());
         lines.collect()
     }
 
-    fn path(&self) -> PathBuf {
+    pub(crate) fn path(&self) -> PathBuf {
         self.directory.path().join("audit.log")
     }
 
     /// Returns the counter of lines with this outcome.
-    async fn counter(&self, outcome: &str) -> u64 {
+    pub(crate) async fn counter(&self, outcome: &str) -> u64 {
         self.audit.flush().await;
         let mut page = String::new();
         encode(&mut page, &self.registry).unwrap();
@@ -273,49 +273,4 @@ async fn the_lines_contain_no_session_id_subject_or_token() {
     ] {
         assert!(!text.contains(secret), "{text}");
     }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_renamed_file_is_created_again_with_owner_permissions() {
-    use std::os::unix::fs::PermissionsExt as _;
-
-    let audited = AuditedLivegate::start(Setup::default()).await;
-    let payments = audited.livegate.caller().named("payments");
-    payments.create().await.unwrap();
-    audited.audit.flush().await;
-    std::fs::rename(audited.path(), audited.directory.path().join("audit.log.1")).unwrap();
-    payments.create().await.unwrap();
-    assert_eq!(
-        audited.lines().await.len(),
-        1,
-        "the second line is in a new file"
-    );
-    let mode = std::fs::metadata(audited.path())
-        .unwrap()
-        .permissions()
-        .mode();
-    assert_eq!(mode & 0o777, 0o600);
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_unwritable_file_loses_lines_but_fails_no_call() {
-    let audited = AuditedLivegate::start(Setup::default()).await;
-    let payments = audited.livegate.caller().named("payments");
-    std::fs::remove_file(audited.path()).unwrap();
-    let created = std::process::Command::new("mkfifo")
-        .arg(audited.path())
-        .status();
-    assert!(created.unwrap().success());
-    for _ in 0..3 {
-        payments.create().await.unwrap();
-    }
-    assert_eq!(
-        audited.counter("lost").await,
-        3,
-        "no call waits for a reader of the fifo"
-    );
-    assert_eq!(audited.counter("written").await, 0);
-    std::fs::remove_file(audited.path()).unwrap();
-    payments.create().await.unwrap();
-    assert_eq!(audited.lines().await.len(), 1, "the path is a file again");
 }
