@@ -10,8 +10,8 @@
 //! 0.05. It knows no bucket.
 //!
 //! When another client starts to spend the quota, steps of 0.95 are too slow. The first
-//! throttled attempt, one at a factor well above the last cut, and the third in an epoch
-//! therefore start a *search*: of each sample of at least 10 attempts and 200 ms, the throttled share is
+//! throttled attempt, and one at a factor well above the last cut, therefore starts a
+//! *search*: of each sample of at least 10 attempts and 200 ms, the throttled share is
 //! cut off as well. The search ends with a sample that is throttled no more than a
 //! usual cut would correct.
 //!
@@ -49,17 +49,11 @@ const MAX_SAMPLE_CUT: f64 = 0.5;
 /// How far above the last cut a throttled attempt starts a search.
 const SEARCH_ABOVE: f64 = 0.2;
 
-/// How many attempts that are throttled in one epoch start a search: chance may have ended
-/// the previous one too soon.
-const SEARCH_FROM: u32 = 3;
-
 /// The share of the configured rate in use: 0.05 to 1.
 #[derive(Clone, Debug)]
 pub(super) struct AdaptiveFactor {
     factor: f64,
     last_cut: Option<Cut>,
-    /// How many attempts were throttled since the last cut, including the one that caused it.
-    throttled: u32,
     /// The sample of the current search.
     sample: Option<Sample>,
     /// The time without an available token that is not yet part of an increase.
@@ -97,7 +91,6 @@ impl AdaptiveFactor {
         Self {
             factor: 1.0,
             last_cut: None,
-            throttled: 0,
             sample: None,
             in_use: Duration::ZERO,
             updated_at: now,
@@ -121,11 +114,10 @@ impl AdaptiveFactor {
         let same_epoch = self
             .last_cut
             .is_some_and(|cut| now.saturating_duration_since(cut.at) < EPOCH);
-        self.throttled = if same_epoch { self.throttled + 1 } else { 1 };
         let is_far_above = |cut: Cut| self.factor >= cut.to + SEARCH_ABOVE;
         if let Some(sample) = &mut self.sample {
             sample.throttled += 1;
-        } else if self.throttled >= SEARCH_FROM || self.last_cut.is_none_or(is_far_above) {
+        } else if self.last_cut.is_none_or(is_far_above) {
             self.sample = Some(Sample::new(now));
         }
         if let Some(share) = self.end_sample(now) {
@@ -252,25 +244,6 @@ mod tests {
             (cut - settled * 0.95 * 0.95).abs() < 1e-9,
             "the search ended"
         );
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn the_third_throttle_in_an_epoch_starts_another_search() {
-        let start = Instant::now();
-        let mut factor = AdaptiveFactor::new(start);
-        factor.record_throttle(start);
-        (0..20).for_each(|_| factor.record_attempt());
-        factor.record_throttle(start + 300 * MS);
-        assert!(
-            factor.sample.is_none(),
-            "1 of 20: the search ended by chance"
-        );
-        (0..3).for_each(|_| factor.record_throttle(start + 600 * MS));
-        assert!((factor.get() - 0.95 * 0.95).abs() < 1e-9);
-        (0..10).for_each(|_| factor.record_attempt());
-        factor.record_throttle(start + 800 * MS);
-        let searched = 0.95 * 0.95 * 0.9;
-        assert!((factor.get() - searched).abs() < 1e-9, "1 of 10");
     }
 
     #[tokio::test(start_paused = true)]
