@@ -30,6 +30,14 @@ impl Calls {
         Self(samples)
     }
 
+    /// Returns how many calls arrived between `from` and `to`.
+    fn between(&self, from: Instant, to: Instant) -> u64 {
+        let samples = self.0.iter().filter(|(at, _)| (from..to).contains(at));
+        let mut calls = samples.map(|(_, calls)| *calls);
+        let first = calls.next().unwrap_or_default();
+        calls.last().unwrap_or(first) - first
+    }
+
     /// Returns the most calls beyond the quota in any window between `from` and `to`.
     fn beyond_quota(&self, from: Instant, to: Instant) -> f64 {
         let (mut most, mut least) = (0.0_f64, f64::INFINITY);
@@ -95,6 +103,8 @@ async fn at_each_return_of_the_store_at_most_the_burst_leaves_beyond_the_quota()
             "outage {outage}, {which}: {beyond:.1} calls beyond the quota in any window, \
              {steady:.1} in the 3 s before"
         );
+        let sent = calls.between(killed, end);
+        assert!(sent > 50, "{sent} calls are too few to measure");
         // Calls of a process that was stalled arrive together.
         assert!(steady <= BURST, "the machine is too busy to measure");
         assert!(beyond <= BURST + 1.0, "{beyond}");
