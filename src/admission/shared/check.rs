@@ -23,7 +23,6 @@ impl SharedQuota {
                 ..Demand::default()
             },
             calls: 0,
-            exchange: false,
             returns_from: None,
         };
         let denied = |error| with_missing_right(error, include_str!("reserve.lua"));
