@@ -250,6 +250,10 @@ impl AdmissionRefused {
         reason: RefusalReason::Closed,
         retry_after: Duration::ZERO,
     };
+    const DEADLINE_TOO_SHORT: Self = Self {
+        reason: RefusalReason::DeadlineTooShort,
+        retry_after: Duration::ZERO,
+    };
 }
 
 /// The reason of a refusal.

@@ -18,7 +18,7 @@ use super::latency::Latencies;
 use super::permit_source::PermitSource;
 use super::queue::{ArrivalKind, FairQueue, Prediction, Ticket};
 use super::shared::{Demand, OtherReplicas, SharedReservations, SharedState};
-use super::{AdmissionRefused, AdmissionSettings, AdmissionState, AttemptOutcome, RefusalReason};
+use super::{AdmissionRefused, AdmissionSettings, AdmissionState, AttemptOutcome};
 use crate::model::{CallerId, Deadline};
 
 /// The percentile of attempt durations that must fit the deadline at arrival.
@@ -129,10 +129,7 @@ impl Scheduler {
             return Err(AdmissionRefused::CLOSED);
         }
         if deadline.left(now) < MIN_ATTEMPT {
-            return Err(AdmissionRefused {
-                reason: RefusalReason::DeadlineTooShort,
-                retry_after: Duration::ZERO,
-            });
+            return Err(AdmissionRefused::DEADLINE_TOO_SHORT);
         }
         let key = self.queue.record_arrival(caller, kind, now);
         let availability = self.permits.availability(now);
@@ -153,15 +150,11 @@ impl Scheduler {
         };
         let ticket = self.queue.push(key, kind, pending).map_err(|full| {
             let cause = full.cause();
-            self.refusal(
-                key,
-                Prediction {
-                    cause,
-                    ..prediction
-                },
-                time_left,
-                now,
-            )
+            let prediction = Prediction {
+                cause,
+                ..prediction
+            };
+            self.refusal(key, prediction, time_left, now)
         })?;
         self.timeouts.insert((timeout, ticket));
         if self.queue.caller_len(key) == 1 {

@@ -84,22 +84,29 @@ pub(super) async fn reserve(
         .arg(report.unwrap_or_default())
         .arg(returns_from.unwrap_or_default())
         .arg(integer(no_contention * CALL_SCALE));
-    type RawReply = (
-        String,
-        i64,
-        i64,
-        i64,
-        u32,
-        String,
-        u64,
-        Vec<String>,
-        Vec<String>,
-    );
-    let reply: RawReply = quota.store.run("reserve", script).await?;
+    let reply = quota.store.run("reserve", script).await?;
+    Ok(parse(reply, demand, exchange))
+}
+
+/// The script's reply: outcome, wait, level, the others' weight, replicas, factor, for how
+/// long it was in use, busy and quiet callers.
+type RawReply = (
+    String,
+    i64,
+    i64,
+    i64,
+    u32,
+    String,
+    u64,
+    Vec<String>,
+    Vec<String>,
+);
+
+fn parse(reply: RawReply, demand: &Demand, exchange: bool) -> ReservationReply {
     let (outcome, wait, level, others_weight, replicas, factor, in_use, busy, quiet) = reply;
     let wait = Duration::from_micros(u64::try_from(wait).unwrap_or(0));
     let factor = factor.parse().ok();
-    Ok(ReservationReply {
+    ReservationReply {
         outcome: match outcome.as_str() {
             "slot" => ReservationOutcome::GrantedAfter(wait),
             "later" => ReservationOutcome::RetryAfter(wait),
@@ -113,7 +120,7 @@ pub(super) async fn reserve(
             replicas,
         },
         others: exchange.then(|| OtherReplicas::parse(replicas, &busy, &quiet)),
-    })
+    }
 }
 
 /// Cuts the adaptive factor, unless a replica already did in the same epoch.
