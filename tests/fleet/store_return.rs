@@ -35,7 +35,7 @@ impl Calls {
         let samples = self.0.iter().filter(|(at, _)| (from..to).contains(at));
         let mut calls = samples.map(|(_, calls)| *calls);
         let first = calls.next().unwrap_or_default();
-        calls.last().unwrap_or(first) - first
+        calls.next_back().unwrap_or(first) - first
     }
 
     /// Returns the most calls beyond the quota in any window between `from` and `to`.
@@ -48,6 +48,45 @@ impl Calls {
         }
         most
     }
+}
+
+/// One outage of the store: its number, when the store was killed, and when all replicas had
+/// returned for a while.
+type Outage = (u32, Instant, Instant);
+
+/// Kills and restarts the store. In every other outage the third replica returns later.
+async fn play_outages(store: &mut Store, proxy: &Proxy) -> Vec<Outage> {
+    let mut outages = Vec::new();
+    sleep(Duration::from_secs(4)).await;
+    for outage in 0..OUTAGES {
+        sleep(Duration::from_secs(5)).await;
+        let killed = Instant::now();
+        store.kill();
+        proxy.open.send_replace(outage % 2 == 0);
+        sleep(Duration::from_secs(1)).await;
+        store.restart().await;
+        sleep(LATE).await;
+        proxy.open.send_replace(true);
+        sleep(Duration::from_secs(1)).await;
+        outages.push((outage, killed, Instant::now()));
+    }
+    outages
+}
+
+fn check((outage, killed, end): Outage, calls: &Calls) {
+    let steady = calls.beyond_quota(killed - Duration::from_secs(3), killed);
+    let beyond = calls.beyond_quota(killed, end);
+    let which = ["all replicas return together", "one returns 3 s later"];
+    let which = which[outage as usize % 2];
+    println!(
+        "outage {outage}, {which}: {beyond:.1} calls beyond the quota in any window, \
+         {steady:.1} in the 3 s before"
+    );
+    let sent = calls.between(killed, end);
+    assert!(sent > 50, "{sent} calls are too few to measure");
+    // Calls of a process that was stalled arrive together.
+    assert!(steady <= BURST, "the machine is too busy to measure");
+    assert!(beyond <= BURST + 1.0, "{beyond}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -69,44 +108,13 @@ async fn at_each_return_of_the_store_at_most_the_burst_leaves_beyond_the_quota()
     };
     let loads = replicas.iter().enumerate().map(load).collect();
     let start = Instant::now() + Duration::from_secs(6);
-    let outages = async {
-        let mut returns = Vec::new();
-        sleep(Duration::from_secs(4)).await;
-        for outage in 0..OUTAGES {
-            sleep(Duration::from_secs(5)).await;
-            store.kill();
-            // In every other outage, the third replica returns later.
-            proxy.open.send_replace(outage % 2 == 0);
-            sleep(Duration::from_secs(1)).await;
-            let killed = Instant::now() - Duration::from_secs(1);
-            store.restart().await;
-            sleep(LATE).await;
-            proxy.open.send_replace(true);
-            sleep(Duration::from_secs(1)).await;
-            returns.push((outage, killed, Instant::now()));
-        }
-        returns
-    };
-    let span = Duration::from_secs(4 + u64::from(OUTAGES) * 10 + 2);
-    let to = Instant::now() + span;
-    let (_, calls, returns) = tokio::join!(
+    let to = Instant::now() + Duration::from_secs(4 + u64::from(OUTAGES) * 10 + 2);
+    let (_, calls, outages) = tokio::join!(
         load::send(loads, start, to),
         Calls::count(&simulator, to),
-        outages
+        play_outages(&mut store, &proxy)
     );
-    for (outage, killed, end) in returns {
-        let steady = calls.beyond_quota(killed - Duration::from_secs(3), killed);
-        let beyond = calls.beyond_quota(killed, end);
-        let which = ["all replicas return together", "one returns 3 s later"];
-        let which = which[outage as usize % 2];
-        println!(
-            "outage {outage}, {which}: {beyond:.1} calls beyond the quota in any window, \
-             {steady:.1} in the 3 s before"
-        );
-        let sent = calls.between(killed, end);
-        assert!(sent > 50, "{sent} calls are too few to measure");
-        // Calls of a process that was stalled arrive together.
-        assert!(steady <= BURST, "the machine is too busy to measure");
-        assert!(beyond <= BURST + 1.0, "{beyond}");
+    for outage in outages {
+        check(outage, &calls);
     }
 }
