@@ -7,7 +7,8 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::Args;
 use livegate_simulator::{
-    ACCESS_KEY, Fault, Lifetimes, Limit, Profile, SECRET_KEY, Settings, Simulator, Stats,
+    ACCESS_KEY, CheckOutcome, CheckSettings, Fault, Lifetimes, Limit, Profile, SECRET_KEY,
+    Settings, Simulator, Stats, Thresholds,
 };
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -17,9 +18,10 @@ use super::out::print_out;
 
 /// Serves a local Amazon Rekognition
 ///
-/// Serves CreateFaceLivenessSession and GetFaceLivenessSessionResults over plain HTTP, for any AWS
-/// SDK with access key `test`, secret key `test` and any region. GET /_simulator/stats returns
-/// counters; POST /_simulator/faults scripts faults at run time.
+/// Serves CreateFaceLivenessSession and GetFaceLivenessSessionResults over plain HTTP, and
+/// StartFaceLivenessSession over WebSocket, for any AWS SDK with access key `test`, secret key
+/// `test` and any region. GET /_simulator/stats returns counters; POST /_simulator/faults scripts
+/// faults at run time.
 #[derive(Args, Clone, Debug)]
 pub struct SimulateArgs {
     /// The address to listen on; port 0 selects a free port
@@ -46,17 +48,45 @@ pub struct SimulateArgs {
     #[arg(long, value_name = "CALLS", allow_negative_numbers = true, value_parser = burst, default_value_t = 25)]
     results_burst: u32,
 
+    /// The quota of starts of checks, in calls per second, 0.001 to 1000000
+    #[arg(long, value_name = "RATE", allow_negative_numbers = true, value_parser = rate, default_value_t = 25.0)]
+    start_rate: f64,
+
+    /// The burst of starts of checks, in calls, 1 to 1000000
+    #[arg(long, value_name = "CALLS", allow_negative_numbers = true, value_parser = burst, default_value_t = 25)]
+    start_burst: u32,
+
+    /// The number of checks under way at the same time; 75 at AWS in us-east-1
+    #[arg(long, value_name = "CHECKS", default_value_t = 75)]
+    concurrent_checks: usize,
+
+    /// Keep a session CREATED until a stream starts its check; by default, sessions change their
+    /// status with their age
+    #[arg(long)]
+    require_streams: bool,
+
+    /// The outcome of every check, live:CONFIDENCE, spoof:CONFIDENCE or fail [default: of five
+    /// sessions, three are live, one is a spoof and one fails]
+    #[arg(long, value_name = "OUTCOME")]
+    outcome: Option<CheckOutcome>,
+
+    /// How precisely the face must match the oval; lenient suits a camera that shows a photograph
+    #[arg(long, value_name = "NAME", value_enum, default_value_t)]
+    thresholds: Thresholds,
+
     /// The latency, drawn uniformly, for example 50ms..300ms [default: that of the profile]
     #[arg(long, value_name = "MIN..MAX", value_parser = latency)]
     latency: Option<RangeInclusive<Duration>>,
 
     /// A fault of the next calls, for example create:ThrottlingException/400*2; repeatable
     ///
-    /// OPERATION:ACTION, any number of +MODIFIER, then *COUNT. OPERATION: create, results. ACTION:
+    /// OPERATION:ACTION, any number of +MODIFIER, then *COUNT. OPERATION: create, results, start. ACTION:
     /// CODE/STATUS (an AWS error), html/STATUS, xml/STATUS, empty/STATUS, status/STATUS,
     /// cut-off/STATUS, no-session-id/STATUS, bad-session-id/STATUS, unknown-status, reset,
-    /// lost-answer, hang, delay/DURATION. MODIFIER: retry-after/DURATION, delay/DURATION, made,
-    /// header-code, namespace, no-message. COUNT: 1 to 1000000, or * for no limit; default 1.
+    /// lost-answer, hang, delay/DURATION; of start: close/CODE, wrong-crc, no-config,
+    /// unknown-challenge. MODIFIER: retry-after/DURATION, delay/DURATION, made, header-code,
+    /// namespace, no-message; of start: after/PIECES, at-end. COUNT: 1 to 1000000, or * for no
+    /// limit; default 1.
     #[arg(long = "fault", value_name = "SPEC")]
     faults: Vec<Fault>,
 
@@ -118,6 +148,7 @@ impl SimulateArgs {
             profile: self.profile,
             create: Limit::new(self.create_rate, self.create_burst).context("--create-rate")?,
             results: Limit::new(self.results_rate, self.results_burst).context("--results-rate")?,
+            start: Limit::new(self.start_rate, self.start_burst).context("--start-rate")?,
             latency: self.latency,
             faults: self.faults,
             seed: self.seed,
@@ -126,6 +157,12 @@ impl SimulateArgs {
                 finished: self.finished_after,
                 expired: self.expired_after,
                 forgotten: self.forgotten_after,
+            },
+            checks: CheckSettings {
+                concurrent: self.concurrent_checks,
+                require_streams: self.require_streams,
+                outcome: self.outcome,
+                thresholds: self.thresholds,
             },
         })
     }
@@ -204,6 +241,10 @@ mod tests {
             (parsed.latency, parsed.lifetimes),
             (default.latency, default.lifetimes)
         );
+        assert_eq!(
+            (parsed.start, parsed.checks),
+            (default.start, default.checks)
+        );
         assert!(parsed.faults.is_empty());
     }
 
@@ -218,6 +259,10 @@ mod tests {
             "--fault=results:hang",
             "--seed=9",
             "--expired-after=1s",
+            "--concurrent-checks=3",
+            "--require-streams",
+            "--outcome=spoof:12",
+            "--thresholds=lenient",
         ])
         .unwrap();
         assert_eq!((parsed.profile, parsed.seed), (Profile::LostAnswer, 9));
@@ -227,6 +272,13 @@ mod tests {
             Some(Duration::from_millis(10)..=Duration::from_millis(20))
         );
         assert_eq!(parsed.faults.len(), 2);
+        let checks = CheckSettings {
+            concurrent: 3,
+            require_streams: true,
+            outcome: Some(CheckOutcome::Succeeded(12.0)),
+            thresholds: Thresholds::Lenient,
+        };
+        assert_eq!(parsed.checks, checks);
         assert_eq!(parsed.lifetimes.expired, Duration::from_secs(1));
     }
 

@@ -24,6 +24,11 @@ impl AwsError {
         Self::new("InvalidParameterException", message)
     }
 
+    /// Returns the error of the streaming operation for a request or event that is invalid.
+    pub(super) fn validation(message: impl Into<String>) -> Self {
+        Self::new("ValidationException", message)
+    }
+
     /// Returns the error for a member of the wrong JSON type: AWS's message, with the
     /// path of the member added.
     pub(super) fn wrong_type(message: &str, path: &str) -> Self {

@@ -5,6 +5,7 @@
 
 mod display;
 mod grammar;
+mod operations;
 mod script;
 
 use std::num::NonZeroU32;
@@ -21,7 +22,7 @@ use super::operation::Operation;
 ///
 /// ```text
 /// FAULT     = OPERATION ":" ACTION *( "+" MODIFIER ) [ "*" COUNT ]
-/// OPERATION = "create" | "results"
+/// OPERATION = "create" | "results" | "start"
 /// ACTION    = CODE "/" STATUS           AWS error; CODE consists of letters, digits, dots
 ///           | "html/" STATUS            HTML page of a proxy, no AWS headers
 ///           | "xml/" STATUS             error in XML
@@ -35,12 +36,18 @@ use super::operation::Operation;
 ///           | "lost-answer"             call takes effect; closed without a response
 ///           | "hang"                    no response; open until the client closes
 ///           | "delay/" DURATION         normal response after a delay
+///           | "close/" CODE             WebSocket close with this code      (start)
+///           | "wrong-crc"               message with a wrong checksum       (start)
+///           | "no-config"               no ChallengeConfig                  (start)
+///           | "unknown-challenge"       challenge unknown to clients        (start)
 /// MODIFIER  = "retry-after/" DURATION   header x-amz-retry-after, in milliseconds
 ///           | "delay/" DURATION         additional delay
 ///           | "made"                    the session is created anyway      (create)
 ///           | "header-code"             code only in x-amzn-errortype      (AWS error)
 ///           | "namespace"               com.amazonaws.rekognition#CODE     (AWS error)
 ///           | "no-message"              error without a message            (AWS error)
+///           | "after/" PIECES           on the stream, after so many pieces of video (start)
+///           | "at-end"                  on the stream, instead of DisconnectionEvent (start)
 /// COUNT     = 1 to 1000000, or "*" for no limit; default 1
 /// STATUS    = 200 to 599
 /// DURATION  = a number with a unit, at most 1h: 750ms, 1s500ms
@@ -49,6 +56,12 @@ use super::operation::Operation;
 /// For example, after `create:ThrottlingException/400+retry-after/750ms*2` and
 /// `create:lost-answer`, the first two creates are throttled with a retry delay, the
 /// third creates a session but gets no response, and the fourth succeeds.
+///
+/// Faults of `start` act on the handshake, unless a modifier moves them to the stream. An AWS
+/// error, `close`, `wrong-crc`, `no-config` and `unknown-challenge` act on the stream before
+/// its first message: an AWS error is an exception there, and its STATUS is not sent.
+/// `hang+after/0` is a stream without any message, `delay/5s+at-end` a late end. A fault
+/// `at-end` acts when the result of the session is available.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
     pub(super) operation: Operation,
@@ -71,6 +84,17 @@ pub(super) struct Effect {
     pub(super) delay: Duration,
     /// Whether the call takes effect although its response is an error.
     pub(super) commits: bool,
+    /// The moment of the stream, if the fault names one.
+    pub(super) moment: Option<Moment>,
+}
+
+/// A moment of a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Moment {
+    /// After so many pieces of video; zero is before the first message of the simulator.
+    AfterPieces(u32),
+    /// After the last piece, instead of `DisconnectionEvent`.
+    End,
 }
 
 /// The response of a faulty call, or the end of its connection.
@@ -86,6 +110,10 @@ pub(super) enum FaultAction {
     Reset,
     LostAnswer,
     Hang,
+    Close(u16),
+    WrongChecksum,
+    NoConfig,
+    UnknownChallenge,
 }
 
 /// An error response of AWS, and where it carries its code.
@@ -116,6 +144,7 @@ impl Effect {
             retry_after: None,
             delay: Duration::ZERO,
             commits: false,
+            moment: None,
         }
     }
 
@@ -152,8 +181,26 @@ impl Effect {
             | FaultAction::BadSessionId(_)
             | FaultAction::UnknownStatus
             | FaultAction::Reset
-            | FaultAction::Hang => self.commits,
+            | FaultAction::Hang
+            | FaultAction::Close(_)
+            | FaultAction::WrongChecksum
+            | FaultAction::NoConfig
+            | FaultAction::UnknownChallenge => self.commits,
         }
+    }
+
+    /// Returns the moment of the stream, or `None` for a fault of the handshake.
+    pub(super) fn stream_moment(&self) -> Option<Moment> {
+        let is_on_stream = matches!(
+            self.action,
+            FaultAction::Error(_)
+                | FaultAction::Close(_)
+                | FaultAction::WrongChecksum
+                | FaultAction::NoConfig
+                | FaultAction::UnknownChallenge
+        );
+        self.moment
+            .or(is_on_stream.then_some(Moment::AfterPieces(0)))
     }
 }
 

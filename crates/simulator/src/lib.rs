@@ -1,6 +1,7 @@
 //! A local Amazon Rekognition for tests and demonstrations: an HTTP/1.1 server that
 //! speaks AWS JSON 1.1 for the two control operations of Face Liveness,
-//! `CreateFaceLivenessSession` and `GetFaceLivenessSessionResults`.
+//! `CreateFaceLivenessSession` and `GetFaceLivenessSessionResults`, and event streams over
+//! WebSocket for `StartFaceLivenessSession`, which the devices of end users call.
 //!
 //! Point any AWS SDK at its address, with access key `test`, secret key `test` and any
 //! region. The simulator verifies signatures (Signature Version 4), validates requests
@@ -37,6 +38,7 @@
 //!       -> sigv4: signature
 //!       -> model: quota -> service model -> fault -> session   (pure, takes `now`)
 //!       -> server: delay, then response, close or reset
+//!          or, for a handshake of StartFaceLivenessSession, a stream
 //! ```
 //!
 //! # Control requests
@@ -49,8 +51,12 @@
 //! | `POST /_simulator/reset-stats` | sets all counters to zero |
 //! | `POST /_simulator/faults` | enqueues the faults in the body, one per line; all or none |
 //! | `DELETE /_simulator/faults` | removes all queued faults |
+//! | `POST /_simulator/sessions/ID/outcome` | sets the [`CheckOutcome`] of a session to the body: `live:97.5`, `spoof:12` or `fail` |
 
 mod aws_error;
+mod check_outcome;
+mod device;
+mod event_stream;
 mod fault;
 mod limit;
 mod model;
@@ -63,6 +69,7 @@ mod sessions;
 mod settings;
 mod sigv4;
 mod stats;
+mod stream;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -70,10 +77,12 @@ use std::sync::Arc;
 use tokio::net::{TcpListener, ToSocketAddrs};
 use tokio_util::sync::CancellationToken;
 
+pub use check_outcome::{CheckOutcome, InvalidOutcome};
+pub use device::{Device, DeviceError, DeviceStream, ServerEvent};
 pub use fault::{Fault, FaultError};
 pub use limit::{InvalidLimit, Limit};
 pub use profile::{Profile, UnknownProfile};
-pub use settings::{Lifetimes, Settings};
+pub use settings::{CheckSettings, Lifetimes, Settings, Thresholds};
 pub use stats::{OperationStats, Stats};
 
 use self::server::SharedState;

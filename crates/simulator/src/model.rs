@@ -14,6 +14,7 @@
 //! throttled and uses no fault. A later one with the token of the first returns A.
 
 mod plan;
+mod start;
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -24,7 +25,9 @@ use uuid::Uuid;
 
 use self::plan::throttling_error;
 pub(super) use self::plan::{Outcome, Plan};
+pub(super) use self::start::{CheckPlan, StartOutcome};
 use super::aws_error::AwsError;
+use super::check_outcome::CheckOutcome;
 use super::fault::{Effect, Fault, FaultAction, Script};
 use super::limit::TokenBucket;
 use super::operation::{Operation, PerOperation};
@@ -32,7 +35,7 @@ use super::profile::Profile;
 use super::reply::Reply;
 use super::request::{self, CreateRequest};
 use super::sessions::{Created, Sessions};
-use super::settings::Settings;
+use super::settings::{CheckSettings, Settings};
 use super::stats::{OperationStats, Stats};
 
 /// The simulated AWS.
@@ -46,6 +49,7 @@ pub(super) struct Model {
     rngs: PerOperation<fastrand::Rng>,
     script: Script,
     sessions: Sessions,
+    checks: CheckSettings,
     stats: Stats,
 }
 
@@ -60,34 +64,43 @@ impl Model {
             profile,
             create,
             results,
+            start,
             latency,
             faults,
             seed,
             lifetimes,
+            checks,
         } = settings;
         let create = profile.effective_limit(create);
         let results = profile.effective_limit(results);
+        let start = profile.effective_limit(start);
         let mut rng = fastrand::Rng::with_seed(seed);
         let mut script = Script::default();
         script.enqueue(faults);
+        let (create_rng, results_rng) = (rng.fork(), rng.fork());
+        let sessions = Sessions::new(lifetimes, checks, rng.fork());
         Self {
             profile,
             latency: latency.unwrap_or_else(|| profile.latency()),
             buckets: PerOperation {
                 create: TokenBucket::new(create),
                 results: TokenBucket::new(results),
+                start: TokenBucket::new(start),
             },
             rngs: PerOperation {
-                create: rng.fork(),
-                results: rng.fork(),
+                create: create_rng,
+                results: results_rng,
+                start: rng.fork(),
             },
             script,
-            sessions: Sessions::new(lifetimes, rng.fork()),
+            sessions,
+            checks,
             stats: Stats {
                 profile,
                 seed,
                 create: OperationStats::new(create),
                 results: OperationStats::new(results),
+                start: OperationStats::new(start),
                 ..Stats::default()
             },
         }
@@ -99,6 +112,11 @@ impl Model {
 
     pub(super) fn clear_faults(&mut self) {
         self.script.clear();
+    }
+
+    /// Sets the outcome of one session. Returns whether the session exists.
+    pub(super) fn set_outcome(&mut self, session: Uuid, outcome: CheckOutcome) -> bool {
+        self.sessions.set_outcome(session, outcome)
     }
 
     pub(super) fn stats(&self) -> Stats {
@@ -115,6 +133,9 @@ impl Model {
             seed: self.stats.seed,
             create: OperationStats::new(self.buckets.create.limit()),
             results: OperationStats::new(self.buckets.results.limit()),
+            start: OperationStats::new(self.buckets.start.limit()),
+            checks_under_way: self.stats.checks_under_way,
+            most_checks_under_way: self.stats.checks_under_way,
             ..Stats::default()
         };
     }
@@ -222,6 +243,7 @@ impl Model {
         match operation {
             Operation::Create => &mut self.stats.create,
             Operation::Results => &mut self.stats.results,
+            Operation::Start => &mut self.stats.start,
         }
     }
 }
@@ -231,6 +253,8 @@ impl Request {
         match operation {
             Operation::Create => CreateRequest::parse(body).map(Self::Create),
             Operation::Results => request::parse_session_id(body).map(Self::Results),
+            // Its request is a handshake: see `Model::start`.
+            Operation::Start => Err(AwsError::unknown_operation()),
         }
     }
 

@@ -1,4 +1,4 @@
-//! The two operations that the simulator supports, and a value for each of them.
+//! The operations that the simulator supports, and a value for each of them.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,6 +10,8 @@ pub(super) enum Operation {
     Create,
     /// `GetFaceLivenessSessionResults`, `results` in a fault.
     Results,
+    /// `StartFaceLivenessSession`, `start` in a fault.
+    Start,
 }
 
 impl Operation {
@@ -18,10 +20,11 @@ impl Operation {
         match self {
             Self::Create => "CreateFaceLivenessSession",
             Self::Results => "GetFaceLivenessSessionResults",
+            Self::Start => "StartFaceLivenessSession",
         }
     }
 
-    /// Parses the value of an `X-Amz-Target` header.
+    /// Parses the value of an `X-Amz-Target` header, which the streaming operation has not.
     pub(super) fn from_target(target: &str) -> Option<Self> {
         let name = target.strip_prefix("RekognitionService.")?;
         [Self::Create, Self::Results]
@@ -35,6 +38,7 @@ impl fmt::Display for Operation {
         f.write_str(match self {
             Self::Create => "create",
             Self::Results => "results",
+            Self::Start => "start",
         })
     }
 }
@@ -46,6 +50,7 @@ impl FromStr for Operation {
         match text {
             "create" => Ok(Self::Create),
             "results" => Ok(Self::Results),
+            "start" => Ok(Self::Start),
             _ => Err(()),
         }
     }
@@ -56,6 +61,7 @@ impl FromStr for Operation {
 pub(super) struct PerOperation<T> {
     pub(super) create: T,
     pub(super) results: T,
+    pub(super) start: T,
 }
 
 impl<T> PerOperation<T> {
@@ -63,6 +69,7 @@ impl<T> PerOperation<T> {
         match operation {
             Operation::Create => &mut self.create,
             Operation::Results => &mut self.results,
+            Operation::Start => &mut self.start,
         }
     }
 }

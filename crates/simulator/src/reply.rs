@@ -95,7 +95,7 @@ impl Reply {
 }
 
 /// Returns the message of AWS for a code, or a placeholder for other codes.
-fn default_message(code: &str) -> &'static str {
+pub(super) fn default_message(code: &str) -> &'static str {
     match code {
         "ThrottlingException" => "Rate exceeded",
         "ProvisionedThroughputExceededException" => "Provisioned rate exceeded",
@@ -104,7 +104,9 @@ fn default_message(code: &str) -> &'static str {
         "UnrecognizedClientException" => "The security token included in the request is invalid.",
         "InvalidParameterException" => "Request has invalid parameters",
         "SessionNotFoundException" => "Session not found",
-        "InternalServerError" => "An internal server error occurred",
+        "ServiceQuotaExceededException" => "Too many checks are under way",
+        "InvalidSignatureException" => super::sigv4::MISMATCH,
+        "InternalServerError" | "InternalServerException" => "An internal server error occurred",
         "ServiceUnavailable" | "ServiceUnavailableException" => "Service is unavailable",
         _ => "simulated fault",
     }

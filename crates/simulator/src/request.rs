@@ -15,9 +15,8 @@ mod json;
 use serde_json::Value;
 use uuid::Uuid;
 
-use self::constraint::{
-    BUCKET, CHALLENGES, KEY_PREFIX, KMS_KEY, SESSION_ID, TOKEN, TextConstraint, VERSION, Violations,
-};
+use self::constraint::{BUCKET, CHALLENGES, KEY_PREFIX, KMS_KEY, TOKEN, TextConstraint, VERSION};
+pub(super) use self::constraint::{SESSION_ID, Violations};
 use self::json::Structure;
 use super::aws_error::AwsError;
 

@@ -3,6 +3,7 @@
 //!
 //! Limits: 1024 connections (further ones wait in the listen backlog), 64 KiB for a body,
 //! 10 s to receive it, and 60 s for the headers of a request or between two requests.
+//! [`stream`] has those of streams.
 //!
 //! It drives hyper's connections itself because a fault can reset or close a connection
 //! without a response.
@@ -11,6 +12,8 @@ mod body;
 mod call;
 mod connection;
 mod control;
+mod stream;
+mod upgrade;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,6 +1,7 @@
 //! Sessions and their `ClientRequestToken`s.
 //!
-//! The status of a session depends only on its age (see `Lifetimes`), so no task runs.
+//! The status of a session depends on its age (see `Lifetimes`) until a stream takes it
+//! over ([`check`]), so no task runs.
 //! A session and its token are deleted together; the token creates a new session after
 //! that.
 //!
@@ -8,6 +9,7 @@
 //! returns the same session, and one with `t` and another bucket fails. At 180 s the
 //! session is EXPIRED, and at 480 s `t` creates a new one.
 
+mod check;
 mod result;
 mod status;
 
@@ -17,10 +19,12 @@ use serde_json::Value;
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use self::check::Check;
 use self::status::Status;
 use super::aws_error::AwsError;
+use super::check_outcome::CheckOutcome;
 use super::request::{CreateRequest, Parameters};
-use super::settings::Lifetimes;
+use super::settings::{CheckSettings, Lifetimes};
 
 /// The capacity: beyond it, the oldest sessions are deleted.
 const MAX_SESSIONS: usize = 100_000;
@@ -29,6 +33,7 @@ const MAX_SESSIONS: usize = 100_000;
 #[derive(Debug)]
 pub(super) struct Sessions {
     lifetimes: Lifetimes,
+    settings: CheckSettings,
     rng: fastrand::Rng,
     by_id: HashMap<Uuid, Session>,
     by_token: HashMap<String, Uuid>,
@@ -46,6 +51,9 @@ struct Session {
     created_at: Instant,
     token: Option<String>,
     parameters: Parameters,
+    check: Check,
+    /// The outcome of this session, in place of the one for all.
+    outcome: Option<CheckOutcome>,
 }
 
 /// The session of a create.
@@ -64,10 +72,11 @@ impl Created {
 }
 
 impl Sessions {
-    pub(super) fn new(lifetimes: Lifetimes, rng: fastrand::Rng) -> Self {
+    pub(super) fn new(lifetimes: Lifetimes, settings: CheckSettings, rng: fastrand::Rng) -> Self {
         let (by_id, by_token) = (HashMap::new(), HashMap::new());
         Self {
             lifetimes,
+            settings,
             rng,
             by_id,
             by_token,
@@ -102,7 +111,8 @@ impl Sessions {
             let message = format!("Session not found: no session has the id {id}");
             return Err(AwsError::new("SessionNotFoundException", message));
         };
-        let status = Status::new(session.number, now - session.created_at, &self.lifetimes);
+        let age = now - session.created_at;
+        let status = Status::new(session, age, &self.lifetimes, &self.settings);
         Ok(result::document(session, status))
     }
 
@@ -121,6 +131,8 @@ impl Sessions {
                 created_at: now,
                 token,
                 parameters,
+                check: Check::NotStarted,
+                outcome: None,
             },
         );
         self.oldest_first.push_back(id);

@@ -3,6 +3,7 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use super::check_outcome::CheckOutcome;
 use super::fault::Fault;
 use super::limit::Limit;
 use super::profile::Profile;
@@ -17,6 +18,8 @@ pub struct Settings {
     pub create: Limit,
     /// Quota of `GetFaceLivenessSessionResults`. Default: 25 calls per second, burst 25.
     pub results: Limit,
+    /// Quota of `StartFaceLivenessSession`. Default: 25 calls per second, burst 25.
+    pub start: Limit,
     /// Latency of a call, drawn uniformly. Default: the latency of the profile. Calls
     /// over the quota and calls with an invalid signature get an immediate response.
     pub latency: Option<RangeInclusive<Duration>>,
@@ -27,6 +30,45 @@ pub struct Settings {
     pub seed: u64,
     /// The ages at which a session changes its status.
     pub lifetimes: Lifetimes,
+    /// The checks that devices play over `StartFaceLivenessSession`.
+    pub checks: CheckSettings,
+}
+
+/// The rules of checks.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct CheckSettings {
+    /// The number of checks under way at the same time; further ones fail with
+    /// `ServiceQuotaExceededException`. Default: 75, as at AWS in us-east-1.
+    pub concurrent: usize,
+    /// Whether a session without a stream stays CREATED until it expires. By default, it
+    /// changes its status with its age.
+    pub require_streams: bool,
+    /// The outcome of every check. Default: it depends on the serial number of the session.
+    pub outcome: Option<CheckOutcome>,
+    /// The thresholds that the client applies. Default: [`Thresholds::Strict`].
+    pub thresholds: Thresholds,
+}
+
+impl Default for CheckSettings {
+    fn default() -> Self {
+        Self {
+            concurrent: 75,
+            require_streams: false,
+            outcome: None,
+            thresholds: Thresholds::default(),
+        }
+    }
+}
+
+/// How precisely the face must match the oval.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
+pub enum Thresholds {
+    /// The face must start at a distance, then match the oval.
+    #[default]
+    Strict,
+    /// A face that stands still passes, near or far: for a camera that shows a photograph.
+    Lenient,
 }
 
 /// The ages at which a session changes its status, counted from its creation.
@@ -35,6 +77,9 @@ pub struct Settings {
 /// 0 CREATED -> in_progress -> finished -------------> expired -> forgotten
 ///              IN_PROGRESS    SUCCEEDED or FAILED     EXPIRED    not found
 /// ```
+///
+/// A stream takes over its session: the session is IN_PROGRESS while the stream is open,
+/// and SUCCEEDED or FAILED after it.
 ///
 /// If several ages are reached, the last in this order applies: a session with
 /// `expired` less than `finished` never becomes SUCCEEDED.

@@ -1,4 +1,5 @@
-//! Verification of [Signature Version 4][sigv4] in the `Authorization` header.
+//! Verification of [Signature Version 4][sigv4]: in the `Authorization` header, in the query
+//! of a presigned URL ([`presigned`]), and of the messages of a stream ([`chunk`]).
 //!
 //! It implements AWS's description of the algorithm, is tested with AWS's published test
 //! suite, and shares no code with the signer of a client. `x-amz-security-token` is
@@ -15,6 +16,8 @@
 
 mod authorization;
 mod canonical;
+mod chunk;
+mod presigned;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::{Digest as _, Sha256};
@@ -23,13 +26,15 @@ use time::macros::format_description;
 use time::{Duration, OffsetDateTime, PrimitiveDateTime};
 
 use self::authorization::Authorization;
+pub(super) use self::canonical::parameters as query_parameters;
+pub(super) use self::chunk::ChunkVerifier;
 use super::aws_error::AwsError;
 
 /// The permitted clock skew of a client.
 const TOLERANCE: Duration = Duration::minutes(5);
 const BASIC_FORMAT: &[FormatItem<'_>] =
     format_description!("[year][month][day]T[hour][minute][second]Z");
-const MISMATCH: &str = "The request signature we calculated does not match the signature you \
+pub(super) const MISMATCH: &str = "The request signature we calculated does not match the signature you \
      provided. Check your AWS Secret Access Key and signing method. Consult the service \
      documentation for details.";
 
@@ -61,15 +66,20 @@ impl Verifier {
         let authorization = authorization::parse(request.headers)?;
         let stamp = timestamp(request.headers)?;
         let signed_at = parse_timestamp(stamp)?;
-        if authorization.access_key != self.access_key {
-            return Err(AwsError::new(
-                "UnrecognizedClientException",
-                "The security token included in the request is invalid.",
-            ));
-        }
+        self.check_access_key(&authorization)?;
         self.check_scope(&authorization, stamp)?;
         check_skew(signed_at, now)?;
         self.check_signature(&authorization, stamp, request)
+    }
+
+    fn check_access_key(&self, authorization: &Authorization<'_>) -> Result<(), AwsError> {
+        if authorization.access_key == self.access_key {
+            return Ok(());
+        }
+        Err(AwsError::new(
+            "UnrecognizedClientException",
+            "The security token included in the request is invalid.",
+        ))
     }
 
     fn check_scope(&self, authorization: &Authorization<'_>, stamp: &str) -> Result<(), AwsError> {
@@ -112,21 +122,22 @@ impl Verifier {
         let hash = encode_hex(&Sha256::digest(canonical.as_bytes()));
         let scope = authorization.scope();
         let to_sign = format!("AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{hash}");
-
-        let mut key = format!("AWS4{}", self.secret_key).into_bytes();
-        for part in scope.split('/') {
-            key = hmac_sha256(&key)
-                .chain_update(part)
-                .finalize()
-                .into_bytes()
-                .to_vec();
-        }
+        let key = self.signing_key(&scope);
         // `verify_slice` compares in constant time.
         let received = decode_hex(authorization.signature);
         let signature = hmac_sha256(&key).chain_update(to_sign);
         signature
             .verify_slice(&received)
             .map_err(|_| invalid_signature(MISMATCH))
+    }
+
+    /// Derives the key of a credential scope.
+    fn signing_key(&self, scope: &str) -> Vec<u8> {
+        let key = format!("AWS4{}", self.secret_key).into_bytes();
+        scope.split('/').fold(key, |key, part| {
+            let part = hmac_sha256(&key).chain_update(part);
+            part.finalize().into_bytes().to_vec()
+        })
     }
 }
 
@@ -205,3 +216,5 @@ fn decode_hex(text: &str) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(super) mod vector;

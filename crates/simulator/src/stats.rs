@@ -19,6 +19,16 @@ pub struct Stats {
     pub create: OperationStats,
     /// Calls of `GetFaceLivenessSessionResults`.
     pub results: OperationStats,
+    /// Calls of `StartFaceLivenessSession`.
+    pub start: OperationStats,
+    /// Gauge: checks under way.
+    pub checks_under_way: usize,
+    /// The largest number of checks under way at the same time.
+    pub most_checks_under_way: usize,
+    /// Checks that the device completed, with any outcome.
+    pub checks_completed: u64,
+    /// Checks whose stream ended before they were complete.
+    pub checks_broken_off: u64,
     /// Sessions created.
     pub sessions_made: u64,
     /// Gauge: sessions in memory at the last call, including expired ones.

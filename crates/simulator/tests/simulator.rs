@@ -4,6 +4,8 @@
 mod faults;
 #[path = "simulator/scene.rs"]
 mod scene;
+#[path = "simulator/streams.rs"]
+mod streams;
 
 use std::time::Duration;
 

@@ -4,7 +4,7 @@ use std::fmt;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use super::{Count, Effect, ErrorReply, Fault, FaultAction, NonJsonBody};
+use super::{Count, Effect, ErrorReply, Fault, FaultAction, Moment, NonJsonBody};
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -31,6 +31,11 @@ impl fmt::Display for Effect {
         if self.action != FaultAction::NormalReply && !self.delay.is_zero() {
             write!(f, "+delay/{delay}")?;
         }
+        match self.moment {
+            None => {}
+            Some(Moment::AfterPieces(pieces)) => write!(f, "+after/{pieces}")?,
+            Some(Moment::End) => f.write_str("+at-end")?,
+        }
         f.write_str(if self.commits { "+made" } else { "" })
     }
 }
@@ -51,6 +56,10 @@ impl fmt::Display for FaultAction {
             Self::Reset => f.write_str("reset"),
             Self::LostAnswer => f.write_str("lost-answer"),
             Self::Hang => f.write_str("hang"),
+            Self::Close(code) => write!(f, "close/{code}"),
+            Self::WrongChecksum => f.write_str("wrong-crc"),
+            Self::NoConfig => f.write_str("no-config"),
+            Self::UnknownChallenge => f.write_str("unknown-challenge"),
         }
     }
 }

@@ -4,10 +4,11 @@ use std::num::NonZeroU32;
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::{Count, Effect, ErrorReply, Fault, FaultAction, NonJsonBody};
-use crate::operation::Operation;
+use super::operations::check_operation;
+use super::{Count, Effect, ErrorReply, Fault, FaultAction, Moment, NonJsonBody};
 
 const MAX_COUNT: u32 = 1_000_000;
+const MAX_PIECES: u32 = 1000;
 const MAX_DURATION: Duration = Duration::from_secs(60 * 60);
 
 /// A line is not a valid fault.
@@ -32,10 +33,10 @@ impl FromStr for Fault {
 fn parse(spec: &str) -> Result<Fault, String> {
     let (operation, rest) = spec
         .split_once(':')
-        .ok_or("must start with create: or results:")?;
+        .ok_or("must start with create:, results: or start:")?;
     let operation = operation
         .parse()
-        .map_err(|()| format!("operation {operation:?} must be create or results"))?;
+        .map_err(|()| format!("operation {operation:?} must be create, results or start"))?;
     let (terms, count) = match rest.split_once('*') {
         Some((terms, count)) => (terms, parse_count(count)?),
         None => (rest, Count::Times(NonZeroU32::MIN)),
@@ -73,12 +74,16 @@ fn parse_action(term: &str) -> Result<Effect, String> {
                 ..Effect::new(FaultAction::NormalReply)
             });
         }
+        Some(("close", code)) => FaultAction::Close(parse_close_code(code)?),
         Some((name, status)) => parse_reply(name, parse_status(status)?)?,
         None => match term {
             "reset" => FaultAction::Reset,
             "lost-answer" => FaultAction::LostAnswer,
             "hang" => FaultAction::Hang,
             "unknown-status" => FaultAction::UnknownStatus,
+            "wrong-crc" => FaultAction::WrongChecksum,
+            "no-config" => FaultAction::NoConfig,
+            "unknown-challenge" => FaultAction::UnknownChallenge,
             _ => {
                 return Err(format!(
                     "action {term:?} is unknown, or needs a status: ACTION/STATUS"
@@ -98,7 +103,8 @@ fn parse_reply(name: &str, status: u16) -> Result<FaultAction, String> {
         "cut-off" => FaultAction::CutOff(status),
         "no-session-id" => FaultAction::NoSessionId(status),
         "bad-session-id" => FaultAction::BadSessionId(status),
-        "reset" | "lost-answer" | "hang" | "unknown-status" => {
+        "reset" | "lost-answer" | "hang" | "unknown-status" | "wrong-crc" | "no-config"
+        | "unknown-challenge" => {
             return Err(format!("action {name} takes no status"));
         }
         code if is_code(code) => FaultAction::Error(ErrorReply::new(code, status)),
@@ -124,6 +130,14 @@ fn apply_modifier(effect: &mut Effect, modifier: &str) -> Result<(), String> {
     }
     if let Some(delay) = modifier.strip_prefix("delay/") {
         effect.delay += parse_duration(delay)?;
+        return Ok(());
+    }
+    if let Some(pieces) = modifier.strip_prefix("after/") {
+        effect.moment = Some(Moment::AfterPieces(parse_pieces(pieces)?));
+        return Ok(());
+    }
+    if modifier == "at-end" {
+        effect.moment = Some(Moment::End);
         return Ok(());
     }
     if modifier == "made" {
@@ -154,23 +168,24 @@ fn apply_error_modifier(action: &mut FaultAction, modifier: &str) -> Result<(), 
 fn unknown_modifier(modifier: &str) -> String {
     format!(
         "modifier {modifier:?} must be retry-after/DURATION, delay/DURATION, made, header-code, \
-         namespace or no-message"
+         namespace, no-message, after/PIECES or at-end"
     )
 }
 
-/// Rejects effects that the operation does not support.
-fn check_operation(operation: Operation, effect: &Effect) -> Result<(), String> {
-    let alters_session_id = matches!(
-        effect.action,
-        FaultAction::NoSessionId(_) | FaultAction::BadSessionId(_)
-    );
-    if operation == Operation::Results && (alters_session_id || effect.commits) {
-        return Err("no-session-id, bad-session-id and made need operation create".to_owned());
-    }
-    if operation == Operation::Create && effect.action == FaultAction::UnknownStatus {
-        return Err("unknown-status needs operation results".to_owned());
-    }
-    Ok(())
+fn parse_close_code(text: &str) -> Result<u16, String> {
+    text.parse::<u16>()
+        .ok()
+        .filter(|code| matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999))
+        .ok_or_else(|| {
+            format!("close code {text:?} must be one of WebSocket, such as 1011 or 4003")
+        })
+}
+
+fn parse_pieces(text: &str) -> Result<u32, String> {
+    text.parse()
+        .ok()
+        .filter(|pieces| *pieces <= MAX_PIECES)
+        .ok_or_else(|| format!("number of pieces {text:?} must be from 0 to {MAX_PIECES}"))
 }
 
 fn parse_status(text: &str) -> Result<u16, String> {
@@ -209,6 +224,16 @@ mod tests {
             "results:hang*3",
             "results:delay/1s500ms*4",
             "results:unknown-status",
+            "start:ThrottlingException/400",
+            "start:InternalServerException/500+delay/1s+after/2*3",
+            "start:hang+after/0",
+            "start:delay/5s+at-end",
+            "start:close/4003+at-end",
+            "start:wrong-crc",
+            "start:no-config",
+            "start:unknown-challenge**",
+            "start:status/403",
+            "start:reset+after/1",
         ] {
             assert_eq!(spec.parse::<Fault>().unwrap().to_string(), spec);
         }
@@ -224,7 +249,7 @@ mod tests {
     #[test]
     fn an_error_states_the_line_and_the_reason() {
         for (spec, reason) in [
-            ("reset", "must start with create: or results:"),
+            ("reset", "must start with create:, results: or start:"),
             ("delete:reset", "operation \"delete\""),
             ("create:", "action \"\" is unknown"),
             ("create:ThrottlingException", "needs a status"),
@@ -250,6 +275,15 @@ mod tests {
             ),
             ("results:no-session-id/200", "need operation create"),
             ("results:A/400+made", "need operation create"),
+            ("results:A/400+after/1", "need operation start"),
+            ("create:close/1000", "need operation start"),
+            ("start:close/1005", "close code \"1005\""),
+            ("start:close/9", "close code \"9\""),
+            ("start:reset+after/-1", "number of pieces \"-1\""),
+            ("start:cut-off/200", "cut-off and retry-after need"),
+            ("start:A/400+namespace", "need operation create or results"),
+            ("start:no-config+at-end", "take no moment"),
+            ("start:status/403+at-end", "take no moment"),
         ] {
             let error = spec.parse::<Fault>().unwrap_err().to_string();
             assert!(error.contains(&format!("{spec:?}")), "{error}");

@@ -57,6 +57,11 @@ impl Outcome {
             FaultAction::Reset => return Outcome::Reset,
             FaultAction::LostAnswer => return Outcome::Close,
             FaultAction::Hang => return Outcome::Hang,
+            // Faults of streams, which no call has.
+            FaultAction::Close(_)
+            | FaultAction::WrongChecksum
+            | FaultAction::NoConfig
+            | FaultAction::UnknownChallenge => normal_reply,
         };
         Outcome::Reply(Reply {
             retry_after: effect.retry_after,

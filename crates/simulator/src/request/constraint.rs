@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use crate::aws_error::AwsError;
 
 /// The length of a string, in characters, and its anchored pattern.
-pub(super) struct TextConstraint {
+pub(crate) struct TextConstraint {
     length: RangeInclusive<usize>,
     pattern: &'static str,
     matches: fn(&str) -> bool,
@@ -40,7 +40,7 @@ pub(super) const VERSION: TextConstraint = TextConstraint {
     pattern: "^(0|[1-9]\\d{0,2})\\.(0|[1-9]\\d{0,2})\\.(0|[1-9]\\d{0,2})$",
     matches: |text| text.split('.').count() == 3 && text.split('.').all(is_version_part),
 };
-pub(super) const SESSION_ID: TextConstraint = TextConstraint {
+pub(crate) const SESSION_ID: TextConstraint = TextConstraint {
     length: 36..=36,
     pattern: "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}",
     matches: |text| {
@@ -68,10 +68,10 @@ fn is_version_part(part: &str) -> bool {
 
 /// The violations of one request, in the order of the service model.
 #[derive(Default)]
-pub(super) struct Violations(Vec<String>);
+pub(crate) struct Violations(Vec<String>);
 
 impl Violations {
-    pub(super) fn text(&mut self, path: &str, value: &str, constraint: &TextConstraint) {
+    pub(crate) fn text(&mut self, path: &str, value: &str, constraint: &TextConstraint) {
         let length = value.chars().count();
         let (min, max) = (constraint.length.start(), constraint.length.end());
         if length < *min {
@@ -97,7 +97,7 @@ impl Violations {
         }
     }
 
-    pub(super) fn range(&mut self, path: &str, value: i32, range: &RangeInclusive<i32>) {
+    pub(crate) fn range(&mut self, path: &str, value: i32, range: &RangeInclusive<i32>) {
         let (min, max) = (range.start(), range.end());
         if value < *min {
             self.add(
@@ -125,23 +125,25 @@ impl Violations {
         }
     }
 
-    pub(super) fn required(&mut self, path: &str) {
+    pub(crate) fn required(&mut self, path: &str) {
         self.0.push(format!(
             "Value null at '{path}' failed to satisfy constraint: Member must not be null"
         ));
     }
 
-    /// Returns an error that lists all violations, if there are any.
+    /// Returns an `InvalidParameterException` that lists all violations, if there are any.
     pub(super) fn into_result(self) -> Result<(), AwsError> {
+        self.into_error("InvalidParameterException")
+            .map_or(Ok(()), Err)
+    }
+
+    /// Returns an error with this code that lists all violations, if there are any.
+    pub(crate) fn into_error(self, code: &'static str) -> Option<AwsError> {
         let count = self.0.len();
-        if count == 0 {
-            return Ok(());
-        }
         let errors = if count == 1 { "error" } else { "errors" };
         let all = self.0.join("; ");
-        Err(AwsError::invalid_parameter(format!(
-            "{count} validation {errors} detected: {all}"
-        )))
+        let message = format!("{count} validation {errors} detected: {all}");
+        (count > 0).then(|| AwsError::new(code, message))
     }
 
     fn add(&mut self, path: &str, value: impl std::fmt::Display, requirement: &str) {

@@ -1,6 +1,8 @@
 //! One call of the AWS protocol: verifies the signature and carries out the plan of the
 //! model.
 
+use std::time::Duration;
+
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
@@ -19,7 +21,7 @@ use crate::reply::Reply;
 use crate::sigv4::{SignedRequest, Verifier};
 use crate::{ACCESS_KEY, SECRET_KEY};
 
-const VERIFIER: Verifier = Verifier {
+pub(super) const VERIFIER: Verifier = Verifier {
     access_key: ACCESS_KEY,
     secret_key: SECRET_KEY,
     service: "rekognition",
@@ -41,8 +43,16 @@ pub(super) async fn respond(
         Ok(operation) => plan(operation, head, &body, state),
         Err(error) => return Ok(response(Reply::error(&error))),
     };
-    tokio::time::sleep(plan.delay).await;
-    match plan.outcome {
+    carry_out(plan.delay, plan.outcome).await
+}
+
+/// Responds or disconnects after a delay.
+pub(super) async fn carry_out(
+    delay: Duration,
+    outcome: Outcome,
+) -> Result<Response<Body>, Disconnect> {
+    tokio::time::sleep(delay).await;
+    match outcome {
         Outcome::Reply(reply) => Ok(response(reply)),
         Outcome::Reset => Err(Disconnect::Reset),
         Outcome::Close => Err(Disconnect::Close),
@@ -88,7 +98,7 @@ fn plan(operation: Operation, head: &Parts, body: &[u8], state: &SharedState) ->
     }
 }
 
-fn response(reply: Reply) -> Response<Body> {
+pub(super) fn response(reply: Reply) -> Response<Body> {
     let mut response = Response::new(Body::default());
     *response.status_mut() =
         StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);

@@ -1,13 +1,16 @@
-//! Control requests, outside the AWS protocol: statistics and scripted faults.
+//! Control requests, outside the AWS protocol: statistics, scripted faults, and the outcomes
+//! of sessions.
 
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http::{HeaderValue, Response, StatusCode};
 use hyper::body::Incoming;
+use uuid::Uuid;
 
 use super::SharedState;
 use super::body::{self, Body};
+use crate::check_outcome::CheckOutcome;
 use crate::fault::{Fault, FaultError};
 
 /// The prefix of control paths, which AWS does not use.
@@ -31,8 +34,15 @@ pub(super) async fn respond(head: &Parts, body: Incoming, state: &SharedState) -
             state.model.lock().clear_faults();
             plain(StatusCode::OK, "faults cleared\n".to_owned())
         }
-        (method, _) => {
-            let supported = "GET stats, POST reset-stats, POST faults, DELETE faults";
+        (method, command) => {
+            if let ("POST", Some(session)) = (method, session_of(command)) {
+                return match body::read(body).await {
+                    Ok(outcome) => set_outcome(session, &outcome, state),
+                    Err(error) => plain(StatusCode::BAD_REQUEST, format!("{}\n", error.message)),
+                };
+            }
+            let supported = "GET stats, POST reset-stats, POST faults, DELETE faults, \
+                 POST sessions/ID/outcome";
             let path = head.uri.path();
             let message = format!("unknown request {method} {path}: must be {supported}\n");
             plain(StatusCode::NOT_FOUND, message)
@@ -59,6 +69,29 @@ fn enqueue(lines: &Bytes, state: &SharedState) -> Response<Body> {
             plain(StatusCode::OK, message)
         }
         Err(error) => plain(StatusCode::BAD_REQUEST, format!("{error}\n")),
+    }
+}
+
+/// Returns the session of `sessions/ID/outcome`.
+fn session_of(command: &str) -> Option<&str> {
+    command.strip_prefix("sessions/")?.strip_suffix("/outcome")
+}
+
+fn set_outcome(session: &str, outcome: &Bytes, state: &SharedState) -> Response<Body> {
+    let outcome = String::from_utf8_lossy(outcome);
+    let outcome = match outcome.trim().parse::<CheckOutcome>() {
+        Ok(outcome) => outcome,
+        Err(error) => return plain(StatusCode::BAD_REQUEST, format!("{error}\n")),
+    };
+    let is_known =
+        Uuid::try_parse(session).is_ok_and(|id| state.model.lock().set_outcome(id, outcome));
+    if is_known {
+        plain(StatusCode::OK, "outcome set\n".to_owned())
+    } else {
+        plain(
+            StatusCode::NOT_FOUND,
+            format!("no session has the id {session:?}\n"),
+        )
     }
 }
 

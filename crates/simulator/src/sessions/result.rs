@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::Session;
 use super::status::Status;
-use crate::request::{Output, Parameters, Preference};
+use crate::request::{Output, Preference};
 
 /// A valid JPEG, in base64.
 const IMAGE: &str = "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDABsSFBcUERsXFhceHBsgKEIrKCUlKFE6PTBCYFVlZF9V\
@@ -18,7 +18,7 @@ pub(super) fn document(session: &Session, status: Status) -> Value {
         status,
         Status::InProgress | Status::Succeeded { .. } | Status::Failed
     ) {
-        document["Challenge"] = challenge(&session.parameters);
+        document["Challenge"] = challenge(session);
         document["Metadata"] = json!({"SDKType": "Livegate simulator"});
     }
     if status == Status::Failed {
@@ -36,10 +36,13 @@ pub(super) fn document(session: &Session, status: Status) -> Value {
     document
 }
 
-/// Returns the first preferred challenge in a version within its bounds, or the default
-/// challenge of AWS.
-fn challenge(parameters: &Parameters) -> Value {
-    let Some(preference) = parameters.preferences.first() else {
+/// Returns the challenge that was played, or the first preferred one in a version within
+/// its bounds, or the default challenge of AWS.
+fn challenge(session: &Session) -> Value {
+    if let Some(challenge) = session.check.challenge() {
+        return challenge.summary();
+    }
+    let Some(preference) = session.parameters.preferences.first() else {
         return json!({"Type": "FaceMovementAndLightChallenge", "Version": "2.0.0"});
     };
     json!({"Type": preference.challenge, "Version": version(preference)})

@@ -1,11 +1,13 @@
-//! The status of a session, a function of its serial number and age.
+//! The status of a session, a function of its check, its age and its serial number.
 //!
-//! Of every five sessions, the first three succeed with a confidence of more than 90, the
+//! Unless an outcome is configured: of every five sessions, the first three succeed with a confidence of more than 90, the
 //! fourth succeeds with a confidence of 12.25, and the fifth fails.
 
 use std::time::Duration;
 
-use crate::settings::Lifetimes;
+use super::{Check, Session};
+use crate::check_outcome::CheckOutcome;
+use crate::settings::{CheckSettings, Lifetimes};
 
 /// The status of a session.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -18,16 +20,24 @@ pub(super) enum Status {
 }
 
 impl Status {
-    /// Returns the status of a session with this serial number and age.
-    pub(super) fn new(number: u64, age: Duration, lifetimes: &Lifetimes) -> Self {
-        if age >= lifetimes.expired {
-            Self::Expired
-        } else if age >= lifetimes.finished {
-            Self::finished(number)
-        } else if age >= lifetimes.in_progress {
-            Self::InProgress
-        } else {
-            Self::Created
+    /// Returns the status of a session of this age.
+    pub(super) fn new(
+        session: &Session,
+        age: Duration,
+        lifetimes: &Lifetimes,
+        settings: &CheckSettings,
+    ) -> Self {
+        let outcome = session.outcome.or(settings.outcome);
+        let finished = || outcome.map_or_else(|| Self::finished(session.number), Self::from);
+        match &session.check {
+            _ if age >= lifetimes.expired => Self::Expired,
+            Check::UnderWay(_) => Self::InProgress,
+            Check::Completed(_) => finished(),
+            Check::BrokenOff(_) => Self::Failed,
+            Check::NotStarted if settings.require_streams => Self::Created,
+            Check::NotStarted if age >= lifetimes.finished => finished(),
+            Check::NotStarted if age >= lifetimes.in_progress => Self::InProgress,
+            Check::NotStarted => Self::Created,
         }
     }
 
@@ -48,6 +58,15 @@ impl Status {
             remainder => Self::Succeeded {
                 confidence: [99.875, 98.5, 91.75][remainder as usize % 3],
             },
+        }
+    }
+}
+
+impl From<CheckOutcome> for Status {
+    fn from(outcome: CheckOutcome) -> Self {
+        match outcome {
+            CheckOutcome::Succeeded(confidence) => Self::Succeeded { confidence },
+            CheckOutcome::Failed => Self::Failed,
         }
     }
 }

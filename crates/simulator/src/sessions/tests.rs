@@ -7,7 +7,11 @@ use serde_json::json;
 use super::*;
 
 fn sessions() -> Sessions {
-    Sessions::new(Lifetimes::default(), fastrand::Rng::with_seed(1))
+    Sessions::new(
+        Lifetimes::default(),
+        CheckSettings::default(),
+        fastrand::Rng::with_seed(1),
+    )
 }
 
 fn request(body: &Value) -> CreateRequest {

@@ -9,14 +9,39 @@ const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 pub(super) struct Authorization<'a> {
     pub(super) access_key: &'a str,
     pub(super) date: &'a str,
-    region: &'a str,
+    pub(super) region: &'a str,
     pub(super) service: &'a str,
     pub(super) terminator: &'a str,
     pub(super) signed_headers: Vec<&'a str>,
     pub(super) signature: &'a str,
 }
 
-impl Authorization<'_> {
+impl<'a> Authorization<'a> {
+    /// Splits the credential and the signed headers.
+    pub(super) fn from_parameters(
+        credential: &'a str,
+        signed_headers: &'a str,
+        signature: &'a str,
+    ) -> Result<Self, AwsError> {
+        let Ok([access_key, date, region, service, terminator]) =
+            <[&str; 5]>::try_from(credential.split('/').collect::<Vec<_>>())
+        else {
+            return Err(incomplete_signature(format!(
+                "Credential must have exactly 5 slash-delimited elements, e.g. \
+                 keyid/date/region/service/term, got '{credential}'."
+            )));
+        };
+        Ok(Self {
+            access_key,
+            date,
+            region,
+            service,
+            terminator,
+            signed_headers: signed_headers.split(';').collect(),
+            signature,
+        })
+    }
+
     pub(super) fn signs(&self, header: &str) -> bool {
         self.signed_headers.contains(&header)
     }
@@ -39,30 +64,18 @@ pub(super) fn parse(headers: &http::HeaderMap) -> Result<Authorization<'_>, AwsE
         .to_str()
         .map_err(|_| incomplete_signature("Authorization header is not ASCII."))?;
     let (algorithm, rest) = value.trim().split_once(' ').unwrap_or((value, ""));
-    if algorithm != ALGORITHM {
-        return Err(incomplete_signature(format!(
-            "Unsupported AWS 'algorithm': '{algorithm}'."
-        )));
-    }
+    check_algorithm(algorithm)?;
     let [credential, signed_headers, signature] = parameters(rest)?;
-    let Ok([access_key, date, region, service, terminator]) =
-        <[&str; 5]>::try_from(credential.split('/').collect::<Vec<_>>())
-    else {
-        return Err(incomplete_signature(format!(
-            "Credential must have exactly 5 slash-delimited elements, e.g. \
-             keyid/date/region/service/term, got '{credential}'."
-        )));
-    };
-    let signed_headers = signed_headers.split(';').collect();
-    Ok(Authorization {
-        access_key,
-        date,
-        region,
-        service,
-        terminator,
-        signed_headers,
-        signature,
-    })
+    Authorization::from_parameters(credential, signed_headers, signature)
+}
+
+pub(super) fn check_algorithm(algorithm: &str) -> Result<(), AwsError> {
+    if algorithm == ALGORITHM {
+        return Ok(());
+    }
+    Err(incomplete_signature(format!(
+        "Unsupported AWS 'algorithm': '{algorithm}'."
+    )))
 }
 
 fn parameters(rest: &str) -> Result<[&str; 3], AwsError> {

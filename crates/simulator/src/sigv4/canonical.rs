@@ -33,21 +33,31 @@ fn header(headers: &http::HeaderMap, name: &str) -> String {
     values.collect::<Vec<_>>().join(",")
 }
 
+/// Returns the encoded parameters in order, without the signature of a presigned URL.
 fn query(query: &str) -> String {
-    let mut pairs: Vec<(String, String)> = query
-        .split('&')
-        .filter(|pair| !pair.is_empty())
-        .map(|pair| {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            (encode(&decode(name), b""), encode(&decode(value), b""))
-        })
+    let mut pairs: Vec<_> = pairs(query)
+        .map(|(name, value)| (encode(&name, b""), encode(&value, b"")))
+        .filter(|(name, _)| name != "X-Amz-Signature")
         .collect();
     pairs.sort();
-    pairs
-        .iter()
-        .map(|(name, value)| format!("{name}={value}"))
-        .collect::<Vec<_>>()
-        .join("&")
+    let pairs = pairs.iter().map(|(name, value)| format!("{name}={value}"));
+    pairs.collect::<Vec<_>>().join("&")
+}
+
+/// Returns the decoded parameters of a query.
+pub(crate) fn parameters(query: &str) -> Vec<(String, String)> {
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    pairs(query)
+        .map(|(name, value)| (text(name), text(value)))
+        .collect()
+}
+
+fn pairs(query: &str) -> impl Iterator<Item = (Vec<u8>, Vec<u8>)> {
+    let pairs = query.split('&').filter(|pair| !pair.is_empty());
+    pairs.map(|pair| {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        (decode(name), decode(value))
+    })
 }
 
 fn encode(bytes: &[u8], kept: &[u8]) -> String {

@@ -79,6 +79,13 @@ impl Scene {
         create(&self.aws, Some(token)).await
     }
 
+    /// Returns the status of a session.
+    pub(crate) async fn status(&self, id: &str) -> String {
+        let call = self.aws.get_face_liveness_session_results().session_id(id);
+        let result = call.send().await.expect("the session exists");
+        result.status().as_str().to_owned()
+    }
+
     /// Sends a control request, and returns the status line and body.
     pub(crate) async fn control(&self, request: &str, body: &str) -> (String, String) {
         let length = body.len();

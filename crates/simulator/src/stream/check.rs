@@ -1,0 +1,147 @@
+//! The progress of one check: which event of the client may come next.
+//!
+//! The initial face comes before the colors, the colors come in order and once each, the
+//! target face comes after them, and a `VideoEvent` without video ends the check. Pieces of
+//! video may come anywhere before that, and at least one must. Times are not compared: under
+//! load, the web client reports the same start time for two colors.
+
+use super::challenge::ChallengeKind;
+use super::client_event::ClientEvent;
+use crate::aws_error::AwsError;
+use crate::event_stream::{DecodeError, EventMessage};
+use crate::sigv4::ChunkVerifier;
+
+/// AWS's limit of a video.
+const MAX_VIDEO_BYTES: usize = 10 * 1024 * 1024;
+/// About five events per second for the longest stream.
+const MAX_EVENTS: usize = 1000;
+
+/// The effect of a message on the check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    Continue,
+    /// A piece of video arrived, the n-th.
+    Piece(u32),
+    /// The video and all information are complete.
+    Complete,
+    /// The client ended its event stream before the check was complete.
+    EndOfStream,
+}
+
+/// The progress of one check.
+#[derive(Clone, Debug)]
+pub(crate) struct CheckProgress {
+    kind: ChallengeKind,
+    verifier: ChunkVerifier,
+    next: Expected,
+    events: usize,
+    pieces: u32,
+    video_bytes: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Expected {
+    InitialFace,
+    Color(usize),
+    TargetFace,
+    EndOfVideo,
+}
+
+impl CheckProgress {
+    pub(crate) fn new(kind: ChallengeKind, verifier: ChunkVerifier) -> Self {
+        Self {
+            kind,
+            verifier,
+            next: Expected::InitialFace,
+            events: 0,
+            pieces: 0,
+            video_bytes: 0,
+        }
+    }
+
+    /// Decodes, verifies and applies one message of the client.
+    pub(crate) fn receive(&mut self, message: &[u8]) -> Result<Step, AwsError> {
+        let signed = EventMessage::decode(message)?;
+        let payload = self.verifier.verify(&signed)?;
+        if payload.is_empty() {
+            return Ok(Step::EndOfStream);
+        }
+        self.events += 1;
+        if self.events > MAX_EVENTS {
+            return Err(AwsError::validation(format!(
+                "more than {MAX_EVENTS} events in a stream"
+            )));
+        }
+        let event = EventMessage::decode(payload)?;
+        self.apply(&ClientEvent::parse(&event)?)
+    }
+
+    fn apply(&mut self, event: &ClientEvent) -> Result<Step, AwsError> {
+        let (kind, next) = match (event, self.next) {
+            (ClientEvent::Video(0), Expected::EndOfVideo) if self.pieces > 0 => {
+                return Ok(Step::Complete);
+            }
+            (ClientEvent::Video(bytes), _) if *bytes > 0 => return self.add_piece(*bytes),
+            (ClientEvent::InitialFace(kind), Expected::InitialFace) => (kind, self.after_colors(0)),
+            (ClientEvent::Color(kind, number), Expected::Color(expected))
+                if *number == expected =>
+            {
+                (kind, self.after_colors(expected + 1))
+            }
+            (ClientEvent::TargetFace(kind), Expected::TargetFace) => (kind, Expected::EndOfVideo),
+            _ => return Err(self.unexpected(event)),
+        };
+        if *kind != self.kind {
+            return Err(AwsError::validation(format!(
+                "the challenge of the client is {}, but must be {}",
+                kind.aws_name(),
+                self.kind.aws_name()
+            )));
+        }
+        self.next = next;
+        Ok(Step::Continue)
+    }
+
+    /// Returns what follows when the client has displayed `count` colors.
+    fn after_colors(&self, count: usize) -> Expected {
+        if count < self.kind.colors() {
+            Expected::Color(count)
+        } else {
+            Expected::TargetFace
+        }
+    }
+
+    fn add_piece(&mut self, bytes: usize) -> Result<Step, AwsError> {
+        self.video_bytes += bytes;
+        if self.video_bytes > MAX_VIDEO_BYTES {
+            return Err(AwsError::validation(format!(
+                "the video exceeds {MAX_VIDEO_BYTES} bytes"
+            )));
+        }
+        self.pieces += 1;
+        Ok(Step::Piece(self.pieces))
+    }
+
+    fn unexpected(&self, event: &ClientEvent) -> AwsError {
+        let received = match event {
+            ClientEvent::Video(_) if self.next == Expected::EndOfVideo => "the end of no video",
+            ClientEvent::Video(_) => "the end of the video",
+            ClientEvent::InitialFace(_) => "the initial face",
+            ClientEvent::Color(_, number) => &format!("color {number}"),
+            ClientEvent::TargetFace(_) => "the target face",
+        };
+        let expected = match self.next {
+            Expected::InitialFace => "the initial face",
+            Expected::Color(number) => &format!("color {number}"),
+            Expected::TargetFace => "the target face",
+            Expected::EndOfVideo => "video",
+        };
+        AwsError::validation(format!("received {received}, expected {expected}"))
+    }
+}
+
+impl From<DecodeError> for AwsError {
+    fn from(error: DecodeError) -> Self {
+        Self::validation(error.to_string())
+    }
+}
