@@ -10,6 +10,8 @@ pub mod call;
 pub mod check_config;
 #[cfg(feature = "simulator")]
 pub mod demo;
+#[cfg(feature = "simulator")]
+pub mod device;
 mod duration;
 mod out;
 pub mod serve;
@@ -26,6 +28,8 @@ use self::call::{CreateArgs, ResultArgs};
 use self::check_config::CheckConfigArgs;
 #[cfg(feature = "simulator")]
 use self::demo::DemoArgs;
+#[cfg(feature = "simulator")]
+use self::device::DeviceArgs;
 use self::out::StdoutClosed;
 use self::serve::ServeArgs;
 #[cfg(feature = "simulator")]
@@ -52,6 +56,8 @@ enum Command {
     /// Run the embedded Rekognition simulator alone, for tests
     #[cfg(feature = "simulator")]
     Simulate(SimulateArgs),
+    #[cfg(feature = "simulator")]
+    Device(DeviceArgs),
     /// Report every error of a configuration at once, or print the settings that
     /// differ from the defaults
     CheckConfig(CheckConfigArgs),
@@ -74,6 +80,8 @@ impl Cli {
             Command::Demo(args) => demo::run(&args).await,
             #[cfg(feature = "simulator")]
             Command::Simulate(args) => simulate::run(args).await.map(|()| ExitCode::SUCCESS),
+            #[cfg(feature = "simulator")]
+            Command::Device(args) => device::run(args).await,
             Command::CheckConfig(args) => check_config::run(&args).await,
             Command::Create(args) => call::create(args).await,
             Command::Result(args) => call::result(args).await,

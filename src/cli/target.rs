@@ -79,6 +79,11 @@ impl Target {
         client.with_context(|| format!("--endpoint {} cannot be used", self.url()))
     }
 
+    #[cfg(feature = "simulator")]
+    pub(super) fn endpoint(&self) -> &Url {
+        &self.endpoint
+    }
+
     /// Returns the endpoint without a slash at its end.
     pub(super) fn url(&self) -> &str {
         self.endpoint.as_str().trim_end_matches('/')
