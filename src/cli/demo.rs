@@ -2,9 +2,11 @@
 //!
 //! It starts the simulator and the service in this process, then sends 30 concurrent calls
 //! of three callers and one invalid request to the gRPC port. The quota is 5 calls per
-//! second, and a scripted fault throttles one call.
+//! second, and a scripted fault throttles one call. Devices then play the checks of all
+//! sessions that were issued, and their callers read the results.
 
 mod burst;
+mod checks;
 mod table;
 
 use std::net::SocketAddr;
@@ -14,7 +16,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use livegate_client::Client;
-use livegate_simulator::{Limit, Settings, Simulator};
+use livegate_simulator::{CheckSettings, Limit, Settings, Simulator};
 use tokio_util::sync::CancellationToken;
 
 use self::burst::CallOutcome;
@@ -58,7 +60,9 @@ pub async fn run(args: &DemoArgs) -> anyhow::Result<ExitCode> {
     let handle = simulator.handle();
     tokio::spawn(simulator.run(stop.clone()));
 
-    let service = bind(demonstration(config, upstream)).await?;
+    let config = demonstration(config, upstream);
+    let reads_results = config.results.enabled;
+    let service = bind(config).await?;
     let (address, admin) = (service.grpc_address()?, service.admin_address()?);
     print_out(format_args!(
         "simulated AWS on {upstream}, quota {QUOTA} calls per second\n\
@@ -68,7 +72,9 @@ pub async fn run(args: &DemoArgs) -> anyhow::Result<ExitCode> {
 
     let client = Client::new(&format!("http://{address}"), CALL_TIMEOUT)?;
     let outcomes = burst::send(&client).await?;
-    table::print(&outcomes, &handle.stats())?;
+    table::print(&outcomes)?;
+    checks::play(&client, reads_results, upstream, &outcomes).await?;
+    checks::print_efficiency(&handle.stats())?;
     if !args.once {
         print_next(address, &outcomes)?;
         print_out(format_args!(
@@ -89,6 +95,10 @@ async fn simulator(config: &Config) -> anyhow::Result<Simulator> {
         // A random seed, so that each run has other session ids.
         seed: fastrand::u64(..),
         faults: vec!["create:ThrottlingException/400".parse()?],
+        checks: CheckSettings {
+            require_streams: true,
+            ..CheckSettings::default()
+        },
         ..Settings::default()
     };
     // If the configured port is in use, select a free one.

@@ -1,15 +1,13 @@
-//! The summary at the end of the demonstration.
+//! The summary of the burst of calls.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use livegate_simulator::Stats;
-
 use super::burst::CallOutcome;
 use crate::cli::duration::seconds;
-use crate::cli::out::{counted, print_out};
+use crate::cli::out::print_out;
 
-/// Prints the outcomes by caller, the refusals by reason, and the counters of AWS.
-pub(super) fn print(outcomes: &[CallOutcome], stats: &Stats) -> anyhow::Result<()> {
+/// Prints the outcomes by caller, and the refusals by reason.
+pub(super) fn print(outcomes: &[CallOutcome]) -> anyhow::Result<()> {
     let callers: BTreeSet<&str> = outcomes.iter().map(|outcome| outcome.caller).collect();
     print_out(format_args!(
         "\n{:<12}{:>6}{:>8}{:>9}{:>9}  {}",
@@ -40,30 +38,7 @@ pub(super) fn print(outcomes: &[CallOutcome], stats: &Stats) -> anyhow::Result<(
             seconds(longest)
         ))?;
     }
-    print_refusals(outcomes)?;
-    print_out(format_args!(
-        "\nAWS received {}, throttled {}, and created {}.",
-        counted(stats.create.calls as usize, "call"),
-        throttled(stats),
-        counted(stats.sessions_made as usize, "session")
-    ))
-}
-
-/// Counts the calls that were throttled by the quota or by a fault.
-fn throttled(stats: &Stats) -> u64 {
-    let is_throttling = |code: &str| {
-        [
-            "ThrottlingException",
-            "ProvisionedThroughputExceededException",
-        ]
-        .contains(&code)
-    };
-    let throttling_errors = stats
-        .create
-        .errors
-        .iter()
-        .filter(|(code, _)| is_throttling(code));
-    throttling_errors.map(|(_, count)| count).sum()
+    print_refusals(outcomes)
 }
 
 fn print_refusals(outcomes: &[CallOutcome]) -> anyhow::Result<()> {
