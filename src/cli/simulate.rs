@@ -84,7 +84,7 @@ pub struct SimulateArgs {
     /// CODE/STATUS (an AWS error), html/STATUS, xml/STATUS, empty/STATUS, status/STATUS,
     /// cut-off/STATUS, no-session-id/STATUS, bad-session-id/STATUS, unknown-status, reset,
     /// lost-answer, hang, delay/DURATION; of start: close/CODE, wrong-crc, no-config,
-    /// unknown-challenge. MODIFIER: retry-after/DURATION, delay/DURATION, made, header-code,
+    /// unknown-challenge, wrong-region. MODIFIER: retry-after/DURATION, delay/DURATION, made, header-code,
     /// namespace, no-message; of start: after/PIECES, at-end. COUNT: 1 to 1000000, or * for no
     /// limit; default 1.
     #[arg(long = "fault", value_name = "SPEC")]

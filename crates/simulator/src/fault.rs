@@ -40,6 +40,7 @@ use super::operation::Operation;
 ///           | "wrong-crc"               message with a wrong checksum       (start)
 ///           | "no-config"               no ChallengeConfig                  (start)
 ///           | "unknown-challenge"       challenge unknown to clients        (start)
+///           | "wrong-region"            credentials are for another region  (start)
 /// MODIFIER  = "retry-after/" DURATION   header x-amz-retry-after, in milliseconds
 ///           | "delay/" DURATION         additional delay
 ///           | "made"                    the session is created anyway      (create)
@@ -58,8 +59,8 @@ use super::operation::Operation;
 /// third creates a session but gets no response, and the fourth succeeds.
 ///
 /// Faults of `start` act on the handshake, unless a modifier moves them to the stream. An AWS
-/// error, `close`, `wrong-crc`, `no-config` and `unknown-challenge` act on the stream before
-/// its first message: an AWS error is an exception there, and its STATUS is not sent.
+/// error, `close`, `wrong-crc`, `no-config`, `unknown-challenge` and `wrong-region` act on the
+/// stream before its first message: an AWS error is an exception there, and its STATUS is not sent.
 /// `hang+after/0` is a stream without any message, `delay/5s+at-end` a late end. A fault
 /// `at-end` acts when the result of the session is available.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,6 +115,7 @@ pub(super) enum FaultAction {
     WrongChecksum,
     NoConfig,
     UnknownChallenge,
+    WrongRegion,
 }
 
 /// An error response of AWS, and where it carries its code.
@@ -185,7 +187,8 @@ impl Effect {
             | FaultAction::Close(_)
             | FaultAction::WrongChecksum
             | FaultAction::NoConfig
-            | FaultAction::UnknownChallenge => self.commits,
+            | FaultAction::UnknownChallenge
+            | FaultAction::WrongRegion => self.commits,
         }
     }
 
@@ -198,6 +201,7 @@ impl Effect {
                 | FaultAction::WrongChecksum
                 | FaultAction::NoConfig
                 | FaultAction::UnknownChallenge
+                | FaultAction::WrongRegion
         );
         self.moment
             .or(is_on_stream.then_some(Moment::AfterPieces(0)))

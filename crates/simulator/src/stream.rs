@@ -18,13 +18,18 @@
 mod challenge;
 mod check;
 mod client_event;
+mod client_stream;
 mod message;
 mod request;
 
 pub(super) use self::challenge::{Challenge, ChallengeDocument};
-pub(super) use self::check::{CheckProgress, Step};
+pub(super) use self::check::Step;
+pub(super) use self::client_stream::ClientStream;
 pub(super) use self::message::StreamMessage;
 pub(super) use self::request::StartRequest;
 
 /// The path of the operation.
 pub(super) const PATH: &str = "/start-face-liveness-session-websocket";
+
+#[cfg(test)]
+mod tests;

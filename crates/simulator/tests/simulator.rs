@@ -2,8 +2,12 @@
 
 #[path = "simulator/faults.rs"]
 mod faults;
+#[path = "simulator/hostile.rs"]
+mod hostile;
 #[path = "simulator/scene.rs"]
 mod scene;
+#[path = "simulator/stream_faults.rs"]
+mod stream_faults;
 #[path = "simulator/streams.rs"]
 mod streams;
 

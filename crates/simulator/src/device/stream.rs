@@ -117,6 +117,11 @@ impl DeviceStream {
         self.socket.send(Frame::binary(bytes)).await.map_err(broken)
     }
 
+    /// Returns the connection below the frames, for bytes that are no frame.
+    pub fn get_mut(&mut self) -> &mut TcpStream {
+        self.socket.get_mut()
+    }
+
     /// Returns the next event.
     ///
     /// # Errors

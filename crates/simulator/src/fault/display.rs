@@ -60,6 +60,7 @@ impl fmt::Display for FaultAction {
             Self::WrongChecksum => f.write_str("wrong-crc"),
             Self::NoConfig => f.write_str("no-config"),
             Self::UnknownChallenge => f.write_str("unknown-challenge"),
+            Self::WrongRegion => f.write_str("wrong-region"),
         }
     }
 }

@@ -84,6 +84,7 @@ fn parse_action(term: &str) -> Result<Effect, String> {
             "wrong-crc" => FaultAction::WrongChecksum,
             "no-config" => FaultAction::NoConfig,
             "unknown-challenge" => FaultAction::UnknownChallenge,
+            "wrong-region" => FaultAction::WrongRegion,
             _ => {
                 return Err(format!(
                     "action {term:?} is unknown, or needs a status: ACTION/STATUS"
@@ -104,7 +105,7 @@ fn parse_reply(name: &str, status: u16) -> Result<FaultAction, String> {
         "no-session-id" => FaultAction::NoSessionId(status),
         "bad-session-id" => FaultAction::BadSessionId(status),
         "reset" | "lost-answer" | "hang" | "unknown-status" | "wrong-crc" | "no-config"
-        | "unknown-challenge" => {
+        | "unknown-challenge" | "wrong-region" => {
             return Err(format!("action {name} takes no status"));
         }
         code if is_code(code) => FaultAction::Error(ErrorReply::new(code, status)),
@@ -232,6 +233,7 @@ mod tests {
             "start:wrong-crc",
             "start:no-config",
             "start:unknown-challenge**",
+            "start:wrong-region",
             "start:status/403",
             "start:reset+after/1",
         ] {

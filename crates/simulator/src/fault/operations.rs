@@ -29,10 +29,12 @@ fn check_call(effect: &Effect) -> Result<(), String> {
             | FaultAction::WrongChecksum
             | FaultAction::NoConfig
             | FaultAction::UnknownChallenge
+            | FaultAction::WrongRegion
     );
     if is_on_stream || effect.moment.is_some() {
         return Err(
-            "close, wrong-crc, no-config, unknown-challenge, after and at-end need operation start"
+            "close, wrong-crc, no-config, unknown-challenge, wrong-region, after and at-end need \
+             operation start"
                 .to_owned(),
         );
     }
@@ -52,7 +54,10 @@ fn check_start(effect: &Effect) -> Result<(), String> {
     }
     let has_fixed_moment = matches!(
         effect.action,
-        FaultAction::NonJson(..) | FaultAction::NoConfig | FaultAction::UnknownChallenge
+        FaultAction::NonJson(..)
+            | FaultAction::NoConfig
+            | FaultAction::UnknownChallenge
+            | FaultAction::WrongRegion
     );
     if has_fixed_moment && effect.moment.is_some() {
         return Err(

@@ -61,7 +61,8 @@ impl Outcome {
             FaultAction::Close(_)
             | FaultAction::WrongChecksum
             | FaultAction::NoConfig
-            | FaultAction::UnknownChallenge => normal_reply,
+            | FaultAction::UnknownChallenge
+            | FaultAction::WrongRegion => normal_reply,
         };
         Outcome::Reply(Reply {
             retry_after: effect.retry_after,

@@ -113,13 +113,24 @@ impl Model {
                     outcome,
                 }
             }
-            (Some(Moment::AfterPieces(0)), FaultAction::Error(error)) => StartPlan {
-                delay: total,
-                outcome: StartOutcome::Refused {
-                    code: stream_code(&error.code).to_owned(),
-                    message: reply::default_message(&error.code).to_owned(),
-                },
-            },
+            (Some(Moment::AfterPieces(0)), FaultAction::Error(error)) => {
+                let code = stream_code(&error.code).to_owned();
+                let message = reply::default_message(&error.code).to_owned();
+                let outcome = StartOutcome::Refused { code, message };
+                StartPlan {
+                    delay: total,
+                    outcome,
+                }
+            }
+            (Some(_), FaultAction::WrongRegion) => {
+                let code = "InvalidSignatureException".to_owned();
+                let message = "Credential should be scoped to a valid region.".to_owned();
+                let outcome = StartOutcome::Refused { code, message };
+                StartPlan {
+                    delay: total,
+                    outcome,
+                }
+            }
             (Some(_), _) => self.start_check(request, verifier, Some(effect), delay, now),
         }
     }

@@ -29,7 +29,7 @@ use crate::aws_error::AwsError;
 use crate::fault::{Effect, FaultAction, Moment};
 use crate::model::CheckPlan;
 use crate::reply::default_message;
-use crate::stream::{CheckProgress, Step, StreamMessage};
+use crate::stream::{ClientStream, Step, StreamMessage};
 
 const MAX_MESSAGE: usize = 1024 * 1024;
 const READ_BUFFER: usize = 16 * 1024;
@@ -143,17 +143,17 @@ fn frame_error(error: &Error) -> StreamEnd {
 struct Check<'a, 'b> {
     socket: &'a mut Socket<'b>,
     plan: CheckPlan,
-    progress: CheckProgress,
+    client: ClientStream,
 }
 
 impl<'a, 'b> Check<'a, 'b> {
     fn new(socket: &'a mut Socket<'b>, plan: CheckPlan) -> Self {
         let kind = plan.document.challenge.kind;
-        let progress = CheckProgress::new(kind, plan.verifier.clone());
+        let client = ClientStream::new(kind, plan.verifier.clone());
         Self {
             socket,
             plan,
-            progress,
+            client,
         }
     }
 
@@ -179,7 +179,7 @@ impl<'a, 'b> Check<'a, 'b> {
         loop {
             let message = self.receive(idle).await?;
             idle = IDLE_TIMEOUT;
-            match self.progress.receive(&message) {
+            match self.client.receive(&message) {
                 Err(error) => return Break(error.into()),
                 Ok(Step::Continue) => {}
                 Ok(Step::Piece(number)) => self.play_fault(Moment::AfterPieces(number)).await?,

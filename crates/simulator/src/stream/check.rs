@@ -8,13 +8,9 @@
 use super::challenge::ChallengeKind;
 use super::client_event::ClientEvent;
 use crate::aws_error::AwsError;
-use crate::event_stream::{DecodeError, EventMessage};
-use crate::sigv4::ChunkVerifier;
 
 /// AWS's limit of a video.
 const MAX_VIDEO_BYTES: usize = 10 * 1024 * 1024;
-/// About five events per second for the longest stream.
-const MAX_EVENTS: usize = 1000;
 
 /// The effect of a message on the check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,11 +26,9 @@ pub(crate) enum Step {
 
 /// The progress of one check.
 #[derive(Clone, Debug)]
-pub(crate) struct CheckProgress {
+pub(super) struct CheckProgress {
     kind: ChallengeKind,
-    verifier: ChunkVerifier,
     next: Expected,
-    events: usize,
     pieces: u32,
     video_bytes: usize,
 }
@@ -48,35 +42,17 @@ enum Expected {
 }
 
 impl CheckProgress {
-    pub(crate) fn new(kind: ChallengeKind, verifier: ChunkVerifier) -> Self {
+    pub(super) fn new(kind: ChallengeKind) -> Self {
         Self {
             kind,
-            verifier,
             next: Expected::InitialFace,
-            events: 0,
             pieces: 0,
             video_bytes: 0,
         }
     }
 
-    /// Decodes, verifies and applies one message of the client.
-    pub(crate) fn receive(&mut self, message: &[u8]) -> Result<Step, AwsError> {
-        let signed = EventMessage::decode(message)?;
-        let payload = self.verifier.verify(&signed)?;
-        if payload.is_empty() {
-            return Ok(Step::EndOfStream);
-        }
-        self.events += 1;
-        if self.events > MAX_EVENTS {
-            return Err(AwsError::validation(format!(
-                "more than {MAX_EVENTS} events in a stream"
-            )));
-        }
-        let event = EventMessage::decode(payload)?;
-        self.apply(&ClientEvent::parse(&event)?)
-    }
-
-    fn apply(&mut self, event: &ClientEvent) -> Result<Step, AwsError> {
+    /// Applies the next event of the client.
+    pub(super) fn apply(&mut self, event: &ClientEvent) -> Result<Step, AwsError> {
         let (kind, next) = match (event, self.next) {
             (ClientEvent::Video(0), Expected::EndOfVideo) if self.pieces > 0 => {
                 return Ok(Step::Complete);
@@ -124,7 +100,6 @@ impl CheckProgress {
 
     fn unexpected(&self, event: &ClientEvent) -> AwsError {
         let received = match event {
-            ClientEvent::Video(_) if self.next == Expected::EndOfVideo => "the end of no video",
             ClientEvent::Video(_) => "the end of the video",
             ClientEvent::InitialFace(_) => "the initial face",
             ClientEvent::Color(_, number) => &format!("color {number}"),
@@ -134,14 +109,9 @@ impl CheckProgress {
             Expected::InitialFace => "the initial face",
             Expected::Color(number) => &format!("color {number}"),
             Expected::TargetFace => "the target face",
-            Expected::EndOfVideo => "video",
+            Expected::EndOfVideo if self.pieces == 0 => "a piece of video",
+            Expected::EndOfVideo => "the end of the video",
         };
         AwsError::validation(format!("received {received}, expected {expected}"))
-    }
-}
-
-impl From<DecodeError> for AwsError {
-    fn from(error: DecodeError) -> Self {
-        Self::validation(error.to_string())
     }
 }

@@ -37,7 +37,7 @@ pub(crate) async fn scene(settings: Settings) -> Scene {
 }
 
 pub(crate) fn client(address: SocketAddr, key: &str, secret: &str) -> Client {
-    let timeouts = TimeoutConfig::builder().operation_attempt_timeout(Duration::from_millis(500));
+    let timeouts = TimeoutConfig::builder().operation_attempt_timeout(Duration::from_secs(3));
     Client::from_conf(
         Config::builder()
             .behavior_version(BehaviorVersion::latest())
@@ -84,6 +84,18 @@ impl Scene {
         let call = self.aws.get_face_liveness_session_results().session_id(id);
         let result = call.send().await.expect("the session exists");
         result.status().as_str().to_owned()
+    }
+
+    pub(crate) async fn confidence(&self, id: &str) -> Option<f32> {
+        let call = self.aws.get_face_liveness_session_results().session_id(id);
+        call.send().await.expect("the session exists").confidence()
+    }
+
+    /// Waits until all checks have ended.
+    pub(crate) async fn await_no_checks(&self) {
+        while self.simulator.stats().checks_under_way > 0 {
+            tokio::task::yield_now().await;
+        }
     }
 
     /// Sends a control request, and returns the status line and body.
