@@ -71,9 +71,8 @@ impl Model {
             lifetimes,
             checks,
         } = settings;
-        let create = profile.effective_limit(create);
-        let results = profile.effective_limit(results);
-        let start = profile.effective_limit(start);
+        let [create, results, start] =
+            [create, results, start].map(|limit| profile.effective_limit(limit));
         let mut rng = fastrand::Rng::with_seed(seed);
         let mut script = Script::default();
         script.enqueue(faults);
@@ -95,14 +94,7 @@ impl Model {
             script,
             sessions,
             checks,
-            stats: Stats {
-                profile,
-                seed,
-                create: OperationStats::new(create),
-                results: OperationStats::new(results),
-                start: OperationStats::new(start),
-                ..Stats::default()
-            },
+            stats: Stats::new(profile, seed, [create, results, start]),
         }
     }
 
@@ -128,15 +120,13 @@ impl Model {
 
     /// Sets all counters to zero; sessions, buckets and scripted faults stay.
     pub(super) fn reset_stats(&mut self) {
+        let buckets = &self.buckets;
+        let limits = [&buckets.create, &buckets.results, &buckets.start].map(TokenBucket::limit);
+        let checks_under_way = self.stats.checks_under_way;
         self.stats = Stats {
-            profile: self.stats.profile,
-            seed: self.stats.seed,
-            create: OperationStats::new(self.buckets.create.limit()),
-            results: OperationStats::new(self.buckets.results.limit()),
-            start: OperationStats::new(self.buckets.start.limit()),
-            checks_under_way: self.stats.checks_under_way,
-            most_checks_under_way: self.stats.checks_under_way,
-            ..Stats::default()
+            checks_under_way,
+            most_checks_under_way: checks_under_way,
+            ..Stats::new(self.stats.profile, self.stats.seed, limits)
         };
     }
 

@@ -65,8 +65,23 @@ pub struct OperationStats {
     pub limit: Limit,
 }
 
+impl Stats {
+    /// Returns counters at zero; `limits` are those of create, results and start.
+    pub(super) fn new(profile: Profile, seed: u64, limits: [Limit; 3]) -> Self {
+        let [create, results, start] = limits.map(OperationStats::new);
+        Self {
+            profile,
+            seed,
+            create,
+            results,
+            start,
+            ..Self::default()
+        }
+    }
+}
+
 impl OperationStats {
-    pub(super) fn new(limit: Limit) -> Self {
+    fn new(limit: Limit) -> Self {
         Self {
             limit,
             ..Self::default()

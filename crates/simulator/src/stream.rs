@@ -24,8 +24,10 @@ mod request;
 
 pub(super) use self::challenge::{Challenge, ChallengeDocument};
 pub(super) use self::check::Step;
+#[cfg(feature = "fuzzing")]
+pub(super) use self::client_event::ClientEvent;
 pub(super) use self::client_stream::ClientStream;
-pub(super) use self::message::StreamMessage;
+pub(super) use self::message::{StreamException, StreamMessage};
 pub(super) use self::request::StartRequest;
 
 /// The path of the operation.

@@ -226,7 +226,6 @@ fn parse(bytes: &[u8]) -> Result<ServerEvent, DeviceError> {
     Ok(ServerEvent { name, document })
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "the signature of map_err")]
 fn signing(error: impl std::error::Error) -> DeviceError {
     DeviceError::Signing(error.to_string())
 }

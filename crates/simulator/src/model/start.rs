@@ -11,9 +11,8 @@ use super::{Model, Outcome};
 use crate::aws_error::AwsError;
 use crate::fault::{Effect, FaultAction, Moment};
 use crate::operation::Operation;
-use crate::reply;
 use crate::sigv4::ChunkVerifier;
-use crate::stream::{ChallengeDocument, StartRequest};
+use crate::stream::{ChallengeDocument, StartRequest, StreamException};
 
 /// The outcome of a handshake, after a delay.
 #[derive(Debug)]
@@ -28,7 +27,7 @@ pub(crate) enum StartOutcome {
     /// The handshake fails like any other call.
     NoUpgrade(Outcome),
     /// The stream opens, and an exception is its only message.
-    Refused { code: String, message: String },
+    Refused(StreamException),
     /// The stream opens, and the check is under way until [`Model::end_check`].
     Check(Box<CheckPlan>),
 }
@@ -55,19 +54,19 @@ impl Model {
             Ok(verifier) => verifier,
             Err(error) => {
                 self.stats.refused_signatures += 1;
-                return self.refuse(&error, Duration::ZERO);
+                return self.refuse(error, Duration::ZERO);
             }
         };
         if !self.buckets.start.try_acquire(now) {
             self.stats.start.throttled += 1;
             let error = AwsError::new("ThrottlingException", "Rate exceeded");
-            return self.refuse(&error, Duration::ZERO);
+            return self.refuse(error, Duration::ZERO);
         }
         self.stats.start.admitted += 1;
         let delay = self.draw_latency(Operation::Start);
         match StartRequest::parse(query) {
             Ok(request) => self.start_with_fault(&request, verifier, delay, now),
-            Err(error) => self.refuse(&error, delay),
+            Err(error) => self.refuse(error, delay),
         }
     }
 
@@ -96,43 +95,40 @@ impl Model {
             self.stats.start.count_error(&effect.action.name());
         }
         let total = delay + effect.delay;
-        match (effect.stream_moment(), &effect.action) {
-            (None, FaultAction::NormalReply) => {
-                self.start_check(request, verifier, None, total, now)
-            }
-            (None, action) => {
-                if *action == FaultAction::LostAnswer {
-                    let plan = self.start_check(request, verifier, None, total, now);
-                    if let StartOutcome::Check(check) = plan.outcome {
-                        self.end_check(check.session, false);
-                    }
-                }
-                let outcome = StartOutcome::NoUpgrade(Outcome::new(effect, None, None));
-                StartPlan {
-                    delay: total,
-                    outcome,
-                }
-            }
+        let exception = match (effect.stream_moment(), &effect.action) {
+            (None, _) => return self.start_without_stream(request, verifier, effect, total, now),
             (Some(Moment::AfterPieces(0)), FaultAction::Error(error)) => {
-                let code = stream_code(&error.code).to_owned();
-                let message = reply::default_message(&error.code).to_owned();
-                let outcome = StartOutcome::Refused { code, message };
-                StartPlan {
-                    delay: total,
-                    outcome,
-                }
+                StreamException::scripted(&error.code)
             }
-            (Some(_), FaultAction::WrongRegion) => {
-                let code = "InvalidSignatureException".to_owned();
-                let message = "Credential should be scoped to a valid region.".to_owned();
-                let outcome = StartOutcome::Refused { code, message };
-                StartPlan {
-                    delay: total,
-                    outcome,
-                }
-            }
-            (Some(_), _) => self.start_check(request, verifier, Some(effect), delay, now),
+            (_, FaultAction::WrongRegion) => wrong_region().into(),
+            _ => return self.start_check(request, verifier, Some(effect), delay, now),
+        };
+        StartPlan {
+            delay: total,
+            outcome: StartOutcome::Refused(exception),
         }
+    }
+
+    /// Applies a fault of the handshake.
+    fn start_without_stream(
+        &mut self,
+        request: &StartRequest,
+        verifier: ChunkVerifier,
+        effect: Effect,
+        delay: Duration,
+        now: Instant,
+    ) -> StartPlan {
+        if effect.takes_effect() {
+            let plan = self.start_check(request, verifier, None, delay, now);
+            if effect.action == FaultAction::NormalReply {
+                return plan;
+            }
+            if let StartOutcome::Check(check) = plan.outcome {
+                self.end_check(check.session, false);
+            }
+        }
+        let outcome = StartOutcome::NoUpgrade(Outcome::new(effect, None, None));
+        StartPlan { delay, outcome }
     }
 
     fn start_check(
@@ -147,21 +143,18 @@ impl Model {
             let limit = self.checks.concurrent;
             let message = format!("{limit} checks are under way, which is the limit");
             let error = AwsError::new("ServiceQuotaExceededException", message);
-            return self.refuse(&error, delay);
+            return self.refuse(error, delay);
         }
         let challenge = match self
             .sessions
             .start_check(request.session, &request.offered, now)
         {
             Ok(challenge) => challenge,
-            Err(error) => return self.refuse(&error, delay),
+            Err(error) => return self.refuse(error, delay),
         };
         self.stats.checks_under_way += 1;
-        let most = self
-            .stats
-            .most_checks_under_way
-            .max(self.stats.checks_under_way);
-        self.stats.most_checks_under_way = most;
+        let stats = &mut self.stats;
+        stats.most_checks_under_way = stats.most_checks_under_way.max(stats.checks_under_way);
         let document = ChallengeDocument {
             challenge,
             picture: request.picture,
@@ -179,23 +172,17 @@ impl Model {
         }
     }
 
-    fn refuse(&mut self, error: &AwsError, delay: Duration) -> StartPlan {
+    fn refuse(&mut self, error: AwsError, delay: Duration) -> StartPlan {
         self.stats.start.count_error(error.code);
-        let (code, message) = (error.code.to_owned(), error.message.clone());
-        StartPlan {
-            delay,
-            outcome: StartOutcome::Refused { code, message },
-        }
+        let outcome = StartOutcome::Refused(error.into());
+        StartPlan { delay, outcome }
     }
 }
 
-/// Returns the name in the model of the stream for a code of the other operations, which the
-/// random faults of a profile have.
-fn stream_code(code: &str) -> &str {
-    match code {
-        "InternalServerError" => "InternalServerException",
-        "ServiceUnavailable" => "ServiceUnavailableException",
-        "ProvisionedThroughputExceededException" => "ThrottlingException",
-        code => code,
-    }
+/// Browsers look for "valid region" in the message.
+fn wrong_region() -> AwsError {
+    AwsError::new(
+        "InvalidSignatureException",
+        "Credential should be scoped to a valid region.",
+    )
 }

@@ -28,8 +28,7 @@ use super::upgrade::{CheckGuard, Opening};
 use crate::aws_error::AwsError;
 use crate::fault::{Effect, FaultAction, Moment};
 use crate::model::CheckPlan;
-use crate::reply::default_message;
-use crate::stream::{ClientStream, Step, StreamMessage};
+use crate::stream::{ClientStream, Step, StreamException, StreamMessage};
 
 const MAX_MESSAGE: usize = 1024 * 1024;
 const READ_BUFFER: usize = 16 * 1024;
@@ -44,10 +43,7 @@ type Socket<'a> = WebSocketStream<&'a mut TcpStream>;
 
 /// The end of a stream.
 enum StreamEnd {
-    Exception {
-        code: String,
-        message: String,
-    },
+    Exception(StreamException),
     Close(u16),
     /// The client closed the stream.
     ClosedByClient,
@@ -56,10 +52,7 @@ enum StreamEnd {
 
 impl From<AwsError> for StreamEnd {
     fn from(error: AwsError) -> Self {
-        Self::Exception {
-            code: error.code.to_owned(),
-            message: error.message,
-        }
+        Self::Exception(error.into())
     }
 }
 
@@ -78,7 +71,7 @@ pub(super) async fn serve(
         WebSocketStream::from_partially_read(connection, read.into(), Role::Server, Some(config))
             .await;
     let end = match opening {
-        Opening::Refused { code, message } => StreamEnd::Exception { code, message },
+        Opening::Refused(exception) => StreamEnd::Exception(exception),
         Opening::Check(plan, guard) => {
             let check = Check::new(&mut socket, *plan).run(guard);
             timeout(STREAM_TIMEOUT, check).await.unwrap_or_else(|_| {
@@ -103,8 +96,8 @@ async fn finish(mut socket: Socket<'_>, end: StreamEnd) -> Disconnect {
             let _ = connection.write_all(&CLOSE_1000).await;
             connection
         }
-        StreamEnd::Exception { code, message } => {
-            let message = StreamMessage::exception(&code, &message);
+        StreamEnd::Exception(exception) => {
+            let message = StreamMessage::exception(&exception);
             let _ = socket.send(Message::binary(message.0)).await;
             close(socket, 1000).await
         }
@@ -219,11 +212,7 @@ impl<'a, 'b> Check<'a, 'b> {
         tokio::time::sleep(effect.delay).await;
         Break(match effect.action {
             FaultAction::Error(error) => {
-                let message = default_message(&error.code).to_owned();
-                StreamEnd::Exception {
-                    code: error.code,
-                    message,
-                }
+                StreamEnd::Exception(StreamException::scripted(&error.code))
             }
             FaultAction::Close(code) => StreamEnd::Close(code),
             FaultAction::Reset => StreamEnd::Disconnect(Disconnect::Reset),

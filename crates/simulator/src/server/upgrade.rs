@@ -16,10 +16,11 @@ use crate::aws_error::AwsError;
 use crate::model::{CheckPlan, StartOutcome};
 use crate::reply::Reply;
 use crate::sigv4::SignedRequest;
+use crate::stream::StreamException;
 
 /// A stream that opens after the answer to its handshake.
 pub(super) enum Opening<'a> {
-    Refused { code: String, message: String },
+    Refused(StreamException),
     Check(Box<CheckPlan>, CheckGuard<'a>),
 }
 
@@ -74,7 +75,7 @@ pub(super) async fn respond<'a>(
             let response = call::carry_out(plan.delay, outcome).await?;
             return Ok((response, None));
         }
-        StartOutcome::Refused { code, message } => Opening::Refused { code, message },
+        StartOutcome::Refused(exception) => Opening::Refused(exception),
         StartOutcome::Check(check) => {
             let session = check.session;
             Opening::Check(

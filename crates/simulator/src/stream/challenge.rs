@@ -34,6 +34,8 @@ pub(crate) enum ChallengeKind {
 }
 
 impl ChallengeKind {
+    pub(crate) const ALL: [Self; 2] = [Self::MovementAndLight, Self::Movement];
+
     pub(crate) fn aws_name(self) -> &'static str {
         match self {
             Self::MovementAndLight => "FaceMovementAndLightChallenge",
@@ -42,9 +44,9 @@ impl ChallengeKind {
     }
 
     /// Returns the number of colors, which the client reports one by one.
-    pub(crate) fn colors(self) -> usize {
+    pub(crate) fn colors(self) -> u64 {
         match self {
-            Self::MovementAndLight => COLORS.len(),
+            Self::MovementAndLight => COLORS.len() as u64,
             Self::Movement => 0,
         }
     }
@@ -54,8 +56,9 @@ impl Challenge {
     /// Parses an item of `challenge-versions`, such as `FaceMovementChallenge_1.0.0`.
     pub(crate) fn parse(item: &str) -> Option<Self> {
         let (name, version) = item.trim().split_once('_')?;
-        let kinds = [ChallengeKind::MovementAndLight, ChallengeKind::Movement];
-        let kind = kinds.into_iter().find(|kind| kind.aws_name() == name)?;
+        let kind = ChallengeKind::ALL
+            .into_iter()
+            .find(|kind| kind.aws_name() == name)?;
         let version = version.to_owned();
         Some(Self { kind, version })
     }

@@ -36,7 +36,7 @@ pub(super) struct CheckProgress {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Expected {
     InitialFace,
-    Color(usize),
+    Color(u64),
     TargetFace,
     EndOfVideo,
 }
@@ -79,7 +79,7 @@ impl CheckProgress {
     }
 
     /// Returns what follows when the client has displayed `count` colors.
-    fn after_colors(&self, count: usize) -> Expected {
+    fn after_colors(&self, count: u64) -> Expected {
         if count < self.kind.colors() {
             Expected::Color(count)
         } else {

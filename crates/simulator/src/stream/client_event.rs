@@ -2,8 +2,7 @@
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::challenge::ChallengeKind;
 use crate::aws_error::AwsError;
@@ -11,98 +10,20 @@ use crate::event_stream::EventMessage;
 
 /// An event of a client.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum ClientEvent {
+pub(crate) enum ClientEvent {
     /// A piece of video, with its length in bytes.
     Video(usize),
     /// The video began, and a face was found.
     InitialFace(ChallengeKind),
     /// A color of the light challenge was displayed.
-    Color(ChallengeKind, usize),
+    Color(ChallengeKind, u64),
     /// The face was in the oval, and the video ended.
     TargetFace(ChallengeKind),
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct VideoEvent {
-    video_chunk: String,
-    #[serde(rename = "TimestampMillis")]
-    _timestamp: u64,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct ClientSessionInformationEvent {
-    challenge: ClientChallenge,
-}
-
-#[derive(Deserialize)]
-enum ClientChallenge {
-    FaceMovementAndLightChallenge(ClientInformation),
-    FaceMovementChallenge(ClientInformation),
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct ClientInformation {
-    #[serde(rename = "ChallengeId")]
-    _challenge_id: String,
-    video_start_timestamp: Option<u64>,
-    initial_face: Option<InitialFace>,
-    color_displayed: Option<ColorDisplayed>,
-    video_end_timestamp: Option<u64>,
-    target_face: Option<TargetFace>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct InitialFace {
-    #[serde(rename = "InitialFaceDetectedTimestamp")]
-    _detected: u64,
-    bounding_box: FaceBox,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct TargetFace {
-    #[serde(rename = "FaceDetectedInTargetPositionStartTimestamp")]
-    _start: u64,
-    #[serde(rename = "FaceDetectedInTargetPositionEndTimestamp")]
-    _end: u64,
-    bounding_box: FaceBox,
-}
-
-/// Fractions of the picture; the box may exceed it.
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct FaceBox {
-    width: f64,
-    height: f64,
-    #[serde(rename = "Left")]
-    _left: f64,
-    #[serde(rename = "Top")]
-    _top: f64,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct ColorDisplayed {
-    #[serde(rename = "CurrentColor")]
-    _current: FreshnessColor,
-    sequence_number: usize,
-    #[serde(rename = "CurrentColorStartTimestamp")]
-    _start: u64,
-}
-
-#[derive(Deserialize)]
-struct FreshnessColor {
-    #[serde(rename = "RGB")]
-    _rgb: [u8; 3],
-}
-
 impl ClientEvent {
     /// Parses an event from the message inside a signed one.
-    pub(super) fn parse(message: &EventMessage<'_>) -> Result<Self, AwsError> {
+    pub(crate) fn parse(message: &EventMessage<'_>) -> Result<Self, AwsError> {
         for (name, expected) in [
             (":message-type", "event"),
             (":content-type", "application/json"),
@@ -113,70 +34,104 @@ impl ClientEvent {
                 )));
             }
         }
-        match message.text(":event-type") {
-            Some(name @ "VideoEvent") => parse_video(&document(name, message.payload)?),
-            Some(name @ "ClientSessionInformationEvent") => {
-                parse_information(document(name, message.payload)?)
-            }
-            name => Err(AwsError::validation(format!(
-                "header :event-type {name:?} must be VideoEvent or ClientSessionInformationEvent"
+        let name = message.text(":event-type").unwrap_or_default();
+        let document = serde_json::from_slice(message.payload)
+            .map_err(|error| AwsError::validation(format!("{name}: {error}")))?;
+        match name {
+            "VideoEvent" => parse_video(&document),
+            "ClientSessionInformationEvent" => parse_information(&document["Challenge"]),
+            _ => Err(AwsError::validation(format!(
+                "event {name:?} must be VideoEvent or ClientSessionInformationEvent"
             ))),
         }
     }
 }
 
-fn document<T: DeserializeOwned>(name: &str, payload: &[u8]) -> Result<T, AwsError> {
-    serde_json::from_slice(payload)
-        .map_err(|error| AwsError::validation(format!("{name}: {error}")))
-}
-
-fn parse_video(event: &VideoEvent) -> Result<ClientEvent, AwsError> {
-    match BASE64_STANDARD.decode(&event.video_chunk) {
+fn parse_video(document: &Value) -> Result<ClientEvent, AwsError> {
+    require(document, "/VideoChunk", Value::is_string, "a string")?;
+    require_times(document, &["/TimestampMillis"])?;
+    let chunk = document["VideoChunk"].as_str().unwrap_or_default();
+    match BASE64_STANDARD.decode(chunk) {
         Ok(video) => Ok(ClientEvent::Video(video.len())),
         Err(error) => Err(AwsError::validation(format!(
-            "VideoEvent: VideoChunk must be base64: {error}"
+            "/VideoChunk must be base64: {error}"
         ))),
     }
 }
 
-fn parse_information(event: ClientSessionInformationEvent) -> Result<ClientEvent, AwsError> {
-    let (kind, information) = match event.challenge {
-        ClientChallenge::FaceMovementAndLightChallenge(information) => {
-            (ChallengeKind::MovementAndLight, information)
-        }
-        ClientChallenge::FaceMovementChallenge(information) => {
-            (ChallengeKind::Movement, information)
-        }
+fn parse_information(challenges: &Value) -> Result<ClientEvent, AwsError> {
+    let challenge = ChallengeKind::ALL.into_iter().find_map(|kind| {
+        let document = challenges.get(kind.aws_name())?;
+        Some((kind, document))
+    });
+    let Some((kind, document)) = challenge else {
+        let names = ChallengeKind::ALL.map(ChallengeKind::aws_name).join(" or ");
+        return Err(AwsError::validation(format!(
+            "/Challenge must have {names}"
+        )));
     };
-    let boxes = [
-        information
-            .initial_face
-            .as_ref()
-            .map(|face| &face.bounding_box),
-        information
-            .target_face
-            .as_ref()
-            .map(|face| &face.bounding_box),
-    ];
-    if boxes
-        .into_iter()
-        .flatten()
-        .any(|face| face.width <= 0.0 || face.height <= 0.0)
-    {
-        return Err(AwsError::validation(
-            "BoundingBox must have a Width and Height above 0",
-        ));
+    require(document, "/ChallengeId", Value::is_string, "a string")?;
+    if let Some(color) = document.get("ColorDisplayed") {
+        let rgb = "/ColorDisplayed/CurrentColor/RGB";
+        require(document, rgb, is_color, "three numbers from 0 to 255")?;
+        require_times(document, &["/ColorDisplayed/CurrentColorStartTimestamp"])?;
+        let number = "/ColorDisplayed/SequenceNumber";
+        require(document, number, Value::is_u64, "a number from 0")?;
+        let number = color["SequenceNumber"].as_u64().unwrap_or_default();
+        return Ok(ClientEvent::Color(kind, number));
     }
-    let is_start =
-        information.video_start_timestamp.is_some() && information.initial_face.is_some();
-    let is_end = information.video_end_timestamp.is_some() && information.target_face.is_some();
-    match information.color_displayed {
-        Some(color) => Ok(ClientEvent::Color(kind, color.sequence_number)),
-        None if is_end => Ok(ClientEvent::TargetFace(kind)),
-        None if is_start => Ok(ClientEvent::InitialFace(kind)),
-        None => Err(AwsError::validation(
-            "ClientSessionInformationEvent must have VideoStartTimestamp and InitialFace, \
-             ColorDisplayed, or VideoEndTimestamp and TargetFace",
-        )),
+    if document.get("TargetFace").is_some() {
+        let position = "/TargetFace/FaceDetectedInTargetPosition";
+        let [start, end] = ["Start", "End"].map(|edge| format!("{position}{edge}Timestamp"));
+        require_times(document, &["/VideoEndTimestamp", &start, &end])?;
+        require_box(document, "/TargetFace")?;
+        return Ok(ClientEvent::TargetFace(kind));
     }
+    let detected = "/InitialFace/InitialFaceDetectedTimestamp";
+    require_times(document, &["/VideoStartTimestamp", detected])?;
+    require_box(document, "/InitialFace")?;
+    Ok(ClientEvent::InitialFace(kind))
+}
+
+fn require_times(document: &Value, pointers: &[&str]) -> Result<(), AwsError> {
+    let mut pointers = pointers.iter();
+    pointers.try_for_each(|time| require(document, time, Value::is_u64, "a time in milliseconds"))
+}
+
+/// Requires the box of a face, in fractions of the picture, which it may exceed.
+fn require_box(document: &Value, face: &str) -> Result<(), AwsError> {
+    for size in ["Width", "Height"] {
+        let pointer = format!("{face}/BoundingBox/{size}");
+        require(document, &pointer, is_size, "a number above 0")?;
+    }
+    for position in ["Left", "Top"] {
+        let pointer = format!("{face}/BoundingBox/{position}");
+        require(document, &pointer, Value::is_number, "a number")?;
+    }
+    Ok(())
+}
+
+/// Requires a member, by its JSON pointer.
+fn require(
+    document: &Value,
+    pointer: &str,
+    is_valid: fn(&Value) -> bool,
+    meaning: &str,
+) -> Result<(), AwsError> {
+    if document.pointer(pointer).is_some_and(is_valid) {
+        return Ok(());
+    }
+    Err(AwsError::validation(format!("{pointer} must be {meaning}")))
+}
+
+fn is_size(value: &Value) -> bool {
+    value.as_f64() > Some(0.0)
+}
+
+fn is_color(value: &Value) -> bool {
+    let channels = value.as_array().map_or(&[][..], Vec::as_slice);
+    channels.len() == 3
+        && channels
+            .iter()
+            .all(|one| one.as_u64().is_some_and(|one| one < 256))
 }

@@ -91,42 +91,51 @@ fn the_events_of_the_web_client_are_parsed() {
 fn an_event_of_the_wrong_shape_names_the_member() {
     let mut flat = initial_face();
     flat["BoundingBox"]["Height"] = json!(0.0);
+    let color = |rgb: [u64; 3]| {
+        information(&json!({"ColorDisplayed": {
+            "CurrentColor": {"RGB": rgb}, "SequenceNumber": -1, "CurrentColorStartTimestamp": 1,
+        }}))
+    };
     for (document, expected) in [
-        (json!({}), "missing field `Challenge`"),
         (
-            json!({"Challenge": {"HeadTurnChallenge": {}}}),
-            "unknown variant `HeadTurnChallenge`",
+            json!({}),
+            "/Challenge must have FaceMovementAndLightChallenge or FaceMovementChallenge",
         ),
         (
-            json!({"Challenge": {"FaceMovementChallenge": {}}}),
-            "missing field `ChallengeId`",
+            json!({"Challenge": {"HeadTurnChallenge": {}}}),
+            "/Challenge must have",
+        ),
+        (
+            json!({"Challenge": {"FaceMovementChallenge": []}}),
+            "/ChallengeId must be a string",
         ),
         (
             information(&json!({})),
-            "must have VideoStartTimestamp and InitialFace",
+            "/VideoStartTimestamp must be a time",
         ),
         (
-            information(&json!({"VideoStartTimestamp": 1})),
-            "must have VideoStartTimestamp and",
+            information(&json!({"VideoStartTimestamp": -1})),
+            "/VideoStartTimestamp must be a time in milliseconds",
         ),
         (
-            information(&json!({"VideoEndTimestamp": -1})),
-            "invalid value: integer `-1`",
-        ),
-        (
-            information(&json!({"InitialFace": {}})),
-            "missing field `InitialFaceDetectedTimestamp`",
+            information(&json!({"VideoStartTimestamp": 1, "InitialFace": {}})),
+            "/InitialFace/InitialFaceDetectedTimestamp must be",
         ),
         (
             information(&json!({"VideoStartTimestamp": 1, "InitialFace": flat})),
-            "BoundingBox must have a Width and Height above 0",
+            "/InitialFace/BoundingBox/Height must be a number above 0",
         ),
         (
-            information(&json!({"ColorDisplayed": {
-                "CurrentColor": {"RGB": [0, 256, 0]}, "SequenceNumber": 0,
-                "CurrentColorStartTimestamp": 1,
-            }})),
-            "invalid value: integer `256`",
+            information(&json!({"TargetFace": {}})),
+            "/VideoEndTimestamp must be",
+        ),
+        (
+            color([0, 256, 0]),
+            "/ColorDisplayed/CurrentColor/RGB must be three numbers",
+        ),
+        (
+            color([0, 255, 0]),
+            "/ColorDisplayed/SequenceNumber must be a number from 0",
         ),
     ] {
         let error = parse_information(&document).unwrap_err();
@@ -138,12 +147,12 @@ fn an_event_of_the_wrong_shape_names_the_member() {
         br#"{"VideoChunk": "A", "TimestampMillis": 1}"#,
     )
     .unwrap_err();
-    assert!(error.contains("VideoChunk must be base64"), "{error}");
+    assert!(error.contains("/VideoChunk must be base64"), "{error}");
     let error = parse("VideoEvent", b"{").unwrap_err();
     assert!(error.contains("VideoEvent: EOF"), "{error}");
     let error = parse("AudioEvent", b"{}").unwrap_err();
     assert!(
-        error.contains("header :event-type Some(\"AudioEvent\") must be"),
+        error.contains("event \"AudioEvent\" must be VideoEvent"),
         "{error}"
     );
 }
