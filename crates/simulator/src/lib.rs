@@ -58,6 +58,8 @@ mod check_outcome;
 mod device;
 mod event_stream;
 mod fault;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod limit;
 mod model;
 mod operation;
