@@ -170,6 +170,10 @@ class Workplace:
             create | result)
               if [[ $* != *--endpoint* ]]; then set -- "$@" --endpoint http://{self._address(DEFAULT_PORT)}; fi
               ;;
+            device)
+              if [[ $* != *--endpoint* ]]; then set -- "$@" --endpoint http://{self._address(DEFAULT_PORT)}; fi
+              if [[ $* != *--simulator* ]]; then set -- "$@" --simulator http://{self._address("9900")}; fi
+              ;;
             esac
             exec {BINARY} "$@"
         """
