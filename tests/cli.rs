@@ -10,6 +10,8 @@ mod calls;
 mod checks;
 #[path = "cli/connections.rs"]
 mod connections;
+#[path = "cli/devices.rs"]
+mod devices;
 #[path = "cli/golden.rs"]
 mod golden;
 #[expect(dead_code, reason = "only the tests of TLS use all of it")]
