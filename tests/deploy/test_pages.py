@@ -13,6 +13,7 @@ PAGES = [
     *sorted(REPOSITORY.glob("*.md")),
     *sorted((REPOSITORY / "docs").rglob("*.md")),
     *sorted((REPOSITORY / "deploy").rglob("*.md")),
+    *sorted((REPOSITORY / "examples").glob("*/*.md")),
 ]
 TEXT = "\n".join(page.read_text() for page in PAGES)
 SOURCE = "\n".join(path.read_text() for path in (REPOSITORY / "src").rglob("*.rs"))

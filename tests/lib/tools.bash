@@ -57,12 +57,12 @@ checkov_tools() {
 }
 
 # Creates a virtual environment with the Python packages that a file lists.
-python_packages() { # DIRECTORY WANTED
+python_packages() { # DIRECTORY WANTED [PIP-OPTION...]
   local home="$tools/$1" wanted=$2
   if cmp -s "$wanted" "$home/installed.txt"; then return; fi
   debian 'python3 python3-venv' python3 -c 'import venv, ensurepip'
   python3 -m venv --clear "$home"
-  "$home/bin/pip" install --quiet --disable-pip-version-check --requirement "$wanted"
+  "$home/bin/pip" install --quiet --disable-pip-version-check "${@:3}" --requirement "$wanted"
   cp "$wanted" "$home/installed.txt"
 }
 
@@ -87,18 +87,40 @@ has_kustomize() {
   return 1
 }
 
-# Installs the Node packages where the tests find them, and buf on the PATH.
+# Installs the Node packages of the tests, and buf on the PATH.
 node_tools() {
-  local wanted=tests/foreign/package-lock.json
-  ln -sfn "$tools/node/node_modules" tests/foreign/node_modules
+  npm_packages node tests/foreign
   ln -sf "$tools/node/node_modules/.bin/buf" "$tools/bin/buf"
+}
+
+# Installs the locked npm packages of a directory where its programs find them.
+npm_packages() { # DIRECTORY WANTED
+  local home="$tools/$1" wanted=$2
   debian nodejs node --version
-  if cmp -s "$wanted" "$tools/node/installed.json"; then return; fi
   debian npm npm --version
-  mkdir -p "$tools/node"
-  cp tests/foreign/package.json "$wanted" "$tools/node"
-  npm ci --prefix "$tools/node" --loglevel=error --ignore-scripts --no-audit --no-fund
-  cp "$wanted" "$tools/node/installed.json"
+  if [[ ! -L $wanted/node_modules ]]; then rm -rf "$wanted/node_modules"; fi
+  ln -sfn "$home/node_modules" "$wanted/node_modules"
+  if cmp -s "$wanted/package-lock.json" "$home/installed.json"; then return; fi
+  mkdir -p "$home"
+  cp "$wanted/package.json" "$wanted/package-lock.json" "$home"
+  npm ci --prefix "$home" --loglevel=error --ignore-scripts --no-audit --no-fund
+  cp "$wanted/package-lock.json" "$home/installed.json"
+}
+
+# Installs Chromium, the packages of the example and of its test, and makes the films of the
+# camera and the face detector.
+browser_tools() {
+  debian chromium test -x /usr/bin/chromium
+  npm_packages browser tests/browser
+  npm_packages browser-example examples/browser
+  # scikit-image needs 100 MB of packages, but only its picture is used.
+  python_packages browser-python tests/browser/requirements.txt --no-deps
+  local python=$tools/browser-python/bin/python packages=examples/browser/node_modules made=$tools/browser/made
+  mkdir -p "$made/models"
+  "$python" tests/browser/film.py "$made/face.mjpeg"
+  "$python" tests/browser/film.py "$made/far.mjpeg" --far-only
+  "$python" tests/browser/face_model.py "$packages/@mediapipe/face_detection/face_detection_short_range.tflite" "$made/models"
+  cp "$packages"/@tensorflow/tfjs-backend-wasm/dist/*.wasm "$made/models"
 }
 
 # The package redis-server would start a service. The program is also in redis-tools,

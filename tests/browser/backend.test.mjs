@@ -1,0 +1,60 @@
+// The backend of examples/browser refuses what its page does not send.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+
+import { startBackend, startLivegate, stop } from './stack.mjs';
+
+let url;
+
+before(async () => {
+  const livegate = await startLivegate();
+  url = await startBackend(livegate, ['--simulator', livegate.simulator]);
+});
+
+after(stop);
+
+// Logs in, and returns the headers that the page sends.
+async function logIn() {
+  const response = await fetch(url);
+  const [cookie] = response.headers.getSetCookie();
+  assert.match(cookie, /^visit=[0-9a-f-]{36}; Path=\/; HttpOnly; SameSite=Strict$/);
+  return { origin: url, cookie: cookie.split(';')[0] };
+}
+
+async function post(path, headers, body) {
+  const response = await fetch(`${url}${path}`, { method: 'POST', headers, body });
+  return { status: response.status, answer: await response.json() };
+}
+
+test('a check needs the origin of the page and a login', async () => {
+  const { origin, cookie } = await logIn();
+  assert.equal((await post('/checks', { cookie })).status, 403);
+  assert.equal((await post('/checks', { cookie, origin: 'https://example.com' })).status, 403);
+  assert.equal((await post('/checks', { origin })).status, 401);
+  assert.equal((await post('/checks', { origin, cookie: 'visit=00000000-0000-4000-8000-000000000000' })).status, 401);
+  assert.equal((await post('/checks', { origin, cookie })).status, 201);
+});
+
+test('a request with a body is refused', async () => {
+  const { status, answer } = await post('/checks', { ...(await logIn()), 'content-type': 'application/json' }, '{}');
+  assert.deepEqual([status, answer], [413, { error: 'request entity too large' }]);
+});
+
+test('the page receives a session and credentials, and no result token', async () => {
+  const { answer } = await post('/checks', await logIn());
+  assert.deepEqual(Object.keys(answer), ['sessionId', 'region', 'credentials']);
+  assert.match(answer.sessionId, /^[0-9a-f-]{36}$/);
+  assert.equal(answer.region, 'us-east-1');
+});
+
+test('a result belongs to the visit that started the check', async () => {
+  assert.equal((await post('/checks', await logIn())).status, 201);
+  const { status, answer } = await post('/checks/result', await logIn());
+  assert.deepEqual([status, answer], [409, { error: 'no check was started' }]);
+});
+
+test('a visit has five checks', async () => {
+  const headers = await logIn();
+  for (let number = 1; number <= 5; number++) assert.equal((await post('/checks', headers)).status, 201);
+  assert.equal((await post('/checks', headers)).status, 429);
+});
