@@ -1,8 +1,10 @@
 // The backend of examples/browser refuses what its page does not send.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
-import { startBackend, startLivegate, stop } from './stack.mjs';
+import { scratch, startBackend, startLivegate, stop } from './stack.mjs';
 
 let url;
 
@@ -14,15 +16,15 @@ before(async () => {
 after(stop);
 
 // Logs in, and returns the headers that the page sends.
-async function logIn() {
-  const response = await fetch(url);
+async function logIn(site = url) {
+  const response = await fetch(site);
   const [cookie] = response.headers.getSetCookie();
   assert.match(cookie, /^visit=[0-9a-f-]{36}; Path=\/; HttpOnly; SameSite=Strict$/);
-  return { origin: url, cookie: cookie.split(';')[0] };
+  return { origin: site, cookie: cookie.split(';')[0] };
 }
 
-async function post(path, headers, body) {
-  const response = await fetch(`${url}${path}`, { method: 'POST', headers, body });
+async function post(path, headers, body, site = url) {
+  const response = await fetch(`${site}${path}`, { method: 'POST', headers, body });
   return { status: response.status, answer: await response.json() };
 }
 
@@ -57,4 +59,26 @@ test('a visit has five checks', async () => {
   const headers = await logIn();
   for (let number = 1; number <= 5; number++) assert.equal((await post('/checks', headers)).status, 201);
   assert.equal((await post('/checks', headers)).status, 429);
+});
+
+test('with mutual TLS, the backend verifies Livegate and presents its certificate', async () => {
+  const [certificate, key] = [join(scratch, 'certificate.pem'), join(scratch, 'key.pem')];
+  const extensions = ['subjectAltName=DNS:localhost', 'basicConstraints=critical,CA:FALSE'];
+  const files = ['-keyout', key, '-out', certificate];
+  const command = 'req -x509 -newkey rsa:2048 -noenc -days 2 -subj /CN=example'.split(' ');
+  const names = extensions.flatMap((extension) => ['-addext', extension]);
+  execFileSync('openssl', [...command, ...names, ...files], { stdio: 'ignore', timeout: 60_000 });
+  const livegate = await startLivegate({
+    settings: `grpc.tls = { certificate = "${certificate}", key = "${key}", client_ca = "${certificate}" }
+               auth.mode = "mtls"
+               callers.localhost.allow = ["create", "results"]`,
+  });
+  livegate.grpc = livegate.grpc.replace('127.0.0.1', 'localhost'); // the name in the certificate
+  const verifying = ['--simulator', livegate.simulator, '--tls-ca', certificate];
+  const presenting = ['--tls-cert', certificate, '--tls-key', key];
+
+  const anonymous = await startBackend(livegate, verifying);
+  assert.equal((await post('/checks', await logIn(anonymous), undefined, anonymous)).status, 503);
+  const known = await startBackend(livegate, [...verifying, ...presenting]);
+  assert.equal((await post('/checks', await logIn(known), undefined, known)).status, 201);
 });

@@ -62,6 +62,7 @@ describe('a check completes', () => {
         await user.startVideo();
         assert.equal(await user.verdict(), PASSED);
         assert.deepEqual(user.errors, []);
+        assert.equal(user.answers.length, 2);
         assert.doesNotMatch(user.answers.join(), /token/i, 'the page receives no result token');
         const file = join(made, 'frames.json');
         writeFileSync(file, JSON.stringify(user.frames));
@@ -105,7 +106,7 @@ describe('a check completes', () => {
 
 describe('an error of the stream', () => {
   test('expired session', async () => {
-    const expiring = await startLivegate('--expired-after', '1ms');
+    const expiring = await startLivegate({ simulate: ['--expired-after', '1ms'] });
     const url = await startBackend(expiring, ['--simulator', expiring.simulator]);
     await visit(url, {}, async (user) => {
       await user.begin();

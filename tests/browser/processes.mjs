@@ -11,6 +11,7 @@ const environment = {
   AWS_ACCESS_KEY_ID: 'test',
   AWS_SECRET_ACCESS_KEY: 'test',
   AWS_EC2_METADATA_DISABLED: 'true',
+  LIVEGATE_LOG: 'error',
   NO_COLOR: '1',
 };
 const running = [];
@@ -26,19 +27,16 @@ export async function freeAddress() {
 
 // Starts a program, and waits until the URL responds with success.
 export async function start(program, args, { url, env = {} }) {
-  const child = spawn(program, args, { env: { ...environment, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
-  const log = [];
-  child.stdout.on('data', (text) => log.push(text));
-  child.stderr.on('data', (text) => log.push(text));
+  const child = spawn(program, args, { env: { ...environment, ...env }, stdio: ['ignore', 'ignore', 'inherit'] });
   running.push(child);
   const until = Date.now() + 20_000;
   while (Date.now() < until) {
-    assert.equal(child.exitCode, null, `${program} exited: ${Buffer.concat(log)}`);
+    assert.equal(child.exitCode, null, `${program} exited`);
     const answer = await fetch(url).catch(() => undefined);
     if (answer?.ok) return child;
     await sleep(50);
   }
-  assert.fail(`${url} did not respond: ${Buffer.concat(log)}`);
+  assert.fail(`${url} did not respond`);
 }
 
 // Ends all programs, the last one first.

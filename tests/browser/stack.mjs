@@ -8,12 +8,12 @@ import { freeAddress, start, stopAll } from './processes.mjs';
 
 const repository = fileURLToPath(new URL('../..', import.meta.url));
 const binary = process.env.LIVEGATE_BIN ?? join(repository, 'target/debug/livegate');
-const scratch = mkdtempSync(join(tmpdir(), 'livegate-browser-'));
+export const scratch = mkdtempSync(join(tmpdir(), 'livegate-browser-'));
 
-// Starts a simulator with these arguments, and Livegate in front of it.
-export async function startLivegate(...args) {
+// Starts a simulator with these arguments, and Livegate with these further settings.
+export async function startLivegate({ simulate = [], settings = '' } = {}) {
   const [simulator, grpc, admin] = [await freeAddress(), await freeAddress(), await freeAddress()];
-  await start(binary, ['simulate', '--listen', simulator, '--require-streams', '--outcome', 'live:97.5', ...args], {
+  await start(binary, ['simulate', '--listen', simulator, '--require-streams', '--outcome', 'live:97.5', ...simulate], {
     url: `http://${simulator}/_simulator/stats`,
   });
   const config = join(scratch, `${admin}.toml`);
@@ -24,6 +24,7 @@ export async function startLivegate(...args) {
      upstream.endpoint_url = "http://${simulator}"
      results.enabled = true
      shutdown = { lameduck = "0s", grace = "1s" }
+     ${settings}
     `,
   );
   await start(binary, ['serve', '--config', config], { url: `http://${admin}/readyz` });

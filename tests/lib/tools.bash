@@ -111,6 +111,7 @@ npm_packages() { # DIRECTORY WANTED
 # camera and the face detector.
 browser_tools() {
   debian chromium test -x /usr/bin/chromium
+  debian openssl openssl version
   npm_packages browser tests/browser
   npm_packages browser-example examples/browser
   # scikit-image needs 100 MB of packages, but only its picture is used.
