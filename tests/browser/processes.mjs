@@ -29,7 +29,7 @@ export async function freeAddress() {
 export async function start(program, args, { url, env = {} }) {
   const child = spawn(program, args, { env: { ...environment, ...env }, stdio: ['ignore', 'ignore', 'inherit'] });
   running.push(child);
-  const until = Date.now() + 20_000;
+  const until = Date.now() + 60_000;
   while (Date.now() < until) {
     assert.equal(child.exitCode, null, `${program} exited`);
     const answer = await fetch(url).catch(() => undefined);

@@ -45,7 +45,7 @@ export class Visit {
 
   // Opens a page. With `simulator`, a page that was made for AWS streams to the simulator.
   static async open(browser, url, { simulator } = {}) {
-    const context = await browser.newContext({ bypassCSP: Boolean(simulator), viewport: { width: 800, height: 900 } });
+    const context = await browser.newContext({ bypassCSP: Boolean(simulator), viewport: { width: 480, height: 720 } });
     await serveModels(context, join(made, 'models'));
     if (simulator) await streamToSimulator(context, simulator);
     const visit = new Visit();
@@ -79,16 +79,10 @@ export class Visit {
     await this.page.getByRole('button', { name: 'Start video check' }).click({ timeout: 60_000 });
   }
 
-  // Waits for the verdict of the page.
-  async verdict() {
-    const status = this.page.getByRole('status');
-    await status.waitFor({ timeout: 60_000 });
-    return status.innerText();
-  }
-
-  // Waits until the component reports an error, and returns the text that it shows.
-  async failure() {
-    await this.page.getByRole('button', { name: 'Try again' }).waitFor({ timeout: 60_000 });
+  // Waits for the verdict of the page or the error of the component, and returns its text.
+  async end() {
+    const error = this.page.getByRole('button', { name: 'Try again' });
+    await this.page.getByRole('status').or(error).waitFor({ timeout: 60_000 });
     return (await this.page.locator('main').innerText()).replace(/\s+/g, ' ');
   }
 

@@ -13,6 +13,11 @@ async function post(path) {
   return answer;
 }
 
+// The component shows the error itself. It often has no name.
+function report({ state, error }) {
+  console.error(['check failed', state, error?.name, error?.message].filter(Boolean).join(': '));
+}
+
 function App() {
   const [check, setCheck] = useState();
   const [message, setMessage] = useState();
@@ -39,7 +44,7 @@ function App() {
         region={check.region}
         config={{ credentialProvider: async () => check.credentials }}
         onAnalysisComplete={finish}
-        onError={({ state, error }) => console.error(`check failed: ${state}: ${error.name}: ${error.message}`)}
+        onError={report}
         onUserCancel={() => setCheck()}
       />
     );
