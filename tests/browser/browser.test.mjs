@@ -64,6 +64,8 @@ describe('a check completes', () => {
         assert.deepEqual(user.errors, []);
         assert.equal(user.answers.length, 2);
         assert.doesNotMatch(user.answers.join(), /token/i, 'the page receives no result token');
+        const again = () => fetch('/checks/result', { method: 'POST' }).then((response) => response.status);
+        assert.equal(await user.page.evaluate(again), 409, 'a result is read once');
         const file = join(made, 'frames.json');
         writeFileSync(file, JSON.stringify(user.frames));
         const decoder = fileURLToPath(new URL('frames.py', import.meta.url));
