@@ -86,6 +86,10 @@ describe('a check completes', () => {
       const stream = new URL(user.requests.findLast((url) => url.startsWith('ws')));
       assert.equal(stream.searchParams.get('X-Amz-Security-Token'), 'session+token/=');
     });
+    const response = await fetch(withRole);
+    const policy = response.headers.get('content-security-policy');
+    assert.match(policy, /connect-src 'self' wss:\/\/streaming-rekognition\.us-east-1\.amazonaws\.com /);
+    assert.doesNotMatch(await response.text(), /simulator/);
     const [request] = sts.requests;
     assert.equal(request.Action, 'AssumeRole');
     assert.equal(request.DurationSeconds, '900');

@@ -110,18 +110,22 @@ npm_packages() { # DIRECTORY WANTED
 # Installs Chromium, the packages of the example and of its test, and makes the films of the
 # camera and the face detector.
 browser_tools() {
+  debian nodejs node --version
+  local major
+  major=$(node --print 'process.versions.node.split(".")[0]')
+  ((major >= 20)) || die "missing: Node 20.11 or later, which Debian 13 has"
   debian chromium test -x /usr/bin/chromium
   debian openssl openssl version
   npm_packages browser tests/browser
   npm_packages browser-example examples/browser
   # scikit-image needs 100 MB of packages, but only its picture is used.
   python_packages browser-python tests/browser/requirements.txt --no-deps
-  local python=$tools/browser-python/bin/python packages=examples/browser/node_modules made=$tools/browser/made
+  local python=$tools/browser-python/bin/python modules=examples/browser/node_modules made=$tools/browser/made
   mkdir -p "$made/models"
   "$python" tests/browser/film.py "$made/face.mjpeg"
   "$python" tests/browser/film.py "$made/far.mjpeg" --far-only
-  "$python" tests/browser/face_model.py "$packages/@mediapipe/face_detection/face_detection_short_range.tflite" "$made/models"
-  cp "$packages"/@tensorflow/tfjs-backend-wasm/dist/*.wasm "$made/models"
+  "$python" tests/browser/face_model.py "$modules/@mediapipe/face_detection/face_detection_short_range.tflite" "$made/models"
+  cp "$modules"/@tensorflow/tfjs-backend-wasm/dist/*.wasm "$made/models"
 }
 
 # The package redis-server would start a service. The program is also in redis-tools,
