@@ -55,6 +55,16 @@ test('a result belongs to the visit that started the check', async () => {
   assert.deepEqual([status, answer], [409, { error: 'no check was started' }]);
 });
 
+test('the backend waits until the result is final', async () => {
+  const livegate = await startLivegate({ simulate: ['--expired-after', '2s'] });
+  const site = await startBackend(livegate, ['--simulator', livegate.simulator]);
+  const headers = await logIn(site);
+  assert.equal((await post('/checks', headers, undefined, site)).status, 201);
+  assert.deepEqual(await post('/checks/result', headers, undefined, site), { status: 200, answer: { passed: false } });
+  const { results } = await (await fetch(`${livegate.simulator}/_simulator/stats`)).json();
+  assert.ok(results.calls > 1 && results.calls < 10, `${results.calls} reads`);
+});
+
 test('a visit has five checks', async () => {
   const headers = await logIn();
   for (let number = 1; number <= 5; number++) assert.equal((await post('/checks', headers)).status, 201);
