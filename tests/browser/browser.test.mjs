@@ -157,7 +157,8 @@ describe('an error of the stream', () => {
       await user.begin();
       await user.startVideo();
       assert.match(await user.end(), /Time out/);
-      assert.deepEqual(user.errors, ['check failed: TIMEOUT: TIMEOUT: Client timed out waiting for face to match oval.']);
+      const timeout = 'Client timed out waiting for face to match oval.';
+      assert.deepEqual(user.errors, [`check failed: TIMEOUT: TIMEOUT: ${timeout}`]);
     });
   });
 });

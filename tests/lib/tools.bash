@@ -124,7 +124,8 @@ browser_tools() {
   mkdir -p "$made/models"
   "$python" tests/browser/film.py "$made/face.mjpeg"
   "$python" tests/browser/film.py "$made/far.mjpeg" --far-only
-  "$python" tests/browser/face_model.py "$modules/@mediapipe/face_detection/face_detection_short_range.tflite" "$made/models"
+  "$python" tests/browser/face_model.py \
+    "$modules/@mediapipe/face_detection/face_detection_short_range.tflite" "$made/models"
   cp "$modules"/@tensorflow/tfjs-backend-wasm/dist/*.wasm "$made/models"
 }
 
