@@ -16,7 +16,7 @@ PAGES = [
     *sorted((REPOSITORY / "examples").glob("*/*.md")),
 ]
 TEXT = "\n".join(page.read_text() for page in PAGES)
-SOURCE = "\n".join(path.read_text() for path in (REPOSITORY / "src").rglob("*.rs"))
+SOURCE = "\n".join(path.read_text() for room in ("src", "crates") for path in (REPOSITORY / room).rglob("*.rs"))
 EXAMPLE = (REPOSITORY / "deploy/livegate.example.toml").read_text()
 SECTIONS = "|".join(sorted(set(re.findall(r"^(?:# )?\[([a-z]+)", EXAMPLE, re.MULTILINE)) - {"simulator"}))
 # `cargo bench --bench goodput` writes these pages.
