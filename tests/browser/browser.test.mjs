@@ -17,6 +17,18 @@ const repeats = Number(process.env.BROWSER_CHECKS ?? 1);
 const PASSED = /You passed the check\./;
 const FAILED = /You did not pass the check\./;
 
+// Faults of the stream that act before the check, with what the component shows and reports.
+const FAULTS = [
+  ['start:ServiceQuotaExceededException/402', 'Server issue', 'SERVER_ERROR: ServiceQuotaExceededException: Too many'],
+  ['start:InternalServerException/500', 'Server issue', 'SERVER_ERROR: InternalServerException: An internal'],
+  ['start:wrong-region', 'Server issue', 'SERVER_ERROR: Error: Invalid region in FaceLivenessDetector'],
+  ['start:close/4003', 'Server issue', 'SERVER_ERROR: Error: Server ended the connection unexpectedly (code 4003)'],
+  ['start:no-config', 'Server issue', 'SERVER_ERROR: Error: Challenge config not returned'],
+  ['start:unknown-challenge', 'Server issue', 'SERVER_ERROR: Error: Unsupported challenge type'],
+  ['start:wrong-crc', 'Server issue', 'SERVER_ERROR: Error: The message checksum'],
+  ['start:status/403', 'Connection time out', 'CONNECTION_TIMEOUT: Error: Websocket connection timeout'],
+];
+
 let livegate, browser, sts;
 let simulated; // a backend whose devices stream to the simulator
 let withRole; // a backend whose devices stream to AWS, with credentials from STS
@@ -135,6 +147,17 @@ describe('an error of the stream', () => {
       assert.notEqual(user.sessionId, sessionId);
     });
   });
+
+  for (const [fault, dialog, error] of FAULTS) {
+    test(fault, async () => {
+      await control(livegate, 'faults', { method: 'POST', body: fault });
+      await visit(simulated, {}, async (user) => {
+        await user.begin();
+        assert.ok((await user.end()).startsWith(dialog));
+        assert.ok(user.errors.at(-1).startsWith(`check failed: ${error}`), user.errors.at(-1));
+      });
+    });
+  }
 
   test('refused signature', async () => {
     const earlier = await control(livegate, 'stats');
