@@ -20,12 +20,11 @@ from pathlib import Path
 import pytest
 
 from neighbours import NAME, Authority, NameServer, TlsFront
-from rendered import REPOSITORY
+from rendered import REPOSITORY, setup
 
 BINARY = os.environ["LIVEGATE_BIN"]
 BUILD = Path(os.environ["IMAGE_BUILD"])
 STORE = Path(os.environ["IMAGE_STORE"])
-BASE = REPOSITORY / "deploy/kubernetes/base"
 LARGEST_BYTES = 25_000_000
 TIMEOUT_SECONDS = 30
 
@@ -103,8 +102,9 @@ def config(layout: Path, manifest: dict) -> dict:
 class Container:
     """A working container of the image, and the processes in it."""
 
-    def __init__(self, image: str, logs: Path):
+    def __init__(self, image: str, volumes: dict[str, Path], logs: Path):
         self.name = buildah("from", "--dns", NameServer.address, "--isolation", "chroot", image)
+        self.volumes = volumes
         self.logs = logs
         self.started: list[subprocess.Popen] = []
 
@@ -132,8 +132,8 @@ class Container:
 
     def _run(self, command: tuple[str, ...], settings: dict) -> list[str]:
         variables = [f"--env={key}={value}" for key, value in settings.items()]
-        volume = f"--volume={BASE}:/etc/livegate:ro"
-        return ["run", "--isolation=chroot", volume, *variables, self.name, "--", *command]
+        volumes = [f"--volume={directory}:{path}:ro" for path, directory in self.volumes.items()]
+        return ["run", "--isolation=chroot", *volumes, *variables, self.name, "--", *command]
 
 
 def descendants(process: int) -> list[int]:
@@ -151,10 +151,23 @@ def livegate_in(process: subprocess.Popen) -> int:
     raise AssertionError("Livegate is not running")
 
 
+@pytest.fixture(scope="session")
+def volumes(authority: Authority, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The configuration of the manifest `one-replica`, and a certificate for both sides."""
+    mounted = {path: tmp_path_factory.mktemp("volume") for path in ("/etc/livegate", "/etc/livegate-tls")}
+    (mounted["/etc/livegate"] / "livegate.toml").write_text(setup("one-replica").config_text)
+    files = {"tls.crt": authority.certificate, "tls.key": authority.key, "ca.crt": authority.certificate}
+    for name, source in files.items():
+        (mounted["/etc/livegate-tls"] / name).write_text(source.read_text())
+    for directory in mounted.values():
+        directory.chmod(0o755)
+    return mounted
+
+
 @pytest.fixture
-def container(image: str, tmp_path: Path) -> Iterator[Container]:
+def container(image: str, volumes: dict[str, Path], tmp_path: Path) -> Iterator[Container]:
     """A container, removed after the test."""
-    container = Container(image, tmp_path)
+    container = Container(image, volumes, tmp_path)
     yield container
     for log in sorted(tmp_path.glob("*.log")):
         print(f"---- {log.name}\n{log.read_text()}")
@@ -203,6 +216,9 @@ def test_the_image_creates_a_session_as_it_is_deployed(
     log = container.start(
         *config["Entrypoint"],
         *config["Cmd"],
+        # Without a token: the caller is the name in the certificate.
+        "--set=auth.mode=mtls",
+        f'--set=callers."{NAME}".allow=create',
         settings={
             "LIVEGATE_GRPC__LISTEN": f"127.0.0.1:{grpc}",
             "LIVEGATE_ADMIN__LISTEN": f"127.0.0.1:{admin}",
@@ -215,7 +231,9 @@ def test_the_image_creates_a_session_as_it_is_deployed(
         },
     )
     wait_until(lambda: '"ready"' in log.read_text(), "the service did not become ready")
-    answer = container.run("/livegate", "create", f"--endpoint=http://{NAME}:{grpc}", "--json")
+    files = {"ca": "ca.crt", "cert": "tls.crt", "key": "tls.key"}
+    tls = [f"--tls-{option}=/etc/livegate-tls/{name}" for option, name in files.items()]
+    answer = container.run("/livegate", "create", f"--endpoint=https://{NAME}:{grpc}", "--json", *tls)
     assert json.loads(answer)["region"] == "us-east-1"
     with urllib.request.urlopen(f"http://127.0.0.1:{admin}/readyz", timeout=5) as ready:
         assert ready.status == 200

@@ -71,11 +71,12 @@ class TlsFront:
         with suppress(OSError):
             front = self.context.wrap_socket(plain, server_side=True)
             back = socket.create_connection(("127.0.0.1", self.behind))
-            threading.Thread(target=self._pump, args=(back, front), daemon=True).start()
-            self._pump(front, back)
+            threading.Thread(target=self.pump, args=(back, front), daemon=True).start()
+            self.pump(front, back)
 
     @staticmethod
-    def _pump(source: socket.socket, sink: socket.socket) -> None:
+    def pump(source: socket.socket, sink: socket.socket) -> None:
+        """Copies bytes until one side closes."""
         with suppress(OSError):
             while received := source.recv(65536):
                 sink.sendall(received)

@@ -1,4 +1,4 @@
-"""The overlay `demo`: its arguments and configuration start the demonstration."""
+"""The manifest `demo`: its arguments and configuration start the demonstration."""
 
 import json
 import os
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from rendered import overlay
+from rendered import setup
 
 BINARY = os.environ["LIVEGATE_BIN"]
 LAST_LINE = "\nLivegate is running; press Ctrl-C to stop it.\n"
@@ -17,8 +17,8 @@ LAST_LINE = "\nLivegate is running; press Ctrl-C to stop it.\n"
 
 @pytest.fixture
 def demo(tmp_path: Path) -> Iterator[subprocess.Popen]:
-    """The demonstration with the arguments of the overlay, on free ports."""
-    manifests = overlay("demo")
+    """The demonstration with the arguments of the manifest, on free ports."""
+    manifests = setup("demo")
     (tmp_path / "livegate.toml").write_text(manifests.config_text)
     arguments = [argument.replace("/etc/livegate", str(tmp_path)) for argument in manifests.container["args"]]
     ports = {"LIVEGATE_GRPC__LISTEN": "127.0.0.1:0", "LIVEGATE_ADMIN__LISTEN": "127.0.0.1:0"}

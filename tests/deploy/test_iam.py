@@ -6,7 +6,7 @@ from pathlib import Path
 import parliament
 import pytest
 
-from rendered import REPOSITORY, overlay, with_component
+from rendered import EVERYTHING, REPOSITORY, chart, setup
 
 IAM = REPOSITORY / "deploy/iam"
 GRANTS = sorted(path.name for path in IAM.glob("*.json") if not path.name.startswith("trust-"))
@@ -50,7 +50,7 @@ def test_every_grant_is_restricted_to_a_region_or_a_resource(name: str) -> None:
 
 @pytest.mark.parametrize("name", TRUSTS)
 def test_a_role_trusts_only_one_service_account(name: str) -> None:
-    account = overlay("one-replica").only("ServiceAccount")["metadata"]
+    account = setup("one-replica").only("ServiceAccount")["metadata"]
     conditions = statement(name)["Condition"]["StringEquals"]
     if name == "trust-irsa.json":
         subject = f"system:serviceaccount:{account['namespace']}:{account['name']}"
@@ -64,8 +64,8 @@ def test_a_role_trusts_only_one_service_account(name: str) -> None:
         assert ":cluster/" in conditions["aws:RequestTag/eks-cluster-arn"]
 
 
-def test_the_documents_and_the_manifests_use_the_same_account(tmp_path: Path) -> None:
-    annotations = with_component("irsa", tmp_path).only("ServiceAccount")["metadata"]["annotations"]
+def test_the_documents_and_the_manifests_use_the_same_account() -> None:
+    annotations = chart(EVERYTHING).only("ServiceAccount")["metadata"]["annotations"]
     number = annotations["eks.amazonaws.com/role-arn"].split(":")[4]
     documents = "".join((IAM / name).read_text() for name in (*GRANTS, *TRUSTS))
     assert documents.count("111122223333") >= 4

@@ -1,34 +1,53 @@
-"""The monitoring components: alerts and dashboard."""
+"""The monitoring objects of the chart: scraping, alerts and dashboard."""
 
 import json
-import re
-from pathlib import Path
 
+import pytest
 import yaml
 
-from rendered import KUBERNETES, REPOSITORY, with_component
-
-OPERATING = (REPOSITORY / "docs/operating.md").read_text()
-RULE = KUBERNETES / "components/prometheus-rule/prometheus-rule.yaml"
+from rendered import EVERYTHING, RULES, Manifests, chart, selects
 
 
-def test_the_component_contains_the_alerts_unchanged(tmp_path: Path) -> None:
-    rule = with_component("prometheus-rule", tmp_path).only("PrometheusRule")
-    assert rule["spec"] == yaml.safe_load(RULE.read_text())["spec"]
+@pytest.fixture(scope="module")
+def manifests() -> Manifests:
+    """The chart with all optional parts."""
+    return chart(EVERYTHING)
+
+
+def test_the_chart_contains_the_alerts_unchanged(manifests: Manifests) -> None:
+    rule = manifests.only("PrometheusRule")
+    assert rule["spec"] == yaml.safe_load(RULES.read_text())
     assert [name for group in rule["spec"]["groups"] for name in group["rules"] if "alert" in name]
 
 
-def test_the_extracted_rules_equal_those_of_the_operator() -> None:
-    command = "sed '1,/^spec:$/d; s/^  //'"
-    assert command in OPERATING and command in (REPOSITORY / "tests/run").read_text()
-    _, below = re.split(r"^spec:\n", RULE.read_text(), flags=re.MULTILINE)
-    cut = re.sub("^  ", "", below, flags=re.MULTILINE)
-    assert yaml.safe_load(cut) == yaml.safe_load(RULE.read_text())["spec"]
+def test_the_alerts_link_to_the_runbook_of_the_operator() -> None:
+    mine = "https://wiki.example.org/livegate"
+    rule = chart({"monitoring": {"prometheusRule": True, "runbookUrl": mine}}).only("PrometheusRule")
+    alerts = [one for group in rule["spec"]["groups"] for one in group["rules"] if "alert" in one]
+    for alert in alerts:
+        assert alert["annotations"]["runbook_url"] == f"{mine}#{alert['alert'].lower()}"
 
 
-def test_the_dashboard_has_the_label_for_grafana(tmp_path: Path) -> None:
-    dashboard = with_component("grafana-dashboard", tmp_path).only("ConfigMap", "livegate-dashboard")
+def test_the_pods_are_scraped_at_the_admin_port(manifests: Manifests) -> None:
+    monitor = manifests.only("PodMonitor")
+    assert selects(monitor["spec"]["selector"], manifests.labels)
+    [endpoint] = monitor["spec"]["podMetricsEndpoints"]
+    assert (endpoint["port"], endpoint["path"]) == ("admin", "/metrics")
+
+
+def test_the_operator_selects_them_by_label(manifests: Manifests) -> None:
+    for kind in ("PodMonitor", "PrometheusRule"):
+        assert manifests.only(kind)["metadata"]["labels"]["release"] == "prometheus"
+
+
+def test_the_dashboard_has_the_label_for_grafana(manifests: Manifests) -> None:
+    dashboard = manifests.only("ConfigMap", "livegate-dashboard")
     assert dashboard["metadata"]["labels"]["grafana_dashboard"] == "1"
     [(name, text)] = dashboard["data"].items()
     assert name == "livegate.json"
     assert json.loads(text)["uid"] == "livegate"
+
+
+def test_none_of_them_is_made_without_the_operator() -> None:
+    kinds = {one["kind"] for one in chart().objects}
+    assert kinds.isdisjoint({"PodMonitor", "PrometheusRule"})

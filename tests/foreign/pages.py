@@ -5,7 +5,8 @@ The info string of a block says what to do with it:
 - `sh`: run it. `sh long-running`: start it, and run the blocks after it meanwhile.
 - `text output`: the output of the block before it has each of these lines.
 - `python`, `js`: save it under the name in the text above it; a later block runs it.
-- `toml`: check it as a configuration. `json`, `yaml`: parse it. `text`: nothing.
+- `toml`: check it as a configuration. `text`: nothing.
+- `json`, `yaml`: parse it. `yaml` is also saved, if the text above it has a name.
 - `no-run` after the language: nothing, because a test cannot run it.
 """
 
@@ -101,6 +102,7 @@ class Workplace:
         self._program("target/debug/livegate", self._livegate())
         self._program("bin/python", f'exec {sys.executable} "$@"')
         self._program("bin/cargo", self._cargo())
+        self._program("bin/helm", f'exec {sys.executable} {Path(__file__).parent / "helm.py"} "$@"')
         path = f"{self.directory / 'bin'}:{os.environ['PATH']}"
         self.context = {"cwd": self.directory, "env": environment(PATH=path), "stdin": subprocess.DEVNULL}
 
@@ -120,9 +122,7 @@ class Workplace:
                 assert not missing, f"not in the output: {missing}\n{self.output}"
             case ("python" | "js"), []:
                 assert block.file, f"no file name above the block:\n{text}"
-                path = self.directory / block.file
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_text(text)
+                self._save(block.file, text)
             case "toml", []:
                 (self.directory / "target/page.toml").write_text(text)
                 self._run("target/debug/livegate check-config --config target/page.toml")
@@ -130,6 +130,8 @@ class Workplace:
                 json.loads(text)
             case "yaml", []:
                 yaml.safe_load(text)
+                if block.file:
+                    self._save(block.file, text)
             case "text", []:
                 pass
             case _, ["no-run"]:
@@ -144,6 +146,11 @@ class Workplace:
         )
         self.output = done.stdout
         assert done.returncode == 0, f"{script}\n{done.stdout}"
+
+    def _save(self, name: str, text: str) -> None:
+        path = self.directory / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
 
     def _address(self, port: str) -> str:
         return f"127.0.0.1:{self.ports[port]}"

@@ -14,10 +14,10 @@ from contract import REPOSITORY, messages
 from processes import Process, environment, free_port, get
 
 DEPLOY = REPOSITORY / "deploy"
-COMPONENTS = DEPLOY / "kubernetes/components"
-RULES = yaml.safe_load((COMPONENTS / "prometheus-rule/prometheus-rule.yaml").read_text())["spec"]
+FILES = DEPLOY / "helm/livegate/files"
+RULES = yaml.safe_load((FILES / "livegate.rules.yaml").read_text())
 ALERTS = [rule for group in RULES["groups"] for rule in group["rules"] if "alert" in rule]
-DASHBOARD = (COMPONENTS / "grafana-dashboard/livegate.json").read_text()
+DASHBOARD = (FILES / "dashboard.json").read_text()
 PANELS = [panel for panel in json.loads(DASHBOARD)["panels"] if panel["type"] != "row"]
 RUNBOOK = (DEPLOY / "runbook.md").read_text()
 METRIC = r"\b(?:livegate|grpc_server|process)_[a-z_]+\b"

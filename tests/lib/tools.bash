@@ -78,16 +78,7 @@ has_buildah() {
   return 1
 }
 
-# Returns whether kustomize is installed. The registries that this file uses have no
-# current version, so its checks are skipped without it, except in CI.
-has_kustomize() {
-  if kubectl kustomize --help >/dev/null 2>&1; then return; fi
-  if [[ -n ${CI:-} ]]; then die "missing: kubectl, which CI must have"; fi
-  echo 'SKIPPED, kubectl not found: https://kubernetes.io/docs/tasks/tools has it'
-  return 1
-}
-
-# Installs the Node packages of the tests, and buf on the PATH.
+# Installs the Node packages where the tests find them, and buf on the PATH.
 node_tools() {
   npm_packages node tests/foreign
   ln -sf "$tools/node/node_modules/.bin/buf" "$tools/bin/buf"
@@ -132,8 +123,8 @@ browser_tools() {
 # The package redis-server would start a service. The program is also in redis-tools,
 # under another name.
 redis_server() {
-  if command -v redis-server >/dev/null; then return; fi
   debian redis-tools test -x /usr/bin/redis-check-rdb
+  if command -v redis-server >/dev/null; then return; fi
   ln -sf /usr/bin/redis-check-rdb "$tools/bin/redis-server"
 }
 
