@@ -26,9 +26,9 @@ FIRST = ("extra-objects", "serviceaccount", "network-policy", "configmap")
 ONLY_FOR_HELM = re.compile(r"^ +(?:app\.kubernetes\.io/managed-by|helm\.sh/chart): .*\n", re.MULTILINE)
 
 
-def rendered(values: dict, name: str = "livegate", namespace: str = "livegate") -> dict[str, str]:
+def rendered(values: dict, name: str = "livegate", namespace: str = "livegate", path: Path = CHART) -> dict[str, str]:
     """Returns the text of each template with the values, as Helm installs it."""
-    with helm_python.Chart.load(CHART) as chart:
+    with helm_python.Chart.load(path) as chart:
         chart.validate_schema(chart.merge_values(values))
         return chart.render(values, name=name, namespace=namespace)
 
@@ -39,11 +39,12 @@ def order(path: str) -> tuple[int, str]:
     return (FIRST.index(template) if template in FIRST else len(FIRST)), template
 
 
-def manifest(setup: str) -> str:
+def manifest(setup: str, chart: Path = CHART) -> str:
     """Returns the manifest of a file in values/."""
     text = (VALUES / f"{setup}.yaml").read_text()
     purpose = re.match(r"(?:#.*\n)+", text)[0]
-    templates = rendered(yaml.safe_load(text), namespace="livegate-demo" if setup == "demo" else "livegate")
+    namespace = "livegate-demo" if setup == "demo" else "livegate"
+    templates = rendered(yaml.safe_load(text), namespace=namespace, path=chart)
     objects = [
         templates[path].strip().removeprefix("---\n")
         for path in sorted(templates, key=order)

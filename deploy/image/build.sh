@@ -4,6 +4,7 @@
 #
 #     deploy/image/build.sh DIRECTORY
 #     FEATURES=simulator deploy/image/build.sh DIRECTORY   # adds `demo` and `simulate`
+#     SOURCE_COMMIT=... deploy/image/build.sh DIRECTORY    # the commit in the version
 set -eu
 mkdir -p "${1:?the directory to build into}"
 out=$(cd "$1" && pwd)

@@ -25,6 +25,7 @@ from rendered import REPOSITORY, setup
 BINARY = os.environ["LIVEGATE_BIN"]
 BUILD = Path(os.environ["IMAGE_BUILD"])
 STORE = Path(os.environ["IMAGE_STORE"])
+COMMIT = os.environ["IMAGE_COMMIT"]
 LARGEST_BYTES = 25_000_000
 TIMEOUT_SECONDS = 30
 
@@ -68,7 +69,8 @@ def image(authority: Authority, tmp_path_factory: pytest.TempPathFactory) -> str
     empty_context = str(tmp_path_factory.mktemp("context"))
     file = str(REPOSITORY / "deploy/image/Dockerfile")
     replaced = f"build={stage}"
-    arguments = ["--build-context", replaced, "--file", file, "--tag", "livegate", empty_context]
+    labels = ["--build-arg", "VERSION=1.2.3", "--build-arg", f"SOURCE_COMMIT={COMMIT}"]
+    arguments = ["--build-context", replaced, *labels, "--file", file, "--tag", "livegate", empty_context]
     buildah("build", "--isolation", "chroot", *arguments)
     return "livegate"
 
@@ -190,6 +192,13 @@ def test_the_image_holds_only_the_program_and_the_certificates(layout: Path, man
 
 def test_the_user_is_numeric(config: dict) -> None:
     assert config["User"] == "65532:65532"
+
+
+def test_the_image_names_its_version_and_commit(config: dict, container: Container) -> None:
+    labels = {name.removeprefix("org.opencontainers.image."): value for name, value in config["Labels"].items()}
+    assert (labels["title"], labels["licenses"]) == ("livegate", "Apache-2.0")
+    assert (labels["version"], labels["revision"]) == ("1.2.3", COMMIT)
+    assert f"(commit {COMMIT[:12]})" in container.run("/livegate", "--version")
 
 
 def test_the_image_has_no_simulator(container: Container) -> None:
