@@ -9,7 +9,8 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ EXAMPLES = REPOSITORY / "examples"
 PROTO = REPOSITORY / "proto"
 CONTRACT = "livegate/v1/session.proto"
 SESSION = r"^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12} in us-east-1$"
+PROGRAM_SECONDS = 60
 PROTOS_OF_GOOGLE = Path(sys.executable).parent.parent / "lib"
 JARS = (
     *("grpc-api", "grpc-core", "grpc-context", "grpc-stub", "grpc-protobuf", "grpc-protobuf-lite", "grpc-netty"),
@@ -132,10 +134,11 @@ def strict(serve: Callable[..., Server], issuer: Issuer, files: Path) -> Callabl
     return begin
 
 
-def start(program: dict, server: Server, files: Path, *images: int) -> subprocess.Popen:
-    """Starts the program with one call for each number of images."""
+@contextmanager
+def started(program: dict, server: Server, files: Path, *images: int) -> Iterator[subprocess.Popen]:
+    """Starts the program with one call for each number of images, and ends it if the test fails."""
     endpoint = server.address.replace("127.0.0.1", "localhost")
-    return subprocess.Popen(
+    process = subprocess.Popen(
         [str(word) for word in (*program["command"], endpoint, files, *images)],
         cwd=REPOSITORY,
         env=os.environ | program.get("env", {}),
@@ -143,12 +146,23 @@ def start(program: dict, server: Server, files: Path, *images: int) -> subproces
         stdout=subprocess.PIPE,
         text=True,
     )
+    # A program that waits for a token prints nothing, so a timer ends it.
+    timer = threading.Timer(PROGRAM_SECONDS, process.kill)
+    timer.start()
+    try:
+        yield process
+    finally:
+        timer.cancel()
+        process.kill()
+        process.wait()
+        process.stdout.close()
 
 
 def call(program: dict, server: Server, files: Path, *images: int) -> list[str]:
     """Returns the lines that the program prints."""
-    with start(program, server, files, *images) as process:
-        output, _ = process.communicate(timeout=60)
+    with started(program, server, files, *images) as process:
+        output, _ = process.communicate()
+        process.wait()
     assert process.returncode == 0, output
     return output.splitlines()
 
@@ -193,11 +207,11 @@ def test_the_token_is_read_for_each_call(
         writer.join(30)
         assert not writer.is_alive(), "the program does not read its token"
 
-    with start(program, server, files, 0, 0) as process:
+    with started(program, server, files, 0, 0) as process:
         give(issuer.token())
         first = process.stdout.readline()
         give(issuer.token(lifetime=-300))
-        output, _ = process.communicate(timeout=60)
+        output, _ = process.communicate()
     token.unlink()
     assert re.match(SESSION, first)
     second, *details = output.splitlines()
