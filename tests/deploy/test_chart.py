@@ -173,7 +173,7 @@ def test_the_test_of_a_release_runs_with_the_files_of_the_service_and_gets_no_ca
     test = manifests.only("Pod", "livegate-test")
     assert test["metadata"]["annotations"]["helm.sh/hook"] == "test"
     [container] = test["spec"]["containers"]
-    assert container["args"] == ["check-config", "--config=/etc/livegate/livegate.toml", "--connect"]
+    assert container["args"] == ["check-config", "--config=/etc/livegate/livegate.toml", "--files", "--connect"]
     assert test["spec"]["volumes"] == manifests.pod["volumes"]
     assert container["volumeMounts"] == manifests.container["volumeMounts"]
     for service in manifests.of_kind("Service"):
