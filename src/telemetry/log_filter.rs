@@ -76,9 +76,10 @@ where
     let is_within_sdk_limit = |metadata: &Metadata<'_>| {
         !metadata.target().starts_with(SDK_TARGETS) || *metadata.level() <= MAX_SDK_LEVEL
     };
+    // Without these hints every span and event of every library is offered to the filters.
     filter
-        .or(filter_fn(is_call_span))
-        .and(filter_fn(is_within_sdk_limit))
+        .or(filter_fn(is_call_span).with_max_level_hint(LevelFilter::INFO))
+        .and(filter_fn(is_within_sdk_limit).with_max_level_hint(LevelFilter::TRACE))
 }
 
 /// Whether a span or an event is from this crate.
@@ -144,6 +145,13 @@ mod tests {
             span.in_scope(|| warn!(target: "livegate::session", "careful"));
         });
         assert!(lines.contains("c-1"), "{lines}");
+    }
+
+    #[test]
+    fn the_filter_bounds_the_level_so_that_libraries_build_no_trace_spans() {
+        let (filter, _handle) = reload::Layer::new(EnvFilter::new(DEFAULT_FILTER));
+        let bound = Filter::<Registry>::max_level_hint(&limited(filter));
+        assert_eq!(bound, Some(LevelFilter::INFO));
     }
 
     #[test]

@@ -15,6 +15,7 @@ use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{
     BatchConfigBuilder, BatchSpanProcessor, Sampler, SdkTracerProvider, SpanData, SpanExporter,
 };
+use tracing::level_filters::LevelFilter;
 use tracing::{Subscriber, info, warn};
 use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::layer::Layer;
@@ -82,7 +83,8 @@ impl TracePipeline {
     where
         S: Subscriber + for<'span> LookupSpan<'span>,
     {
-        let own_spans = filter_fn(|metadata| metadata.is_span() && is_livegate(metadata));
+        let own_spans = filter_fn(|metadata| metadata.is_span() && is_livegate(metadata))
+            .with_max_level_hint(LevelFilter::DEBUG);
         tracing_opentelemetry::layer()
             .with_tracer(self.provider.tracer("livegate"))
             .with_location(false)
