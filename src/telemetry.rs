@@ -11,6 +11,7 @@
 //! that has stopped cannot stop the service. Lines beyond the bound are lost and counted.
 
 mod human_format;
+mod json_fields;
 mod log_filter;
 mod trace_context;
 mod traces;
@@ -26,6 +27,7 @@ use tracing_subscriber::registry;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use self::human_format::{CallFields, HumanFormat};
+use self::json_fields::JsonSpanFields;
 use self::log_filter::log_filter;
 pub use self::log_filter::{DEFAULT_FILTER, LogFilter, is_filter};
 pub use self::trace_context::set_parent;
@@ -94,6 +96,7 @@ impl Telemetry {
                 .json()
                 .flatten_event(true)
                 .with_current_span(true)
+                .fmt_fields(JsonSpanFields)
                 .boxed(),
             LogFormat::Human => lines
                 .event_format(HumanFormat)
