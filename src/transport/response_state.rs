@@ -2,18 +2,10 @@
 
 use std::sync::{Arc, OnceLock};
 
-use tokio::sync::Notify;
-
 /// The state of one response. It is among the extensions of its request; clones share
 /// it.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct ResponseState(Arc<Shared>);
-
-#[derive(Debug, Default)]
-struct Shared {
-    kind: OnceLock<ResponseKind>,
-    reported: Notify,
-}
+pub(crate) struct ResponseState(Arc<OnceLock<ResponseKind>>);
 
 /// How a request is answered, known when the first bytes of the response are ready.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,24 +21,19 @@ pub(crate) enum ResponseKind {
 impl ResponseState {
     /// Sets the kind of the response. The first report counts, later ones are ignored.
     pub(crate) fn report(&self, kind: ResponseKind) {
-        if self.0.kind.set(kind).is_ok() {
-            self.0.reported.notify_one();
-        }
+        let _ = self.0.set(kind);
     }
 
     /// Whether the request ended without a response.
     pub(super) fn is_abandoned(&self) -> bool {
-        match self.0.kind.get() {
+        match self.0.get() {
             Some(ResponseKind::Complete | ResponseKind::Streaming) => false,
             Some(ResponseKind::Abandoned) | None => true,
         }
     }
 
-    /// Returns once a complete response is ready, and never for another kind.
-    pub(super) async fn complete(&self) {
-        self.0.reported.notified().await;
-        if self.0.kind.get() != Some(&ResponseKind::Complete) {
-            std::future::pending::<()>().await;
-        }
+    /// Whether the whole response is ready.
+    pub(super) fn is_complete(&self) -> bool {
+        self.0.get() == Some(&ResponseKind::Complete)
     }
 }

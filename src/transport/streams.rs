@@ -13,14 +13,17 @@
 //! [`Executor::execute`]: hyper::rt::Executor::execute
 
 use std::convert::Infallible;
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use http::{Request, Response};
 use hyper::body::Incoming;
 use parking_lot::Mutex;
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
@@ -135,13 +138,14 @@ where
 impl ConnectionState {
     /// Runs `stream` until it ends or the peer does not read its response in time.
     async fn run(&self, stream: impl Future<Output = ()>, guard: StreamGuard) {
-        let write_timeout = async {
-            guard.response.complete().await;
-            sleep(self.response_write_timeout).await;
-        };
-        tokio::select! {
-            () = stream => {}
-            () = write_timeout => {}
+        let mut stream = pin!(stream);
+        // The handler runs within `stream`, so the response is complete after a poll of it.
+        let answered = poll_fn(|cx| match stream.as_mut().poll(cx) {
+            Poll::Pending if !guard.response.is_complete() => Poll::Pending,
+            polled => Poll::Ready(polled),
+        });
+        if answered.await.is_pending() {
+            let _ = timeout(self.response_write_timeout, stream).await;
         }
         if guard.response.is_abandoned() {
             self.spend_reset();
