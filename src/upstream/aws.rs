@@ -141,40 +141,41 @@ impl LivenessApi for Rekognition {
         token: &ClientRequestToken,
         settings: &SessionSettings,
     ) -> Result<AttemptOutput<SessionId>, UpstreamError> {
-        let call = self
-            .client
-            .create_face_liveness_session()
-            .client_request_token(token.expose())
-            .set_kms_key_id(
-                settings
-                    .kms_key_id
-                    .as_ref()
-                    .map(|key| key.as_str().to_owned()),
+        // Boxed as a whole, so that a call that waits for its permit holds neither the
+        // request nor the SDK's large future.
+        Box::pin(async {
+            let kms_key_id = settings.kms_key_id.as_ref();
+            let call = self
+                .client
+                .create_face_liveness_session()
+                .client_request_token(token.expose())
+                .set_kms_key_id(kms_key_id.map(|key| key.as_str().to_owned()))
+                .settings(convert::settings(settings));
+            let output = call.send().await;
+            let output =
+                output.map_err(|error| self.reload_if_rejected(error::from_sdk(&error)))?;
+            attempt_output(
+                convert::session_id(output.session_id()),
+                output.request_id(),
             )
-            .settings(convert::settings(settings));
-        // Boxed, so that a waiting call does not hold the SDK's large future.
-        let output = Box::pin(call.send())
-            .await
-            .map_err(|error| self.reload_if_rejected(error::from_sdk(&error)))?;
-        attempt_output(
-            convert::session_id(output.session_id()),
-            output.request_id(),
-        )
+        })
+        .await
     }
 
     async fn result(
         &self,
         session: &SessionId,
     ) -> Result<AttemptOutput<LivenessResult>, UpstreamError> {
-        let call = self
-            .client
-            .get_face_liveness_session_results()
-            .session_id(session.expose());
-        let output = Box::pin(call.send())
-            .await
-            .map_err(|error| self.reload_if_rejected(error::from_sdk(&error)))?;
-        let aws_request_id = output.request_id().map(str::to_owned);
-        attempt_output(convert::result(output), aws_request_id.as_deref())
+        // Boxed for the same reason.
+        Box::pin(async {
+            let call = self.client.get_face_liveness_session_results();
+            let output = call.session_id(session.expose()).send().await;
+            let output =
+                output.map_err(|error| self.reload_if_rejected(error::from_sdk(&error)))?;
+            let aws_request_id = output.request_id().map(str::to_owned);
+            attempt_output(convert::result(output), aws_request_id.as_deref())
+        })
+        .await
     }
 }
 
