@@ -34,6 +34,7 @@ mod peer_credentials;
 mod reason;
 mod rpc_error;
 mod server;
+mod services;
 mod session_service;
 pub(crate) mod single_message;
 mod span;

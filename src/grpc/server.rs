@@ -14,6 +14,7 @@ use super::concurrency_limit::ProcessLimits;
 use super::health::Health;
 use super::metrics::GrpcMetrics;
 use super::middleware::MiddlewareLayer;
+use super::services::Services;
 use super::session_service::SessionService;
 use super::v1::session_service_server::SessionServiceServer;
 use super::{DESCRIPTORS, MAX_REQUEST_BYTES};
@@ -90,7 +91,7 @@ impl<A: LivenessApi> Server<A> {
             request_body_timeout: self.limits.request_body_timeout,
             metrics: self.metrics,
         };
-        let service = middleware.layer(routes(self.service, self.health));
+        let service = middleware.layer(services(self.service, self.health));
         let concurrency = Arc::new(ProcessLimits::new(&self.limits));
         AcceptLoop::new(
             service,
@@ -104,7 +105,10 @@ impl<A: LivenessApi> Server<A> {
     }
 }
 
-fn routes<A: LivenessApi>(service: SessionService<A>, health: Health) -> Routes {
+fn services<A: LivenessApi>(
+    service: SessionService<A>,
+    health: Health,
+) -> Services<SessionServiceServer<SessionService<A>>> {
     let reflection = || {
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(DESCRIPTORS)
@@ -114,9 +118,9 @@ fn routes<A: LivenessApi>(service: SessionService<A>, health: Health) -> Routes 
     let v1 = reflection().build_v1().expect(VALID_DESCRIPTORS);
     let v1alpha = reflection().build_v1alpha().expect(VALID_DESCRIPTORS);
     let sessions = SessionServiceServer::new(service).max_decoding_message_size(MAX_REQUEST_BYTES);
-    Routes::new(sessions)
-        .add_service(health.into_service())
+    let others = Routes::new(health.into_service())
         .add_service(v1.max_decoding_message_size(MAX_REFLECTION_BYTES))
         .add_service(v1alpha.max_decoding_message_size(MAX_REFLECTION_BYTES))
-        .prepare()
+        .prepare();
+    Services { sessions, others }
 }
