@@ -19,8 +19,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .compile_fds(descriptors)?;
 
     let (version, commit) = (std::env::var("CARGO_PKG_VERSION")?, commit());
-    println!("cargo:rustc-env=LIVEGATE_VERSION={version} (commit {commit})");
-    println!("cargo:rustc-env=LIVEGATE_COMMIT={commit}");
+    println!("cargo:rustc-env=BUILD_VERSION={version} (commit {commit})");
+    println!("cargo:rustc-env=BUILD_COMMIT={commit}");
     Ok(())
 }
 

@@ -276,7 +276,7 @@ fn log_start(config: &Config, grpc: &TcpListener, admin: &TcpListener) {
     let address = |listener: &TcpListener| listener.local_addr().map(field::display).ok();
     let upstream = &config.upstream;
     info!(
-        version = env!("LIVEGATE_VERSION"),
+        version = env!("BUILD_VERSION"),
         aws.region = upstream.region,
         store.url = config.store.url.as_deref().unwrap_or("none"),
         aws.endpoint = upstream.endpoint_url.as_deref().unwrap_or("aws"),

@@ -39,7 +39,7 @@ pub use self::out::{print_err, with_causes};
 
 /// Issues Amazon Rekognition Face Liveness sessions within one AWS quota
 #[derive(Debug, Parser)]
-#[command(name = "livegate", version = env!("LIVEGATE_VERSION"))]
+#[command(name = "livegate", version = env!("BUILD_VERSION"))]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,

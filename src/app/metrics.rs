@@ -47,7 +47,7 @@ impl Metrics {
         let retry = Arc::new(RetryPolicy::new(&config.retry));
         let build = [
             ("version", env!("CARGO_PKG_VERSION")),
-            ("commit", env!("LIVEGATE_COMMIT")),
+            ("commit", env!("BUILD_COMMIT")),
             ("architecture", std::env::consts::ARCH),
         ];
         registry.register(

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
+use uuid::Builder;
 
 use crate::auth::AuthMethod;
 use crate::auth::policy::CallerPermissions;
@@ -40,6 +41,12 @@ pub(super) enum DeadlineSource {
     Caller,
     /// The default deadline: the caller itself waits without a limit.
     Default,
+}
+
+/// Returns the id of a new call. It is no secret, so it needs no system call for random bytes.
+pub(super) fn new_id() -> Arc<str> {
+    let id = Builder::from_random_bytes(fastrand::u128(..).to_ne_bytes());
+    id.into_uuid().to_string().into()
 }
 
 impl Call {

@@ -22,7 +22,6 @@ use tonic::body::Body;
 use tonic::{Code, Status};
 use tower::{Layer, Service};
 use tracing::{Instrument as _, debug};
-use uuid::Builder;
 
 use super::audit_guard::AuditGuard;
 use super::call::{Call, DeadlineSource};
@@ -31,7 +30,7 @@ use super::method::{LIVEGATE_PREFIX, RpcMethod};
 use super::metrics::GrpcMetrics;
 use super::reason::Reason;
 use super::rpc_error::RpcError;
-use super::{deadline, http_refusal, peer_credentials, span};
+use super::{call, deadline, http_refusal, peer_credentials, span};
 use crate::audit::Audit;
 use crate::auth::Authenticator;
 use crate::auth::policy::Authorizer;
@@ -106,9 +105,7 @@ impl MiddlewareLayer {
         S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
     {
         let now = Instant::now();
-        // The id is no secret, so it needs no system call for random bytes.
-        let id = Builder::from_random_bytes(fastrand::u128(..).to_ne_bytes());
-        let id: Arc<str> = id.into_uuid().to_string().into();
+        let id = call::new_id();
         let path = request.uri().path();
         let guard = self.metrics.begin(RpcMethod::of_path(path));
         let kind = response_kind(path);
