@@ -16,7 +16,7 @@ fn video() -> Value {
 
 /// Opens a stream of a new session.
 async fn open_new(scene: &Scene, token: &str) -> DeviceStream {
-    let id = scene.create(token).await.unwrap();
+    let id = scene.create(token).await.expect("a session");
     open(scene, &id).await
 }
 
@@ -34,8 +34,9 @@ async fn end(stream: &mut DeviceStream) -> String {
 
 #[tokio::test]
 async fn a_message_that_is_no_event_stream_breaks_the_check_off() {
+    type Change = fn(&mut Vec<u8>);
     let scene = scene(streaming()).await;
-    let changes: [(&str, fn(&mut Vec<u8>), &str); 5] = [
+    let changes: [(&str, Change, &str); 5] = [
         (
             "checksum",
             |bytes| *bytes.last_mut().unwrap() ^= 1,

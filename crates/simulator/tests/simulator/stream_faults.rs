@@ -35,7 +35,7 @@ async fn play(scene: &Scene, id: &str) -> String {
 async fn assert_ends(cases: &[(&str, &str, &str)]) {
     let scene = scene(streaming()).await;
     for (number, (spec, end, status)) in cases.iter().enumerate() {
-        let id = scene.create(&number.to_string()).await.unwrap();
+        let id = scene.create(&number.to_string()).await.expect("a session");
         scene.simulator.enqueue([fault(&format!("start:{spec}"))]);
         assert_eq!(play(&scene, &id).await, *end, "{spec}");
         scene.await_no_checks().await;

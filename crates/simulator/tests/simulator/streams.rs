@@ -32,15 +32,17 @@ pub(crate) fn device(scene: &Scene) -> Device {
 
 /// Opens a stream and waits for its challenge.
 pub(crate) async fn open(scene: &Scene, id: &str) -> DeviceStream {
-    let mut stream = device(scene).open(id).await.unwrap();
-    assert_eq!(stream.receive().await.unwrap().name, "ChallengeEvent");
-    let second = stream.receive().await.unwrap();
+    let mut stream = device(scene).open(id).await.expect("a stream");
+    let first = stream.receive().await.expect("an event");
+    assert_eq!(first.name, "ChallengeEvent");
+    let second = stream.receive().await.expect("an event");
     assert_eq!(second.name, "ServerSessionInformationEvent");
     stream
 }
 
 async fn refusal(scene: &Scene, id: &str) -> String {
-    let error = device(scene).play(id).await.unwrap_err().to_string();
+    let refused = device(scene).play(id).await.expect_err("a refusal");
+    let error = refused.to_string();
     error.split(':').next().unwrap_or_default().to_owned()
 }
 
@@ -153,6 +155,16 @@ async fn an_outcome_is_set_for_one_session() {
     assert!(status.contains("404"), "{status}");
 }
 
+/// Creates a session that prefers a challenge.
+async fn create_preferring(scene: &Scene, challenge: &ChallengeType) -> String {
+    let preference = ChallengePreference::builder().r#type(challenge.clone());
+    let preference = preference.build().expect("a preference");
+    let settings = SessionSettings::builder().challenge_preferences(preference);
+    let call = scene.aws.create_face_liveness_session();
+    let created = call.settings(settings.build()).send().await;
+    created.expect("a session").session_id
+}
+
 #[tokio::test]
 async fn the_challenge_is_the_first_that_the_session_prefers() {
     let mut settings = streaming();
@@ -162,16 +174,7 @@ async fn the_challenge_is_the_first_that_the_session_prefers() {
         (ChallengeType::FaceMovementChallenge, "1.0.0", 0),
         (ChallengeType::FaceMovementAndLightChallenge, "2.0.0", 8),
     ] {
-        let preference = ChallengePreference::builder()
-            .r#type(challenge.clone())
-            .build()
-            .unwrap();
-        let settings = SessionSettings::builder()
-            .challenge_preferences(preference)
-            .build();
-        let call = scene.aws.create_face_liveness_session().settings(settings);
-        let id = call.send().await.unwrap().session_id;
-
+        let id = create_preferring(&scene, &challenge).await;
         let mut stream = device(&scene).open(&id).await.unwrap();
         let announced = stream.receive().await.unwrap().document;
         assert_eq!(announced["Type"], challenge.as_str());
@@ -182,16 +185,8 @@ async fn the_challenge_is_the_first_that_the_session_prefers() {
         assert_eq!(document["ChallengeConfig"]["OvalIouThreshold"], 0.01);
         let sequences = document["ColorSequences"].as_array().map_or(0, Vec::len);
         assert_eq!(sequences, colors);
-        drop(stream);
 
-        let settings = SessionSettings::builder();
-        let preference = ChallengePreference::builder()
-            .r#type(challenge.clone())
-            .build()
-            .unwrap();
-        let settings = settings.challenge_preferences(preference).build();
-        let call = scene.aws.create_face_liveness_session().settings(settings);
-        let id = call.send().await.unwrap().session_id;
+        let id = create_preferring(&scene, &challenge).await;
         device(&scene).play(&id).await.unwrap();
         let read = scene
             .aws
