@@ -23,8 +23,11 @@ use super::{Peer, Tls, TransportLimits};
 const MAX_HEADER_BYTES: u32 = 16 * 1024;
 /// The flow-control window of a stream, which holds the largest request.
 const STREAM_WINDOW_BYTES: u32 = 16 * 1024;
-/// The flow-control window of a connection.
-const CONNECTION_WINDOW_BYTES: u32 = 64 * 1024;
+/// The flow-control window of a connection. `h2` 0.4.20 also takes half of it as the budget
+/// for small DATA frames that are not read yet, and closes the connection beyond it. 1000
+/// concurrent calls need about 250 KB, because many clients end a request with a frame of
+/// its own.
+const CONNECTION_WINDOW_BYTES: u32 = 512 * 1024;
 /// The send buffer of a stream whose peer does not read.
 const SEND_BUFFER_BYTES: usize = 64 * 1024;
 /// Streams that `h2` may reset because of the peer's errors before it closes the

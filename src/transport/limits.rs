@@ -13,9 +13,8 @@
 //!                        max_concurrent_requests, max_concurrent_streams
 //! ```
 //!
-//! For example, with the defaults, 1000 connections whose peers send as much as they can
-//! hold 64 KiB each that no request has read, 63 MiB together. After 10 s their requests
-//! fail, which frees the memory.
+//! For example, a peer sends 1000 requests of 8 KiB each without their last byte. They hold
+//! 8 MiB. After 10 s they fail, which frees the memory.
 
 use std::num::NonZeroU32;
 use std::time::Duration;

@@ -101,6 +101,20 @@ async fn a_call_aborted_with_its_connection_is_counted_as_cancelled() {
 }
 
 #[tokio::test]
+async fn a_burst_of_calls_on_one_connection_is_no_flood() {
+    let process = Process::start(at_once(), &[]).await;
+    let caller = process.caller().within(Duration::from_secs(20));
+    let mut calls = tokio::task::JoinSet::new();
+    for _ in 0..500 {
+        let caller = caller.clone();
+        calls.spawn(async move { caller.create().await.is_ok() });
+    }
+    let served = calls.join_all().await;
+    assert!(served.iter().all(|served| *served));
+    process.shut_down().await;
+}
+
+#[tokio::test]
 async fn an_attempt_without_an_answer_for_more_than_a_second_is_counted_as_hung() {
     let process = Process::start(at_once(), &[]).await;
     process.inject("create:hang**");
