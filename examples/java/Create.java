@@ -33,7 +33,8 @@ import livegate.v1.SessionSettings;
  * numbers of audit images: one call for each. Run it from the root of the repository.
  */
 public final class Create {
-  private static final int DEADLINE_SECONDS = 10;
+  // The first call of a JVM also loads classes and opens the connection.
+  private static final int DEADLINE_SECONDS = 15;
 
   /** Reads the token again for each call, because the kubelet replaces it. */
   private static final class TokenFile extends CallCredentials {

@@ -24,7 +24,7 @@ EXAMPLES = REPOSITORY / "examples"
 PROTO = REPOSITORY / "proto"
 CONTRACT = "livegate/v1/session.proto"
 SESSION = r"^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12} in us-east-1$"
-PROGRAM_SECONDS = 60
+PROGRAM_SECONDS = 120
 PROTOS_OF_GOOGLE = Path(sys.executable).parent.parent / "lib"
 JARS = (
     *("grpc-api", "grpc-core", "grpc-context", "grpc-stub", "grpc-protobuf", "grpc-protobuf-lite", "grpc-netty"),
@@ -204,7 +204,7 @@ def test_the_token_is_read_for_each_call(
     def give(text: str) -> None:
         writer = threading.Thread(target=token.write_text, args=(text,), daemon=True)
         writer.start()
-        writer.join(30)
+        writer.join(PROGRAM_SECONDS)
         assert not writer.is_alive(), "the program does not read its token"
 
     with started(program, server, files, 0, 0) as process:
