@@ -182,14 +182,14 @@ def test_an_invalid_request_is_decoded(program: dict, strict: Callable[..., Serv
 def test_a_refused_call_is_served_after_the_retry_delay(
     program: dict, strict: Callable[..., Server], files: Path, simulator
 ):
-    quota = {"quota.create.rate_per_second": 1.0, "quota.create.burst": 1, "quota.create.max_wait": "0s"}
+    quota = {"quota.create.rate_per_second": 0.25, "quota.create.burst": 1, "quota.create.max_wait": "0s"}
     server = strict(quota)
-    lines = call(program, server, files, 0, 0, 0)
-    assert len(lines) == 3 and all(re.match(SESSION, line) for line in lines), lines
-    assert simulator.sessions_made() == 3, "each call has one request id for all attempts"
+    lines = call(program, server, files, 0, 0)
+    assert len(lines) == 2 and all(re.match(SESSION, line) for line in lines), lines
+    assert simulator.sessions_made() == 2, "each call has one request id for all attempts"
     page = get(f"{server.admin}/metrics")[1]
     refusals = re.findall(r'^livegate_admission_refusals_total\{.*operation="create".*\} (\d+)$', page, re.MULTILINE)
-    assert sum(map(int, refusals)) >= 2, page
+    assert sum(map(int, refusals)) >= 1, page
 
 
 def test_the_token_is_read_for_each_call(
