@@ -3,7 +3,7 @@
 //! Each delay is drawn uniformly between zero and an exponentially growing bound
 //! ([full jitter](https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/)),
 //! which `backon` computes. The delay that AWS asks for is a lower bound. Retries stop at an
-//! error that another attempt cannot mend, at the maximum number of attempts, at the
+//! error that another attempt cannot repair, at the maximum number of attempts, at the
 //! deadline, or when the budget of the process is exhausted. This module decides and does
 //! not wait: the loop of the request asks it after each failed attempt. It is the only
 //! module that imports `backon`.
