@@ -38,5 +38,7 @@ pub use listener::incoming;
 pub use metrics::TransportMetrics;
 pub use peer::{Connection, Peer, PeerAddress};
 pub(crate) use response_state::{ResponseKind, ResponseState};
-pub(crate) use service::{ConcurrencyLimit, ConcurrencyLimitExceeded, ResponseBody};
+pub(crate) use service::{
+    ConcurrencyLimit, ConcurrencyLimitExceeded, RequestCount, RequestPermit, ResponseBody,
+};
 pub use tls::{Tls, TlsError, TlsSettings};

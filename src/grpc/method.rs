@@ -5,9 +5,22 @@ use std::fmt;
 use prometheus_client::encoding::{EncodeLabelValue, LabelValueEncoder};
 
 use crate::model::Operation;
+use crate::transport::ResponseKind;
 
 /// The paths of Livegate's own methods begin with this.
 pub(super) const LIVEGATE_PREFIX: &str = "/livegate.v1.";
+
+/// The paths of reflection begin with this.
+pub(super) const REFLECTION_PREFIX: &str = "/grpc.reflection.";
+
+/// Returns whether a method's response is complete or a stream.
+pub(super) fn response_kind(path: &str) -> ResponseKind {
+    if path == "/grpc.health.v1.Health/Watch" || path.starts_with(REFLECTION_PREFIX) {
+        ResponseKind::Streaming
+    } else {
+        ResponseKind::Complete
+    }
+}
 
 /// An RPC method, as a label of bounded cardinality.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

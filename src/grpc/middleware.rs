@@ -25,8 +25,9 @@ use tracing::{Instrument as _, debug};
 
 use super::audit_guard::AuditGuard;
 use super::call::{Call, DeadlineSource};
+use super::concurrency_limit::ProcessLimits;
 use super::failure_log::FailureLog;
-use super::method::{LIVEGATE_PREFIX, RpcMethod};
+use super::method::{LIVEGATE_PREFIX, REFLECTION_PREFIX, RpcMethod, response_kind};
 use super::metrics::GrpcMetrics;
 use super::reason::Reason;
 use super::rpc_error::RpcError;
@@ -42,7 +43,6 @@ use crate::transport::{
 
 /// The response header with the call's id.
 const CALL_ID_HEADER: &str = "livegate-call-id";
-const REFLECTION_PREFIX: &str = "/grpc.reflection.";
 const STATUS_HEADER: &str = "grpc-status";
 const DETAILS_HEADER: &str = "grpc-status-details-bin";
 
@@ -51,6 +51,7 @@ const DETAILS_HEADER: &str = "grpc-status-details-bin";
 pub(super) struct MiddlewareLayer {
     pub(super) auth: Arc<Authenticator>,
     pub(super) authorizer: Authorizer,
+    pub(super) concurrency: Arc<ProcessLimits>,
     pub(super) audit: Audit,
     pub(super) log: FailureLog,
     pub(super) default_deadline: Duration,
@@ -158,6 +159,8 @@ impl MiddlewareLayer {
         }
         if request.uri().path().starts_with(LIVEGATE_PREFIX) {
             let call = self.authenticate(request, id, now).await?;
+            let counted = self.concurrency.count(&call, request.extensions().get());
+            counted.map_err(RpcError::concurrency_limit)?;
             request.extensions_mut().insert(call);
         }
         Ok(())
@@ -242,15 +245,6 @@ impl MiddlewareLayer {
             let error = self.log.report(&refused.into(), call);
             AuditGuard::unread(&self.audit, call, operation).finish(Err(error))
         })
-    }
-}
-
-/// Returns whether a method's response is complete or a stream.
-fn response_kind(path: &str) -> ResponseKind {
-    if path == "/grpc.health.v1.Health/Watch" || path.starts_with(REFLECTION_PREFIX) {
-        ResponseKind::Streaming
-    } else {
-        ResponseKind::Complete
     }
 }
 

@@ -82,9 +82,11 @@ impl<A: LivenessApi> Server<A> {
         incoming: impl Stream<Item = io::Result<IO>>,
         signals: DrainSignals,
     ) -> io::Result<()> {
+        let concurrency = Arc::new(ProcessLimits::new(&self.limits));
         let middleware = MiddlewareLayer {
             auth: self.auth,
             authorizer: self.authorizer,
+            concurrency: concurrency.clone(),
             audit: self.service.audit().clone(),
             log: self.service.failure_log().clone(),
             default_deadline: self.default_deadline,
@@ -92,7 +94,6 @@ impl<A: LivenessApi> Server<A> {
             metrics: self.metrics,
         };
         let service = middleware.layer(services(self.service, self.health));
-        let concurrency = Arc::new(ProcessLimits::new(&self.limits));
         AcceptLoop::new(
             service,
             self.limits,

@@ -62,7 +62,13 @@ impl RpcError {
         )
         .retry(RetryHint::After(TRANSIENT_DELAY));
         error.quota = Some("concurrent_requests".to_owned());
-        error.with("limit", &exceeded.limit)
+        match exceeded {
+            ConcurrencyLimitExceeded::Process { limit }
+            | ConcurrencyLimitExceeded::Connection { limit } => error.with("limit", &limit),
+            ConcurrencyLimitExceeded::Caller { limit, free } => {
+                error.with("limit", &limit).with("free", &free)
+            }
+        }
     }
 
     /// The request body did not arrive within `limit`.

@@ -31,7 +31,8 @@ pub struct TransportLimits {
     pub max_concurrent_streams: NonZeroU32,
     /// Concurrent requests in the whole process. Further ones fail with
     /// `ConcurrencyLimitExceeded`. Health and reflection have a separate limit of the same
-    /// size, so that neither kind of request can block the other.
+    /// size, so that neither kind of request can block the other. Callers and connections have
+    /// shares.
     pub max_concurrent_requests: NonZeroU32,
     /// From accept to the end of the TLS handshake.
     pub handshake_timeout: Duration,

@@ -2,10 +2,18 @@
 
 use std::sync::{Arc, OnceLock};
 
+use super::service::RequestCount;
+
 /// The state of one response. It is among the extensions of its request; clones share
 /// it.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct ResponseState(Arc<OnceLock<ResponseKind>>);
+pub(crate) struct ResponseState(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    kind: OnceLock<ResponseKind>,
+    caller: OnceLock<RequestCount>,
+}
 
 /// How a request is answered, known when the first bytes of the response are ready.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,12 +29,18 @@ pub(crate) enum ResponseKind {
 impl ResponseState {
     /// Sets the kind of the response. The first report counts, later ones are ignored.
     pub(crate) fn report(&self, kind: ResponseKind) {
-        let _ = self.0.set(kind);
+        let _ = self.0.kind.set(kind);
+    }
+
+    /// Counts the request in `caller` until its stream ends.
+    pub(crate) fn count_in(&self, caller: RequestCount) {
+        // A request has one caller, so this is the first.
+        let _ = self.0.caller.set(caller);
     }
 
     /// Whether the request ended without a response.
     pub(super) fn is_abandoned(&self) -> bool {
-        match self.0.get() {
+        match self.0.kind.get() {
             Some(ResponseKind::Complete | ResponseKind::Streaming) => false,
             Some(ResponseKind::Abandoned) | None => true,
         }
@@ -34,6 +48,6 @@ impl ResponseState {
 
     /// Whether the whole response is ready.
     pub(super) fn is_complete(&self) -> bool {
-        self.0.get() == Some(&ResponseKind::Complete)
+        self.0.kind.get() == Some(&ResponseKind::Complete)
     }
 }

@@ -2,6 +2,7 @@
 //! concurrent requests.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -45,17 +46,55 @@ impl<S> RequestService for S where
 /// Limits the requests that are in progress in the whole process.
 pub(crate) trait ConcurrencyLimit: Send + Sync + 'static {
     /// Returns a permit for `request`, which the transport holds until the stream ends, or
-    /// `None` if the request does not count.
+    /// `None` if the request does not count. `connection` counts those of its connection.
     fn try_acquire(
         &self,
         request: &Request<Incoming>,
-    ) -> Result<Option<OwnedSemaphorePermit>, ConcurrencyLimitExceeded>;
+        connection: &RequestCount,
+    ) -> Result<Option<RequestPermit>, ConcurrencyLimitExceeded>;
 }
 
-/// The process has as many requests as it may have. It is among the extensions of a
-/// request without a permit.
+/// Permits one request until it is dropped.
+#[derive(Debug)]
+pub(crate) struct RequestPermit {
+    _process: Option<OwnedSemaphorePermit>,
+    _connection: Option<RequestCount>,
+}
+
+impl RequestPermit {
+    /// Returns a permit that holds one of the process, and counts in `connection`.
+    pub(crate) fn new(
+        process: Option<OwnedSemaphorePermit>,
+        connection: Option<RequestCount>,
+    ) -> Self {
+        Self {
+            _process: process,
+            _connection: connection,
+        }
+    }
+}
+
+/// Counts requests of one connection or caller: each of them has a clone until it ends.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct RequestCount(Arc<()>);
+
+impl RequestCount {
+    /// Returns the number of clones.
+    pub(crate) fn in_progress(&self) -> usize {
+        Arc::strong_count(&self.0) - 1
+    }
+}
+
+/// A request is beyond a limit. It is among the extensions of a request without a permit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{limit} requests are in progress, the limit of this replica")]
-pub(crate) struct ConcurrencyLimitExceeded {
-    pub(crate) limit: u32,
+pub(crate) enum ConcurrencyLimitExceeded {
+    /// The process has as many requests as it may have.
+    #[error("{limit} requests are in progress, the limit of this replica")]
+    Process { limit: usize },
+    /// The connection has as many requests for health or reflection as it may have.
+    #[error("{limit} health or reflection requests of this connection are in progress, its limit")]
+    Connection { limit: usize },
+    /// The caller has as many requests as it may have while no more than `free` fit.
+    #[error("{limit} requests of this caller are in progress, its share while {free} more fit")]
+    Caller { limit: usize, free: usize },
 }

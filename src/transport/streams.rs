@@ -22,7 +22,6 @@ use std::time::Duration;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use parking_lot::Mutex;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -31,7 +30,7 @@ use tower::util::Oneshot;
 
 use super::reset_budget::reset_budget;
 use super::response_state::ResponseState;
-use super::service::{ConcurrencyLimit, RequestService, ResponseBody};
+use super::service::{ConcurrencyLimit, RequestCount, RequestPermit, RequestService, ResponseBody};
 use super::{Peer, TransportLimits};
 use crate::model::TokenBucket;
 
@@ -59,6 +58,7 @@ struct ConnectionState {
     /// Cancelled when the reset budget is exceeded.
     flooded: CancellationToken,
     reset_budget: Mutex<TokenBucket>,
+    requests: RequestCount,
     /// The guard of a request whose stream has no task yet.
     pending: Mutex<Option<StreamGuard>>,
     response_write_timeout: Duration,
@@ -66,7 +66,7 @@ struct ConnectionState {
 
 /// Belongs to a request until its stream ends.
 struct StreamGuard {
-    _permit: Option<OwnedSemaphorePermit>,
+    _permit: Option<RequestPermit>,
     response: ResponseState,
 }
 
@@ -77,6 +77,7 @@ impl<S> ConnectionStreams<S> {
             first_request: CancellationToken::new(),
             flooded: CancellationToken::new(),
             reset_budget: Mutex::new(reset_budget(limits, Instant::now())),
+            requests: RequestCount::default(),
             pending: Mutex::new(None),
             response_write_timeout: limits.response_write_timeout,
         });
@@ -105,7 +106,8 @@ impl<S: RequestService> hyper::service::Service<Request<Incoming>> for Connectio
 
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
         self.connection.first_request.cancel();
-        let permit = self.server.concurrency.try_acquire(&request);
+        let concurrency = &self.server.concurrency;
+        let permit = concurrency.try_acquire(&request, &self.connection.requests);
         let response = ResponseState::default();
         let extensions = request.extensions_mut();
         extensions.insert(self.peer.clone());

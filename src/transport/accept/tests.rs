@@ -10,11 +10,11 @@ use hyper::body::Incoming;
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::{DuplexStream, duplex};
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Notify, Semaphore};
 use tokio::time::timeout;
 use tower::service_fn;
 
-use super::super::service::ConcurrencyLimitExceeded;
+use super::super::service::{ConcurrencyLimitExceeded, RequestCount, RequestPermit};
 use super::*;
 
 /// A handler whose drop takes a while.
@@ -35,9 +35,11 @@ impl ConcurrencyLimit for OneRequest {
     fn try_acquire(
         &self,
         _: &Request<Incoming>,
-    ) -> Result<Option<OwnedSemaphorePermit>, ConcurrencyLimitExceeded> {
-        let permit = self.0.clone().try_acquire_owned().map(Some);
-        permit.map_err(|_| ConcurrencyLimitExceeded { limit: 1 })
+        _: &RequestCount,
+    ) -> Result<Option<RequestPermit>, ConcurrencyLimitExceeded> {
+        let permit = self.0.clone().try_acquire_owned();
+        let permit = permit.map_err(|_| ConcurrencyLimitExceeded::Process { limit: 1 })?;
+        Ok(Some(RequestPermit::new(Some(permit), None)))
     }
 }
 
