@@ -193,6 +193,7 @@ impl MiddlewareLayer {
         let identity = identity.map_err(|_| RpcError::deadline_exceeded())?;
         let refused = |cause| self.log.refused_caller(cause, id, peer.address);
         let identity = identity.map_err(refused)?;
+        peer.authentication.complete();
         Ok(Call {
             id: id.clone(),
             permissions: self.authorizer.permissions(&identity.caller),

@@ -20,7 +20,7 @@ use tracing::warn;
 
 use super::connection;
 use super::connection_limiter::ConnectionLimiter;
-use super::connection_metrics::ConnectionMetrics;
+use super::connection_metrics::{CloseReason, ConnectionMetrics};
 use super::service::{ConcurrencyLimit, RequestService};
 use super::streams::ServerState;
 use super::{Connection, Peer, PeerAddress, Tls, TransportLimits, TransportMetrics};
@@ -119,18 +119,22 @@ impl<S: RequestService> AcceptLoop<S> {
 
     fn spawn<IO: Connection>(&self, io: IO, open: &mut JoinSet<()>, drain: &CancellationToken) {
         let address = io.peer_address();
-        let permit = match self.connections.try_acquire(ip(address)) {
+        let peer = Peer {
+            address,
+            ..Peer::default()
+        };
+        let authentication = peer.authentication.clone();
+        let permit = match self.connections.try_acquire(ip(address), authentication) {
             Ok(permit) => permit,
             Err(refused) => return self.metrics.count(refused),
         };
         let mut guard = self.metrics.opened();
         let (server, tls, drain) = (self.server.clone(), self.tls.clone(), drain.clone());
-        let peer = Peer {
-            address,
-            ..Peer::default()
-        };
         open.spawn(async move {
-            *guard = connection::serve(io, peer, tls.as_deref(), server, drain).await;
+            *guard = tokio::select! {
+                reason = connection::serve(io, peer, tls.as_deref(), server, drain) => reason,
+                () = permit.evicted() => CloseReason::Evicted,
+            };
             drop((guard, permit));
         });
     }

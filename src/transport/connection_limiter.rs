@@ -1,17 +1,20 @@
 //! Limits open connections, of all peers and of each peer.
 //!
-//! For example, with a limit of two in all and one for each peer, a second connection
-//! from 10.0.0.1 is refused, one from 10.0.0.2 is accepted, and one from 10.0.0.3 is
-//! refused because both permits are in use.
+//! At the limit of all peers, a new connection closes the oldest one that has made no
+//! authenticated call, so that idle peers do not keep callers out. For example, with a limit
+//! of two in all and one for each peer, a second connection from 10.0.0.1 is refused, one from
+//! 10.0.0.2 is accepted, and one from 10.0.0.3 closes that from 10.0.0.1, or is refused once
+//! both have made an authenticated call.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
+use tokio_util::sync::CancellationToken;
 
-use super::TransportLimits;
 use super::connection_metrics::CloseReason;
+use super::{Authentication, TransportLimits};
 
 /// Counts open connections. Clones share the counts.
 #[derive(Clone, Debug)]
@@ -26,12 +29,24 @@ pub(super) struct ConnectionLimiter {
 struct OpenCounts {
     total: u32,
     by_peer: HashMap<IpAddr, u32>,
+    next_id: u64,
+    /// The connections that may be unauthenticated, oldest first.
+    evictable: BTreeMap<u64, EvictableConnection>,
+}
+
+#[derive(Debug)]
+struct EvictableConnection {
+    peer: Option<IpAddr>,
+    authentication: Authentication,
+    evicted: CancellationToken,
 }
 
 /// A permit for one connection, released on drop.
 #[derive(Debug)]
 pub(super) struct ConnectionPermit {
+    id: u64,
     peer: Option<IpAddr>,
+    evicted: CancellationToken,
     open: Arc<Mutex<OpenCounts>>,
 }
 
@@ -48,35 +63,86 @@ impl ConnectionLimiter {
     pub(super) fn try_acquire(
         &self,
         peer: Option<IpAddr>,
+        authentication: Authentication,
     ) -> Result<ConnectionPermit, CloseReason> {
         let peer = peer.map(network);
         let mut open = self.open.lock();
-        if open.total >= self.max {
+        let of_peer = peer.and_then(|peer| open.by_peer.get(&peer));
+        if of_peer.is_some_and(|of_peer| *of_peer >= self.max_per_peer) {
+            return Err(CloseReason::PeerConnectionLimit);
+        }
+        if open.total >= self.max && !open.evict() {
             return Err(CloseReason::ConnectionLimit);
         }
+        let (id, evicted) = open.add(peer, authentication);
+        Ok(ConnectionPermit {
+            id,
+            peer,
+            evicted,
+            open: self.open.clone(),
+        })
+    }
+}
+
+impl OpenCounts {
+    fn add(
+        &mut self,
+        peer: Option<IpAddr>,
+        authentication: Authentication,
+    ) -> (u64, CancellationToken) {
+        self.total += 1;
         if let Some(peer) = peer {
-            let of_peer = open.by_peer.entry(peer).or_default();
-            if *of_peer >= self.max_per_peer {
-                return Err(CloseReason::PeerConnectionLimit);
-            }
-            *of_peer += 1;
+            *self.by_peer.entry(peer).or_default() += 1;
         }
-        open.total += 1;
-        let open = self.open.clone();
-        Ok(ConnectionPermit { peer, open })
+        let (id, evicted) = (self.next_id, CancellationToken::new());
+        self.next_id += 1;
+        let connection = EvictableConnection {
+            peer,
+            authentication,
+            evicted: evicted.clone(),
+        };
+        self.evictable.insert(id, connection);
+        (id, evicted)
+    }
+
+    fn release(&mut self, peer: Option<IpAddr>) {
+        self.total -= 1;
+        let Some(peer) = peer else { return };
+        if let Some(of_peer) = self.by_peer.get_mut(&peer) {
+            *of_peer -= 1;
+            if *of_peer == 0 {
+                self.by_peer.remove(&peer);
+            }
+        }
+    }
+
+    /// Closes the oldest unauthenticated connection. Returns whether there was one.
+    fn evict(&mut self) -> bool {
+        while let Some((_, connection)) = self.evictable.pop_first() {
+            if !connection.authentication.is_complete() {
+                connection.evicted.cancel();
+                self.release(connection.peer);
+                return true;
+            }
+        }
+        false
+    }
+}
+
+impl ConnectionPermit {
+    /// Returns when the connection must close for another one.
+    pub(super) async fn evicted(&self) {
+        self.evicted.cancelled().await;
     }
 }
 
 impl Drop for ConnectionPermit {
     fn drop(&mut self) {
         let mut open = self.open.lock();
-        open.total -= 1;
-        let Some(peer) = self.peer else { return };
-        if let Some(of_peer) = open.by_peer.get_mut(&peer) {
-            *of_peer -= 1;
-            if *of_peer == 0 {
-                open.by_peer.remove(&peer);
-            }
+        open.evictable.remove(&self.id);
+        // The permit of an evicted connection is released already.
+        if !self.evicted.is_cancelled() {
+            open.release(self.peer);
         }
     }
 }
@@ -108,36 +174,72 @@ mod tests {
         Some(text.parse().expect("an address"))
     }
 
+    /// Returns a permit for a connection that has made an authenticated call.
+    fn acquire(
+        limiter: &ConnectionLimiter,
+        address: &str,
+    ) -> Result<ConnectionPermit, CloseReason> {
+        let authentication = Authentication::default();
+        authentication.complete();
+        limiter.try_acquire(peer(address), authentication)
+    }
+
     #[test]
     fn one_peer_cannot_take_the_permits_of_others() {
         let limiter = limiter(3, 2);
-        let _two = [1, 2].map(|_| limiter.try_acquire(peer("10.0.0.1")).expect("a permit"));
+        let _two = [1, 2].map(|_| acquire(&limiter, "10.0.0.1").expect("a permit"));
         for address in ["10.0.0.1", "::ffff:10.0.0.1"] {
-            let refused = limiter.try_acquire(peer(address)).err();
+            let refused = acquire(&limiter, address).err();
             assert_eq!(refused, Some(CloseReason::PeerConnectionLimit));
         }
-        let _third = limiter.try_acquire(peer("10.0.0.2")).expect("a permit");
-        let refused = limiter.try_acquire(peer("10.0.0.3")).err();
+        let _third = acquire(&limiter, "10.0.0.2").expect("a permit");
+        let refused = acquire(&limiter, "10.0.0.3").err();
         assert_eq!(refused, Some(CloseReason::ConnectionLimit));
+    }
+
+    #[test]
+    fn a_new_connection_closes_the_oldest_unauthenticated_one() {
+        let limiter = limiter(3, 3);
+        let unauthenticated = |address| {
+            let permit = limiter.try_acquire(peer(address), Authentication::default());
+            permit.expect("a permit")
+        };
+        let authenticated = acquire(&limiter, "10.0.0.1").expect("a permit");
+        let [oldest, newer] = ["10.0.0.2", "10.0.0.2"].map(unauthenticated);
+        let third = acquire(&limiter, "10.0.0.3").expect("a permit");
+        let evicted = |permit: &ConnectionPermit| permit.evicted.is_cancelled();
+        assert_eq!(
+            [&authenticated, &oldest, &newer, &third].map(evicted),
+            [false, true, false, false]
+        );
+        drop(oldest);
+        let fourth = acquire(&limiter, "10.0.0.3").expect("a permit");
+        assert!(evicted(&newer));
+        let refused = acquire(&limiter, "10.0.0.4").err();
+        assert_eq!(refused, Some(CloseReason::ConnectionLimit));
+        drop((authenticated, newer, third, fourth));
+        let open = limiter.open.lock();
+        assert_eq!((open.total, open.by_peer.len()), (0, 0));
     }
 
     #[test]
     fn a_dropped_permit_is_released_and_leaves_no_entry() {
         let limiter = limiter(1, 1);
         for host in 0..100 {
-            let permit = limiter.try_acquire(peer(&format!("10.0.0.{host}")));
+            let permit = acquire(&limiter, &format!("10.0.0.{host}"));
             drop(permit.expect("it was released"));
         }
         let open = limiter.open.lock();
         assert_eq!((open.total, open.by_peer.len()), (0, 0));
+        assert!(open.evictable.is_empty());
     }
 
     #[test]
     fn one_ipv6_network_is_one_peer() {
         let limiter = limiter(9, 1);
-        let _one = limiter.try_acquire(peer("2001:db8::1")).expect("a permit");
-        let refused = limiter.try_acquire(peer("2001:db8::ffff:2")).err();
+        let _one = acquire(&limiter, "2001:db8::1").expect("a permit");
+        let refused = acquire(&limiter, "2001:db8::ffff:2").err();
         assert_eq!(refused, Some(CloseReason::PeerConnectionLimit));
-        assert!(limiter.try_acquire(peer("2001:db8:0:1::1")).is_ok());
+        assert!(acquire(&limiter, "2001:db8:0:1::1").is_ok());
     }
 }

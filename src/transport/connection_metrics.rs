@@ -28,6 +28,8 @@ pub(super) enum CloseReason {
     ConnectionLimit,
     /// Refused: the limit of this peer was reached.
     PeerConnectionLimit,
+    /// Closed for a new one at the limit: it had made no authenticated call.
+    Evicted,
     /// The TLS handshake failed.
     HandshakeFailed,
     /// The TLS handshake did not finish in time.

@@ -3,6 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream};
 use tokio::net::TcpStream;
@@ -16,6 +17,23 @@ pub struct Peer {
     /// Its verified certificate chain, the end-entity certificate first; empty without
     /// mTLS.
     pub certificates: Arc<[CertificateDer<'static>]>,
+    /// Whether it has made an authenticated call on this connection.
+    pub authentication: Authentication,
+}
+
+/// Whether a peer has made an authenticated call on its connection. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub struct Authentication(Arc<AtomicBool>);
+
+impl Authentication {
+    /// Reports an authenticated call.
+    pub(crate) fn complete(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_complete(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 /// The address of a peer.
