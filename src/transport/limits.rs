@@ -22,7 +22,8 @@ use std::time::Duration;
 /// The limits of the gRPC port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TransportLimits {
-    /// Open connections of all peers. Further ones are closed unread.
+    /// Open connections of all peers. A further one closes the oldest without an
+    /// authenticated call, or is closed unread.
     pub max_connections: NonZeroU32,
     /// Open connections from one address (IPv6: one /64 network).
     pub max_connections_per_peer: NonZeroU32,
