@@ -1,11 +1,12 @@
 """The monitoring objects of the chart: scraping, alerts and dashboard."""
 
 import json
+import re
 
 import pytest
 import yaml
 
-from rendered import EVERYTHING, RULES, Manifests, chart, selects
+from rendered import CHART, EVERYTHING, REPOSITORY, RULES, Manifests, chart, selects
 
 
 @pytest.fixture(scope="module")
@@ -51,3 +52,29 @@ def test_the_dashboard_has_the_label_for_grafana(manifests: Manifests) -> None:
 def test_none_of_them_is_made_without_the_operator() -> None:
     kinds = {one["kind"] for one in chart().objects}
     assert kinds.isdisjoint({"PodMonitor", "PrometheusRule"})
+
+
+def test_the_first_command_of_the_runbook_passes_problems_of_all_pods_and_no_audit_lines() -> None:
+    runbook = (REPOSITORY / "deploy/runbook.md").read_text()
+    [(logs, pattern)] = re.findall(r"^(kubectl .* logs .*) \|\n  grep -E '(.*)'$", runbook, re.MULTILINE)
+    assert "--selector=" in logs and "--tail=-1" in logs, "kubectl prints 10 lines of a selector's pods"
+    line = '[pod/livegate-1/livegate] {"timestamp":"2026-01-01T00:00:00Z",%s"message":"m"}'
+    passed = [level for level in ("INFO", "WARN", "ERROR") if re.search(pattern, line % f'"level":"{level}",')]
+    assert passed == ["WARN", "ERROR"]
+    assert not re.search(pattern, line % '"kind":"audit",')
+
+
+def test_the_runbook_has_a_section_for_each_alert() -> None:
+    runbook = (REPOSITORY / "deploy/runbook.md").read_text()
+    sections = set(re.findall(r"^## (Livegate\w+)$", runbook, re.MULTILINE))
+    assert sections == set(re.findall(r"- alert: (\w+)", RULES.read_text()))
+
+
+def test_each_query_of_the_dashboard_selects_the_deployment() -> None:
+    dashboard = json.loads((CHART / "files/dashboard.json").read_text())
+    selector = 'cluster=~"$cluster", namespace=~"$namespace", job=~"$job"}'
+    queries = [target["expr"] for panel in dashboard["panels"] for target in panel.get("targets", [])]
+    assert queries
+    for query in queries:
+        metrics = re.findall(r"\b(?:livegate|grpc_server|process)_\w+", query)
+        assert query.count(selector) == len(metrics), query
