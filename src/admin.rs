@@ -41,20 +41,23 @@ pub enum Readiness {
     Draining,
 }
 
+/// Returns lines about parts that need attention.
+pub type Notes = Arc<dyn Fn() -> String + Send + Sync>;
+
 #[derive(Clone)]
 struct AdminState {
     registry: Arc<Registry>,
     readiness: watch::Receiver<Readiness>,
-    notes: watch::Receiver<String>,
+    notes: Notes,
 }
 
 /// Serves until it is dropped. `/readyz?verbose` adds what is missing while the service
-/// starts, and `notes`: lines about degraded parts.
+/// starts, and `notes`.
 pub async fn serve(
     listener: TcpListener,
     registry: Arc<Registry>,
     readiness: watch::Receiver<Readiness>,
-    notes: watch::Receiver<String>,
+    notes: Notes,
 ) {
     let routes = Router::new()
         .route("/livez", get(async || "ok\n"))
@@ -77,7 +80,7 @@ async fn readyz(State(admin): State<AdminState>, RawQuery(query): RawQuery) -> i
     };
     let is_verbose = query.is_some_and(|query| query.split('&').any(|key| key == "verbose"));
     let notes = match is_verbose {
-        true => missing + &*admin.notes.borrow(),
+        true => missing + &(admin.notes)(),
         false => String::new(),
     };
     (code, format!("{text}\n{notes}"))

@@ -4,6 +4,7 @@
 mod audit;
 mod check;
 mod clock;
+mod config_state;
 mod descriptors;
 mod error;
 mod key_file;
@@ -28,6 +29,7 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::{error, field, info, warn};
 
 pub use self::check::{CheckOutcome, check_connections, check_files};
+use self::config_state::ConfigCollector;
 pub use self::error::AppError;
 pub use self::key_file::KeyFileError;
 use self::metrics::Metrics;
@@ -131,7 +133,8 @@ impl Livegate {
         log_start(config, &self.grpc, &self.admin);
         let (registry, metrics) = Metrics::new(config);
         let audit = audit::open(&config.audit, &metrics.audit)?;
-        let (readiness, notices, _serving_admin) = open_admin(self.admin, registry);
+        let (readiness, notices, _serving_admin) =
+            open_admin(self.admin, registry, self.reload.as_ref());
 
         let (loaded, clock) = (&metrics.credentials, metrics.clock.clone());
         let api = Rekognition::new(&config.upstream, &self.credentials, loaded, clock);
@@ -175,6 +178,7 @@ impl Livegate {
 fn open_admin(
     listener: TcpListener,
     mut registry: Registry,
+    reload: Option<&Reload>,
 ) -> (
     watch::Sender<Readiness>,
     watch::Sender<String>,
@@ -185,7 +189,15 @@ fn open_admin(
     ));
     let (notices, degraded) = watch::channel(String::new());
     registry.register_collector(Box::new(ReadyCollector(ready.clone())));
-    let serving = admin::serve(listener, Arc::new(registry), ready, degraded);
+    let config_state = reload.map(Reload::state);
+    if let Some(state) = config_state.clone() {
+        registry.register_collector(Box::new(ConfigCollector(state)));
+    }
+    let notes = move || {
+        let config = config_state.as_ref().map(|state| state.borrow().notes());
+        config.unwrap_or_default() + &*degraded.borrow()
+    };
+    let serving = admin::serve(listener, Arc::new(registry), ready, Arc::new(notes));
     let serving = AbortOnDropHandle::new(tokio::spawn(serving));
     (readiness, notices, serving)
 }

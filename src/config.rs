@@ -1,5 +1,6 @@
 //! The configuration: one TOML file, overridden by `LIVEGATE_SECTION__KEY`
-//! variables, overridden by `--set section.key=value`.
+//! variables, overridden by `--set section.key=value`. Variables of AWS such as
+//! `AWS_REGION` replace defaults.
 //!
 //! This room merges the sources, keeps the source of each value, validates
 //! everything, and builds the settings types of the components. It knows nothing
@@ -194,6 +195,13 @@ impl Loaded {
     pub fn changed_to_toml(&self) -> (String, usize) {
         let changed = self.resolved.iter().filter(|setting| !setting.is_default);
         (resolved::to_toml(changed.clone()), changed.count())
+    }
+
+    /// Returns whether a value comes from the configuration file.
+    #[must_use]
+    pub fn uses_file(&self) -> bool {
+        let mut sources = self.resolved.iter().map(|setting| &setting.source);
+        sources.any(|source| matches!(source, Source::File { .. }))
     }
 
     /// Returns the keys whose values differ in `other` or that only one of the two

@@ -3,6 +3,8 @@
 
 #[path = "harness/admin.rs"]
 mod admin;
+#[path = "reload/config_state.rs"]
+mod config_state;
 #[path = "reload/process.rs"]
 mod process;
 

@@ -3,19 +3,24 @@
 //!
 //! All sources are loaded again on SIGHUP, and when the content of the file has changed
 //! and then stayed the same for a second. A file with errors is rejected as a whole: the
-//! errors are logged and the settings stay in effect. Changed keys that need a restart are
-//! logged.
+//! errors are logged and the settings stay in effect. A file that no longer has any setting
+//! is rejected too, because it would remove every permission and limit. Changed keys that
+//! need a restart are logged.
 //!
 //! For example, the file now has `quota.create.rate_per_second = 50.0` and `grpc.listen =
 //! "0.0.0.0:50051"`. The rate is 50 at once, waiting requests keep their position, and the
 //! log reports that `grpc.listen` needs a restart.
 
+use std::path::Path;
+
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
 use tracing::{error, info, warn};
 
+use super::config_state::ConfigState;
 use super::reloadable::Reloadable;
 use crate::change::ContentWatch;
-use crate::config::{Config, ConfigErrors, KeyPath, Loaded, Sources};
+use crate::config::{Config, KeyPath, Loaded, ResolvedSetting, Sources};
 use crate::telemetry::LogFilter;
 
 /// Loads the sources again and applies the changes.
@@ -29,6 +34,7 @@ pub(super) struct Reload {
     /// The log filter, which a reload replaces.
     filter: LogFilter,
     hangup: Signal,
+    state: watch::Sender<ConfigState>,
     /// Whether to log a reload without changes: it was requested by SIGHUP, or the one
     /// before was rejected.
     log_unchanged: bool,
@@ -42,14 +48,21 @@ impl Reload {
     ) -> std::io::Result<Self> {
         let latest = started.clone();
         let hangup = signal(SignalKind::hangup())?;
+        let state = ConfigState::applied(&effective(&started, &latest), String::new());
         Ok(Self {
             sources,
             started,
             latest,
             filter,
             hangup,
+            state: watch::channel(state).0,
             log_unchanged: false,
         })
+    }
+
+    /// Returns the state of the configuration, now and later.
+    pub(super) fn state(&self) -> watch::Receiver<ConfigState> {
+        self.state.subscribe()
     }
 
     /// Reloads forever. Without a `reload` it waits forever.
@@ -80,17 +93,33 @@ impl Reload {
 
     fn reload(&mut self, reloadable: &Reloadable) {
         match Config::load(&self.sources) {
-            Ok(loaded) => self.apply(loaded, reloadable),
-            Err(errors) => {
-                log_rejected(&errors);
-                self.log_unchanged = true;
+            Ok(loaded) if self.latest.uses_file() && !loaded.uses_file() => {
+                let file = self.sources.file.as_deref().unwrap_or(Path::new(""));
+                let problem = "has no settings any more; restore it, or restart to use defaults";
+                let error = format!("{}: {problem}", file.display());
+                self.reject([error]);
             }
+            Ok(loaded) => self.apply(loaded, reloadable),
+            Err(errors) => self.reject(errors.iter().map(ToString::to_string)),
+        }
+    }
+
+    fn reject(&mut self, errors: impl IntoIterator<Item = String>) {
+        self.state.send_modify(ConfigState::reject);
+        self.log_unchanged = true;
+        for error in errors {
+            error!(%error, "configuration rejected, keeping previous settings");
         }
     }
 
     fn apply(&mut self, loaded: Loaded, reloadable: &Reloadable) {
         // Apply before logging, so that the log line is true when it is read.
         reloadable.apply(&loaded.config);
+        let pending = self.started.changed_keys(&loaded);
+        let pending = listed(pending.iter().filter(|key| !is_live(key)));
+        let effective = effective(&self.started, &loaded);
+        let state = ConfigState::applied(&effective, pending.clone());
+        self.state.send_replace(state);
         let changed = self.latest.changed_keys(&loaded);
         let mut live = changed.iter().filter(|key| is_live(key)).peekable();
         if live.peek().is_some() {
@@ -99,11 +128,9 @@ impl Reload {
             info!("configuration unchanged");
         }
         self.log_unchanged = false;
-        let pending = self.started.changed_keys(&loaded);
-        let mut pending = pending.iter().filter(|key| !is_live(key)).peekable();
-        if pending.peek().is_some() {
+        if !pending.is_empty() {
             warn!(
-                config.pending = listed(pending),
+                config.pending = pending,
                 "changed keys need a restart to take effect"
             );
         }
@@ -130,8 +157,10 @@ fn listed<'a>(keys: impl Iterator<Item = &'a KeyPath>) -> String {
     keys.map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
-fn log_rejected(errors: &ConfigErrors) {
-    for error in errors.iter() {
-        error!(%error, "configuration rejected, keeping previous settings");
-    }
+/// Returns a line for each setting in effect: as in `started` if a change of it needs a
+/// restart, else as in `latest`.
+fn effective(started: &Loaded, latest: &Loaded) -> Vec<String> {
+    let fixed = started.resolved.iter().filter(|one| !is_live(&one.key));
+    let live = latest.resolved.iter().filter(|one| is_live(&one.key));
+    fixed.chain(live).map(ResolvedSetting::to_string).collect()
 }

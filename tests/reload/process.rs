@@ -115,8 +115,12 @@ impl Process {
 
     /// Returns the metrics page.
     pub(crate) async fn metrics(&self) -> String {
-        let page = admin::get(self.admin, "/metrics").await;
-        page.expect("its metrics")
+        self.admin_page("/metrics").await
+    }
+
+    /// Returns a page of the admin port.
+    pub(crate) async fn admin_page(&self, path: &str) -> String {
+        admin::get(self.admin, path).await.expect("the page")
     }
 
     /// Waits for the next log line that contains `words`.
