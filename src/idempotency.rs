@@ -49,6 +49,7 @@ use tracing::warn;
 use self::backend::RecordBackend;
 use self::record::{IdempotencyRecord, Owner, RecordState};
 use self::single_flight::SingleFlight;
+use crate::change::Condition;
 use crate::model::{ClientRequestToken, Clock, RequestedSettings, SESSION_LIFE};
 use crate::store::{Store, StoreError};
 
@@ -115,6 +116,8 @@ struct RecordStore {
     owner: Owner,
     scope: RecordScope,
     required: bool,
+    /// Records are not written.
+    failing: Arc<Condition>,
 }
 
 /// Why a request id does not lead to a session.
@@ -165,6 +168,7 @@ impl Idempotency {
             owner,
             scope,
             required,
+            failing: Arc::default(),
         };
         Self { flights, store }
     }
@@ -189,13 +193,21 @@ impl Idempotency {
 }
 
 impl RecordStore {
-    /// Treats the record as absent if the store fails, unless a record is required.
-    fn tolerate(&self, error: StoreError) -> Result<RecordState, IdempotencyError> {
-        if self.required {
-            return Err(IdempotencyError::Unavailable(error));
-        }
+    /// Treats the record as absent if the store failed, unless a record is required.
+    fn tolerate(
+        &self,
+        found: Result<RecordState, StoreError>,
+    ) -> Result<RecordState, IdempotencyError> {
+        let error = match found {
+            Ok(state) => {
+                self.failing.end();
+                return Ok(state);
+            }
+            Err(error) if self.required => return Err(IdempotencyError::Unavailable(error)),
+            Err(error) => error,
+        };
         // The store logs a lost connection itself.
-        if error != StoreError::Down {
+        if error != StoreError::Down && self.failing.begin(()) {
             warn!(%error, "idempotency record not written");
         }
         Ok(RecordState::Free(None))

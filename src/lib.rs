@@ -30,9 +30,9 @@
 //! | [`store`] | the Redis or Valkey connection that adapters share | `change` |
 //! | [`upstream`] | the port to AWS: one attempt in, one outcome out | `model` |
 //! | [`upstream::aws`] | the adapter to the AWS SDK | `model`, `upstream` |
-//! | [`admission`] | the quota of one operation: queue, rate limit, adaptive rate | `model`, `store` |
+//! | [`admission`] | the quota of one operation: queue, rate limit, adaptive rate | `model`, `change`, `store` |
 //! | [`retry`] | whether and when to retry: classification, delays, budget | `model`, `upstream` |
-//! | [`idempotency`] | one session for each request id, within and across replicas | `model`, `store` |
+//! | [`idempotency`] | one session for each request id, within and across replicas | `model`, `change`, `store` |
 //! | [`result_token`] | the tokens that bind a session to its caller | `model` |
 //! | [`auth`] | authentication and authorization | `model`, `change` |
 //! | [`audit`] | one line for each session that is issued or read | `model`, `change` |

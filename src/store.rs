@@ -6,39 +6,48 @@
 //! is connected again every call fails at once, so that an unavailable store causes no
 //! delay. A call is never retried, because the store may have executed it.
 //!
+//! A store that accepts no writes counts as not connected: a replica, a full disk or memory,
+//! too few replicas, or a login without permission. Each new connection proves a write.
+//!
 //! A task reconnects: at once if the connection had lasted for at least a second, else
-//! with exponential backoff from 25 ms to 500 ms and [full jitter]. The password file is
-//! read for each connection, so the password can be rotated.
+//! with exponential backoff from 25 ms to 500 ms and [full jitter]. The files of the
+//! password, the CA and the client certificate are read for each connection, so they can be
+//! rotated. An outage is logged when it begins, when its cause changes, and when it ends:
+//! when a connection has lasted for a second.
 //!
 //! ```text
 //! t=0.050  a call exceeds 50 ms: Slow; so do those after it
 //! t=0.250  still no response: calls fail at once with Down      connecting
-//! t=0.252  connected, the store responds PONG: calls are sent again
+//! t=0.252  connected, the store accepts a write: calls are sent again
 //! ```
 //!
 //! [full jitter]: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
 
 mod connect;
+mod connection;
 mod denied;
 mod metrics;
 #[cfg(test)]
 pub(crate) mod test_server;
+#[cfg(test)]
+mod tests;
+mod tls;
 
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use parking_lot::Mutex;
-use redis::aio::MultiplexedConnection;
-use redis::{ErrorKind, FromRedisValue, RedisError, ScriptInvocation, ServerErrorKind};
-use tokio::sync::{Notify, watch};
+use redis::{FromRedisValue, RedisError, ScriptInvocation};
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::{info, warn};
 
+use self::connection::StoreConnection;
 pub use self::denied::with_missing_right;
 pub use self::metrics::StoreMetrics;
+pub use self::tls::StoreTls;
 use crate::change::Condition;
 
 const MIN_BACKOFF: Duration = Duration::from_millis(25);
@@ -46,9 +55,6 @@ const MAX_BACKOFF: Duration = Duration::from_millis(500);
 
 /// A connection that lasted for this long is replaced without backoff.
 const STABLE_AFTER: Duration = Duration::from_secs(1);
-
-/// A connection without a response for this many timeouts is closed.
-const MAX_SILENT_TIMEOUTS: u32 = 4;
 
 /// The address of the store, the login and the limits.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,6 +67,8 @@ pub struct StoreSettings {
     pub password: Option<Password>,
     /// A file with the password, read for each connection.
     pub password_file: Option<PathBuf>,
+    /// The files of a connection by TLS.
+    pub tls: StoreTls,
     /// The timeout of a call, 1 ms to 10 s.
     pub timeout: Duration,
     /// The prefix of every key.
@@ -102,11 +110,7 @@ pub enum StoreError {
 pub struct Store(Arc<Inner>);
 
 struct Inner {
-    connection: watch::Receiver<Option<MultiplexedConnection>>,
-    connection_lost: Arc<Notify>,
-    /// When the first of the calls that timed out started, if no call has received a
-    /// response since.
-    silent_since: Mutex<Option<Instant>>,
+    connection: watch::Receiver<Option<StoreConnection>>,
     settings: StoreSettings,
     metrics: StoreMetrics,
     _reconnect_task: DropGuard,
@@ -120,18 +124,11 @@ impl Store {
         settings.url.as_ref()?;
         metrics.set_up(false);
         let (publish, connection) = watch::channel(None);
-        let (connection_lost, dropped) = (Arc::new(Notify::new()), CancellationToken::new());
-        let task = keep_connected(
-            settings.clone(),
-            publish,
-            connection_lost.clone(),
-            metrics.clone(),
-        );
+        let dropped = CancellationToken::new();
+        let task = keep_connected(settings.clone(), publish, metrics.clone());
         tokio::spawn(dropped.clone().run_until_cancelled_owned(task));
         Some(Self(Arc::new(Inner {
             connection,
-            connection_lost,
-            silent_since: Mutex::new(None),
             settings: settings.clone(),
             metrics: metrics.clone(),
             _reconnect_task: dropped.drop_guard(),
@@ -188,93 +185,44 @@ impl Store {
         script: &ScriptInvocation<'_>,
     ) -> Result<T, StoreError> {
         let connection = self.0.connection.borrow().clone();
-        let mut connection = connection.ok_or(StoreError::Down)?;
-        let call_timeout = self.0.settings.timeout;
-        let response = timeout(call_timeout, script.invoke_async(&mut connection)).await;
-        let error = match response {
-            Ok(Err(error)) if !error.is_timeout() => error,
-            Ok(Ok(value)) => {
-                self.on_response();
-                return Ok(value);
-            }
-            Ok(Err(_)) | Err(_) => {
-                self.on_timeout(Instant::now());
-                return Err(StoreError::Slow(call_timeout));
-            }
-        };
-        self.on_response();
-        if ends_connection(&error) {
-            self.0.connection_lost.notify_one();
-        }
-        Err(store_error(&error))
-    }
-
-    fn on_response(&self) {
-        *self.0.silent_since.lock() = None;
-    }
-
-    /// A single timeout keeps the connection. If no call has received a response for
-    /// several timeouts, the connection is considered dead.
-    fn on_timeout(&self, now: Instant) {
-        let call_timeout = self.0.settings.timeout;
-        let call_started = now.checked_sub(call_timeout).unwrap_or(now);
-        let mut since = self.0.silent_since.lock();
-        let silent = now - *since.get_or_insert(call_started);
-        if silent >= call_timeout * MAX_SILENT_TIMEOUTS {
-            *since = None;
-            self.0.connection_lost.notify_one();
-        }
+        let connection = connection.ok_or(StoreError::Down)?;
+        connection.invoke(script, self.0.settings.timeout).await
     }
 }
 
 /// Connects, waits until the connection is lost, and reconnects.
 async fn keep_connected(
     settings: StoreSettings,
-    publish: watch::Sender<Option<MultiplexedConnection>>,
-    connection_lost: Arc<Notify>,
+    publish: watch::Sender<Option<StoreConnection>>,
     metrics: StoreMetrics,
 ) {
     let mut backoff = Duration::ZERO;
     let outage = Condition::default();
     loop {
         sleep(backoff.mul_f64(fastrand::f64())).await;
-        let started = Instant::now();
-        let connected = connect::connect(&settings).await;
-        let is_connected = connected.is_ok();
-        match connected {
+        backoff = (backoff * 2).clamp(MIN_BACKOFF, MAX_BACKOFF);
+        let mut message = "cannot connect to store";
+        let error = match connect::connect(&settings).await {
             Ok(connection) => {
-                info!(store.url = settings.url, "connected to store");
-                outage.end();
-                publish.send_replace(Some(connection));
+                let connection = StoreConnection::new(connection);
+                publish.send_replace(Some(connection.clone()));
                 metrics.set_up(true);
-                connection_lost.notified().await;
+                if timeout(STABLE_AFTER, connection.lost()).await.is_err() {
+                    info!(store.url = settings.url, "connected to store");
+                    outage.end();
+                    (backoff, message) = (Duration::ZERO, "connection to store lost");
+                }
+                let error = connection.lost().await;
                 publish.send_replace(None);
                 metrics.set_up(false);
-                warn!(store.url = settings.url, "connection to store lost");
+                error
             }
-            Err(error) if outage.begin(error.clone()) => {
-                warn!(store.url = settings.url, %error, "cannot connect to store");
-            }
-            Err(_) => {}
-        }
-        let was_stable = is_connected && started.elapsed() >= STABLE_AFTER;
-        backoff = if was_stable {
-            Duration::ZERO
-        } else {
-            (backoff * 2).clamp(MIN_BACKOFF, MAX_BACKOFF)
+            Err(error) => error,
         };
+        if outage.begin(error.clone()) {
+            warn!(store.url = settings.url, %error, "{message}");
+        }
     }
-}
-
-/// Whether the error makes the connection useless: it broke, or the server no longer
-/// accepts writes.
-fn ends_connection(error: &RedisError) -> bool {
-    let kind = error.kind();
-    error.is_unrecoverable_error()
-        || kind == ErrorKind::Io
-        || kind == ErrorKind::Server(ServerErrorKind::ReadOnly)
-        || kind == ErrorKind::Server(ServerErrorKind::MasterDown)
-        || kind == ErrorKind::Server(ServerErrorKind::BusyLoading)
 }
 
 fn store_error(error: &RedisError) -> StoreError {

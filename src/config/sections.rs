@@ -55,7 +55,7 @@ pub(super) fn config(reader: &mut Reader) -> Config {
         auth: auth(reader),
         audit: audit(&mut Section::of(reader, "audit")),
         retry: retry(&mut Section::of(reader, "retry")),
-        store: store::store(&mut Section::of(reader, "store")),
+        store: store::store(reader),
         idempotency: store::idempotency(&mut Section::of(reader, "idempotency")),
         adaptive: AdaptiveSettings {
             enabled: Section::of(reader, "adaptive").flag("enabled", true),

@@ -7,25 +7,47 @@
 use std::num::NonZeroU32;
 
 use super::kind::{count, time};
+use super::reader::Reader;
 use super::section::Section;
 use super::sections::{millis, seconds};
 use super::text::{checked, file, graphic_ascii, parse_url, secret};
 use crate::idempotency::IdempotencySettings;
-use crate::store::StoreSettings;
+use crate::store::{StoreSettings, StoreTls};
 
-pub(super) fn store(section: &mut Section<'_>) -> StoreSettings {
+pub(super) fn store(reader: &mut Reader) -> StoreSettings {
+    let section = &mut Section::of(reader, "store");
     let url = "a redis:// or rediss:// (TLS) URL with a host, optionally a port and a database \
         number, and no user, as in \"redis://127.0.0.1:6379/0\"";
     let prefix = checked("1 to 64 characters of A-Z a-z 0-9 . _ -", is_prefix);
     let max_replicas = NonZeroU32::new(16).expect("16 is not zero");
-    StoreSettings {
+    let settings = StoreSettings {
         url: section.optional("url", &checked(url, is_store_url)),
         user: section.optional("user", &graphic_ascii()),
         password: section.optional("password", &secret()),
         password_file: section.optional("password_file", &file()),
+        tls: StoreTls {
+            ca_file: section.optional("ca_file", &file()),
+            certificate: section.optional("certificate", &file()),
+            key: section.optional("key", &file()),
+        },
         timeout: section.read("timeout", millis(50), &time(millis(1)..=seconds(10))),
         prefix: section.read("prefix", "livegate".to_owned(), &prefix),
         max_replicas: section.read("max_replicas", max_replicas, &count(10_000)),
+    };
+    check_tls(&settings, reader);
+    settings
+}
+
+fn check_tls(settings: &StoreSettings, reader: &mut Reader) {
+    let (tls, url) = (&settings.tls, settings.url.as_deref());
+    if tls.certificate.is_some() != tls.key.is_some() {
+        let problem = "certificate and key must be set together";
+        reader.conflict("store.certificate store.key", problem);
+    }
+    if *tls != StoreTls::default() && !url.is_some_and(|url| url.starts_with("rediss://")) {
+        let keys = "store.ca_file store.certificate store.key store.url";
+        let problem = "these files are for TLS only: set url to a rediss:// URL";
+        reader.conflict(keys, problem);
     }
 }
 

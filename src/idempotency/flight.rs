@@ -75,7 +75,7 @@ impl Flight {
         let mut interval = INITIAL_POLL_INTERVAL;
         loop {
             let read = store.backend.read(record, &store.owner).await;
-            match read.or_else(|error| store.tolerate(error))? {
+            match store.tolerate(read)? {
                 RecordState::Conflict => return Err(IdempotencyError::Conflict),
                 RecordState::Issued(session, recorded) => {
                     self.set_first_sent(recorded, wall());
@@ -166,7 +166,7 @@ impl Lease<'_> {
             None => RecordState::Free(None),
             Some((record, store)) => {
                 let claimed = store.backend.claim(record, &store.owner, sent).await;
-                claimed.or_else(|error| store.tolerate(error))?
+                store.tolerate(claimed)?
             }
         };
         self.may_be_held = matches!(state, RecordState::Free(_) | RecordState::Conflict);

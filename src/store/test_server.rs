@@ -16,16 +16,13 @@ pub(crate) struct RedisServer {
 
 impl RedisServer {
     pub(crate) async fn start() -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr());
-        let port = port.expect("a free port").port();
-        Self::start_at(port, &[]).await
+        Self::start_at(free_port(), &[]).await
     }
 
     /// Starts a replica of this server.
     pub(crate) async fn replica(&self) -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr());
-        let (port, primary) = (port.expect("a free port").port(), self.port.to_string());
-        Self::start_at(port, &["--replicaof", "127.0.0.1", &primary]).await
+        let primary = self.port.to_string();
+        Self::start_at(free_port(), &["--replicaof", "127.0.0.1", &primary]).await
     }
 
     pub(crate) async fn start_at(port: u16, extra_args: &[&str]) -> Self {
@@ -41,12 +38,22 @@ impl RedisServer {
             .expect("redis-server is on the PATH");
         let server = Self { child, port };
         for _ in 0..500 {
-            if super::connect::connect(&server.settings()).await.is_ok() {
+            if server.responds().await {
                 return server;
             }
             sleep(Duration::from_millis(10)).await;
         }
         panic!("redis-server does not respond on port {port}");
+    }
+
+    async fn responds(&self) -> bool {
+        let client = redis::Client::open(format!("redis://127.0.0.1:{}", self.port));
+        let client = client.expect("a valid URL");
+        let Ok(mut connection) = client.get_multiplexed_async_connection().await else {
+            return false;
+        };
+        let ping = redis::cmd("PING").exec_async(&mut connection).await;
+        ping.is_ok()
     }
 
     pub(crate) fn port(&self) -> u16 {
@@ -91,12 +98,18 @@ impl Drop for RedisServer {
     }
 }
 
+pub(super) fn free_port() -> u16 {
+    let port = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr());
+    port.expect("a free port").port()
+}
+
 pub(crate) fn settings(port: u16) -> StoreSettings {
     StoreSettings {
         url: Some(format!("redis://127.0.0.1:{port}")),
         user: None,
         password: None,
         password_file: None,
+        tls: super::StoreTls::default(),
         // Generous, because test machines are busy; the timeout itself is not under test.
         timeout: Duration::from_millis(250),
         prefix: "test".to_owned(),

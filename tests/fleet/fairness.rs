@@ -10,7 +10,7 @@ use livegate::admission::{
     QuotaSettings, SharedQuota, Weight,
 };
 use livegate::model::{CallerGlob, CallerGlobs, CallerId, Deadline, PerCaller};
-use livegate::store::{Store as Connection, StoreMetrics, StoreSettings};
+use livegate::store::{Store as Connection, StoreMetrics, StoreSettings, StoreTls};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
@@ -92,6 +92,7 @@ impl Scenario {
             user: None,
             password: None,
             password_file: None,
+            tls: StoreTls::default(),
             timeout: Duration::from_millis(500),
             prefix: "test".to_owned(),
             max_replicas: NonZeroU32::MIN,

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::process::Stdio;
 use std::time::Duration;
 
-use livegate::store::StoreSettings;
+use livegate::store::{StoreSettings, StoreTls};
 use livegate_simulator::SimulatorHandle;
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
@@ -52,6 +52,7 @@ impl Store {
             user: None,
             password: None,
             password_file: None,
+            tls: StoreTls::default(),
             timeout: Duration::from_millis(100),
             prefix: "test".to_owned(),
             max_replicas: std::num::NonZeroU32::MIN,

@@ -25,6 +25,7 @@ use tracing::{info, warn};
 use super::reservation::{self, ReservationOutcome, ReservationRequest};
 use super::{Demand, REPLICA_COUNT_TTL, SharedQuota};
 use crate::admission::scheduler::{LockedScheduler, Scheduler};
+use crate::change::Condition;
 use crate::model::ClientRequestToken;
 use crate::store::StoreError;
 
@@ -175,6 +176,7 @@ impl Reserver {
     /// Keeps the scheduler isolated until the store accepts a report again, or the
     /// scheduler ends.
     async fn run_isolated(&mut self, since: Instant) -> Result<(), SchedulerEnded> {
+        let failing = Condition::default();
         loop {
             let share = self.isolated_share(since, Instant::now());
             self.on_scheduler(|s, now| s.isolate(share, now));
@@ -192,9 +194,10 @@ impl Reserver {
                         info!(quota, "shared quota available, using shared rate");
                         return Ok(());
                     }
-                    Err(error) => {
+                    Err(error) if failing.begin(error.clone()) => {
                         warn!(quota, %error, "shared quota still unavailable, using local share");
                     }
+                    Err(_) => {}
                 }
             }
             sleep(RETRY_DELAY).await;

@@ -25,8 +25,14 @@ pub fn check_files(config: &Config) -> Vec<CheckOutcome> {
         let found = format!("{}: a valid key", setting("audit.digest_key_file", path));
         outcomes.push(key.map(|_| found).map_err(|error| error.to_string()));
     }
-    let password = ("store.password_file", config.store.password_file.as_deref());
-    for (key, path) in readable_files(&config.auth).into_iter().chain([password]) {
+    let store = &config.store;
+    let others = [
+        ("store.password_file", store.password_file.as_deref()),
+        ("store.ca_file", store.tls.ca_file.as_deref()),
+        ("store.certificate", store.tls.certificate.as_deref()),
+        ("store.key", store.tls.key.as_deref()),
+    ];
+    for (key, path) in readable_files(&config.auth).into_iter().chain(others) {
         outcomes.extend(path.map(|path| about(&setting(key, path), check_readable(path))));
     }
     outcomes
