@@ -23,6 +23,7 @@ pub(super) fn check(config: &Config, reader: &mut Reader) {
             front authenticates the callers";
         reader.conflict(keys, problem);
     }
+    token_keys(config, reader);
     if config.retry.base_delay > config.retry.max_delay {
         let keys = "retry.base_delay retry.max_delay";
         reader.conflict(keys, "base_delay must be at most max_delay");
@@ -62,6 +63,18 @@ fn is_authenticated(auth: &AuthSettings) -> bool {
     let trusts_all = trusted.iter().any(|network| network.prefix_len() == 0);
     let by_proxy = auth.mode == AuthMode::TrustedHeader && !trusted.is_empty() && !trusts_all;
     auth.mode.is_authenticated() || by_proxy
+}
+
+/// Without files, each replica has a random key, and a store implies several replicas.
+fn token_keys(config: &Config, reader: &mut Reader) {
+    let results = &config.results;
+    let uses_tokens = results.enabled && results.require_token;
+    if uses_tokens && results.token_key_files.is_empty() && config.store.url.is_some() {
+        let keys = "results.enabled results.token_key_files results.require_token store.url";
+        let problem = "the replicas that share a store would refuse each other's result tokens: \
+            set token_key_files to the same keys in all of them";
+        reader.conflict(keys, problem);
+    }
 }
 
 fn client_certificates(config: &Config, reader: &mut Reader) {

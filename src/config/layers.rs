@@ -1,11 +1,12 @@
-//! The three sources as layers, in ascending precedence: the file, the environment,
-//! the command line.
+//! The sources as layers, in ascending precedence: the variables of AWS, the file, the
+//! variables of Livegate, the command line.
 //!
 //! Every value keeps its source. Overridden entries are kept too, so that an unknown
 //! key is reported wherever it occurs. For example, with `burst = 7` in `[quota.create]`
 //! of the file and `LIVEGATE_QUOTA__CREATE__BURST=9` in the environment, there are two
 //! entries for `quota.create.burst`, and the second one takes effect.
 
+mod aws;
 mod environment;
 mod file;
 mod set;
@@ -21,7 +22,7 @@ use super::key_path::{KeyPath, quote};
 pub struct Sources {
     /// The configuration file, if any.
     pub file: Option<PathBuf>,
-    /// Environment variables; those without the prefix `LIVEGATE_` are ignored.
+    /// Environment variables. Those with the prefix `LIVEGATE_` and some of AWS are read.
     pub environment: Vec<(String, String)>,
     /// Settings as `section.key=value`. The last one of a key takes effect.
     pub set: Vec<String>,
@@ -129,6 +130,7 @@ impl Layers {
     /// Reads all `sources`.
     pub(super) fn read(sources: &Sources) -> Self {
         let mut layers = Self::default();
+        aws::read(&sources.environment, &mut layers);
         if let Some(path) = &sources.file {
             file::read(path, &mut layers);
         }

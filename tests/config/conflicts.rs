@@ -2,7 +2,7 @@
 
 use livegate::config::Config;
 
-use super::{JWT, errors_in, errors_of, sources};
+use super::{JWT, errors_in, errors_of, from, sources};
 
 const TLS: &str =
     "grpc.tls.certificate = \"/c\"\ngrpc.tls.key = \"/k\"\ngrpc.tls.client_ca = \"/r\"";
@@ -100,4 +100,37 @@ fn a_mode_with_client_certificates_requires_client_ca() {
         assert_eq!(errors_in(&format!("{text}\n{no_client_ca}")).len(), 1);
         assert!(Config::from_text(&format!("{text}\n{TLS}")).is_ok());
     }
+}
+
+#[test]
+fn replicas_that_share_a_store_need_the_same_keys_of_result_tokens() {
+    let text = "store.url = \"redis://h\"\nresults.enabled = true\n";
+    let [error] = &errors_in(text)[..] else {
+        panic!("one conflict");
+    };
+    assert!(
+        error.starts_with("<text>:2: results.enabled = true"),
+        "{error}"
+    );
+    assert!(error.contains("token_key_files"), "{error}");
+    for valid in [
+        "results.token_key_files = [\"/k\"]\n",
+        "results.require_token = false\n",
+    ] {
+        from(&format!("{text}{valid}"));
+    }
+    from("results.enabled = true\n");
+}
+
+#[test]
+fn the_tls_files_of_a_store_need_its_url_and_each_other() {
+    let text = "store.url = \"redis://h\"\nstore.ca_file = \"/ca\"\n";
+    let errors = errors_in(text);
+    assert!(errors[0].contains("rediss://"), "{errors:?}");
+    let text = "store.url = \"rediss://h\"\nstore.key = \"/key\"\n";
+    let errors = errors_in(text);
+    assert!(errors[0].contains("set together"), "{errors:?}");
+    from(&format!(
+        "{text}store.certificate = \"/c\"\nstore.ca_file = \"/ca\"\n"
+    ));
 }

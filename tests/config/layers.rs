@@ -197,3 +197,58 @@ fn loading_again_returns_the_changed_keys() {
         assert_eq!(changed, expected);
     });
 }
+
+#[test]
+fn variables_of_aws_replace_defaults_and_nothing_else() {
+    let variables = [
+        ("AWS_DEFAULT_REGION", "us-west-2"),
+        ("AWS_REGION", "eu-west-1"),
+        ("AWS_USE_FIPS_ENDPOINT", "true"),
+        ("AWS_USE_DUALSTACK_ENDPOINT", "true"),
+    ];
+    let loaded = Config::load(&sources(&variables, &[])).expect("valid sources");
+    let upstream = &loaded.config.upstream;
+    assert_eq!(upstream.region, "eu-west-1");
+    assert!(upstream.use_fips && upstream.use_dual_stack);
+    let text = loaded.to_toml();
+    let line = text.lines().find(|line| line.starts_with("region = "));
+    assert!(
+        line.is_some_and(|line| line.ends_with("# AWS_REGION")),
+        "{text}"
+    );
+
+    in_a_file("[upstream]\nregion = \"ap-south-1\"\n", |path| {
+        let mut given = sources(&variables, &[]);
+        given.file = Some(path.to_owned());
+        let region = |given: &Sources| {
+            let loaded = Config::load(given).expect("valid sources");
+            loaded.config.upstream.region
+        };
+        assert_eq!(region(&given), "ap-south-1");
+        let own = ("LIVEGATE_UPSTREAM__REGION", "ca-central-1");
+        given.environment.push((own.0.to_owned(), own.1.to_owned()));
+        assert_eq!(region(&given), "ca-central-1");
+        given.set.push("upstream.region=sa-east-1".to_owned());
+        assert_eq!(region(&given), "sa-east-1");
+    });
+}
+
+#[test]
+fn the_endpoint_of_rekognition_overrides_that_of_all_services() {
+    let general = ("AWS_ENDPOINT_URL", "http://127.0.0.1:1");
+    let special = ("AWS_ENDPOINT_URL_REKOGNITION", "http://127.0.0.1:2");
+    for (variables, expected) in [
+        (vec![general], Some(general.1)),
+        (vec![special, general], Some(special.1)),
+        (vec![("AWS_ENDPOINT_URL", "")], None),
+    ] {
+        let loaded = Config::load(&sources(&variables, &[])).expect("valid sources");
+        let endpoint = loaded.config.upstream.endpoint_url;
+        assert_eq!(endpoint.as_deref(), expected, "{variables:?}");
+    }
+    let errors = errors_of(&sources(&[("AWS_REGION", "nowhere")], &[]));
+    assert!(
+        errors[0].starts_with("AWS_REGION: upstream.region"),
+        "{errors:?}"
+    );
+}
