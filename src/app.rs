@@ -8,6 +8,7 @@ mod config_state;
 mod descriptors;
 mod error;
 mod key_file;
+mod lifecycle;
 mod metrics;
 mod process;
 mod ready;
@@ -20,18 +21,18 @@ mod token_keys;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
-use tracing::{error, field, info, warn};
+use tracing::{field, info, warn};
 
 pub use self::check::{CheckOutcome, check_connections, check_files};
 use self::config_state::ConfigCollector;
 pub use self::error::AppError;
 pub use self::key_file::KeyFileError;
+use self::lifecycle::{ServiceState, run_until_stopped};
 use self::metrics::Metrics;
 use self::ready::ReadyCollector;
 use self::reload::Reload;
@@ -43,20 +44,9 @@ use crate::auth::{AuthMode, Authenticator};
 use crate::config::{Config, Loaded, Sources};
 use crate::grpc::{Health, Server};
 use crate::result_token::TokenKeys;
-use crate::shutdown::ShutdownSettings;
 use crate::telemetry::LogFilter;
 use crate::transport::{self, DrainSignals, Tls};
 use crate::upstream::aws::{CredentialsSource, Rekognition};
-
-/// The first and the longest delay between attempts to load the credentials.
-const LOAD_DELAYS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
-
-/// Requests that still wait for quota are refused when a tenth of the grace period is
-/// left, so that their responses arrive in time.
-const REFUSAL_DIVISOR: u32 = 10;
-
-/// The time for aborted calls and connections to end.
-const ABORT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The service, with its listeners bound and not serving yet.
 pub struct Livegate {
@@ -133,13 +123,12 @@ impl Livegate {
         log_start(config, &self.grpc, &self.admin);
         let (registry, metrics) = Metrics::new(config);
         let audit = audit::open(&config.audit, &metrics.audit)?;
-        let (readiness, notices, _serving_admin) =
-            open_admin(self.admin, registry, self.reload.as_ref());
+        let (readiness, notices, _serving_admin) = open_admin(self.admin, registry, &self.reload);
 
         let (loaded, clock) = (&metrics.credentials, metrics.clock.clone());
         let api = Rekognition::new(&config.upstream, &self.credentials, loaded, clock);
         let api = Arc::new(api.await);
-        let health = Health::starting().await;
+        let health = Health::starting();
         let store = open_store(config, &metrics.store).await;
         let reloadable = Reloadable::open(config, store.as_ref(), &metrics.attempts);
         let auth = Arc::new(Authenticator::new(&config.auth, metrics.auth.clone()));
@@ -178,7 +167,7 @@ impl Livegate {
 fn open_admin(
     listener: TcpListener,
     mut registry: Registry,
-    reload: Option<&Reload>,
+    reload: &Option<Reload>,
 ) -> (
     watch::Sender<Readiness>,
     watch::Sender<String>,
@@ -189,7 +178,7 @@ fn open_admin(
     ));
     let (notices, degraded) = watch::channel(String::new());
     registry.register_collector(Box::new(ReadyCollector(ready.clone())));
-    let config_state = reload.map(Reload::state);
+    let config_state = reload.as_ref().map(Reload::state);
     if let Some(state) = config_state.clone() {
         registry.register_collector(Box::new(ConfigCollector(state)));
     }
@@ -200,79 +189,6 @@ fn open_admin(
     let serving = admin::serve(listener, Arc::new(registry), ready, Arc::new(notes));
     let serving = AbortOnDropHandle::new(tokio::spawn(serving));
     (readiness, notices, serving)
-}
-
-/// The state of the service that health checks, probes and connections see.
-struct ServiceState {
-    health: Health,
-    readiness: watch::Sender<Readiness>,
-    signals: DrainSignals,
-}
-
-impl ServiceState {
-    fn new(health: Health, readiness: watch::Sender<Readiness>, signals: DrainSignals) -> Self {
-        Self {
-            health,
-            readiness,
-            signals,
-        }
-    }
-
-    async fn set_ready(&self) {
-        self.health.ready().await;
-        self.readiness.send_replace(Readiness::Ready);
-        info!("ready");
-    }
-
-    async fn set_not_ready(&self) {
-        self.health.shutting_down().await;
-        self.readiness.send_replace(Readiness::Draining);
-    }
-}
-
-/// Warms up and serves until `stop`, then drains: lameduck, grace period, abort of the
-/// remaining calls.
-async fn run_until_stopped(
-    (api, auth): (&Rekognition, &Authenticator),
-    state: &ServiceState,
-    reloadable: &Reloadable,
-    stop: impl Future<Output = ()>,
-    shutdown: ShutdownSettings,
-) {
-    let serve = async {
-        load_credentials(api, &state.readiness).await;
-        let missing = Readiness::Starting("JWKS: not read yet".to_owned());
-        state.readiness.send_replace(missing);
-        auth.ready().await;
-        state.set_ready().await;
-        api.renew_credentials().await;
-    };
-    tokio::select! {
-        () = serve => {}
-        () = stop => {}
-    }
-    state.set_not_ready().await;
-    tokio::time::sleep(shutdown.lameduck).await;
-    state.signals.drain.cancel();
-    let after_refusal = shutdown.grace / REFUSAL_DIVISOR;
-    tokio::time::sleep(shutdown.grace - after_refusal).await;
-    reloadable.close();
-    tokio::time::sleep(after_refusal).await;
-    warn!("grace period over, aborting calls in progress");
-    state.signals.abort.cancel();
-    tokio::time::sleep(ABORT_TIMEOUT).await;
-}
-
-/// Returns once the credentials are loaded. Until then `readiness` has the cause.
-async fn load_credentials(api: &Rekognition, readiness: &watch::Sender<Readiness>) {
-    let (mut delay, max_delay) = LOAD_DELAYS;
-    while let Err(failure) = api.load_credentials().await {
-        error!(%failure, "cannot load AWS credentials, not ready");
-        let missing = format!("AWS credentials: {failure}");
-        readiness.send_replace(Readiness::Starting(missing));
-        tokio::time::sleep(delay).await;
-        delay = (delay * 2).min(max_delay);
-    }
 }
 
 async fn bind(key: &'static str, address: SocketAddr) -> Result<TcpListener, AppError> {

@@ -1,45 +1,102 @@
-//! The serving status that the gRPC health service reports
+//! The gRPC health service
 //! ([health checking protocol](https://github.com/grpc/grpc/blob/master/doc/health-checking.md)).
+//!
+//! A `Watch` ends when the server drains, after it has sent `NOT_SERVING`; otherwise it would
+//! keep its connection open until the end of the grace period. A `Watch` of an unknown service
+//! sends `SERVICE_UNKNOWN` and stays open.
 
-use tonic_health::ServingStatus;
-use tonic_health::pb::health_server::HealthServer;
-use tonic_health::server::{HealthReporter, HealthService};
+use futures_util::stream::{BoxStream, StreamExt as _, unfold};
+use tokio::sync::watch;
+use tonic::{Request, Response, Status};
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::health_server;
+use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 
 use super::v1::session_service_server::SERVICE_NAME;
 
-/// The largest request, in bytes: the name of a service.
-const MAX_REQUEST_BYTES: usize = 256;
-
 /// The serving status of the server. Clones share it.
 #[derive(Clone, Debug)]
-pub struct Health(HealthReporter);
+pub struct Health(watch::Sender<HealthState>);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum HealthState {
+    NotServing,
+    Serving,
+    /// Watches end.
+    Draining,
+}
 
 impl Health {
     /// Reports `NOT_SERVING` until the server is ready.
-    pub async fn starting() -> Self {
-        let health = Self(HealthReporter::new());
-        health.set(ServingStatus::NotServing).await;
-        health
+    #[must_use]
+    pub fn starting() -> Self {
+        Self(watch::channel(HealthState::NotServing).0)
     }
 
     /// Reports `SERVING` from now on.
-    pub async fn ready(&self) {
-        self.set(ServingStatus::Serving).await;
+    pub fn ready(&self) {
+        self.0.send_replace(HealthState::Serving);
     }
 
     /// Reports `NOT_SERVING` from now on, so that clients choose another replica.
-    pub async fn shutting_down(&self) {
-        self.set(ServingStatus::NotServing).await;
+    pub fn shutting_down(&self) {
+        self.0.send_replace(HealthState::NotServing);
     }
 
-    pub(super) fn into_service(self) -> HealthServer<HealthService> {
-        HealthServer::new(HealthService::from_health_reporter(self.0))
-            .max_decoding_message_size(MAX_REQUEST_BYTES)
+    /// Ends all watches.
+    pub fn drain(&self) {
+        self.0.send_replace(HealthState::Draining);
     }
 
-    async fn set(&self, status: ServingStatus) {
-        for service in ["", SERVICE_NAME] {
-            self.0.set_service_status(service, status).await;
+    pub(super) fn into_service(self) -> health_server::HealthServer<Self> {
+        health_server::HealthServer::new(self)
+    }
+}
+
+#[tonic::async_trait]
+impl health_server::Health for Health {
+    async fn check(
+        &self,
+        request: Request<HealthCheckRequest>,
+    ) -> Result<Response<HealthCheckResponse>, Status> {
+        match self.0.borrow().status_of(&request.get_ref().service) {
+            ServingStatus::ServiceUnknown => Err(Status::not_found("unknown service")),
+            status => Ok(Response::new(response(status))),
         }
+    }
+
+    type WatchStream = BoxStream<'static, Result<HealthCheckResponse, Status>>;
+
+    async fn watch(
+        &self,
+        request: Request<HealthCheckRequest>,
+    ) -> Result<Response<Self::WatchStream>, Status> {
+        let service = request.into_inner().service;
+        let start = (self.0.subscribe(), service, None);
+        let statuses = unfold(start, |(mut state, service, sent)| async move {
+            let is_due = |state: &HealthState| {
+                *state == HealthState::Draining || Some(state.status_of(&service)) != sent
+            };
+            let status = state.wait_for(is_due).await.ok()?.status_of(&service);
+            let is_over = Some(status) == sent;
+            (!is_over).then(|| (Ok(response(status)), (state, service, Some(status))))
+        });
+        Ok(Response::new(statuses.boxed()))
+    }
+}
+
+impl HealthState {
+    fn status_of(self, service: &str) -> ServingStatus {
+        match self {
+            _ if !["", SERVICE_NAME].contains(&service) => ServingStatus::ServiceUnknown,
+            Self::Serving => ServingStatus::Serving,
+            Self::NotServing | Self::Draining => ServingStatus::NotServing,
+        }
+    }
+}
+
+fn response(status: ServingStatus) -> HealthCheckResponse {
+    HealthCheckResponse {
+        status: status.into(),
     }
 }

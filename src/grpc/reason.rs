@@ -53,7 +53,8 @@ macro_rules! reasons {
         #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
         pub(super) enum Reason {
             $($(#[$attribute])* #[error($text)] $name,)+
-            /// `tonic` itself failed the call, with only a status code.
+            /// `tonic` itself failed the call, with only a status code, which is the label in
+            /// the metrics. The status has no `ErrorInfo`.
             #[error("{}", metrics::name(*.0))]
             Bare(Code),
         }
@@ -61,6 +62,11 @@ macro_rules! reasons {
         impl Reason {
             /// All but the bare codes.
             pub(super) const NAMED: &[Self] = &[$(Self::$name,)+];
+
+            /// Whether the contract lists the reason, so that it is sent in `ErrorInfo`.
+            pub(super) fn is_named(self) -> bool {
+                !matches!(self, Self::Bare(_))
+            }
 
             /// Returns the text in `ErrorInfo` and in metrics.
             pub(super) fn as_str(self) -> &'static str {
@@ -87,6 +93,7 @@ reasons! {
     MessageTooLarge = "MESSAGE_TOO_LARGE", Caller;
     RequestBodyTimeout = "REQUEST_BODY_TIMEOUT", Caller;
     MethodNotFound = "METHOD_NOT_FOUND", Caller;
+    CompressionUnsupported = "COMPRESSION_UNSUPPORTED", Caller;
     ResultsDisabled = "RESULTS_DISABLED", Caller;
     CallerNotAuthenticated = "CALLER_NOT_AUTHENTICATED", Caller;
     CallerNotAllowed = "CALLER_NOT_ALLOWED", Caller;
@@ -200,7 +207,12 @@ mod tests {
         let bare = bare.filter(|reason| {
             !matches!(
                 reason,
-                Reason::Bare(Code::OutOfRange | Code::Internal | Code::DeadlineExceeded)
+                Reason::Bare(
+                    Code::OutOfRange
+                        | Code::Internal
+                        | Code::DeadlineExceeded
+                        | Code::Unimplemented
+                )
             )
         });
         let reasons = Reason::NAMED.iter().copied().chain(bare);

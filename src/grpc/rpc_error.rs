@@ -1,7 +1,8 @@
 //! The error of a call, and the gRPC status that it becomes.
 //!
-//! Every status carries one `ErrorInfo` and the call's id
-//! ([error model](https://google.aip.dev/193)). The retry delay is sent twice:
+//! Every status carries the call's id, and one `ErrorInfo` whose reason is in the contract
+//! ([error model](https://google.aip.dev/193)). The exception is a status of `tonic` itself
+//! for which there is no reason, such as an unknown service in a health check. The retry delay is sent twice:
 //! `RetryInfo` for application code, and the trailer `grpc-retry-pushback-ms` for stock
 //! clients, which obey it
 //! ([gRFC A6](https://github.com/grpc/proposal/blob/master/A6-client-retries.md)). A
@@ -29,6 +30,10 @@ const DOMAIN: &str = "livegate";
 
 /// The trailer that stock clients obey: the retry delay in milliseconds, or -1.
 const PUSHBACK_KEY: &str = "grpc-retry-pushback-ms";
+
+/// The trailer with the encodings that a request may have
+/// ([compression](https://github.com/grpc/grpc/blob/master/doc/compression.md)).
+const ACCEPT_ENCODING_KEY: &str = "grpc-accept-encoding";
 
 /// Bounds of the field violations in one status, and of the message about them.
 const MAX_VIOLATIONS: usize = 16;
@@ -136,6 +141,10 @@ impl RpcError {
                 let message = "unknown method";
                 Self::new(Code::Unimplemented, Reason::MethodNotFound, message)
             }
+            // The request is compressed.
+            Code::Unimplemented => {
+                Self::new(Code::Unimplemented, Reason::CompressionUnsupported, message)
+            }
             code => {
                 let error = Self::new(code, Reason::Bare(code), message);
                 // Stock clients retry these codes unless a pushback forbids it.
@@ -150,8 +159,10 @@ impl RpcError {
 
     /// Returns the status that is sent at `now`.
     pub(super) fn into_status(self, call_id: &str, call: Option<&Call>, now: Instant) -> Status {
-        let mut details =
-            ErrorDetails::with_error_info(self.reason.as_str(), DOMAIN, self.metadata);
+        let mut details = ErrorDetails::new();
+        if self.reason.is_named() {
+            details.set_error_info(self.reason.as_str(), DOMAIN, self.metadata);
+        }
         details.set_request_info(call_id, "");
         if !self.violations.is_empty() {
             details.set_bad_request(self.violations);
@@ -160,6 +171,9 @@ impl RpcError {
             details.set_quota_failure(vec![QuotaViolation::new(subject, self.message.clone())]);
         }
         let mut trailers = MetadataMap::new();
+        if self.reason == Reason::CompressionUnsupported {
+            trailers.insert(ACCEPT_ENCODING_KEY, MetadataValue::from_static("identity"));
+        }
         let pushback = match self.retry {
             RetryHint::Unspecified => None,
             RetryHint::Never => Some(-1),

@@ -129,7 +129,7 @@ impl Livegate {
         let authorizer = Authorizer::new(setup.policy.clone(), setup.default_permission);
         let server = Server {
             service: service(&aws, &setup).audited(setup.audit.clone()),
-            health: Health::starting().await,
+            health: Health::starting(),
             auth: Arc::new(Authenticator::new(
                 &setup.auth.into(),
                 AuthMetrics::default(),

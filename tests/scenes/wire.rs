@@ -10,6 +10,8 @@ use http_body::Body as _;
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::time::sleep;
+use tonic::Status;
+use tonic_types::StatusExt as _;
 
 use crate::harness::aws::never_answers;
 use crate::harness::pipes::Livegate;
@@ -204,5 +206,17 @@ async fn a_second_message_is_an_invalid_request() {
         assert_eq!(header(answer.headers(), "grpc-status"), "3", "{body:?}");
         assert!(answer.headers().contains_key("grpc-status-details-bin"));
     }
+    assert!(livegate.aws.attempts().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_compressed_request_is_refused_with_a_reason_and_the_accepted_encoding() {
+    let livegate = Livegate::start().await;
+    let answer = post(&livegate, b"\x01\0\0\0\0", &[("grpc-encoding", "gzip")]).await;
+    assert_eq!(header(answer.headers(), "grpc-status"), "12");
+    assert_eq!(header(answer.headers(), "grpc-accept-encoding"), "identity");
+    let status = Status::from_header_map(answer.headers()).expect("a status");
+    let info = status.get_details_error_info().expect("a reason");
+    assert_eq!(info.reason, "COMPRESSION_UNSUPPORTED");
     assert!(livegate.aws.attempts().is_empty());
 }

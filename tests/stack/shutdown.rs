@@ -6,8 +6,9 @@ use livegate::grpc::v1::session_service_server::SERVICE_NAME;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
-use tonic_health::pb::HealthCheckRequest;
+use tonic::Streaming;
 use tonic_health::pb::health_client::HealthClient;
+use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 
 use super::process::{Process, TIMEOUT, at_once};
 
@@ -48,25 +49,34 @@ async fn readiness_health_and_connections_change_in_order() {
 }
 
 #[tokio::test]
-async fn a_health_watch_receives_the_shutdown() {
-    let set = ["shutdown.lameduck=200ms", "shutdown.grace=100ms"];
+async fn a_health_watch_receives_the_shutdown_and_does_not_delay_it() {
+    let set = ["shutdown.lameduck=200ms", "shutdown.grace=15s"];
     let process = Process::start(at_once(), &set).await;
-    let request = HealthCheckRequest::default();
-    let watch = HealthClient::new(process.channel()).watch(request).await;
-    let mut updates = watch.unwrap().into_inner();
-    let mut next = async || {
-        updates
-            .message()
-            .await
-            .unwrap()
-            .unwrap()
-            .status()
-            .as_str_name()
+    let watch = async |service: &str| {
+        let service = service.to_owned();
+        let request = HealthCheckRequest { service };
+        let watch = HealthClient::new(process.channel()).watch(request).await;
+        watch.unwrap().into_inner()
     };
-    assert_eq!(next().await, "SERVING");
+    let next = async |updates: &mut Streaming<HealthCheckResponse>| {
+        let update = timeout(TIMEOUT, updates.message()).await;
+        let update = update.expect("in time").expect("no error");
+        update.map(|response| response.status().as_str_name())
+    };
+    let (mut known, mut unknown) = (watch("").await, watch("unknown.v1.Service").await);
+    assert_eq!(next(&mut known).await, Some("SERVING"));
+    assert_eq!(next(&mut unknown).await, Some("SERVICE_UNKNOWN"));
+    let start = Instant::now();
     process.stop.cancel();
-    assert_eq!(timeout(TIMEOUT, next()).await, Ok("NOT_SERVING"));
+    assert_eq!(next(&mut known).await, Some("NOT_SERVING"));
+    assert_eq!(next(&mut known).await, None);
+    assert_eq!(next(&mut unknown).await, None, "it stayed open until now");
     process.shut_down().await;
+    assert!(start.elapsed() >= Duration::from_millis(200));
+    assert!(
+        start.elapsed() < Duration::from_secs(5),
+        "not the whole grace"
+    );
 }
 
 #[tokio::test]
