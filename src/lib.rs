@@ -24,7 +24,8 @@
 //! | --- | --- | --- |
 //! | [`model`] | identifiers, request and result types, deadlines, the clock, values per caller, token buckets | |
 //! | [`change`] | detection of changes: of files, and of conditions to log | |
-//! | [`telemetry`] | logs and traces | `change` |
+//! | [`egress`] | connections to other servers, through a proxy if one is set | |
+//! | [`telemetry`] | logs and traces | `change`, `egress` |
 //! | [`transport`] | listener, TLS, HTTP/2 connections and streams, their limits | `model`, `change` |
 //! | [`shutdown`] | signals and the phases of a shutdown | |
 //! | [`store`] | the Redis or Valkey connection that adapters share | `change` |
@@ -34,7 +35,7 @@
 //! | [`retry`] | whether and when to retry: classification, delays, budget | `model`, `upstream` |
 //! | [`idempotency`] | one session for each request id, within and across replicas | `model`, `change`, `store` |
 //! | [`result_token`] | the tokens that bind a session to its caller | `model` |
-//! | [`auth`] | authentication and authorization | `model`, `change` |
+//! | [`auth`] | authentication and authorization | `model`, `change`, `egress` |
 //! | [`audit`] | one line for each session that is issued or read | `model`, `change` |
 //! | [`session`] | creating sessions and reading their results | `model`, `upstream`, `admission`, `retry`, `idempotency`, `result_token`, `auth` |
 //! | `grpc::v1` | the generated protobuf types | |
@@ -105,6 +106,7 @@ pub mod auth;
 pub mod change;
 pub mod cli;
 pub mod config;
+pub mod egress;
 pub mod grpc;
 pub mod idempotency;
 pub mod model;

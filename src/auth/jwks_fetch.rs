@@ -1,5 +1,6 @@
 //! Fetches a JWKS over HTTP: one GET on a new connection, without redirects. The root
-//! certificates and the bearer token are read at each fetch, because both rotate.
+//! certificates and the bearer token are read at each fetch, because both rotate. It obeys
+//! the proxy that the environment sets.
 //!
 //! For example, in a Kubernetes pod, `https://kubernetes.default.svc/openid/v1/jwks`
 //! with the cluster's `ca.crt` and the pod's service account token returns about 600
@@ -22,6 +23,7 @@ use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 use super::jwks_source::{JwksError, MAX_JWKS_BYTES, read_file};
+use crate::egress::EgressConnector;
 
 /// The size limit of the bearer token that is sent, in bytes.
 const MAX_BEARER_BYTES: usize = 8 * 1024;
@@ -38,7 +40,7 @@ pub(super) async fn fetch(
         .with_tls_config(tls(ca_file).await?)
         .https_or_http()
         .enable_http1()
-        .build();
+        .wrap_connector(EgressConnector::from_env());
     let client = Client::builder(TokioExecutor::new())
         .pool_max_idle_per_host(0)
         .build(connector);

@@ -1,20 +1,28 @@
 //! Exports traces to an OpenTelemetry collector by OTLP over gRPC, if an endpoint is
 //! configured.
 //!
+//! The headers of an export, such as a login, are read from a file for each export, so they
+//! can be rotated. The connection obeys the proxy that the environment sets.
+//!
 //! Spans wait in a queue of 2048 and are sent in batches by a separate thread. For
 //! example, the collector is down for an hour. Calls are not affected; spans beyond 2048
 //! are dropped; the log has one line when the outage starts and one when it ends.
 
+use std::fmt::Display;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use opentelemetry::KeyValue;
 use opentelemetry::trace::TracerProvider as _;
-use opentelemetry_otlp::{SpanExporter as Otlp, WithExportConfig as _};
+use opentelemetry_otlp::{SpanExporter as Otlp, WithExportConfig as _, WithTonicConfig as _};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{
     BatchConfigBuilder, BatchSpanProcessor, Sampler, SdkTracerProvider, SpanData, SpanExporter,
 };
+use tonic::metadata::{MetadataKey, MetadataMap, MetadataValue};
+use tonic::transport::{ClientTlsConfig, Endpoint};
+use tonic::{Request, Status};
 use tracing::level_filters::LevelFilter;
 use tracing::{Subscriber, info, warn};
 use tracing_subscriber::filter::filter_fn;
@@ -23,6 +31,7 @@ use tracing_subscriber::registry::LookupSpan;
 
 use super::log_filter::is_livegate;
 use crate::change::Condition;
+use crate::egress::EgressConnector;
 
 const QUEUE_CAPACITY: usize = 2048;
 const BATCH_SIZE: usize = 512;
@@ -36,6 +45,8 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
 pub struct TracesSettings {
     /// The URL of the collector; `None` for no traces.
     pub endpoint: Option<String>,
+    /// A file with headers for the collector, one `name: value` on each line.
+    pub headers_file: Option<PathBuf>,
     /// The ratio of traces started here that is sampled, 0 to 1. The sampling decision of
     /// a caller's trace is kept.
     pub sample_ratio: f64,
@@ -55,12 +66,24 @@ impl TracePipeline {
         let Some(endpoint) = &settings.endpoint else {
             return Ok(None);
         };
+        let invalid = |error: &dyn Display| format!("traces.endpoint = {endpoint:?}: {error}");
+        let tls = ClientTlsConfig::new().with_native_roots();
+        let channel = Endpoint::from_shared(endpoint.clone()).and_then(|at| at.tls_config(tls));
+        let channel = channel.map_err(|error| invalid(&error))?;
+        let channel = channel.connect_with_connector_lazy(EgressConnector::from_env());
+        let headers_file = settings.headers_file.clone();
         let exporter = Otlp::builder()
             .with_tonic()
-            .with_endpoint(endpoint)
+            .with_channel(channel)
+            .with_interceptor(move |mut request: Request<()>| {
+                if let Some(path) = &headers_file {
+                    add_headers(path, request.metadata_mut())?;
+                }
+                Ok(request)
+            })
             .with_timeout(settings.timeout)
             .build()
-            .map_err(|error| format!("traces.endpoint = {endpoint:?}: {error}"))?;
+            .map_err(|error| invalid(&error))?;
         let batch_config = BatchConfigBuilder::default()
             .with_max_queue_size(QUEUE_CAPACITY)
             .with_max_export_batch_size(BATCH_SIZE)
@@ -101,6 +124,27 @@ impl TracePipeline {
         // An outage of the collector has been logged already.
         let _ = tokio::time::timeout(SHUTDOWN_TIMEOUT, sent).await;
     }
+}
+
+/// Adds the headers in the file at `path`. It blocks, on the thread that exports.
+fn add_headers(path: &Path, headers: &mut MetadataMap) -> Result<(), Status> {
+    let invalid = |problem: &dyn Display| {
+        let path = path.display();
+        Status::unauthenticated(format!("traces.headers_file = \"{path}\": {problem}"))
+    };
+    let text = std::fs::read_to_string(path).map_err(|error| invalid(&error))?;
+    for line in text.lines().filter(|line| !line.trim().is_empty()) {
+        let header = line.split_once(':').and_then(|(name, value)| {
+            let name = name.trim().to_ascii_lowercase();
+            let key = MetadataKey::from_bytes(name.as_bytes()).ok()?;
+            let mut value = MetadataValue::try_from(value.trim()).ok()?;
+            value.set_sensitive(true);
+            Some((key, value))
+        });
+        let (key, value) = header.ok_or_else(|| invalid(&"each line must be NAME: VALUE"))?;
+        headers.insert(key, value);
+    }
+    Ok(())
 }
 
 fn resource(region: &str) -> Resource {

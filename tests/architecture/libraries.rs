@@ -35,9 +35,10 @@ const LIBRARIES: [Library; 10] = [
         crates: &["aws_"],
         modules: &["upstream::aws"],
     },
+    // `telemetry::traces` sends traces by gRPC.
     Library {
         crates: &["tonic", "prost"],
-        modules: &["grpc"],
+        modules: &["grpc", "telemetry::traces"],
     },
     // `auth::jwks_fetch` reads JWKS over HTTPS; `cli::target` finds out why a client cannot
     // connect.

@@ -31,7 +31,10 @@ pub(crate) struct Collector {
 }
 
 #[derive(Clone, Default)]
-struct RecordedExports(Arc<Mutex<Vec<ExportTraceServiceRequest>>>);
+struct RecordedExports {
+    exports: Arc<Mutex<Vec<ExportTraceServiceRequest>>>,
+    logins: Arc<Mutex<Vec<String>>>,
+}
 
 #[tonic::async_trait]
 impl TraceService for RecordedExports {
@@ -39,7 +42,10 @@ impl TraceService for RecordedExports {
         &self,
         request: Request<ExportTraceServiceRequest>,
     ) -> Result<Response<ExportTraceServiceResponse>, Status> {
-        self.0.lock().push(request.into_inner());
+        let login = request.metadata().get("authorization");
+        let login = login.and_then(|login| login.to_str().ok());
+        self.logins.lock().extend(login.map(str::to_owned));
+        self.exports.lock().push(request.into_inner());
         Ok(Response::new(ExportTraceServiceResponse::default()))
     }
 }
@@ -73,7 +79,12 @@ impl Collector {
 
     /// All exports so far.
     pub(crate) fn exports(&self) -> Vec<ExportTraceServiceRequest> {
-        self.recorded.0.lock().clone()
+        self.recorded.exports.lock().clone()
+    }
+
+    /// The header `authorization` of all exports that had it.
+    pub(crate) fn logins(&self) -> Vec<String> {
+        self.recorded.logins.lock().clone()
     }
 
     /// All spans so far.

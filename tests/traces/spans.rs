@@ -147,6 +147,21 @@ async fn the_resource_identifies_the_process() {
     assert!(!attribute(attributes, "service.instance.id").is_empty());
 }
 
+#[tokio::test]
+async fn the_headers_in_a_file_reach_the_collector() {
+    let collector = Collector::listen().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("headers");
+    std::fs::write(&file, "\nAuthorization: Bearer one\n").expect("a file");
+    let headers = format!("headers_file = \"{}\"\n", file.display());
+    let service = traced_service(&collector, &headers).await;
+    let caller = Caller::of(&service).await;
+    caller.create(None).await;
+    collector.spans_of(1).await;
+    assert!(collector.logins().iter().all(|login| login == "Bearer one"));
+    assert!(!collector.logins().is_empty());
+}
+
 async fn traced_service(collector: &Collector, extra: &str) -> Process {
     let traces = traced(collector.address());
     Process::serve(&ConfigMap::holding(&format!("{QUICK}{traces}{extra}"))).await

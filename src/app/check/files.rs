@@ -31,6 +31,7 @@ pub fn check_files(config: &Config) -> Vec<CheckOutcome> {
         ("store.ca_file", store.tls.ca_file.as_deref()),
         ("store.certificate", store.tls.certificate.as_deref()),
         ("store.key", store.tls.key.as_deref()),
+        ("traces.headers_file", config.traces.headers_file.as_deref()),
     ];
     for (key, path) in readable_files(&config.auth).into_iter().chain(others) {
         outcomes.extend(path.map(|path| about(&setting(key, path), check_readable(path))));
