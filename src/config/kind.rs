@@ -1,7 +1,7 @@
 //! The kinds of values: parsing, the description of valid values, and output as TOML.
 //!
 //! A value from the file has a TOML type. A value from the environment or the command
-//! line is an untyped string, which the kind parses. For example, [`time`] from 10ms to
+//! line is an untyped string, which the kind parses. For example, [`time()`] from 10ms to
 //! 60s reads `"3s"` from the file and `3s` from a variable, writes `"3s"`, and rejects `3`
 //! with `must be a duration from 10ms to 1m; add a unit, as in "3s"`. The kinds of
 //! strings are in [`super::text`], and lists in [`super::list`].
