@@ -1,6 +1,7 @@
 //! Connections to real servers: which count as connected, and how long they are kept.
 
 use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
@@ -107,11 +108,8 @@ async fn a_cluster_of_several_shards_is_refused() {
     timeout(10 * SOON, refused).await.expect("the nodes meet");
 }
 
-#[tokio::test]
-#[ignore = "needs redis-server: tests/run"]
-async fn a_store_with_a_private_ca_and_client_certificates_is_reached_with_the_files() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = |name: &str| folder.path().join(name);
+/// Writes the certificates of a test CA, and those of a server and a client with their keys.
+fn write_certificates(folder: &Path) {
     let mut params = CertificateParams::new(Vec::new()).expect("no names");
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     // A certificate whose issuer has its own name counts as self-signed.
@@ -120,47 +118,53 @@ async fn a_store_with_a_private_ca_and_client_certificates_is_reached_with_the_f
         .push(DnType::CommonName, "test CA");
     let key = KeyPair::generate().expect("a key");
     let ca = CertifiedIssuer::self_signed(params, key).expect("a CA");
-    fs::write(path("ca"), ca.pem()).expect("a file");
+    fs::write(folder.join("ca"), ca.pem()).expect("a file");
     for name in ["server", "client"] {
         let key = KeyPair::generate().expect("a key");
         let params = CertificateParams::new(vec!["localhost".to_owned()]).expect("a name");
         let signed = params.signed_by(&key, &ca).expect("a certificate");
-        fs::write(path(name), signed.pem()).expect("a file");
-        fs::write(path(&format!("{name}-key")), key.serialize_pem()).expect("a file");
+        fs::write(folder.join(name), signed.pem()).expect("a file");
+        fs::write(folder.join(format!("{name}-key")), key.serialize_pem()).expect("a file");
     }
-    let text = |name: &str| path(name).display().to_string();
-    let (ca, certificate, key) = (text("ca"), text("server"), text("server-key"));
+}
+
+/// Starts a server that requires client certificates at `tls_port`.
+async fn start_with_tls(folder: &Path, tls_port: u16) -> RedisServer {
+    let text = |name: &str| folder.join(name).display().to_string();
+    let options = [
+        ("--tls-port", tls_port.to_string()),
+        ("--tls-ca-cert-file", text("ca")),
+        ("--tls-cert-file", text("server")),
+        ("--tls-key-file", text("server-key")),
+    ];
+    let options = options.iter().flat_map(|(name, value)| [*name, value]);
+    RedisServer::start_at(free_port(), &options.collect::<Vec<_>>()).await
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server: tests/run"]
+async fn a_store_with_a_private_ca_and_client_certificates_is_reached_with_the_files() {
+    let folder = tempfile::tempdir().expect("a folder");
+    write_certificates(folder.path());
     let tls_port = free_port();
-    let server = RedisServer::start_at(
-        free_port(),
-        &[
-            "--tls-port",
-            &tls_port.to_string(),
-            "--tls-ca-cert-file",
-            &ca,
-            "--tls-cert-file",
-            &certificate,
-            "--tls-key-file",
-            &key,
-        ],
-    )
-    .await;
+    let server = start_with_tls(folder.path(), tls_port).await;
     let settings = |tls: StoreTls| StoreSettings {
         url: Some(format!("rediss://localhost:{tls_port}")),
         tls,
         timeout: SOON,
         ..server.settings()
     };
+    let path = |name: &str| Some(folder.path().join(name));
     let mut tls = StoreTls {
-        ca_file: Some(path("ca")),
-        certificate: Some(path("client")),
-        key: Some(path("client-key")),
+        ca_file: path("ca"),
+        certificate: path("client"),
+        key: path("client-key"),
     };
     assert_eq!(Store::check(&settings(tls.clone())).await, Ok(()));
     (tls.certificate, tls.key) = (None, None);
     let anonymous = Store::check(&settings(tls.clone())).await;
     assert!(anonymous.is_err(), "the server requests a certificate");
-    tls.ca_file = Some(path("missing"));
+    tls.ca_file = path("missing");
     let missing = Store::check(&settings(tls)).await;
     let missing = missing.expect_err("it cannot be read").to_string();
     assert!(missing.contains("missing"), "{missing}");
