@@ -121,3 +121,28 @@ fn request_failed(error: &dyn Error) -> JwksError {
     }
     JwksError::Request(text)
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_endless_response_is_cut_off() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        let server = tokio::spawn(async move {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            assert!(socket.read(&mut [0; 4096]).await.unwrap() > 0);
+            let head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n";
+            socket.write_all(head).await.unwrap();
+            while socket.write_all(&[b' '; 16 * 1024]).await.is_ok() {}
+        });
+        let fetched = fetch(&url.parse().unwrap(), None, None).await;
+        assert!(matches!(fetched, Err(JwksError::TooLarge)), "{fetched:?}");
+        // The connection is closed, so the server ends.
+        server.await.unwrap();
+    }
+}

@@ -1,8 +1,9 @@
 //! The HTTP/2 streams of one connection. Each request runs in a task, from its headers to
 //! the last byte of its response.
 //!
-//! `hyper` passes a request to [`Service::call`] and, immediately afterwards, the future of
-//! its stream to [`Executor::execute`]. The first stores a [`StreamGuard`] in `pending`,
+//! `hyper` (1.12, `proto/h2/server.rs`) passes a request to [`Service::call`] and, immediately
+//! afterwards, the future of its stream to [`Executor::execute`]. A test of the accept loop
+//! fails if that order changes. The first stores a [`StreamGuard`] in `pending`,
 //! the second takes it. The request's concurrency permit is thus held until the peer has
 //! read the last byte of the response, and a peer that does not read loses one stream, not
 //! the connection. For example, with a `response_write_timeout` of 10 s, a response is ready

@@ -1,11 +1,11 @@
-//! The accept loop drops every handler before it returns.
+//! The accept loop drops every handler before it returns, and releases every permit.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 
 use bytes::Bytes;
 use http::Request;
-use http_body_util::Empty;
+use http_body_util::{BodyExt as _, Empty};
 use hyper::body::Incoming;
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -14,6 +14,7 @@ use tokio::sync::{Notify, Semaphore};
 use tokio::time::timeout;
 use tower::service_fn;
 
+use super::super::ResponseBody;
 use super::super::service::{ConcurrencyLimitExceeded, RequestCount, RequestPermit};
 use super::*;
 
@@ -58,7 +59,9 @@ async fn aborted_handlers_are_dropped_before_the_accept_loop_returns() {
     let (client, server) = duplex(64 * 1024);
     let signals = DrainSignals::default();
     let incoming = futures_util::stream::iter([Ok(server)]);
-    let running = tokio::spawn(accept_loop(service).run(incoming, signals.clone()));
+    let permits = Arc::new(Semaphore::new(1));
+    let running = accept_loop(service, permits).run(incoming, signals.clone());
+    let running = tokio::spawn(running);
     let request = tokio::spawn(send_request(client));
     started.notified().await;
     signals.abort.cancel();
@@ -68,8 +71,44 @@ async fn aborted_handlers_are_dropped_before_the_accept_loop_returns() {
     assert!(request.await.unwrap().is_err());
 }
 
-fn accept_loop<S: RequestService>(service: S) -> AcceptLoop<S> {
-    let concurrency = Arc::new(OneRequest(Arc::new(Semaphore::new(1))));
+/// It fails if `hyper` passes the future of a stream to the executor before it calls the
+/// service: the permit would then belong to the next stream.
+#[tokio::test]
+async fn a_request_holds_its_permit_until_its_stream_ends() {
+    let (started, finish) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (starting, finishing) = (started.clone(), finish.clone());
+    let service = service_fn(move |_: Request<Incoming>| {
+        let (starting, finishing) = (starting.clone(), finishing.clone());
+        async move {
+            starting.notify_one();
+            finishing.notified().await;
+            let body = Empty::new().map_err(|never| match never {});
+            Ok(http::Response::new(ResponseBody::new(body)))
+        }
+    });
+    let (client, server) = duplex(64 * 1024);
+    let incoming = futures_util::stream::iter([Ok(server)]);
+    let permits = Arc::new(Semaphore::new(1));
+    let accept_loop = accept_loop(service, permits.clone());
+    let _running = tokio::spawn(accept_loop.run(incoming, DrainSignals::default()));
+    let (mut sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(client))
+        .await
+        .unwrap();
+    let _connection = tokio::spawn(connection);
+    for _ in 0..3 {
+        let request = Request::post("http://livegate.test/").body(Empty::<Bytes>::new());
+        let response = tokio::spawn(sender.send_request(request.expect("a request")));
+        started.notified().await;
+        assert_eq!(permits.available_permits(), 0);
+        finish.notify_one();
+        response.await.unwrap().unwrap();
+        let released = timeout(Duration::from_secs(10), permits.acquire()).await;
+        drop(released.expect("the permit is released").unwrap());
+    }
+}
+
+fn accept_loop<S: RequestService>(service: S, permits: Arc<Semaphore>) -> AcceptLoop<S> {
+    let concurrency = Arc::new(OneRequest(permits));
     let metrics = TransportMetrics::default();
     AcceptLoop::new(
         service,
