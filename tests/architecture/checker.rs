@@ -39,7 +39,7 @@ const FORBIDDEN: &[(&str, &str, &str)] = &[
     ("pantry.rs", "use crate::model;", "pantry has no row"),
     ("app.rs", "fn f(_: tonic::Status) {}", "only grpc, telemetry::traces may use tonic, not app"),
     ("transport.rs", "use tonic::body::Body;", "only grpc, telemetry::traces may use tonic, not transport"),
-    ("session/create.rs", "use prost_types::Duration;", "only grpc may use prost_types"),
+    ("session/create.rs", "use prost_types::Duration;", "only grpc, telemetry::traces may use prost_types"),
     ("retry.rs", "use ::aws_config::load;", "only upstream::aws may use aws_config"),
     ("upstream.rs", "use aws_sdk_rekognition as sdk;", "only upstream::aws may use"),
     ("admission/queue.rs", "use governor::Quota;", "only admission::local, admission::clock may use"),
