@@ -8,6 +8,7 @@
 
 mod challenge;
 mod clock;
+mod confidence;
 mod deadline;
 mod glob;
 mod identity;
@@ -22,6 +23,7 @@ mod wall_clock;
 
 pub use challenge::{ChallengePreference, ChallengeType, ChallengeVersions, Version};
 pub use clock::{Clock, ClockSource};
+pub use confidence::{ConfidenceOutOfRange, MinimumConfidence};
 pub use deadline::Deadline;
 pub use glob::{CallerGlob, CallerGlobs, MalformedGlob, TooManyGlobs};
 pub use identity::{

@@ -15,6 +15,7 @@ mod progress;
 mod read_result;
 mod request_id_age;
 mod spans;
+mod verdict;
 
 pub use attempts::AttemptPolicy;
 pub use create::{Creator, Session};
@@ -23,4 +24,5 @@ pub use error::SessionError;
 pub use metrics::AttemptMetrics;
 pub use ownership::{Ownership, TokenRequirement};
 pub use progress::Progress;
-pub use read_result::{ResultReader, ResultRequest};
+pub use read_result::{ImageBytes, ResultReader, ResultRequest, SessionResult};
+pub use verdict::{CheckFailure, Verdict};

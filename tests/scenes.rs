@@ -34,6 +34,7 @@ mod scenes {
     mod secrets;
     mod upstream_errors;
     mod validation;
+    mod verdicts;
     mod violations;
     mod wire;
 }

@@ -33,7 +33,8 @@ use arc_swap::ArcSwap;
 pub use self::permissions::Permissions;
 pub use self::refusal::{Field, FieldRefused, NotAllowed};
 use crate::model::{
-    CallerId, Operation, PerCaller, ProfileName, RequestedSettings, SessionSettings,
+    CallerId, MinimumConfidence, Operation, PerCaller, ProfileName, RequestedSettings,
+    SessionSettings,
 };
 
 /// The permissions of each caller, and the profiles.
@@ -122,6 +123,15 @@ impl CallerPermissions {
             }
             RequestedSettings::Profile(name) => profile(&self.policy, self.values(), name),
         }
+    }
+
+    /// Returns the minimum confidence of the caller's checks if it requests `requested`.
+    #[must_use]
+    pub fn minimum_confidence(
+        &self,
+        requested: Option<MinimumConfidence>,
+    ) -> Option<MinimumConfidence> {
+        MinimumConfidence::stricter(self.values().minimum_confidence, requested)
     }
 
     fn values(&self) -> &Permissions {

@@ -185,6 +185,9 @@ pub struct ResultArgs {
         hide_default_value = true
     )]
     subject: String,
+    /// Confidence from which the check passes, 0 to 100
+    #[arg(long, value_name = "PERCENT")]
+    minimum_confidence: Option<f32>,
 }
 
 /// Reads a result and prints it, without the images.
@@ -197,6 +200,7 @@ pub async fn result(args: ResultArgs) -> anyhow::Result<ExitCode> {
         include_images: false,
         subject: args.subject,
         result_token: args.result_token,
+        minimum_confidence: args.minimum_confidence,
     };
     let output = Output {
         target: &args.target,
@@ -219,6 +223,8 @@ fn describe_result(result: &v1::GetSessionResultResponse) -> (Value, Vec<(&'stat
         "session_id": result.session_id,
         "status": status,
         "confidence": result.confidence,
+        "verdict": result.verdict().as_str_name(),
+        "verdict_reason": result.verdict_reason,
         "challenge": challenge.map(|(name, version)| format!("{name} {version}")),
         "feedback": feedback,
     });
@@ -230,6 +236,8 @@ fn describe_result(result: &v1::GetSessionResultResponse) -> (Value, Vec<(&'stat
         ("session_id", result.session_id.clone()),
         ("status", words(status)),
         ("confidence", confidence.unwrap_or_default()),
+        ("verdict", words(result.verdict().as_str_name())),
+        ("verdict_reason", words(&result.verdict_reason)),
         ("challenge", challenge.unwrap_or_default()),
     ];
     lines.extend(feedback.into_iter().map(|text| ("feedback", text)));

@@ -3,13 +3,13 @@
 //! For example, `buckets = ["kyc-images"]` and `prefixes = []` permit the caller to send
 //! that bucket, and no key prefix.
 
-use super::kind::Kind;
+use super::kind::{Kind, number};
 use super::list::list;
 use super::profiles::{Profiles, audit_images, bucket, kms_key, prefix};
 use super::section::Section;
 use super::text::{choice, constrained};
 use crate::auth::policy::Permissions;
-use crate::model::{AuditImagesLimit, ChallengeType, Operation};
+use crate::model::{AuditImagesLimit, ChallengeType, MinimumConfidence, Operation};
 
 /// The names of the operations in the file.
 const OPERATIONS: [(&str, Operation); 2] = [
@@ -32,6 +32,9 @@ pub(super) fn permissions(section: &mut Section<'_>, profiles: &Profiles) -> Per
         challenge_types: section.optional("challenge_types", &up_to_100("challenges", challenge)),
         profiles: section.optional("profiles", &up_to_100("profiles", profiles.name())),
         require_profile: section.flag("require_profile", false),
+        minimum_confidence: section
+            .optional("minimum_confidence", &number(0.0..=100.0))
+            .and_then(|percent| MinimumConfidence::new(percent as f32).ok()),
     }
 }
 

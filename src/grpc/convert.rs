@@ -4,16 +4,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::v1;
 use crate::model::{
-    BoundingBox, Challenge, ChallengeType, Feedback, Image, LivenessResult, S3Object, SessionStatus,
+    BoundingBox, Challenge, ChallengeType, Feedback, Image, S3Object, SessionStatus,
 };
-use crate::session::Session;
-
-/// Whether a response includes the bytes of images.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum ImageBytes {
-    Included,
-    Omitted,
-}
+use crate::session::{CheckFailure, ImageBytes, Session, SessionResult, Verdict};
 
 pub(super) fn session(session: &Session) -> v1::Session {
     let time_to_live = session.time_to_live;
@@ -37,9 +30,10 @@ fn timestamp(time: SystemTime) -> prost_types::Timestamp {
 }
 
 pub(super) fn result(
-    result: LivenessResult,
+    SessionResult { result, verdict }: SessionResult,
     image_bytes: ImageBytes,
 ) -> v1::GetSessionResultResponse {
+    let (verdict, verdict_reason) = self::verdict(verdict);
     let image = |image| self::image(image, image_bytes);
     v1::GetSessionResultResponse {
         session_id: result.session_id.expose(),
@@ -52,6 +46,25 @@ pub(super) fn result(
         metadata: result
             .sdk_type
             .map(|sdk_type| v1::SessionMetadata { sdk_type }),
+        verdict: verdict.into(),
+        verdict_reason: verdict_reason.to_owned(),
+    }
+}
+
+/// Returns the verdict and its reason.
+fn verdict(verdict: Option<Verdict>) -> (v1::Verdict, &'static str) {
+    match verdict {
+        None => (v1::Verdict::Unspecified, ""),
+        Some(Verdict::Pending) => (v1::Verdict::Pending, "CHECK_NOT_FINISHED"),
+        Some(Verdict::Passed) => (v1::Verdict::Passed, ""),
+        Some(Verdict::Failed(failure)) => (
+            v1::Verdict::Failed,
+            match failure {
+                CheckFailure::ConfidenceBelowMinimum => "CONFIDENCE_BELOW_MINIMUM",
+                CheckFailure::CheckFailed => "CHECK_FAILED",
+                CheckFailure::SessionExpired => "SESSION_EXPIRED",
+            },
+        ),
     }
 }
 

@@ -12,12 +12,11 @@ use tonic::{Request, Response, Status};
 
 use super::audit_guard::AuditGuard;
 use super::call::Call;
-use super::convert::{self, ImageBytes};
+use super::convert;
 use super::failure_log::FailureLog;
 use super::rpc_error::RpcError;
 use super::{v1, validation};
 use crate::audit::Audit;
-use crate::model::LivenessResult;
 use crate::session::{Creator, Progress, ResultReader, Session};
 use crate::upstream::LivenessApi;
 
@@ -78,13 +77,14 @@ impl<A: LivenessApi> SessionService<A> {
         request: &v1::GetSessionResultRequest,
         call: &Call,
         progress: &mut Progress,
-    ) -> Result<LivenessResult, RpcError> {
+    ) -> Result<v1::GetSessionResultResponse, RpcError> {
         let results = self.results.as_ref();
         let results = results.ok_or_else(RpcError::results_disabled)?;
         let request = validation::result(request, results.token_requirement(), call);
         let request = request.map_err(RpcError::invalid)?;
         let result = results.read(&request, progress).await;
-        result.map_err(|error| self.log.report(&error, call))
+        let result = result.map_err(|error| self.log.report(&error, call))?;
+        Ok(convert::result(result, request.image_bytes))
     }
 }
 
@@ -110,15 +110,7 @@ impl<A: LivenessApi> v1::session_service_server::SessionService for SessionServi
         let (call, request) = (call_of(request.extensions())?, request.get_ref());
         let mut record = AuditGuard::read(&self.audit, call, request);
         let result = self.read(request, call, &mut record.progress).await;
-        let image_bytes = if request.include_images {
-            ImageBytes::Included
-        } else {
-            ImageBytes::Omitted
-        };
-        answer(
-            result.map(|result| convert::result(result, image_bytes)),
-            record,
-        )
+        answer(result, record)
     }
 }
 

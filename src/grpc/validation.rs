@@ -10,11 +10,13 @@ use super::call::Call;
 use super::v1;
 use crate::model::{
     AuditImagesLimit, ChallengePreference, ChallengeType, ChallengeVersions, KmsKeyId,
-    OutputConfig, ProfileName, RequestId, RequestedSettings, S3Bucket, S3KeyPrefix, SessionId,
-    SessionSettings, Subject, Version,
+    MinimumConfidence, OutputConfig, ProfileName, RequestId, RequestedSettings, S3Bucket,
+    S3KeyPrefix, SessionId, SessionSettings, Subject, Version,
 };
 use crate::result_token::ResultToken;
-use crate::session::{CreateRequest, RequestIdRequirement, ResultRequest, TokenRequirement};
+use crate::session::{
+    CreateRequest, ImageBytes, RequestIdRequirement, ResultRequest, TokenRequirement,
+};
 
 /// The most challenge preferences: AWS has two challenges.
 const MAX_CHALLENGES: usize = 2;
@@ -245,12 +247,23 @@ pub(super) fn result(
         let problem = "must be set to the session's result_token, as returned by CreateSession";
         violations.add("result_token", problem);
     }
+    let minimum = request.minimum_confidence.and_then(|percent| {
+        let minimum = MinimumConfidence::new(percent);
+        violations.check("minimum_confidence", &percent.to_string(), minimum)
+    });
+    let image_bytes = if request.include_images {
+        ImageBytes::Included
+    } else {
+        ImageBytes::Omitted
+    };
     match session {
         Ok(session) if violations.0.is_empty() => Ok(ResultRequest {
             caller: call.caller.clone(),
             subject,
             session,
             token,
+            image_bytes,
+            minimum_confidence: call.permissions.minimum_confidence(minimum),
             deadline: call.deadline,
         }),
         _ => Err(violations.0),

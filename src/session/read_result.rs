@@ -5,8 +5,8 @@ use std::sync::Arc;
 use tokio::time::sleep;
 
 use super::attempts::AttemptPolicy;
-use super::{Ownership, Progress, SessionError, TokenRequirement};
-use crate::model::{CallerId, Deadline, LivenessResult, SessionId, Subject};
+use super::{Ownership, Progress, SessionError, TokenRequirement, Verdict};
+use crate::model::{CallerId, Deadline, LivenessResult, MinimumConfidence, SessionId, Subject};
 use crate::result_token::ResultToken;
 use crate::upstream::{AttemptOutput, LivenessApi, UpstreamError};
 
@@ -21,8 +21,40 @@ pub struct ResultRequest {
     pub session: SessionId,
     /// The proof that the session belongs to this caller and subject.
     pub token: Option<ResultToken>,
+    /// Whether the caller asks for the bytes of images.
+    pub image_bytes: ImageBytes,
+    /// The confidence from which the check passes.
+    pub minimum_confidence: Option<MinimumConfidence>,
     /// When the caller stops waiting.
     pub deadline: Deadline,
+}
+
+/// Whether a response includes the bytes of images.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ImageBytes {
+    /// The bytes are included.
+    Included,
+    /// The bytes are left out; S3 objects and bounding boxes remain.
+    Omitted,
+}
+
+/// The result of a session, and the verdict for one request.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SessionResult {
+    /// The result.
+    pub result: LivenessResult,
+    /// The verdict. Unset without a minimum confidence.
+    pub verdict: Option<Verdict>,
+}
+
+impl SessionResult {
+    fn new(result: LivenessResult, minimum: Option<MinimumConfidence>) -> Self {
+        let judge = |minimum| Verdict::of(result.status, result.confidence, minimum);
+        Self {
+            verdict: minimum.map(judge),
+            result,
+        }
+    }
 }
 
 /// Reads results within a quota of their own.
@@ -63,13 +95,14 @@ impl<A: LivenessApi> ResultReader<A> {
         &self,
         request: &ResultRequest,
         progress: &mut Progress,
-    ) -> Result<LivenessResult, SessionError> {
+    ) -> Result<SessionResult, SessionError> {
         self.ownership.check(request, self.token_requirement)?;
         match self.attempt(request, progress).await {
             Err(SessionError::DeadlineExceeded) if progress.attempts > 0 => {
                 Err(SessionError::DeadlineExceededUpstream)
             }
-            result => result,
+            Ok(result) => Ok(SessionResult::new(result, request.minimum_confidence)),
+            Err(error) => Err(error),
         }
     }
 

@@ -191,6 +191,7 @@ fn loading_again_returns_the_changed_keys() {
             "challenge_types",
             "profiles",
             "require_profile",
+            "minimum_confidence",
         ];
         let mut expected = vec!["quota.create.max_wait".to_owned()];
         expected.extend(old.map(|name| format!("callers.old.{name}")));

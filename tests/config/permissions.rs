@@ -3,8 +3,8 @@
 use livegate::auth::policy::Permissions;
 use livegate::config::Config;
 use livegate::model::{
-    AuditImagesLimit, CallerId, ChallengePreference, ChallengeType, KmsKeyId, Operation,
-    OutputConfig, ProfileName, S3Bucket, S3KeyPrefix, SessionSettings,
+    AuditImagesLimit, CallerId, ChallengePreference, ChallengeType, KmsKeyId, MinimumConfidence,
+    Operation, OutputConfig, ProfileName, S3Bucket, S3KeyPrefix, SessionSettings,
 };
 
 use super::{errors_in, errors_of, from, sources};
@@ -27,6 +27,7 @@ max_audit_images = 1
 challenge_types = ["FaceMovementChallenge"]
 profiles = ["kyc"]
 require_profile = true
+minimum_confidence = 92.5
 "#;
 
 fn caller(name: &str) -> CallerId {
@@ -49,6 +50,7 @@ fn a_section_sets_the_permissions_of_its_callers() {
         challenge_types: Some(vec![ChallengeType::FaceMovement]),
         profiles: Some(vec![ProfileName::parse("kyc").unwrap()]),
         require_profile: true,
+        minimum_confidence: MinimumConfidence::new(92.5).ok(),
     };
     assert_eq!(config.policy.permissions.of(&web), &expected);
     assert_eq!(config.callers.limits.of(&web).weight.get(), 7);

@@ -38,11 +38,12 @@ async fn read(livegate: &Livegate, caller: &Caller, created: &v1::Session) {
         include_images: true,
         subject: SUBJECT.to_owned(),
         result_token: created.result_token.clone(),
+        ..Default::default()
     };
-    livegate.aws.plan([reads(result(session))]);
-    caller.result(request.clone()).await.unwrap();
     let status = caller.result(request.clone()).await.unwrap_err();
     assert!(!format!("{status:?}").contains(session), "{status:?}");
+    livegate.aws.plan([reads(result(session))]);
+    caller.result(request.clone()).await.unwrap();
     let stranger = v1::GetSessionResultRequest {
         subject: "a stranger".to_owned(),
         ..request

@@ -6,8 +6,8 @@
 
 use super::refusal::{Field, FieldRefused, NotAllowed};
 use crate::model::{
-    AuditImagesLimit, ChallengePreference, ChallengeType, KmsKeyId, Operation, OutputConfig,
-    ProfileName, S3Bucket, S3KeyPrefix, SessionSettings,
+    AuditImagesLimit, ChallengePreference, ChallengeType, KmsKeyId, MinimumConfidence, Operation,
+    OutputConfig, ProfileName, S3Bucket, S3KeyPrefix, SessionSettings,
 };
 
 /// The methods that one caller may use, and the values that it may send.
@@ -29,6 +29,8 @@ pub struct Permissions {
     pub profiles: Option<Vec<ProfileName>>,
     /// Whether the caller must name a profile and must not send settings of its own.
     pub require_profile: bool,
+    /// The minimum confidence of its checks, which a request can raise and not lower.
+    pub minimum_confidence: Option<MinimumConfidence>,
 }
 
 impl Permissions {
