@@ -192,6 +192,7 @@ mod scheduler {
             },
             callers: queue_settings(),
             adaptive: true,
+            check_limit: None,
         }
     }
 

@@ -38,6 +38,7 @@ mod caller_group;
 mod caller_queue;
 mod caller_queues;
 mod caller_rate_limit;
+mod check_limit;
 mod clock;
 mod latency;
 mod limits;
@@ -62,6 +63,7 @@ use self::scheduler::{Grant, Reply, Scheduler, SchedulerHandle};
 use self::shared::{Reserver, SharedReservations};
 use crate::model::{CallerId, Deadline};
 
+pub use self::check_limit::CheckLimit;
 pub use self::limits::{CallerLimits, QueueSettings, Weight};
 pub use self::metrics::{AdmissionMetrics, AdmissionState};
 pub use self::queue::ArrivalKind;
@@ -98,6 +100,8 @@ pub struct AdmissionSettings {
     pub callers: QueueSettings,
     /// Whether the rate falls while AWS throttles calls below the quota.
     pub adaptive: bool,
+    /// The limit of checks under way, which bounds the rate of created sessions.
+    pub check_limit: Option<CheckLimit>,
 }
 
 /// Admission to the quota of one operation. Clones share it.
@@ -262,6 +266,9 @@ pub enum RefusalReason {
     /// The wait for the quota that all callers share would be too long.
     #[error("shared quota exhausted: predicted wait is too long")]
     Quota,
+    /// Like `Quota`, where the limit of checks under way is lower than the quota.
+    #[error("limit of checks under way reached: predicted wait is too long")]
+    ConcurrentChecks,
     /// The caller's own rate limit, or the bound on its waiting requests, is reached.
     #[error("caller quota exhausted: rate limit or maximum of waiting requests reached")]
     CallerQuota,

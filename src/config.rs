@@ -50,7 +50,7 @@ pub use resolved::ResolvedSetting;
 pub use text::parse_url;
 
 use crate::admin::AdminSettings;
-use crate::admission::{QueueSettings, QuotaSettings};
+use crate::admission::{CheckLimit, QueueSettings, QuotaSettings};
 use crate::audit::AuditSettings;
 use crate::auth::AuthSettings;
 use crate::auth::policy::Policy;
@@ -80,6 +80,8 @@ pub struct Config {
     pub create_quota: QuotaSettings,
     /// `[quota.results]`
     pub results_quota: QuotaSettings,
+    /// `[checks]`
+    pub check_limit: Option<CheckLimit>,
     /// `[create]`
     pub create: CreateSettings,
     /// `[results]`

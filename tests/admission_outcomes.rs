@@ -109,6 +109,7 @@ fn run(requests: &[Request]) -> (Vec<Outcome>, usize) {
             },
             callers: QueueSettings::default(),
             adaptive: true,
+            check_limit: None,
         });
         let mut calls = JoinSet::new();
         for request in requests {

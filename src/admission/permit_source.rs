@@ -26,6 +26,8 @@ pub(super) struct PermitSource {
     factor: AdaptiveFactor,
     quota: QuotaSettings,
     adaptive: bool,
+    /// The rate that the limit of checks under way allows.
+    check_rate: Option<f64>,
     /// The reservations, where replicas share the quota.
     shared: Option<SharedReservations>,
 }
@@ -43,6 +45,7 @@ impl PermitSource {
             factor: AdaptiveFactor::new(now),
             quota,
             adaptive: settings.adaptive,
+            check_rate: check_rate(settings),
             shared,
         };
         source.empty_bucket(now);
@@ -56,6 +59,7 @@ impl PermitSource {
         }
         self.adaptive = settings.adaptive;
         self.quota = settings.quota.clone();
+        self.check_rate = check_rate(settings);
         self.bucket.set_burst(now, self.local_burst());
     }
 
@@ -112,9 +116,22 @@ impl PermitSource {
         shared.filter(|shared| shared.isolated_share.is_none())
     }
 
-    /// Returns the rate of all replicas together.
+    /// Returns the rate of all replicas together: what the quota and the limit of checks
+    /// under way both allow.
     fn rate(&self) -> f64 {
+        let quota_rate = self.quota_rate();
+        self.check_rate
+            .map_or(quota_rate, |rate| rate.min(quota_rate))
+    }
+
+    fn quota_rate(&self) -> f64 {
         self.quota.spendable_per_second() * self.factor.get()
+    }
+
+    /// Whether the limit of checks under way is lower than the quota.
+    pub(super) fn is_limited_by_checks(&self) -> bool {
+        let quota_rate = self.quota_rate();
+        self.check_rate.is_some_and(|rate| rate < quota_rate)
     }
 
     /// Returns the share of the rate that the local bucket fills at.
@@ -243,4 +260,10 @@ impl PermitSource {
             replicas: shared.map_or(1, |shared| shared.state.replicas),
         }
     }
+}
+
+/// Returns the rate that the limit of checks under way allows.
+fn check_rate(settings: &AdmissionSettings) -> Option<f64> {
+    let rate = settings.check_limit.as_ref()?.sessions_per_second();
+    Some(rate * settings.quota.target_utilization)
 }

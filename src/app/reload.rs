@@ -144,6 +144,7 @@ fn is_live(key: &KeyPath) -> bool {
     let key = key.to_string();
     let live = [
         "quota.",
+        "checks.",
         "callers.",
         "profiles.",
         "admission.",

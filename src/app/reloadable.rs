@@ -11,7 +11,7 @@ use tokio::time::interval;
 
 use super::metrics::named_callers;
 use crate::admission::{
-    Admission, AdmissionMetrics, AdmissionSettings, AdmissionState, QuotaSettings, SharedQuota,
+    Admission, AdmissionMetrics, AdmissionSettings, AdmissionState, SharedQuota,
 };
 use crate::auth::policy::{Authorizer, DefaultPermission};
 use crate::config::Config;
@@ -34,8 +34,8 @@ impl Reloadable {
     /// Builds the components. With a store, admission uses the quota that the replicas
     /// share.
     pub(super) fn open(config: &Config, store: Option<&Store>, attempts: &AttemptMetrics) -> Self {
-        let open = |quota: &QuotaSettings, operation: Operation| {
-            let settings = admission_settings(config, quota);
+        let open = |operation: Operation| {
+            let settings = admission_settings(config, operation);
             match store {
                 None => Admission::open(settings),
                 Some(store) => {
@@ -49,8 +49,8 @@ impl Reloadable {
             }
         };
         Self {
-            create_admission: open(&config.create_quota, Operation::Create),
-            results_admission: open(&config.results_quota, Operation::Results),
+            create_admission: open(Operation::Create),
+            results_admission: open(Operation::Results),
             authorizer: authorizer(config),
             attempts: attempts.clone(),
         }
@@ -92,9 +92,9 @@ impl Reloadable {
     /// Applies `config`. Waiting requests keep their position in the queue.
     pub(super) fn apply(&self, config: &Config) {
         self.create_admission
-            .apply(admission_settings(config, &config.create_quota));
+            .apply(admission_settings(config, Operation::Create));
         self.results_admission
-            .apply(admission_settings(config, &config.results_quota));
+            .apply(admission_settings(config, Operation::Results));
         self.authorizer.apply(config.policy.clone());
         self.attempts.set_named_callers(named_callers(config));
     }
@@ -119,10 +119,15 @@ fn degraded_line(operation: &str, state: &AdmissionState) -> String {
     format!("{operation}: degraded: store unavailable, using local share of {rate:.2} calls/s\n")
 }
 
-fn admission_settings(config: &Config, quota: &QuotaSettings) -> AdmissionSettings {
+fn admission_settings(config: &Config, operation: Operation) -> AdmissionSettings {
+    let (quota, check_limit) = match operation {
+        Operation::Create => (&config.create_quota, config.check_limit.clone()),
+        Operation::Results => (&config.results_quota, None),
+    };
     AdmissionSettings {
         quota: quota.clone(),
         callers: config.callers.clone(),
         adaptive: config.adaptive.enabled,
+        check_limit,
     }
 }

@@ -57,6 +57,7 @@ fn replica(store: &Store, per_second: f64) -> Creator<Aws> {
         },
         callers: QueueSettings::default(),
         adaptive: false,
+        check_limit: None,
     });
     let retry = RetryPolicy::new(&RetrySettings {
         max_attempts: one,

@@ -61,6 +61,13 @@ pub async fn run(args: &CheckConfigArgs) -> anyhow::Result<ExitCode> {
         1 => "1 setting differs from the defaults".to_owned(),
         count => format!("{count} settings differ from the defaults"),
     };
+    if let Some(limit) = &loaded.config.check_limit {
+        let utilization = loaded.config.create_quota.target_utilization;
+        let rate = limit.sessions_per_second() * utilization;
+        print_err(format_args!(
+            "checks.max_concurrent allows {rate:.2} new sessions per second"
+        ));
+    }
     print_err(format_args!("configuration OK, {differ}"));
     Ok(ExitCode::SUCCESS)
 }

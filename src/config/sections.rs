@@ -19,7 +19,7 @@ use super::{
     AdaptiveSettings, AdminSettings, Config, CreateSettings, ResultsSettings, SimulatorSettings,
     callers, store, telemetry,
 };
-use crate::admission::{QueueSettings, QuotaSettings};
+use crate::admission::{CheckLimit, QueueSettings, QuotaSettings};
 use crate::audit::{AuditOutput, AuditSettings};
 use crate::auth::policy::Policy;
 use crate::model::SESSION_LIFE;
@@ -48,6 +48,7 @@ pub(super) fn config(reader: &mut Reader) -> Config {
         upstream: upstream(&mut Section::of(reader, "upstream")),
         create_quota: quota(&mut Section::of(reader, "quota.create")),
         results_quota: quota(&mut Section::of(reader, "quota.results")),
+        check_limit: check_limit(&mut Section::of(reader, "checks")),
         create: CreateSettings {
             require_request_id: Section::of(reader, "create").flag("require_request_id", false),
         },
@@ -117,6 +118,22 @@ fn quota(section: &mut Section<'_>) -> QuotaSettings {
 fn fifth_of(rate: f64) -> NonZeroU32 {
     // The cast rounds down, and the bounds of a rate fit into `u32`.
     NonZeroU32::new((rate / 5.0) as u32).unwrap_or(NonZeroU32::MIN)
+}
+
+/// Returns the limit of checks under way, if one is set.
+fn check_limit(section: &mut Section<'_>) -> Option<CheckLimit> {
+    let max_concurrent = section.optional("max_concurrent", &count(100_000));
+    let share = |high| number((Excluded(0.0), Included(high)));
+    let target_refusals = section.read("target_refusals", 0.02, &share(0.5));
+    let duration = &time(seconds(1)..=SESSION_LIFE);
+    let typical_duration = section.read("typical_duration", seconds(8), duration);
+    let started_share = section.read("started_share", 0.7, &share(1.0));
+    max_concurrent.map(|max_concurrent| CheckLimit {
+        max_concurrent,
+        target_refusals,
+        typical_duration,
+        started_share,
+    })
 }
 
 fn results(section: &mut Section<'_>) -> ResultsSettings {

@@ -108,6 +108,7 @@ reasons! {
     DeadlineExceeded = "DEADLINE_EXCEEDED", Caller;
     UpstreamInvalidParameter = "UPSTREAM_INVALID_PARAMETER", Caller;
     QuotaExhausted = "QUOTA_EXHAUSTED", Quota;
+    ConcurrentChecksExhausted = "CONCURRENT_CHECKS_EXHAUSTED", Quota;
     UpstreamThrottled = "UPSTREAM_THROTTLED", Quota;
     UpstreamQuotaExceeded = "UPSTREAM_QUOTA_EXCEEDED", Quota;
     UpstreamInternal = "UPSTREAM_INTERNAL", Aws;

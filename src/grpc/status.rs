@@ -122,6 +122,10 @@ impl RpcError {
     fn from_refusal(refused: AdmissionRefused, call: &Call) -> Self {
         let (reason, quota) = match refused.reason {
             RefusalReason::Quota => (Reason::QuotaExhausted, "quota:shared".to_owned()),
+            RefusalReason::ConcurrentChecks => (
+                Reason::ConcurrentChecksExhausted,
+                "checks:concurrent".to_owned(),
+            ),
             RefusalReason::CallerQuota => (
                 Reason::CallerQuotaExhausted,
                 format!("caller:{}", call.caller),

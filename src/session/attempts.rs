@@ -120,10 +120,14 @@ impl Attempts<'_> {
         metrics.refused(self.caller, refused.reason);
         Err(match (refused.reason, self.last.take()) {
             (RefusalReason::DeadlineTooShort, _) => SessionError::DeadlineExceeded,
-            (RefusalReason::Quota | RefusalReason::CallerQuota, Some(last)) => {
-                SessionError::Upstream(last)
-            }
-            (RefusalReason::Quota | RefusalReason::CallerQuota, None)
+            (
+                RefusalReason::Quota | RefusalReason::ConcurrentChecks | RefusalReason::CallerQuota,
+                Some(last),
+            ) => SessionError::Upstream(last),
+            (
+                RefusalReason::Quota | RefusalReason::ConcurrentChecks | RefusalReason::CallerQuota,
+                None,
+            )
             | (RefusalReason::Closed, _) => SessionError::Refused(refused),
         })
     }

@@ -25,6 +25,7 @@ pub(crate) fn settings() -> AdmissionSettings {
         },
         callers: QueueSettings::default(),
         adaptive: true,
+        check_limit: None,
     }
 }
 

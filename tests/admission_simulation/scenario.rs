@@ -161,6 +161,7 @@ impl Scenario {
             },
             callers: QueueSettings::default(),
             adaptive: true,
+            check_limit: None,
         }
     }
 

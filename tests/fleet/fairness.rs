@@ -129,6 +129,7 @@ impl Scenario {
                 ..QueueSettings::default()
             },
             adaptive: false,
+            check_limit: None,
         }
     }
 }

@@ -183,6 +183,7 @@ fn service(aws: &Arc<Aws>, setup: &Setup) -> SessionService<Aws> {
             quota: setup.quota.clone(),
             callers: setup.callers.clone(),
             adaptive: false,
+            check_limit: None,
         });
         AttemptPolicy::new(operation, admission, retry.clone())
     };

@@ -71,6 +71,7 @@ impl Scheduler {
         now: Instant,
     ) -> AdmissionRefused {
         let reason = match prediction.cause {
+            Cause::Quota if self.permits.is_limited_by_checks() => RefusalReason::ConcurrentChecks,
             Cause::Quota => RefusalReason::Quota,
             Cause::CallerLimit => RefusalReason::CallerQuota,
         };

@@ -83,6 +83,7 @@ impl RefusalLabel {
     pub(in crate::session) fn as_str(self) -> &'static str {
         match self.0 {
             RefusalReason::Quota => "quota",
+            RefusalReason::ConcurrentChecks => "concurrent_checks",
             RefusalReason::CallerQuota => "caller_quota",
             RefusalReason::DeadlineTooShort => "deadline_too_short",
             RefusalReason::Closed => "closed",

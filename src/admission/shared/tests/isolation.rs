@@ -26,6 +26,7 @@ fn settings(rate: f64) -> AdmissionSettings {
         },
         callers: QueueSettings::default(),
         adaptive: true,
+        check_limit: None,
     }
 }
 
