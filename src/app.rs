@@ -132,7 +132,8 @@ impl Livegate {
         let store = open_store(config, &metrics.store).await;
         let reloadable = Reloadable::open(config, store.as_ref(), &metrics.attempts);
         let auth = Arc::new(Authenticator::new(&config.auth, metrics.auth.clone()));
-        let parts = (store, self.token_keys, &audit);
+        let signals = DrainSignals::default();
+        let parts = (store, self.token_keys, &audit, &signals.drain);
         let server = Server {
             service: service(config, &api, &reloadable, parts, &metrics),
             health: health.clone(),
@@ -144,7 +145,6 @@ impl Livegate {
             metrics: metrics.grpc.clone(),
             transport_metrics: metrics.transport.clone(),
         };
-        let signals = DrainSignals::default();
         let serving = server.serve(transport::incoming(self.grpc), signals.clone());
         let state = ServiceState::new(health, readiness, signals);
         let ended = tokio::select! {

@@ -41,7 +41,9 @@ mod telemetry;
 mod text;
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
+use std::time::Duration;
 
 pub use error::{ConfigError, ConfigErrors, Source};
 pub use key_path::KeyPath;
@@ -128,6 +130,12 @@ pub struct ResultsSettings {
     pub allow_unauthenticated: bool,
     /// Whether reading a result requires the token of its session.
     pub require_token: bool,
+    /// The most watches of results at once.
+    pub max_watchers: NonZeroU32,
+    /// The shortest time between two polls of a watched session.
+    pub min_poll_interval: Duration,
+    /// The longest time between two polls of a watched session.
+    pub max_poll_interval: Duration,
     /// Files of the signing keys for result tokens; the first one signs. Empty: a
     /// random key is generated at startup.
     pub token_key_files: Vec<PathBuf>,

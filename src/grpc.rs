@@ -40,6 +40,7 @@ pub(crate) mod single_message;
 mod span;
 mod status;
 mod validation;
+mod watch_stream;
 
 pub use health::Health;
 pub use metrics::GrpcMetrics;

@@ -37,26 +37,32 @@ mod memory;
 mod record;
 mod redis;
 mod seal;
-mod single_flight;
 #[cfg(test)]
 mod suite;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use moka::policy::EvictionPolicy;
+use moka::sync::Cache;
 use tracing::warn;
 
 use self::backend::RecordBackend;
 use self::record::{IdempotencyRecord, Owner, RecordState};
-use self::single_flight::SingleFlight;
 use crate::change::Condition;
 use crate::model::{ClientRequestToken, Clock, RequestedSettings, SESSION_LIFE};
+use crate::single_flight::{FlightGuard, SingleFlight};
 use crate::store::{Store, StoreError};
 
 pub use self::flight::{Claimed, Flight, Lease};
 pub use self::record::{FirstSent, RecordedSend};
 pub use self::redis::check_store;
-pub use self::single_flight::FlightGuard;
+
+/// How long a flight is kept after its last request.
+const SENT_TTL: Duration = Duration::from_secs(600);
+
+/// One request's use of the flight of its request id.
+pub type RequestFlight = FlightGuard<ClientRequestToken, Flight>;
 
 /// Whether a session may be created without a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,7 +110,7 @@ impl Default for Retention {
 /// The request ids that this process handles. Clones share them.
 #[derive(Clone, Debug)]
 pub struct Idempotency {
-    flights: SingleFlight,
+    flights: SingleFlight<ClientRequestToken, Flight>,
     store: RecordStore,
 }
 
@@ -161,7 +167,12 @@ impl Idempotency {
         scope: RecordScope,
         required: bool,
     ) -> Self {
-        let flights = SingleFlight::new(retention);
+        let kept = Cache::builder()
+            .max_capacity(retention.max_entries)
+            .eviction_policy(EvictionPolicy::lru())
+            .time_to_live(SENT_TTL)
+            .build();
+        let flights = SingleFlight::new(kept);
         let owner = Owner(ClientRequestToken::random().expose().to_owned());
         let store = RecordStore {
             backend,
@@ -181,10 +192,11 @@ impl Idempotency {
         &self,
         token: &ClientRequestToken,
         requested: &RequestedSettings,
-    ) -> Result<FlightGuard, IdempotencyError> {
+    ) -> Result<RequestFlight, IdempotencyError> {
         let record = IdempotencyRecord::new(token, requested, &self.store.scope.0);
         let parameters = record.parameters.clone();
-        let flight = self.flights.join(token, record, &self.store);
+        let create = || Flight::new(Some((record, self.store.clone())));
+        let flight = self.flights.join(token, create);
         match &flight.record {
             Some((first, _)) if first.parameters != parameters => Err(IdempotencyError::Conflict),
             _ => Ok(flight),

@@ -28,16 +28,17 @@
 //! | [`telemetry`] | logs and traces | `change`, `egress` |
 //! | [`transport`] | listener, TLS, HTTP/2 connections and streams, their limits | `model`, `change` |
 //! | [`shutdown`] | signals and the phases of a shutdown | |
+//! | [`single_flight`] | values that concurrent requests with the same key share | |
 //! | [`store`] | the Redis or Valkey connection that adapters share | `change` |
 //! | [`upstream`] | the port to AWS: one attempt in, one outcome out | `model` |
 //! | [`upstream::aws`] | the adapter to the AWS SDK | `model`, `upstream` |
 //! | [`admission`] | the quota of one operation: queue, rate limit, adaptive rate | `model`, `change`, `store` |
 //! | [`retry`] | whether and when to retry: classification, delays, budget | `model`, `upstream` |
-//! | [`idempotency`] | one session for each request id, within and across replicas | `model`, `change`, `store` |
+//! | [`idempotency`] | one session for each request id, within and across replicas | `model`, `change`, `single_flight`, `store` |
 //! | [`result_token`] | the tokens that bind a session to its caller | `model` |
 //! | [`auth`] | authentication and authorization | `model`, `change`, `egress` |
 //! | [`audit`] | one line for each session that is issued or read | `model`, `change` |
-//! | [`session`] | creating sessions and reading their results | `model`, `upstream`, `admission`, `retry`, `idempotency`, `result_token`, `auth` |
+//! | [`session`] | creating sessions, reading and watching their results | `model`, `single_flight`, `upstream`, `admission`, `retry`, `idempotency`, `result_token`, `auth` |
 //! | `grpc::v1` | the generated protobuf types | |
 //! | [`grpc`] | the gRPC service: validation, conversion, status | `model`, `telemetry`, `transport`, `upstream`, `admission`, `result_token`, `auth`, `audit`, `session`, `grpc::v1` |
 //! | [`admin`] | the HTTP port for probes and metrics | |
@@ -91,10 +92,13 @@
 //!   ([Google SRE book](https://sre.google/sre-book/addressing-cascading-failures/)).
 //! - **RetryInfo**: the [standard error detail](https://google.aip.dev/193) that tells a
 //!   client when to retry.
-//! - **Single flight**: concurrent requests with the same request id share one execution
+//! - **Single flight**: concurrent requests with the same request id, and reads of the same
+//!   session, share one execution
 //!   ([golang.org/x/sync/singleflight](https://pkg.go.dev/golang.org/x/sync/singleflight)).
 //! - **Subject**: the end user for whom a session is created; it is hashed before it is
 //!   stored or logged.
+//! - **Verdict**: whether a check passed, by its status and a minimum confidence.
+//! - **Watch**: a stream of a session's states, up to the final result.
 //! - **Token bucket**: the [rate limit](https://en.wikipedia.org/wiki/Token_bucket) that AWS
 //!   applies, and that Livegate applies before it.
 
@@ -114,6 +118,7 @@ pub mod result_token;
 pub mod retry;
 pub mod session;
 pub mod shutdown;
+pub mod single_flight;
 pub mod store;
 pub mod telemetry;
 pub mod transport;

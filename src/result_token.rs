@@ -32,7 +32,7 @@
 mod binding;
 mod key;
 
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -125,7 +125,8 @@ impl TokenKeys {
         ResultToken(BASE64_URL_SAFE_NO_PAD.encode(token))
     }
 
-    /// Verifies that `token` was issued for `binding` and has not expired at `now`.
+    /// Verifies that `token` was issued for `binding` and has not expired at `now`. Returns
+    /// its expiry.
     ///
     /// Verification takes the same time for every text with the format of a token.
     ///
@@ -136,7 +137,7 @@ impl TokenKeys {
         token: &ResultToken,
         binding: &Binding<'_>,
         now: SystemTime,
-    ) -> Result<(), TokenRejected> {
+    ) -> Result<SystemTime, TokenRejected> {
         let bytes = token.bytes().ok_or(TokenRejected)?;
         let (head, tag) = bytes.split_at(HEAD_LENGTH);
         let (front, expiry) = head.split_at(HEAD_LENGTH - EXPIRY_LENGTH);
@@ -151,7 +152,8 @@ impl TokenKeys {
         let leeway = CLOCK_LEEWAY.as_secs();
         let is_live = seconds(now) <= expiry.saturating_add(leeway);
         if is_authentic & is_live & (front[0] == VERSION) {
-            Ok(())
+            let expire_time = UNIX_EPOCH.checked_add(Duration::from_secs(expiry));
+            expire_time.ok_or(TokenRejected)
         } else {
             Err(TokenRejected)
         }

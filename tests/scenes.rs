@@ -19,6 +19,7 @@ mod scenes {
     mod audit;
     mod audit_file;
     mod callers;
+    mod coalescing;
     mod create_session;
     mod deadlines;
     mod idempotency;
@@ -36,5 +37,6 @@ mod scenes {
     mod validation;
     mod verdicts;
     mod violations;
+    mod watches;
     mod wire;
 }

@@ -22,7 +22,7 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
         session: &SessionId::parse(SESSION).expect("a session id"),
     };
     let valid = keys.issue(&binding, now + Duration::from_secs(180));
-    assert_eq!(keys.verify(&valid, &binding, now), Ok(()));
+    assert!(keys.verify(&valid, &binding, now).is_ok());
     let text = match bytes.split_first() {
         Some((b'~', changes)) => changed(valid.expose(), changes),
         _ => String::from_utf8_lossy(bytes).into_owned(),

@@ -2,20 +2,22 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
 use super::clock::ClockCollector;
 use super::process::ProcessCollector;
-use crate::admission::AdmissionMetrics;
+use crate::admission::{AdmissionMetrics, CheckLimit};
 use crate::audit::AuditMetrics;
 use crate::auth::AuthMetrics;
 use crate::config::Config;
 use crate::grpc::GrpcMetrics;
 use crate::model::{CallerId, Clock};
 use crate::retry::{RetryMetrics, RetryPolicy};
-use crate::session::AttemptMetrics;
+use crate::session::{AttemptMetrics, CheckMetrics};
 use crate::store::StoreMetrics;
 use crate::transport::TransportMetrics;
 use crate::upstream::aws::CredentialsMetrics;
@@ -30,6 +32,7 @@ pub(super) struct Metrics {
     pub(super) audit: AuditMetrics,
     pub(super) auth: AuthMetrics,
     pub(super) attempts: AttemptMetrics,
+    pub(super) checks: CheckMetrics,
     pub(super) admission: AdmissionMetrics,
     pub(super) store: StoreMetrics,
     pub(super) credentials: CredentialsMetrics,
@@ -61,6 +64,9 @@ impl Metrics {
         registry.register_collector(Box::new(ProcessCollector));
         RetryMetrics::register(registry, retry.clone());
         let named = named_callers(config);
+        if let Some(limit) = &config.check_limit {
+            register_check_limit(registry, limit);
+        }
         Self {
             clock,
             retry,
@@ -69,10 +75,31 @@ impl Metrics {
             audit: AuditMetrics::register(registry),
             auth: AuthMetrics::register(registry),
             attempts: AttemptMetrics::register(registry, named),
+            checks: CheckMetrics::register(registry),
             admission: AdmissionMetrics::register(registry),
             store: StoreMetrics::register(registry),
             credentials: CredentialsMetrics::register(registry),
         }
+    }
+}
+
+/// Registers the settings that the observed checks are compared with.
+fn register_check_limit(registry: &mut Registry, limit: &CheckLimit) {
+    for (name, help, value) in [
+        (
+            "livegate_checks_typical_duration_seconds",
+            "checks.typical_duration, to compare with livegate_check_duration_seconds",
+            limit.typical_duration.as_secs_f64(),
+        ),
+        (
+            "livegate_checks_started_share_ratio",
+            "checks.started_share, to compare with livegate_checks_total",
+            limit.started_share,
+        ),
+    ] {
+        let gauge: Gauge<f64, AtomicU64> = Gauge::default();
+        gauge.set(value);
+        registry.register(name, help, gauge);
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use super::metrics::Metrics;
@@ -19,6 +20,7 @@ use crate::model::{Clock, Operation};
 use crate::result_token::TokenKeys;
 use crate::session::{
     AttemptPolicy, Creator, Ownership, RequestIdRequirement, ResultReader, TokenRequirement,
+    WatchSettings,
 };
 use crate::store::{Store, StoreMetrics};
 use crate::upstream::aws::Rekognition;
@@ -50,7 +52,7 @@ pub(super) fn service(
     config: &Config,
     api: &Arc<Rekognition>,
     reloadable: &Reloadable,
-    (store, token_keys, audit): (Option<Store>, TokenKeys, &Audit),
+    (store, token_keys, audit, drain): (Option<Store>, TokenKeys, &Audit, &CancellationToken),
     metrics: &Metrics,
 ) -> SessionService<Rekognition> {
     let attempts = |operation, admission: &Admission| {
@@ -77,7 +79,20 @@ pub(super) fn service(
     };
     let attempts = attempts(Operation::Results, &reloadable.results_admission);
     let results = config.results.enabled;
-    let results =
-        results.then(|| ResultReader::new(api.clone(), attempts, ownership, token_requirement));
+    let watches = WatchSettings {
+        max_watchers: config.results.max_watchers.get(),
+        poll_interval: config.results.min_poll_interval..=config.results.max_poll_interval,
+        metrics: metrics.checks.clone(),
+    };
+    let results = results.then(|| {
+        ResultReader::new(
+            api.clone(),
+            attempts,
+            ownership,
+            token_requirement,
+            &watches,
+        )
+        .until(drain.clone())
+    });
     SessionService::new(creator, results).audited(audit.clone())
 }

@@ -49,6 +49,7 @@ mod tests {
     use std::path::PathBuf;
 
     use super::*;
+    use crate::config::Config;
 
     /// Returns the error for key files with `contents`.
     fn error_for(contents: &[&[u8]]) -> Option<String> {
@@ -63,11 +64,10 @@ mod tests {
     }
 
     fn load_error(token_key_files: Vec<PathBuf>) -> Option<String> {
+        let defaults = Config::from_text("").unwrap().config.results;
         let settings = ResultsSettings {
-            enabled: true,
-            allow_unauthenticated: false,
-            require_token: true,
             token_key_files,
+            ..defaults
         };
         load(&settings).err().map(|error| error.to_string())
     }

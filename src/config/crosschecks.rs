@@ -28,6 +28,10 @@ pub(super) fn check(config: &Config, reader: &mut Reader) {
         let keys = "retry.base_delay retry.max_delay";
         reader.conflict(keys, "base_delay must be at most max_delay");
     }
+    if config.results.min_poll_interval > config.results.max_poll_interval {
+        let keys = "results.min_poll_interval results.max_poll_interval";
+        reader.conflict(keys, "min_poll_interval must be at most max_poll_interval");
+    }
     if overlap(config.grpc.listen, config.admin.listen) {
         reader.conflict(
             "grpc.listen admin.listen",

@@ -138,10 +138,18 @@ fn check_limit(section: &mut Section<'_>) -> Option<CheckLimit> {
 
 fn results(section: &mut Section<'_>) -> ResultsSettings {
     let files = list("paths", 1..=8, listed_file());
+    let watchers = NonZeroU32::new(2000).expect("2000 is not zero");
+    let (shortest, longest) = (
+        &time(millis(100)..=seconds(60)),
+        &time(seconds(1)..=seconds(60)),
+    );
     ResultsSettings {
         enabled: section.flag("enabled", false),
         allow_unauthenticated: section.flag("allow_unauthenticated", false),
         require_token: section.flag("require_token", true),
+        max_watchers: section.read("max_watchers", watchers, &count(100_000)),
+        min_poll_interval: section.read("min_poll_interval", seconds(1), shortest),
+        max_poll_interval: section.read("max_poll_interval", seconds(60), longest),
         token_key_files: section
             .optional("token_key_files", &files)
             .unwrap_or_default(),

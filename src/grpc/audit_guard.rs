@@ -3,21 +3,24 @@
 //! For example, AWS has answered and the caller disconnects. The handler is dropped with
 //! its guard, and the record has the event `session_issued` and no code.
 
+use std::borrow::Cow;
+
 use tokio::time::Instant;
 use tonic::Code;
 
 use super::call::Call;
+use super::method::RpcMethod;
 use super::reason::Reason;
 use super::rpc_error::RpcError;
 use super::{metrics, v1};
 use crate::audit::{Audit, AuditEvent, AuditRecord};
-use crate::model::{Operation, ProfileName, SessionId, Subject};
+use crate::model::{ProfileName, SessionId, Subject};
 use crate::session::Progress;
 
 /// Writes the audit record of a call on drop, if there is an event to record.
 pub(super) struct AuditGuard<'a> {
-    audit: &'a Audit,
-    pub(super) call: &'a Call,
+    audit: Cow<'a, Audit>,
+    pub(super) call: Cow<'a, Call>,
     fields: RequestFields,
     /// The progress that the domain updates during the call.
     pub(super) progress: Progress,
@@ -35,7 +38,7 @@ struct Outcome {
 /// The audited fields of a request. Invalid ones are absent, because a call may be
 /// refused before its request is validated, or read.
 struct RequestFields {
-    operation: Operation,
+    method: RpcMethod,
     subject: Option<Subject>,
     profile: Option<ProfileName>,
     /// The session whose result is requested.
@@ -51,7 +54,7 @@ impl<'a> AuditGuard<'a> {
         let fields = RequestFields {
             subject: Subject::parse(&request.subject).ok(),
             profile: ProfileName::parse(&request.profile).ok(),
-            ..RequestFields::unread(Operation::Create)
+            ..RequestFields::unread(RpcMethod::CreateSession)
         };
         Self::new(audit, call, fields)
     }
@@ -61,20 +64,20 @@ impl<'a> AuditGuard<'a> {
         call: &'a Call,
         request: &v1::GetSessionResultRequest,
     ) -> Self {
-        let fields = RequestFields {
-            subject: Subject::parse(&request.subject).ok(),
-            session: SessionId::parse(&request.session_id).ok(),
-            ..RequestFields::unread(Operation::Results)
-        };
+        let fields = RequestFields::read(RpcMethod::GetSessionResult, request);
         Self::new(audit, call, fields)
     }
 
     /// Returns the guard of a call whose request was not read.
-    pub(super) fn unread(audit: &'a Audit, call: &'a Call, operation: Operation) -> Self {
-        Self::new(audit, call, RequestFields::unread(operation))
+    pub(super) fn unread(audit: &'a Audit, call: &'a Call, method: RpcMethod) -> Self {
+        Self::new(audit, call, RequestFields::unread(method))
     }
 
     fn new(audit: &'a Audit, call: &'a Call, fields: RequestFields) -> Self {
+        Self::of(Cow::Borrowed(audit), Cow::Borrowed(call), fields)
+    }
+
+    fn of(audit: Cow<'a, Audit>, call: Cow<'a, Call>, fields: RequestFields) -> Self {
         Self {
             audit,
             call,
@@ -111,10 +114,26 @@ impl<'a> AuditGuard<'a> {
     }
 }
 
+impl AuditGuard<'static> {
+    /// Returns the guard of a watch, which outlives its handler.
+    pub(super) fn watch(audit: &Audit, call: &Call, request: &v1::GetSessionResultRequest) -> Self {
+        let fields = RequestFields::read(RpcMethod::WatchSession, request);
+        Self::of(Cow::Owned(audit.clone()), Cow::Owned(call.clone()), fields)
+    }
+}
+
 impl RequestFields {
-    fn unread(operation: Operation) -> Self {
+    fn read(method: RpcMethod, request: &v1::GetSessionResultRequest) -> Self {
         Self {
-            operation,
+            subject: Subject::parse(&request.subject).ok(),
+            session: SessionId::parse(&request.session_id).ok(),
+            ..Self::unread(method)
+        }
+    }
+
+    fn unread(method: RpcMethod) -> Self {
+        Self {
+            method,
             subject: None,
             profile: None,
             session: None,
@@ -131,7 +150,7 @@ impl Drop for AuditGuard<'_> {
         let reason = self.outcome.and_then(|outcome| outcome.reason);
         self.audit.write(|key| AuditRecord {
             event,
-            operation: fields.operation.rpc(),
+            operation: fields.method.split().1,
             call_id: self.call.id.to_string(),
             caller: self.call.caller.to_string(),
             auth_method: self.call.auth_method.as_str(),

@@ -4,7 +4,7 @@ use std::fmt;
 
 use prometheus_client::encoding::{EncodeLabelValue, LabelValueEncoder};
 
-use crate::model::Operation;
+use crate::model::{Operation, SESSION_LIFE};
 use crate::transport::ResponseKind;
 
 /// The paths of Livegate's own methods begin with this.
@@ -15,10 +15,11 @@ pub(super) const REFLECTION_PREFIX: &str = "/grpc.reflection.";
 
 /// Returns whether a method's response is complete or a stream.
 pub(super) fn response_kind(path: &str) -> ResponseKind {
-    if path == "/grpc.health.v1.Health/Watch" || path.starts_with(REFLECTION_PREFIX) {
-        ResponseKind::Streaming
-    } else {
-        ResponseKind::Complete
+    match RpcMethod::of_path(path) {
+        RpcMethod::WatchSession => ResponseKind::Limited(SESSION_LIFE),
+        RpcMethod::HealthWatch => ResponseKind::Streaming,
+        RpcMethod::Other if path.starts_with(REFLECTION_PREFIX) => ResponseKind::Streaming,
+        _ => ResponseKind::Complete,
     }
 }
 
@@ -27,6 +28,7 @@ pub(super) fn response_kind(path: &str) -> ResponseKind {
 pub(super) enum RpcMethod {
     CreateSession,
     GetSessionResult,
+    WatchSession,
     HealthCheck,
     HealthWatch,
     /// Any other path: reflection, or a path that a peer made up.
@@ -35,11 +37,16 @@ pub(super) enum RpcMethod {
 
 impl RpcMethod {
     /// Livegate's own methods.
-    pub(super) const LIVEGATE: [Self; 2] = [Self::CreateSession, Self::GetSessionResult];
-
-    const NAMED: [Self; 4] = [
+    pub(super) const LIVEGATE: [Self; 3] = [
         Self::CreateSession,
         Self::GetSessionResult,
+        Self::WatchSession,
+    ];
+
+    const NAMED: [Self; 5] = [
+        Self::CreateSession,
+        Self::GetSessionResult,
+        Self::WatchSession,
         Self::HealthCheck,
         Self::HealthWatch,
     ];
@@ -56,6 +63,7 @@ impl RpcMethod {
         match self {
             Self::CreateSession => "livegate.v1.SessionService/CreateSession",
             Self::GetSessionResult => "livegate.v1.SessionService/GetSessionResult",
+            Self::WatchSession => "livegate.v1.SessionService/WatchSession",
             Self::HealthCheck => "grpc.health.v1.Health/Check",
             Self::HealthWatch => "grpc.health.v1.Health/Watch",
             Self::Other => "other",
@@ -66,7 +74,7 @@ impl RpcMethod {
     pub(super) fn operation(self) -> Option<Operation> {
         match self {
             Self::CreateSession => Some(Operation::Create),
-            Self::GetSessionResult => Some(Operation::Results),
+            Self::GetSessionResult | Self::WatchSession => Some(Operation::Results),
             Self::HealthCheck | Self::HealthWatch | Self::Other => None,
         }
     }

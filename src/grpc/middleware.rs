@@ -2,9 +2,8 @@
 //! every response.
 //!
 //! A request that is not gRPC is refused first, with an HTTP status. Before the body of any
-//! other request is read, the middleware gives the call an id, a deadline and an
-//! authenticated caller, and checks that the caller may use the method. To each response it adds the details of errors, including those
-//! that `tonic` itself generates. It answers a panic with `INTERNAL` and counts the call.
+//! other request is read, the call gets an id, a deadline and an authenticated caller that
+//! may use the method. Errors get details, also those of `tonic`; a panic is `INTERNAL`.
 
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
@@ -35,7 +34,7 @@ use super::{call, deadline, http_refusal, peer_credentials, span};
 use crate::audit::Audit;
 use crate::auth::Authenticator;
 use crate::auth::policy::Authorizer;
-use crate::model::Deadline;
+use crate::model::{Deadline, SESSION_LIFE};
 use crate::transport::{
     BodyTimeout, ChunkedBody, ConcurrencyLimitExceeded, Peer, RequestBodyError, ResponseBody,
     ResponseKind, ResponseState,
@@ -244,7 +243,7 @@ impl MiddlewareLayer {
         };
         call.permissions.check(operation).or_else(|refused| {
             let error = self.log.report(&refused.into(), call);
-            AuditGuard::unread(&self.audit, call, operation).finish(Err(error))
+            AuditGuard::unread(&self.audit, call, RpcMethod::of_path(path)).finish(Err(error))
         })
     }
 }
@@ -252,9 +251,7 @@ impl MiddlewareLayer {
 fn response_body(body: Body, kind: ResponseKind) -> ResponseBody {
     match kind {
         ResponseKind::Complete => ResponseBody::new(ChunkedBody::new(body).map_err(Into::into)),
-        ResponseKind::Streaming | ResponseKind::Abandoned => {
-            ResponseBody::new(body.map_err(Into::into))
-        }
+        _ => ResponseBody::new(body.map_err(Into::into)),
     }
 }
 

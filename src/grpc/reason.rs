@@ -105,6 +105,7 @@ reasons! {
     /// The limit applies before authentication. It is the callers' fault, so that a
     /// caller that fills the limit cannot page the on-call engineer.
     ConcurrencyLimitExceeded = "CONCURRENCY_LIMIT_EXCEEDED", Caller;
+    WatchLimitExceeded = "WATCH_LIMIT_EXCEEDED", Caller;
     DeadlineExceeded = "DEADLINE_EXCEEDED", Caller;
     UpstreamInvalidParameter = "UPSTREAM_INVALID_PARAMETER", Caller;
     QuotaExhausted = "QUOTA_EXHAUSTED", Quota;

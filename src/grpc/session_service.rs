@@ -1,4 +1,4 @@
-//! The two methods: validate the request, run it in the domain, convert the result.
+//! The methods: validate the request, run it in the domain, convert the result.
 //!
 //! The middleware has checked that the caller may use the method. For example, a caller that
 //! may not read results sends a malformed session id: it receives `CALLER_NOT_ALLOWED`, and
@@ -6,18 +6,22 @@
 
 use std::time::Duration;
 
+use futures_util::StreamExt as _;
+use futures_util::stream::BoxStream;
 use tokio::time::Instant;
 use tonic::metadata::MetadataValue;
 use tonic::{Request, Response, Status};
 
 use super::audit_guard::AuditGuard;
-use super::call::Call;
+use super::call::{Call, DeadlineSource};
 use super::convert;
 use super::failure_log::FailureLog;
 use super::rpc_error::RpcError;
+use super::watch_stream::WatchStream;
 use super::{v1, validation};
 use crate::audit::Audit;
-use crate::session::{Creator, Progress, ResultReader, Session};
+use crate::model::{Deadline, SESSION_LIFE};
+use crate::session::{Creator, ImageBytes, Progress, ResultReader, Session, Watch};
 use crate::upstream::LivenessApi;
 
 /// The response metadata with the number of attempts.
@@ -25,6 +29,9 @@ pub(super) const ATTEMPTS_KEY: &str = "livegate-attempts";
 
 /// The response metadata with the time in the queue, in milliseconds.
 pub(super) const QUEUE_WAIT_KEY: &str = "livegate-queue-wait-ms";
+
+/// The response metadata with the source of a result.
+const SERVED_KEY: &str = "livegate-served";
 
 /// The methods of `livegate.v1.SessionService`.
 pub struct SessionService<A> {
@@ -72,6 +79,23 @@ impl<A: LivenessApi> SessionService<A> {
         session.map_err(|error| self.log.report(&error, call))
     }
 
+    fn watch(
+        &self,
+        request: &v1::GetSessionResultRequest,
+        call: &Call,
+    ) -> Result<(Watch, ImageBytes), RpcError> {
+        let results = self.results.as_ref();
+        let results = results.ok_or_else(RpcError::results_disabled)?;
+        let request = validation::result(request, results.token_requirement(), call);
+        let mut request = request.map_err(RpcError::invalid)?;
+        if call.deadline_source == DeadlineSource::Default {
+            request.deadline = Deadline::after(Instant::now(), SESSION_LIFE);
+        }
+        let watch = results.watch(&request);
+        let watch = watch.map_err(|error| self.log.report(&error, call))?;
+        Ok((watch, request.image_bytes))
+    }
+
     async fn read(
         &self,
         request: &v1::GetSessionResultRequest,
@@ -85,6 +109,18 @@ impl<A: LivenessApi> SessionService<A> {
         let result = results.read(&request, progress).await;
         let result = result.map_err(|error| self.log.report(&error, call))?;
         Ok(convert::result(result, request.image_bytes))
+    }
+}
+
+/// Returns the read that a watch repeats. The deadline of a watch is optional, because it
+/// ends with its session.
+fn as_read(request: v1::WatchSessionRequest) -> v1::GetSessionResultRequest {
+    v1::GetSessionResultRequest {
+        session_id: request.session_id,
+        include_images: request.include_images,
+        subject: request.subject,
+        result_token: request.result_token,
+        minimum_confidence: request.minimum_confidence,
     }
 }
 
@@ -110,7 +146,35 @@ impl<A: LivenessApi> v1::session_service_server::SessionService for SessionServi
         let (call, request) = (call_of(request.extensions())?, request.get_ref());
         let mut record = AuditGuard::read(&self.audit, call, request);
         let result = self.read(request, call, &mut record.progress).await;
-        answer(result, record)
+        let served = record.progress.served.as_str();
+        let mut response = answer(result, record)?;
+        let metadata = response.metadata_mut();
+        metadata.insert(SERVED_KEY, MetadataValue::from_static(served));
+        Ok(response)
+    }
+
+    type WatchSessionStream = BoxStream<'static, Result<v1::WatchSessionResponse, Status>>;
+
+    async fn watch_session(
+        &self,
+        request: Request<v1::WatchSessionRequest>,
+    ) -> Result<Response<Self::WatchSessionStream>, Status> {
+        let call = call_of(request.extensions())?.clone();
+        let request = as_read(request.into_inner());
+        let record = AuditGuard::watch(&self.audit, &call, &request);
+        match self.watch(&request, &call) {
+            Ok((watch, image_bytes)) => {
+                let log = self.log.clone();
+                let stream = WatchStream {
+                    watch,
+                    image_bytes,
+                    record,
+                    log,
+                };
+                Ok(Response::new(stream.messages().boxed()))
+            }
+            Err(error) => answer(Err(error), record),
+        }
     }
 }
 
@@ -122,11 +186,8 @@ fn call_of(extensions: &tonic::Extensions) -> Result<&Call, Status> {
 
 /// Completes the record of a call, and returns its response or status.
 fn answer<T>(message: Result<T, RpcError>, record: AuditGuard<'_>) -> Result<Response<T>, Status> {
-    let (call, attempts, waited) = (
-        record.call,
-        record.progress.attempts,
-        record.progress.waited,
-    );
+    let call = record.call.clone();
+    let (attempts, waited) = (record.progress.attempts, record.progress.waited);
     match record.finish(message) {
         Ok(message) => {
             let mut response = Response::new(message);
@@ -135,7 +196,7 @@ fn answer<T>(message: Result<T, RpcError>, record: AuditGuard<'_>) -> Result<Res
             metadata.insert(QUEUE_WAIT_KEY, MetadataValue::from(millis(waited)));
             Ok(response)
         }
-        Err(error) => Err(error.into_status(&call.id, Some(call), Instant::now())),
+        Err(error) => Err(error.into_status(&call.id, Some(&call), Instant::now())),
     }
 }
 

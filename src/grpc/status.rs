@@ -97,6 +97,13 @@ impl RpcError {
             SessionError::ResultTokenInvalid => {
                 new(Code::PermissionDenied, Reason::ResultTokenInvalid)
             }
+            SessionError::WatchLimitExceeded { limit } => {
+                let mut error = new(Code::ResourceExhausted, Reason::WatchLimitExceeded)
+                    .retry(RetryHint::After(TRANSIENT_DELAY))
+                    .with("limit", limit);
+                error.quota = Some("watchers".to_owned());
+                error
+            }
             SessionError::DeadlineExceeded => new(Code::DeadlineExceeded, Reason::DeadlineExceeded),
             SessionError::DeadlineExceededUpstream => {
                 new(Code::DeadlineExceeded, Reason::UpstreamTimeout)

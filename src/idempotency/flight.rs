@@ -15,6 +15,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use super::record::{FirstSent, IdempotencyRecord, RecordState, RecordedSend};
 use super::{IdempotencyError, RecordStore};
 use crate::model::{Deadline, SessionId, SessionSettings};
+use crate::single_flight::Shared;
 
 const INITIAL_POLL_INTERVAL: Duration = Duration::from_millis(25);
 const MAX_POLL_INTERVAL: Duration = Duration::from_millis(200);
@@ -45,7 +46,20 @@ pub struct Lease<'f> {
     may_be_held: bool,
 }
 
+impl Shared for Flight {
+    /// An attempt was sent, which costs a quota token.
+    fn is_kept(&self) -> bool {
+        self.first_sent().is_some()
+    }
+}
+
 impl Flight {
+    /// Returns the flight of a request without a request id, which has no record.
+    #[must_use]
+    pub fn unrecorded() -> Self {
+        Self::new(None)
+    }
+
     pub(super) fn new(record: Option<(IdempotencyRecord, RecordStore)>) -> Self {
         Self {
             record,
@@ -198,5 +212,50 @@ impl Drop for Lease<'_> {
         if let (true, Some((record, store))) = (self.may_be_held, &self.flight.record) {
             store.backend.release(record, &store.owner);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use super::*;
+    use crate::idempotency::{Idempotency, RequestFlight};
+    use crate::model::{ClientRequestToken, RequestedSettings};
+
+    fn join(idempotency: &Idempotency, token: &ClientRequestToken) -> RequestFlight {
+        let flight = idempotency.join(token, &RequestedSettings::default());
+        flight.expect("the first parameters")
+    }
+
+    #[tokio::test]
+    async fn a_flight_is_kept_after_an_attempt_was_sent() {
+        let (idempotency, token) = (Idempotency::default(), ClientRequestToken::random());
+        drop(join(&idempotency, &token));
+        assert_eq!(idempotency.flights.active_count(), 0, "nothing was sent");
+        let flight = join(&idempotency, &token);
+        assert_eq!(flight.first_sent(), None);
+        let sent = RecordedSend {
+            at: UNIX_EPOCH,
+            age: Duration::ZERO,
+        };
+        let claimed = flight.lease().claim(sent, None).await;
+        assert_eq!(claimed, Ok(Claimed::Acquired));
+        drop(flight);
+        assert_eq!(idempotency.flights.active_count(), 0, "no request uses it");
+        assert!(join(&idempotency, &token).first_sent().is_some());
+    }
+
+    #[tokio::test]
+    async fn a_request_that_is_dropped_while_it_waits_leaves_no_flight() {
+        let (idempotency, token) = (Idempotency::default(), ClientRequestToken::random());
+        let request = async {
+            let flight = join(&idempotency, &token);
+            assert_eq!(flight.find(|| None).await, Ok(None));
+            std::future::pending::<()>().await;
+        };
+        let soon = Duration::from_millis(1);
+        assert!(tokio::time::timeout(soon, request).await.is_err());
+        assert_eq!(idempotency.flights.active_count(), 0);
     }
 }

@@ -13,8 +13,8 @@ use tokio::time::{Instant, timeout};
 use self::eviction::*;
 use super::backend::RecordBackend;
 use super::{
-    Claimed, Flight, FlightGuard, Idempotency, IdempotencyError, Lease, RecordScope, RecordedSend,
-    Retention,
+    Claimed, Flight, Idempotency, IdempotencyError, Lease, RecordScope, RecordedSend,
+    RequestFlight, Retention,
 };
 use crate::model::{
     AuditImagesLimit, ClientRequestToken, Clock, Deadline, RequestedSettings, SESSION_LIFE,
@@ -112,7 +112,7 @@ fn other_settings() -> RequestedSettings {
     })
 }
 
-fn join(replica: &Idempotency, token: &ClientRequestToken) -> FlightGuard {
+fn join(replica: &Idempotency, token: &ClientRequestToken) -> RequestFlight {
     let flight = replica.join(token, &RequestedSettings::default());
     flight.expect("the first settings")
 }

@@ -57,7 +57,7 @@ pub struct MalformedUuid;
 /// The id of a session at AWS: a lower-case UUID.
 ///
 /// Anyone who has the id can stream a video to the session, so `Debug` hides it.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, derive_more::Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, derive_more::Debug)]
 #[debug("SessionId(..)")]
 pub struct SessionId(Uuid);
 

@@ -26,6 +26,42 @@ pub struct LivenessResult {
     pub sdk_type: Option<String>,
 }
 
+impl LivenessResult {
+    /// Returns the result of a session of which only the status is known.
+    #[must_use]
+    pub fn of_status(session_id: SessionId, status: SessionStatus) -> Self {
+        Self {
+            session_id,
+            status,
+            confidence: None,
+            reference_image: None,
+            audit_images: Vec::new(),
+            challenge: None,
+            feedback: Vec::new(),
+            sdk_type: None,
+        }
+    }
+
+    /// Drops the bytes of all images.
+    pub fn drop_image_bytes(&mut self) {
+        let images = self
+            .reference_image
+            .iter_mut()
+            .chain(&mut self.audit_images);
+        images.for_each(|image| image.bytes = None);
+    }
+
+    /// Returns the number of bytes of all images.
+    #[must_use]
+    pub fn image_bytes(&self) -> usize {
+        let images = self.reference_image.iter().chain(&self.audit_images);
+        images
+            .filter_map(|image| image.bytes.as_ref())
+            .map(Bytes::len)
+            .sum()
+    }
+}
+
 /// The status of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SessionStatus {
@@ -41,6 +77,17 @@ pub enum SessionStatus {
     Expired,
     /// A status that this version does not know. Not a success.
     Unknown,
+}
+
+impl SessionStatus {
+    /// Whether the session keeps this status.
+    #[must_use]
+    pub fn is_final(self) -> bool {
+        match self {
+            Self::Succeeded | Self::Failed | Self::Expired => true,
+            Self::Created | Self::InProgress | Self::Unknown => false,
+        }
+    }
 }
 
 /// An image, as bytes or as an object in S3.

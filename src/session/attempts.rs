@@ -15,7 +15,9 @@ use tracing::{Instrument as _, debug};
 
 use super::metrics::{AttemptMetrics, OperationMetrics, OutcomeLabel};
 use super::{Progress, SessionError, spans};
-use crate::admission::{Admission, ArrivalKind, AttemptOutcome, Permit, RefusalReason};
+use crate::admission::{
+    Admission, AdmissionState, ArrivalKind, AttemptOutcome, Permit, RefusalReason,
+};
 use crate::model::{CallerId, Deadline, Operation};
 use crate::retry::{Retries, RetryPolicy};
 use crate::upstream::{AttemptOutput, UpstreamError, UpstreamErrorKind};
@@ -74,6 +76,11 @@ impl AttemptPolicy {
             last: None,
             progress,
         }
+    }
+
+    /// Returns the state of admission, or `None` once it has ended.
+    pub(super) async fn admission_state(&self) -> Option<AdmissionState> {
+        self.admission.state().await
     }
 
     /// Counts a call that returns the session of an earlier call.

@@ -23,7 +23,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use super::attempts::AttemptPolicy;
 use super::create_request::{CreateRequest, RequestIdRequirement};
 use super::{Ownership, Progress, SessionError, request_id_age};
-use crate::idempotency::{Claimed, Flight, FlightGuard, Idempotency, IdempotencyError, Lease};
+use crate::idempotency::{Claimed, Flight, Idempotency, IdempotencyError, Lease, RequestFlight};
 use crate::model::{
     ClientRequestToken, Clock, Deadline, RequestedSettings, SESSION_LIFE, SessionId,
     SessionSettings,
@@ -116,9 +116,10 @@ impl<A: LivenessApi> Creator<A> {
     fn join(
         &self,
         request: &CreateRequest,
-    ) -> Result<(ClientRequestToken, FlightGuard), SessionError> {
+    ) -> Result<(ClientRequestToken, RequestFlight), SessionError> {
         let Some(request_id) = &request.request_id else {
-            return Ok((ClientRequestToken::random(), FlightGuard::unshared()));
+            let unshared = RequestFlight::unshared(Flight::unrecorded());
+            return Ok((ClientRequestToken::random(), unshared));
         };
         request_id_age::refuse_old(request_id, self.clock())?;
         let subject = request.subject.as_ref();

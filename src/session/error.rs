@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::admission::AdmissionRefused;
+use crate::admission::{AdmissionRefused, RefusalReason};
 use crate::auth::policy::NotAllowed;
 use crate::idempotency::IdempotencyError;
 use crate::model::{ProfileName, SESSION_LIFE};
@@ -38,6 +38,12 @@ pub enum SessionError {
     /// Admission refused the request before any attempt.
     #[error(transparent)]
     Refused(#[from] AdmissionRefused),
+    /// There are as many watches as allowed.
+    #[error("{limit} watches are in progress, the limit of this replica")]
+    WatchLimitExceeded {
+        /// The limit.
+        limit: u32,
+    },
     /// The deadline passed before an attempt was sent.
     #[error("the deadline passed before the call was sent to aws")]
     DeadlineExceeded,
@@ -67,6 +73,12 @@ pub enum SessionError {
 }
 
 impl SessionError {
+    /// The process shuts down.
+    pub const SHUTTING_DOWN: Self = Self::Refused(AdmissionRefused {
+        reason: RefusalReason::Closed,
+        retry_after: Duration::ZERO,
+    });
+
     /// Returns the error of the last attempt, if that is the cause.
     #[must_use]
     pub fn upstream(&self) -> Option<&UpstreamError> {
@@ -79,6 +91,7 @@ impl SessionError {
             | Self::NotAllowed(_)
             | Self::ResultTokenInvalid
             | Self::Refused(_)
+            | Self::WatchLimitExceeded { .. }
             | Self::DeadlineExceeded
             | Self::DeadlineExceededUpstream
             | Self::StoreUnavailable(_) => None,

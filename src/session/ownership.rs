@@ -8,8 +8,10 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use tokio::time::Instant;
+
 use super::{ResultRequest, SessionError};
-use crate::model::{CallerId, Clock, SessionId, Subject};
+use crate::model::{CallerId, Clock, SESSION_LIFE, SessionId, Subject};
 use crate::result_token::{Binding, ResultToken, TokenKeys};
 
 /// Issues and checks the result tokens of one region's sessions. Clones share the keys.
@@ -67,21 +69,26 @@ impl Ownership {
         self.keys.issue(&binding, expire_time)
     }
 
+    /// Checks that the request may read the result, and returns when the session expires at
+    /// the latest. Without a token, that is a session's life from now.
     pub(super) fn check(
         &self,
         request: &ResultRequest,
         requirement: TokenRequirement,
-    ) -> Result<(), SessionError> {
+    ) -> Result<Instant, SessionError> {
         let Some(token) = &request.token else {
             return match requirement {
                 TokenRequirement::Required => Err(SessionError::ResultTokenInvalid),
-                TokenRequirement::Optional => Ok(()),
+                TokenRequirement::Optional => Ok(Instant::now() + SESSION_LIFE),
             };
         };
         let subject = request.subject.as_ref();
         let binding = self.binding(&request.caller, subject, &request.session);
-        let verified = self.keys.verify(token, &binding, self.clock.now());
-        verified.map_err(|_| SessionError::ResultTokenInvalid)
+        let now = self.clock.now();
+        let verified = self.keys.verify(token, &binding, now);
+        let expire_time = verified.map_err(|_| SessionError::ResultTokenInvalid)?;
+        let left = expire_time.duration_since(now).unwrap_or_default();
+        Ok(Instant::now() + left.min(SESSION_LIFE))
     }
 
     fn binding<'a>(

@@ -21,8 +21,34 @@ pub struct Progress {
     pub attempts: u32,
     /// The total wait for permits.
     pub waited: Duration,
+    /// Where the answer came from.
+    pub served: Served,
     /// An attempt failed although AWS may have carried it out.
     pub outcome_unknown: bool,
+}
+
+/// Where an answer came from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Served {
+    /// From an attempt of this call.
+    #[default]
+    Aws,
+    /// From an attempt of a concurrent call.
+    Coalesced,
+    /// From memory.
+    Cached,
+}
+
+impl Served {
+    /// Returns the name in response metadata.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Aws => "aws",
+            Self::Coalesced => "coalesced",
+            Self::Cached => "cached",
+        }
+    }
 }
 
 impl Progress {

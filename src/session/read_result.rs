@@ -1,68 +1,55 @@
-//! Reads session results: ownership and the loop of attempts.
+//! Reads session results, once or until the check has finished: ownership and verdicts.
 
-use std::sync::Arc;
+use std::ops::RangeInclusive;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
-use tokio::time::sleep;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::attempts::AttemptPolicy;
-use super::{Ownership, Progress, SessionError, TokenRequirement, Verdict};
-use crate::model::{CallerId, Deadline, LivenessResult, MinimumConfidence, SessionId, Subject};
-use crate::result_token::ResultToken;
-use crate::upstream::{AttemptOutput, LivenessApi, UpstreamError};
+use super::poll_schedule::PollTarget;
+use super::poller::{self, Polls};
+use super::result_source::ResultSource;
+use super::{
+    CheckMetrics, Ownership, Progress, ResultRequest, SessionError, SessionResult,
+    TokenRequirement, Watch,
+};
+use crate::upstream::LivenessApi;
 
-/// A request for the result of a session.
+/// The limits of watches, and the metrics of checks.
 #[derive(Clone, Debug)]
-pub struct ResultRequest {
-    /// The caller of the request.
-    pub caller: CallerId,
-    /// The end user that the session was created for.
-    pub subject: Option<Subject>,
-    /// The session.
-    pub session: SessionId,
-    /// The proof that the session belongs to this caller and subject.
-    pub token: Option<ResultToken>,
-    /// Whether the caller asks for the bytes of images.
-    pub image_bytes: ImageBytes,
-    /// The confidence from which the check passes.
-    pub minimum_confidence: Option<MinimumConfidence>,
-    /// When the caller stops waiting.
-    pub deadline: Deadline,
+pub struct WatchSettings {
+    /// The most watches at once.
+    pub max_watchers: u32,
+    /// The shortest and the longest time between two polls of a session.
+    pub poll_interval: RangeInclusive<Duration>,
+    /// The metrics of checks.
+    pub metrics: CheckMetrics,
 }
 
-/// Whether a response includes the bytes of images.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ImageBytes {
-    /// The bytes are included.
-    Included,
-    /// The bytes are left out; S3 objects and bounding boxes remain.
-    Omitted,
-}
-
-/// The result of a session, and the verdict for one request.
-#[derive(Clone, Debug, PartialEq)]
-pub struct SessionResult {
-    /// The result.
-    pub result: LivenessResult,
-    /// The verdict. Unset without a minimum confidence.
-    pub verdict: Option<Verdict>,
-}
-
-impl SessionResult {
-    fn new(result: LivenessResult, minimum: Option<MinimumConfidence>) -> Self {
-        let judge = |minimum| Verdict::of(result.status, result.confidence, minimum);
+impl Default for WatchSettings {
+    /// 2000 watches, polls every 1 to 60 s.
+    fn default() -> Self {
         Self {
-            verdict: minimum.map(judge),
-            result,
+            max_watchers: 2000,
+            poll_interval: Duration::from_secs(1)..=Duration::from_secs(60),
+            metrics: CheckMetrics::default(),
         }
     }
 }
 
 /// Reads results within a quota of their own.
 pub struct ResultReader<A> {
-    api: Arc<A>,
-    attempts: AttemptPolicy,
+    source: Arc<ResultSource<A>>,
     ownership: Ownership,
     token_requirement: TokenRequirement,
+    max_watchers: u32,
+    places: Arc<Semaphore>,
+    drain: CancellationToken,
+    /// The task that polls for the watches, from the first one on.
+    poller: OnceLock<AbortOnDropHandle<()>>,
 }
 
 impl<A: LivenessApi> ResultReader<A> {
@@ -72,13 +59,29 @@ impl<A: LivenessApi> ResultReader<A> {
         attempts: AttemptPolicy,
         ownership: Ownership,
         token_requirement: TokenRequirement,
+        watches: &WatchSettings,
     ) -> Self {
+        let polls = Polls::new(watches.poll_interval.clone());
         Self {
-            api,
-            attempts,
+            source: Arc::new(ResultSource::new(
+                api,
+                attempts,
+                polls,
+                watches.metrics.clone(),
+            )),
             ownership,
             token_requirement,
+            max_watchers: watches.max_watchers,
+            places: Arc::new(Semaphore::new(watches.max_watchers as usize)),
+            drain: CancellationToken::new(),
+            poller: OnceLock::new(),
         }
+    }
+
+    /// Ends all watches when `drain` is cancelled.
+    #[must_use]
+    pub fn until(self, drain: CancellationToken) -> Self {
+        Self { drain, ..self }
     }
 
     /// Returns whether requests need a result token.
@@ -96,49 +99,51 @@ impl<A: LivenessApi> ResultReader<A> {
         request: &ResultRequest,
         progress: &mut Progress,
     ) -> Result<SessionResult, SessionError> {
-        self.ownership.check(request, self.token_requirement)?;
-        match self.attempt(request, progress).await {
+        let expires_at = self.ownership.check(request, self.token_requirement)?;
+        let flight = self.source.join(&request.session, expires_at);
+        let answer = match self.source.read(request, &flight, progress).await {
             Err(SessionError::DeadlineExceeded) if progress.attempts > 0 => {
-                Err(SessionError::DeadlineExceededUpstream)
+                return Err(SessionError::DeadlineExceededUpstream);
             }
-            Ok(result) => Ok(SessionResult::new(result, request.minimum_confidence)),
-            Err(error) => Err(error),
-        }
+            answer => answer?,
+        };
+        progress.answered(request.session, answer.aws_request_id.clone());
+        let result = SessionResult::new(answer.result.clone(), request.minimum_confidence);
+        self.source.metrics.count(&flight.timeline, &result);
+        Ok(result)
     }
 
-    /// Sends attempts until one succeeds or no further attempt is made.
-    async fn attempt(
-        &self,
-        request: &ResultRequest,
-        progress: &mut Progress,
-    ) -> Result<LivenessResult, SessionError> {
-        let (caller, session) = (&request.caller, &request.session);
-        let mut attempts = self.attempts.attempts(caller, request.deadline, progress);
-        loop {
-            let permit = attempts.acquire_permit().await?;
-            let call = async { of_session(session, self.api.result(session).await?) };
-            match attempts.send(permit, call).await {
-                Ok(answer) => {
-                    attempts.progress.answered(*session, answer.aws_request_id);
-                    return Ok(answer.value);
-                }
-                Err(error) => sleep(attempts.next_delay(error)?).await,
-            }
+    /// Watches the session until its check has finished or it expires.
+    ///
+    /// # Errors
+    /// If the request does not pass ownership, the process shuts down, or there are
+    /// [`WatchSettings::max_watchers`] already.
+    pub fn watch(&self, request: &ResultRequest) -> Result<Watch, SessionError> {
+        let expires_at = self.ownership.check(request, self.token_requirement)?;
+        if self.drain.is_cancelled() {
+            return Err(SessionError::SHUTTING_DOWN);
         }
+        let place = self.places.clone().try_acquire_owned();
+        let place = place.map_err(|_| SessionError::WatchLimitExceeded {
+            limit: self.max_watchers,
+        })?;
+        let run = || AbortOnDropHandle::new(tokio::spawn(poller::run(self.source.clone())));
+        self.poller.get_or_init(run);
+        let flight = self.source.join(&request.session, expires_at);
+        flight.request(request.image_bytes);
+        let polls = self.source.polls.add(PollTarget {
+            session: request.session,
+            caller: request.caller.clone(),
+            expires_at: flight.expires_at,
+        });
+        let metrics = self.source.metrics.clone();
+        let guards = (polls, place, metrics.start_watch());
+        Ok(Watch::new(
+            request,
+            flight,
+            self.drain.clone(),
+            metrics,
+            guards,
+        ))
     }
-}
-
-/// Returns `answer` if it is about `session`. The result of another session must not reach
-/// this caller.
-fn of_session(
-    session: &SessionId,
-    answer: AttemptOutput<LivenessResult>,
-) -> Result<AttemptOutput<LivenessResult>, UpstreamError> {
-    if answer.value.session_id == *session {
-        return Ok(answer);
-    }
-    Err(UpstreamError {
-        aws_request_id: answer.aws_request_id,
-        ..UpstreamError::invalid_response("the result is for another session")
-    })
 }

@@ -1,6 +1,7 @@
 //! How a request handler tells the transport that its response is ready.
 
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use super::service::RequestCount;
 
@@ -20,6 +21,8 @@ struct Shared {
 pub(crate) enum ResponseKind {
     /// The whole response is ready.
     Complete,
+    /// The response goes on for at most this time.
+    Limited(Duration),
     /// The response goes on for as long as the peer wants, for example a health watch.
     Streaming,
     /// The peer aborted its request and waits for no response.
@@ -41,13 +44,20 @@ impl ResponseState {
     /// Whether the request ended without a response.
     pub(super) fn is_abandoned(&self) -> bool {
         match self.0.kind.get() {
-            Some(ResponseKind::Complete | ResponseKind::Streaming) => false,
+            Some(ResponseKind::Complete | ResponseKind::Limited(_) | ResponseKind::Streaming) => {
+                false
+            }
             Some(ResponseKind::Abandoned) | None => true,
         }
     }
 
-    /// Whether the whole response is ready.
-    pub(super) fn is_complete(&self) -> bool {
-        self.0.kind.get() == Some(&ResponseKind::Complete)
+    /// Returns how long the response takes to become complete, once its first bytes are
+    /// ready, unless it has no limit.
+    pub(super) fn time_to_complete(&self) -> Option<Duration> {
+        match self.0.kind.get()? {
+            ResponseKind::Complete => Some(Duration::ZERO),
+            ResponseKind::Limited(longest) => Some(*longest),
+            ResponseKind::Streaming | ResponseKind::Abandoned => None,
+        }
     }
 }

@@ -142,13 +142,16 @@ impl ConnectionState {
     /// Runs `stream` until it ends or the peer does not read its response in time.
     async fn run(&self, stream: impl Future<Output = ()>, guard: StreamGuard) {
         let mut stream = pin!(stream);
-        // The handler runs within `stream`, so the response is complete after a poll of it.
+        // The handler runs within `stream`, so the response is ready after a poll of it.
         let answered = poll_fn(|cx| match stream.as_mut().poll(cx) {
-            Poll::Pending if !guard.response.is_complete() => Poll::Pending,
-            polled => Poll::Ready(polled),
+            Poll::Ready(()) => Poll::Ready(None),
+            Poll::Pending => match guard.response.time_to_complete() {
+                Some(left) => Poll::Ready(Some(left)),
+                None => Poll::Pending,
+            },
         });
-        if answered.await.is_pending() {
-            let _ = timeout(self.response_write_timeout, stream).await;
+        if let Some(left) = answered.await {
+            let _ = timeout(left + self.response_write_timeout, stream).await;
         }
         if guard.response.is_abandoned() {
             self.spend_reset();

@@ -58,7 +58,11 @@ def test_reflection_lists_the_service_and_describes_it(serve, connect):
 
     assert SERVICE in database.get_services()
     described = DescriptorPool(database).FindServiceByName(SERVICE)
-    assert [method.name for method in described.methods] == ["CreateSession", "GetSessionResult"]
+    assert [method.name for method in described.methods] == [
+        "CreateSession",
+        "GetSessionResult",
+        "WatchSession",
+    ]
 
 
 def test_buf_curl_creates_a_session_by_reflection(serve):

@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::uri::PathAndQuery;
 use livegate::grpc::v1;
 use livegate::grpc::v1::session_service_client::SessionServiceClient;
 use tonic::codec::{BufferSettings, Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::transport::Channel;
-use tonic::{Request, Response, Status};
+use tonic::{Request, Response, Status, Streaming};
+use tonic_prost::ProstCodec;
 
 use super::status::CallStatus;
 
@@ -91,6 +93,38 @@ impl Caller {
             .map_err(|status| CallStatus::of(&status))
     }
 
+    /// Reads a result, and returns it with the header `livegate-served`.
+    pub(crate) async fn served(
+        &self,
+        message: v1::GetSessionResultRequest,
+    ) -> Result<(v1::GetSessionResultResponse, String), CallStatus> {
+        let request = self.request(message);
+        let mut client = SessionServiceClient::new(self.channel.clone());
+        let response = client.get_session_result(request).await;
+        let response = response.map_err(|status| CallStatus::of(&status))?;
+        let served = response.metadata().get("livegate-served");
+        let served = served.expect("every response has this key");
+        let served = served.to_str().unwrap().to_owned();
+        Ok((response.into_inner(), served))
+    }
+
+    /// Watches a session.
+    pub(crate) async fn watch(
+        &self,
+        message: v1::WatchSessionRequest,
+    ) -> Result<Streaming<v1::WatchSessionResponse>, CallStatus> {
+        // The generated client accepts one message only, like the server.
+        let mut grpc = tonic::client::Grpc::new(self.channel.clone());
+        grpc.ready().await.expect("the pipe is open");
+        let path = PathAndQuery::from_static("/livegate.v1.SessionService/WatchSession");
+        let codec = ProstCodec::<v1::WatchSessionRequest, v1::WatchSessionResponse>::default();
+        let response = grpc.server_streaming(self.request(message), path, codec);
+        response
+            .await
+            .map(Response::into_inner)
+            .map_err(|status| CallStatus::of(&status))
+    }
+
     /// Sends the bytes of `message` to `path` without encoding them.
     pub(crate) async fn send(
         &self,
@@ -99,7 +133,7 @@ impl Caller {
     ) -> Result<Bytes, CallStatus> {
         let mut grpc = tonic::client::Grpc::new(self.channel.clone());
         grpc.ready().await.expect("the pipe is open");
-        let path = http::uri::PathAndQuery::from_static(path);
+        let path = PathAndQuery::from_static(path);
         let response = grpc.unary(self.request(message), path, RawCodec).await;
         response
             .map(Response::into_inner)

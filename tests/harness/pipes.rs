@@ -18,6 +18,7 @@ use livegate::result_token::TokenKeys;
 use livegate::retry::{RetryPolicy, RetrySettings};
 use livegate::session::{
     AttemptPolicy, Creator, Ownership, RequestIdRequirement, ResultReader, TokenRequirement,
+    WatchSettings,
 };
 use livegate::transport::{DrainSignals, TransportLimits, TransportMetrics};
 use prometheus_client::registry::Registry;
@@ -57,6 +58,8 @@ pub(crate) struct Setup {
     /// The AWS to call; another Livegate may have called it before.
     pub(crate) aws: Arc<Aws>,
     pub(crate) clock: Clock,
+    pub(crate) watches: WatchSettings,
+    pub(crate) signals: DrainSignals,
 }
 
 impl Default for Setup {
@@ -82,6 +85,8 @@ impl Default for Setup {
             audit: Audit::disabled(),
             aws: Arc::default(),
             clock: Clock::default(),
+            watches: WatchSettings::default(),
+            signals: DrainSignals::default(),
         }
     }
 }
@@ -143,8 +148,9 @@ impl Livegate {
         };
         let (pipes, incoming) = mpsc::unbounded_channel();
         let incoming = UnboundedReceiverStream::new(incoming).map(Ok::<_, io::Error>);
+        let signals = setup.signals.clone();
         let serving = tokio::spawn(async move {
-            let served = server.serve(incoming, DrainSignals::default()).await;
+            let served = server.serve(incoming, signals).await;
             served.expect("pipes do not fail");
         });
         tokio::time::advance(UPTIME).await;
@@ -199,7 +205,10 @@ fn service(aws: &Arc<Aws>, setup: &Setup) -> SessionService<Aws> {
     .with_request_id_requirement(setup.request_id_requirement);
     let reader = || {
         let attempts = attempts(Operation::Results);
-        ResultReader::new(aws.clone(), attempts, ownership, setup.token_requirement)
+        let token_requirement = setup.token_requirement;
+        let watches = &setup.watches;
+        ResultReader::new(aws.clone(), attempts, ownership, token_requirement, watches)
+            .until(setup.signals.drain.clone())
     };
     let results = setup.results.then(reader);
     SessionService::new(creator, results)

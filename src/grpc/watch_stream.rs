@@ -1,0 +1,57 @@
+//! The stream of a `WatchSession` call: one message for each state.
+//!
+//! The stream pulls each state when the transport can send it, so a slow client receives
+//! the newest one. The audit record is written with the final result.
+
+use futures_util::Stream;
+use futures_util::stream;
+use tokio::time::Instant;
+use tonic::Status;
+
+use super::audit_guard::AuditGuard;
+use super::failure_log::FailureLog;
+use super::{convert, v1};
+use crate::session::{ImageBytes, Watch};
+
+/// A watch in progress. Dropping it ends the watch.
+pub(super) struct WatchStream {
+    pub(super) watch: Watch,
+    pub(super) image_bytes: ImageBytes,
+    pub(super) record: AuditGuard<'static>,
+    pub(super) log: FailureLog,
+}
+
+impl WatchStream {
+    /// Returns the messages, the last of which has a final status, or an error.
+    pub(super) fn messages(
+        self,
+    ) -> impl Stream<Item = Result<v1::WatchSessionResponse, Status>> + Send {
+        stream::unfold(Some(self), |state| async { Some(state?.next().await) })
+    }
+
+    /// Returns the next message, and the stream of those after it.
+    async fn next(mut self) -> (Result<v1::WatchSessionResponse, Status>, Option<Self>) {
+        match self.watch.next(&mut self.record.progress).await {
+            Ok(state) => {
+                let is_final = state.result.status.is_final();
+                let result = Some(convert::result(state, self.image_bytes));
+                let message = Ok(v1::WatchSessionResponse { result });
+                if !is_final {
+                    return (message, Some(self));
+                }
+                // It cannot fail: the result is no error.
+                let _ = self.record.finish(Ok(()));
+                (message, None)
+            }
+            Err(error) => {
+                let call = self.record.call.clone();
+                let error = self.log.report(&error, &call);
+                let status = match self.record.finish::<()>(Err(error)) {
+                    Ok(()) => Status::internal("an error stays an error"),
+                    Err(error) => error.into_status(&call.id, Some(&call), Instant::now()),
+                };
+                (Err(status), None)
+            }
+        }
+    }
+}

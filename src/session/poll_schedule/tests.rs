@@ -1,0 +1,107 @@
+//! The schedule of polls, without tasks.
+
+use super::*;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Returns a session that expires after `left`.
+fn target(number: u8, left: Duration) -> PollTarget {
+    let id = format!("0b5e3a4c-7d57-4f0e-9a51-6b5c1f7f3a{number:02x}");
+    PollTarget {
+        session: SessionId::parse(&id).expect("a UUID"),
+        caller: CallerId::anonymous(),
+        expires_at: Instant::now() + left,
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_the_sessions_that_are_due_the_one_that_expires_first_is_polled_first() {
+    let mut polls = PollSchedule::new(SECOND..=60 * SECOND);
+    let (late, early) = (target(1, 170 * SECOND), target(2, 20 * SECOND));
+    polls.add(late.clone());
+    polls.add(early.clone());
+    let now = Instant::now();
+    assert_eq!(polls.take(now, Some(now + 19 * SECOND)), None);
+    assert_eq!(
+        polls.take(now, Some(now + 20 * SECOND)),
+        Some(early.clone())
+    );
+    polls.polled(&early.session, None, now, 0.5);
+    assert_eq!(polls.take(now, None), Some(late.clone()));
+    assert_eq!(
+        polls.take(now, None),
+        None,
+        "one waits, and one is being polled"
+    );
+    polls.polled(&late.session, None, now, 0.5);
+    assert_eq!(polls.next_due(), Some(now + 2500 * SECOND / 1000));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_interval_follows_the_age_the_status_and_the_bounds() {
+    let mut polls = PollSchedule::new(2 * SECOND..=30 * SECOND);
+    let now = Instant::now();
+    for (left, status, expected) in [
+        (180, SessionStatus::Created, 2),
+        (160, SessionStatus::Created, 10),
+        (140, SessionStatus::InProgress, 2),
+        (160, SessionStatus::Unknown, 10),
+        (50, SessionStatus::Created, 30),
+        (10, SessionStatus::Created, 7),
+        (1, SessionStatus::InProgress, 2),
+    ] {
+        let target = target(1, left * SECOND);
+        polls.add(target.clone());
+        assert_eq!(polls.take(now, None), Some(target.clone()));
+        polls.polled(&target.session, Some(status), now, 0.5);
+        assert_eq!(
+            polls.next_due(),
+            Some(now + expected * SECOND),
+            "{left} {status:?}"
+        );
+        polls.remove(&target.session);
+        assert_eq!(polls.next_due(), None);
+    }
+    assert!(polls.demand.abs() < 1e-9, "{}", polls.demand);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_intervals_stretch_to_the_rate_that_the_readers_leave() {
+    let mut polls = PollSchedule::new(SECOND..=60 * SECOND);
+    let now = Instant::now();
+    polls.measure(25.0, 0, now);
+    polls.measure(25.0, 20, now + SECOND);
+    let targets: Vec<_> = (0..20).map(|n| target(n, 160 * SECOND)).collect();
+    for target in &targets {
+        polls.add(target.clone());
+    }
+    for target in &targets {
+        polls.polled(&target.session, None, now, 0.5);
+    }
+    assert_eq!(
+        polls.next_due(),
+        Some(now + 10 * SECOND),
+        "20 need 2 of 5 per second"
+    );
+    for target in &targets {
+        let status = Some(SessionStatus::InProgress);
+        polls.polled(&target.session, status, now, 0.5);
+    }
+    let last = polls.waiting.last().expect("20 wait").0 - now;
+    assert_eq!(last, 4 * SECOND, "20 need 20 of 5 per second");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_is_polled_until_its_last_watcher_leaves() {
+    let mut polls = PollSchedule::new(SECOND..=60 * SECOND);
+    let target = target(1, 100 * SECOND);
+    polls.add(target.clone());
+    polls.add(target.clone());
+    polls.remove(&target.session);
+    let now = Instant::now();
+    assert_eq!(polls.take(now, None), Some(target.clone()));
+    polls.remove(&target.session);
+    polls.polled(&target.session, None, now, 0.5);
+    assert_eq!((polls.take(now, None), polls.next_due()), (None, None));
+    polls.remove(&target.session);
+}

@@ -1,0 +1,109 @@
+//! A watch: the states of one session, up to the final result.
+//!
+//! A watch receives the newest state only. For example, a slow client reads CREATED, and
+//! then SUCCEEDED: it never receives the IN_PROGRESS in between.
+
+use std::sync::Arc;
+
+use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use super::check_metrics::WatcherGuard;
+use super::poller::PollGuard;
+use super::result_flight::{LatestAnswer, ResultAnswer, ResultFlight};
+use super::{CheckMetrics, ImageBytes, Progress, ResultRequest, SessionError, SessionResult};
+use crate::model::{Deadline, LivenessResult, MinimumConfidence, SessionId, SessionStatus};
+use crate::single_flight::FlightGuard;
+
+/// The states of one session. Dropping it frees its place.
+#[derive(Debug)]
+pub struct Watch {
+    session: SessionId,
+    image_bytes: ImageBytes,
+    minimum: Option<MinimumConfidence>,
+    deadline: Deadline,
+    expires_at: Instant,
+    latest: watch::Receiver<LatestAnswer>,
+    /// The state that the caller has received last.
+    sent: Option<LivenessResult>,
+    drain: CancellationToken,
+    metrics: CheckMetrics,
+    _guards: WatchGuards,
+    flight: FlightGuard<SessionId, ResultFlight>,
+}
+
+/// The polls of the session, the place of the watch, and its count.
+pub(super) type WatchGuards = (PollGuard, OwnedSemaphorePermit, WatcherGuard);
+
+impl Watch {
+    pub(super) fn new(
+        request: &ResultRequest,
+        flight: FlightGuard<SessionId, ResultFlight>,
+        drain: CancellationToken,
+        metrics: CheckMetrics,
+        guards: WatchGuards,
+    ) -> Self {
+        Self {
+            session: request.session,
+            image_bytes: request.image_bytes,
+            minimum: request.minimum_confidence,
+            deadline: request.deadline,
+            expires_at: flight.expires_at,
+            latest: flight.subscribe(),
+            sent: None,
+            drain,
+            metrics,
+            _guards: guards,
+            flight,
+        }
+    }
+
+    /// Waits for a state that differs from the one before. After a state whose status is
+    /// final, or an error, there are no more. Updates `progress` with the final state.
+    /// Dropping the future loses no state.
+    ///
+    /// # Errors
+    /// If AWS refuses to return the result, the deadline passes, or the process shuts down.
+    pub async fn next(&mut self, progress: &mut Progress) -> Result<SessionResult, SessionError> {
+        loop {
+            if let Some(answer) = self.newest()? {
+                let result = answer.result.clone();
+                self.sent = Some(result.clone());
+                if !result.status.is_final() {
+                    return Ok(SessionResult::new(result, self.minimum));
+                }
+                progress.answered(self.session, answer.aws_request_id.clone());
+                return Ok(self.finish(result));
+            }
+            tokio::select! {
+                _ = self.latest.changed() => {}
+                () = self.drain.cancelled() => return Err(SessionError::SHUTTING_DOWN),
+                () = sleep_until(self.deadline.instant()) => {
+                    return Err(SessionError::DeadlineExceeded);
+                }
+                () = sleep_until(self.expires_at) => {
+                    progress.answered(self.session, None);
+                    let expired = LivenessResult::of_status(self.session, SessionStatus::Expired);
+                    return Ok(self.finish(expired));
+                }
+            }
+        }
+    }
+
+    /// Returns the final state, and counts it.
+    fn finish(&self, result: LivenessResult) -> SessionResult {
+        let result = SessionResult::new(result, self.minimum);
+        self.metrics.count(&self.flight.timeline, &result);
+        result
+    }
+
+    /// Returns the newest state, if the caller has not received it.
+    fn newest(&mut self) -> Result<Option<Arc<ResultAnswer>>, SessionError> {
+        let latest = self.latest.borrow_and_update().clone().transpose()?;
+        Ok(latest.filter(|answer| {
+            let is_complete = !answer.result.status.is_final() || answer.serves(self.image_bytes);
+            is_complete && self.sent.as_ref() != Some(&answer.result)
+        }))
+    }
+}
