@@ -188,6 +188,9 @@ pub struct ResultArgs {
     /// Confidence from which the check passes, 0 to 100
     #[arg(long, value_name = "PERCENT")]
     minimum_confidence: Option<f32>,
+    /// Print each state until the check has finished or the session has expired
+    #[arg(long)]
+    watch: bool,
 }
 
 /// Reads a result and prints it, without the images.
@@ -195,6 +198,9 @@ pub struct ResultArgs {
 /// # Errors
 /// If a file cannot be read or is not valid.
 pub async fn result(args: ResultArgs) -> anyhow::Result<ExitCode> {
+    if args.watch {
+        return watch(args).await;
+    }
     let request = v1::GetSessionResultRequest {
         session_id: args.session_id,
         include_images: false,
@@ -210,6 +216,37 @@ pub async fn result(args: ResultArgs) -> anyhow::Result<ExitCode> {
     output
         .print(response, |response| describe_result(&response.message))
         .await
+}
+
+/// Prints each state of a session up to its final result.
+async fn watch(args: ResultArgs) -> anyhow::Result<ExitCode> {
+    let request = v1::WatchSessionRequest {
+        session_id: args.session_id,
+        include_images: false,
+        subject: args.subject,
+        result_token: args.result_token,
+        minimum_confidence: args.minimum_confidence,
+    };
+    let output = Output {
+        target: &args.target,
+        request_id: None,
+    };
+    let mut states = match args.target.client()?.watch(request).await {
+        Ok(states) => states,
+        Err(error) => return output.print(Err(error), describe_result).await,
+    };
+    loop {
+        let state = match states.next().await {
+            Ok(None) => return Ok(ExitCode::SUCCESS),
+            Ok(Some(state)) => Ok(state),
+            Err(error) => Err(error),
+        };
+        let is_error = state.is_err();
+        let code = output.print(state, describe_result).await?;
+        if is_error {
+            return Ok(code);
+        }
+    }
 }
 
 fn describe_result(result: &v1::GetSessionResultResponse) -> (Value, Vec<(&'static str, String)>) {
@@ -232,12 +269,17 @@ fn describe_result(result: &v1::GetSessionResultResponse) -> (Value, Vec<(&'stat
     let confidence = result
         .confidence
         .map(|confidence| format!("{confidence:.1}"));
+    let is_judged = result.verdict() != v1::Verdict::Unspecified;
+    let verdict = is_judged.then(|| words(result.verdict().as_str_name()));
     let mut lines = vec![
         ("session_id", result.session_id.clone()),
         ("status", words(status)),
         ("confidence", confidence.unwrap_or_default()),
-        ("verdict", words(result.verdict().as_str_name())),
-        ("verdict_reason", words(&result.verdict_reason)),
+        ("verdict", verdict.unwrap_or_default()),
+        (
+            "verdict_reason",
+            result.verdict_reason.replace('_', " ").to_lowercase(),
+        ),
         ("challenge", challenge.unwrap_or_default()),
     ];
     lines.extend(feedback.into_iter().map(|text| ("feedback", text)));

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout_at};
 use tonic::transport::Channel;
-use tonic::{Request, Response, Status};
+use tonic::{Request, Response, Status, Streaming};
 use uuid::Uuid;
 
 use crate::builder::{BuildError, ClientBuilder};
@@ -14,6 +14,7 @@ use crate::retry::retry_delay;
 use crate::token::BearerToken;
 use crate::v1;
 use crate::v1::session_service_client::SessionServiceClient;
+use crate::watch::SessionWatch;
 
 const CALLER_KEY: &str = "livegate-caller";
 const AUTHORIZATION_KEY: &str = "authorization";
@@ -101,6 +102,28 @@ impl Client {
             service.get_session_result(request).await
         })
         .await
+    }
+
+    /// Watches a session (`WatchSession`) until its check has finished or it expires. The
+    /// timeout and the retries of the client do not apply: a watch ends with its session.
+    ///
+    /// # Errors
+    /// Every status but OK, and failures to connect.
+    pub async fn watch(
+        &self,
+        message: v1::WatchSessionRequest,
+    ) -> Result<SessionWatch, ClientError> {
+        SessionWatch::open(self.clone(), message).await
+    }
+
+    pub(crate) async fn open_watch(
+        &self,
+        message: v1::WatchSessionRequest,
+        deadline: Instant,
+    ) -> Result<Streaming<v1::WatchSessionResponse>, Status> {
+        let request = self.request(message, deadline).await?;
+        let response = self.service.clone().watch_session(request).await?;
+        Ok(response.into_inner())
     }
 
     /// Sends `message`, and again after each status that may be retried.

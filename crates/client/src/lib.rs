@@ -53,12 +53,14 @@ mod error;
 mod response;
 mod retry;
 mod token;
+mod watch;
 
 pub use builder::{BuildError, ClientBuilder, ClientTls};
 pub use client::Client;
 pub use error::{ClientError, FieldViolation};
 pub use response::ClientResponse;
 pub use tonic::Code;
+pub use watch::SessionWatch;
 
 /// The types of the contract, generated from `proto/livegate/v1/session.proto`.
 pub mod v1 {

@@ -5,7 +5,9 @@ mod server;
 
 use std::time::Duration;
 
-use livegate_client::v1::{CreateSessionRequest, GetSessionResultRequest};
+use livegate_client::v1::{
+    CreateSessionRequest, GetSessionResultRequest, SessionStatus, WatchSessionRequest,
+};
 use livegate_client::{Client, Code};
 use tonic::Status;
 
@@ -190,4 +192,29 @@ async fn a_server_that_refuses_connections_is_unavailable() {
         .expect_err("port 1 is closed");
     assert_eq!((error.code, &*error.reason), (Code::Unavailable, ""));
     assert_eq!((error.retry_after, error.call_id), (None, None));
+}
+
+#[tokio::test]
+async fn a_watch_connects_again_after_unavailable_and_ends_with_the_result() {
+    let server = Server::start(Script::default()).await;
+    let client = client(&server);
+    let mut states = client.watch(WatchSessionRequest::default()).await;
+    let states = states.as_mut().expect("a watch");
+    for expected in [SessionStatus::Created, SessionStatus::Succeeded] {
+        let state = states.next().await.expect("no error").expect("a state");
+        assert_eq!(state.status(), expected);
+    }
+    assert_eq!(states.next().await.expect("no error"), None);
+    let [first, second] = server.received().try_into().expect("two calls");
+    assert!(second.at - first.at >= Duration::from_secs(1));
+    assert!(first.timeout > Duration::from_secs(180), "{first:?}");
+}
+
+#[tokio::test]
+async fn a_watch_that_is_refused_is_not_repeated() {
+    let server = Server::start(Script::from([refused(DELAY, None)])).await;
+    let error = client(&server).watch(WatchSessionRequest::default()).await;
+    let error = error.expect_err("it is refused");
+    assert_eq!(error.code, Code::ResourceExhausted);
+    assert_eq!(server.received().len(), 1);
 }

@@ -138,7 +138,7 @@ fn print_error(error: &ClientError, check: Option<&str>) {
 /// Returns the name of an enum's value in words: `SESSION_STATUS_IN_PROGRESS` is `in
 /// progress`, and `CHALLENGE_TYPE_FACE_MOVEMENT_CHALLENGE` is `face movement challenge`.
 pub(super) fn words(name: &str) -> String {
-    let prefixes = ["SESSION_STATUS_", "CHALLENGE_TYPE_"];
+    let prefixes = ["SESSION_STATUS_", "CHALLENGE_TYPE_", "VERDICT_"];
     let name = prefixes.iter().find_map(|prefix| name.strip_prefix(prefix));
     match name.unwrap_or_default() {
         "UNSPECIFIED" => "unknown".to_owned(),

@@ -4,14 +4,16 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
+use std::vec::IntoIter;
 
 use livegate_client::v1::{
     CreateSessionRequest, CreateSessionResponse, GetSessionResultRequest, GetSessionResultResponse,
-    Session,
+    Session, SessionStatus, WatchSessionRequest, WatchSessionResponse,
 };
 use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
+use tonic::codegen::tokio_stream::{Iter, iter};
 use tonic::metadata::MetadataMap;
 use tonic::transport::server::TcpIncoming;
 use tonic::{Code, Request, Response, Status};
@@ -202,6 +204,33 @@ impl SessionService for State {
     ) -> Result<Response<GetSessionResultResponse>, Status> {
         self.reply(request.metadata(), String::new()).await?;
         Ok(Response::new(GetSessionResultResponse::default()))
+    }
+
+    type WatchSessionStream = Iter<IntoIter<Result<WatchSessionResponse, Status>>>;
+
+    /// The first stream ends with `UNAVAILABLE` after one state, the others with the result.
+    async fn watch_session(
+        &self,
+        request: Request<WatchSessionRequest>,
+    ) -> Result<Response<Self::WatchSessionStream>, Status> {
+        self.reply(request.metadata(), String::new()).await?;
+        let states = if lock(&self.received).len() == 1 {
+            let drained = Status::unavailable("the replica shuts down");
+            vec![Ok(state(SessionStatus::Created)), Err(drained)]
+        } else {
+            vec![Ok(state(SessionStatus::Succeeded))]
+        };
+        Ok(Response::new(iter(states)))
+    }
+}
+
+fn state(status: SessionStatus) -> WatchSessionResponse {
+    let result = GetSessionResultResponse {
+        status: status.into(),
+        ..GetSessionResultResponse::default()
+    };
+    WatchSessionResponse {
+        result: Some(result),
     }
 }
 
