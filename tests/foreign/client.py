@@ -17,7 +17,7 @@ def documented_retries() -> tuple[str, str]:
 
 
 class Client:
-    """One channel, and both methods with their fields as keyword arguments."""
+    """One channel, and the methods with their fields as keyword arguments."""
 
     def __init__(self, address: str, *options: tuple[str, object], caller: str | None = None):
         # Channels with the same arguments would share one connection.
@@ -35,3 +35,8 @@ class Client:
         """Reads a result, or raises grpc.RpcError."""
         request = messages.GetSessionResultRequest(**fields)
         return self.stub.GetSessionResult(request, timeout=timeout, metadata=self.metadata)
+
+    def watch(self, timeout: float | None = None, **fields) -> grpc.Call:
+        """Watches a session: an iterator of its states."""
+        request = messages.WatchSessionRequest(**fields)
+        return self.stub.WatchSession(request, timeout=timeout, metadata=self.metadata)

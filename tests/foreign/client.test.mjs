@@ -83,6 +83,7 @@ before(async () => {
     `grpc.listen = "${address}"
      admin.listen = "${admin}"
      upstream.endpoint_url = "http://${simulator}"
+     results.enabled = true
      quota.create = { rate_per_second = 1.0, burst = 1, target_utilization = 1.0, max_wait = "100ms" }
      shutdown = { lameduck = "0s", grace = "5s" }
     `,
@@ -129,5 +130,23 @@ test('with a deadline before the retry delay, the documented service config fail
 
   assert.equal(refusal.code, grpc.status.RESOURCE_EXHAUSTED);
   assert.ok(performance.now() - started < 400);
+  client.close();
+});
+
+test('a watch receives the states up to the verdict', async () => {
+  const client = connect({ 'grpc.service_config': serviceConfig });
+  const { session } = await create(client, { requestId: randomUUID() });
+  const request = {
+    sessionId: session.sessionId,
+    resultToken: session.resultToken,
+    minimumConfidence: 0,
+  };
+  const results = [];
+  for await (const { result } of client.WatchSession(request)) results.push(result);
+  const [pending, passed, failed] = [1, 2, 3];
+  assert.equal(results[0].verdict, pending);
+  assert.equal(results[0].verdictReason, 'CHECK_NOT_FINISHED');
+  const last = results.at(-1);
+  assert.ok([passed, failed].includes(last.verdict), `verdict ${last.verdict}`);
   client.close();
 });
