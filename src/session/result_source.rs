@@ -122,13 +122,12 @@ impl<A: LivenessApi> ResultSource<A> {
             .attempts(&target.caller, deadline, &mut progress);
         let permit = {
             let mut permit = std::pin::pin!(attempts.acquire_permit());
-            match timeout(TURN_TIMEOUT, &mut permit).await {
+            let in_turn = timeout(TURN_TIMEOUT, &mut permit).await;
+            // A caller that is at its own rate limit must not delay others.
+            drop(turn);
+            match in_turn {
                 Ok(permit) => permit,
-                Err(_) => {
-                    // The caller is at its own rate limit, and must not delay others.
-                    drop(turn);
-                    permit.await
-                }
+                Err(_) => permit.await,
             }
         };
         let Ok(permit) = permit else {
