@@ -34,7 +34,7 @@ use super::{call, deadline, http_refusal, peer_credentials, span};
 use crate::audit::Audit;
 use crate::auth::Authenticator;
 use crate::auth::policy::Authorizer;
-use crate::model::{Deadline, SESSION_LIFE};
+use crate::model::Deadline;
 use crate::transport::{
     BodyTimeout, ChunkedBody, ConcurrencyLimitExceeded, Peer, RequestBodyError, ResponseBody,
     ResponseKind, ResponseState,

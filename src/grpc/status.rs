@@ -80,30 +80,24 @@ impl RpcError {
     /// Maps an error of the domain.
     pub(super) fn from_session(error: &SessionError, call: &Call) -> Self {
         let new = |code, reason| Self::new(code, reason, error.to_string());
+        let expired = || new(Code::FailedPrecondition, Reason::RequestIdExpired);
+        let denied = |reason| new(Code::PermissionDenied, reason);
         let rpc_error = match error {
-            SessionError::RequestIdExpired => {
-                new(Code::FailedPrecondition, Reason::RequestIdExpired)
-            }
-            SessionError::RequestIdTooOld { age } => {
-                new(Code::FailedPrecondition, Reason::RequestIdExpired)
-                    .with("request_id_age_seconds", &age.as_secs())
-                    .with("session_life_seconds", &SESSION_LIFE.as_secs())
-            }
+            SessionError::RequestIdExpired => expired(),
+            SessionError::RequestIdTooOld { age } => expired()
+                .with("request_id_age_seconds", &age.as_secs())
+                .with("session_life_seconds", &SESSION_LIFE.as_secs()),
             SessionError::RequestIdConflict => new(Code::AlreadyExists, Reason::RequestIdConflict),
             SessionError::NotAllowed(refused) => {
-                new(Code::PermissionDenied, Reason::CallerNotAllowed)
-                    .with("field", &refused.field())
+                denied(Reason::CallerNotAllowed).with("field", &refused.field())
             }
-            SessionError::ResultTokenInvalid => {
-                new(Code::PermissionDenied, Reason::ResultTokenInvalid)
+            SessionError::ResultTokenInvalid => denied(Reason::ResultTokenInvalid),
+            SessionError::WatchLimitExceeded { limit } => Self {
+                quota: Some("watchers".to_owned()),
+                ..new(Code::ResourceExhausted, Reason::WatchLimitExceeded)
             }
-            SessionError::WatchLimitExceeded { limit } => {
-                let mut error = new(Code::ResourceExhausted, Reason::WatchLimitExceeded)
-                    .retry(RetryHint::After(TRANSIENT_DELAY))
-                    .with("limit", limit);
-                error.quota = Some("watchers".to_owned());
-                error
-            }
+            .retry(RetryHint::After(TRANSIENT_DELAY))
+            .with("limit", limit),
             SessionError::DeadlineExceeded => new(Code::DeadlineExceeded, Reason::DeadlineExceeded),
             SessionError::DeadlineExceededUpstream => {
                 new(Code::DeadlineExceeded, Reason::UpstreamTimeout)

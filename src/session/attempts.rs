@@ -125,17 +125,13 @@ impl Attempts<'_> {
             Err(_) => return Err(SessionError::DeadlineExceeded),
         };
         metrics.refused(self.caller, refused.reason);
-        Err(match (refused.reason, self.last.take()) {
-            (RefusalReason::DeadlineTooShort, _) => SessionError::DeadlineExceeded,
-            (
-                RefusalReason::Quota | RefusalReason::ConcurrentChecks | RefusalReason::CallerQuota,
-                Some(last),
-            ) => SessionError::Upstream(last),
-            (
-                RefusalReason::Quota | RefusalReason::ConcurrentChecks | RefusalReason::CallerQuota,
-                None,
-            )
-            | (RefusalReason::Closed, _) => SessionError::Refused(refused),
+        let last = self.last.take().map(SessionError::Upstream);
+        Err(match refused.reason {
+            RefusalReason::DeadlineTooShort => SessionError::DeadlineExceeded,
+            RefusalReason::Closed => SessionError::Refused(refused),
+            RefusalReason::Quota | RefusalReason::ConcurrentChecks | RefusalReason::CallerQuota => {
+                last.unwrap_or(SessionError::Refused(refused))
+            }
         })
     }
 
