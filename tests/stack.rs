@@ -6,6 +6,7 @@
 #[path = "harness"]
 mod harness {
     pub(crate) mod admin;
+    #[expect(dead_code, reason = "only the tests over pipes use all of it")]
     pub(crate) mod caller;
     #[expect(dead_code, reason = "only the tests over pipes use all of it")]
     pub(crate) mod status;

@@ -8,6 +8,7 @@ use aws_config::BehaviorVersion;
 use aws_sdk_rekognition::Client;
 use aws_sdk_rekognition::config::{Credentials, Region};
 use bytes::Bytes;
+use futures_util::stream::Pending;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -139,6 +140,15 @@ impl SessionService for PassThrough {
     ) -> Result<Response<v1::GetSessionResultResponse>, Status> {
         Err(Status::unimplemented("not measured"))
     }
+
+    type WatchSessionStream = Pending<Result<v1::WatchSessionResponse, Status>>;
+
+    async fn watch_session(
+        &self,
+        _: Request<v1::WatchSessionRequest>,
+    ) -> Result<Response<Self::WatchSessionStream>, Status> {
+        Err(Status::unimplemented("not measured"))
+    }
 }
 
 /// A gRPC server that refuses every request.
@@ -169,6 +179,15 @@ impl SessionService for Refusal {
         &self,
         _: Request<v1::GetSessionResultRequest>,
     ) -> Result<Response<v1::GetSessionResultResponse>, Status> {
+        Err(Status::unimplemented("not measured"))
+    }
+
+    type WatchSessionStream = Pending<Result<v1::WatchSessionResponse, Status>>;
+
+    async fn watch_session(
+        &self,
+        _: Request<v1::WatchSessionRequest>,
+    ) -> Result<Response<Self::WatchSessionStream>, Status> {
         Err(Status::unimplemented("not measured"))
     }
 }

@@ -77,15 +77,17 @@ impl Watch {
                 return Ok(self.finish(result));
             }
             tokio::select! {
+                // In this order: a deadline at the end of the session's life is no error.
+                biased;
                 _ = self.latest.changed() => {}
-                () = self.drain.cancelled() => return Err(SessionError::SHUTTING_DOWN),
-                () = sleep_until(self.deadline.instant()) => {
-                    return Err(SessionError::DeadlineExceeded);
-                }
                 () = sleep_until(self.expires_at) => {
                     progress.answered(self.session, None);
                     let expired = LivenessResult::of_status(self.session, SessionStatus::Expired);
                     return Ok(self.finish(expired));
+                }
+                () = self.drain.cancelled() => return Err(SessionError::SHUTTING_DOWN),
+                () = sleep_until(self.deadline.instant()) => {
+                    return Err(SessionError::DeadlineExceeded);
                 }
             }
         }

@@ -42,6 +42,19 @@ async fn read(
     (read.verdict(), read.verdict_reason)
 }
 
+/// The status and confidence of a result, its verdict at a minimum of 90, and the reason.
+#[rustfmt::skip]
+const VERDICTS: [(SessionStatus, Option<f32>, v1::Verdict, &str); 8] = [
+    (SessionStatus::Created, None, v1::Verdict::Pending, "CHECK_NOT_FINISHED"),
+    (SessionStatus::InProgress, None, v1::Verdict::Pending, "CHECK_NOT_FINISHED"),
+    (SessionStatus::Unknown, Some(99.0), v1::Verdict::Pending, "CHECK_NOT_FINISHED"),
+    (SessionStatus::Succeeded, Some(90.0), v1::Verdict::Passed, ""),
+    (SessionStatus::Succeeded, Some(89.9), v1::Verdict::Failed, "CONFIDENCE_BELOW_MINIMUM"),
+    (SessionStatus::Succeeded, None, v1::Verdict::Failed, "CHECK_FAILED"),
+    (SessionStatus::Failed, None, v1::Verdict::Failed, "CHECK_FAILED"),
+    (SessionStatus::Expired, None, v1::Verdict::Failed, "SESSION_EXPIRED"),
+];
+
 #[tokio::test(start_paused = true)]
 async fn a_request_with_a_minimum_receives_a_verdict_and_its_reason() {
     let livegate = Livegate::with(Setup {
@@ -49,56 +62,7 @@ async fn a_request_with_a_minimum_receives_a_verdict_and_its_reason() {
         ..Setup::default()
     })
     .await;
-    for (status, confidence, verdict, reason) in [
-        (
-            SessionStatus::Created,
-            None,
-            v1::Verdict::Pending,
-            "CHECK_NOT_FINISHED",
-        ),
-        (
-            SessionStatus::InProgress,
-            None,
-            v1::Verdict::Pending,
-            "CHECK_NOT_FINISHED",
-        ),
-        (
-            SessionStatus::Unknown,
-            Some(99.0),
-            v1::Verdict::Pending,
-            "CHECK_NOT_FINISHED",
-        ),
-        (
-            SessionStatus::Succeeded,
-            Some(90.0),
-            v1::Verdict::Passed,
-            "",
-        ),
-        (
-            SessionStatus::Succeeded,
-            Some(89.9),
-            v1::Verdict::Failed,
-            "CONFIDENCE_BELOW_MINIMUM",
-        ),
-        (
-            SessionStatus::Succeeded,
-            None,
-            v1::Verdict::Failed,
-            "CHECK_FAILED",
-        ),
-        (
-            SessionStatus::Failed,
-            None,
-            v1::Verdict::Failed,
-            "CHECK_FAILED",
-        ),
-        (
-            SessionStatus::Expired,
-            None,
-            v1::Verdict::Failed,
-            "SESSION_EXPIRED",
-        ),
-    ] {
+    for (status, confidence, verdict, reason) in VERDICTS {
         let read = read(&livegate, "web", (status, confidence), Some(90.0)).await;
         assert_eq!(read, (verdict, reason.to_owned()), "{status:?}");
     }

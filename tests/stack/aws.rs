@@ -103,7 +103,7 @@ async fn images_are_returned_only_if_requested() {
         ..Default::default()
     };
     let session = caller.ask(request).await.unwrap().session;
-    let read = |include_images| {
+    let read = |session: &v1::Session, include_images| {
         caller.result(v1::GetSessionResultRequest {
             session_id: session.session_id.clone(),
             include_images,
@@ -111,7 +111,7 @@ async fn images_are_returned_only_if_requested() {
             ..Default::default()
         })
     };
-    let full = read(true).await.unwrap();
+    let full = read(&session, true).await.unwrap();
     assert_eq!(full.status(), v1::SessionStatus::Succeeded);
     assert!(
         full.confidence
@@ -120,10 +120,11 @@ async fn images_are_returned_only_if_requested() {
     assert_eq!(full.audit_images.len(), 4);
     let image = full.reference_image.unwrap().bytes;
     assert!(image.starts_with(&[0xff, 0xd8]), "a JPEG");
-    let without = read(false).await.unwrap();
+    let without = read(&session, false).await.unwrap();
     assert!(without.reference_image.unwrap().bytes.is_empty());
+    let another = caller.create().await.unwrap().session;
     process.inject("results:unknown-status");
-    let unknown = read(false).await.unwrap();
+    let unknown = read(&another, false).await.unwrap();
     assert_eq!(
         unknown.status(),
         v1::SessionStatus::Unspecified,

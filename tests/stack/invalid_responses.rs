@@ -134,12 +134,15 @@ async fn a_result_outside_of_aws_bounds_is_an_invalid_response() {
 
 #[tokio::test]
 async fn a_result_at_its_bounds_is_passed_on() {
-    let livegate = Scripted::start().await;
     for confidence in [0.0, 100.0] {
+        // A final result is cached, so each one has a process of its own.
+        let livegate = Scripted::start().await;
         let answer = result(&json!({"Confidence": confidence}));
         let read = livegate.read(&answer).await.unwrap();
         assert_eq!(read.confidence, Some(confidence));
+        livegate.process.shut_down().await;
     }
+    let livegate = Scripted::start().await;
     let side = json!({"Width": 1.5, "Height": 0, "Left": -0.25, "Top": -3});
     let stored = json!({
         "S3Object": {"Bucket": "b".repeat(255), "Name": "k".repeat(1024), "Version": "v"},
