@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use futures_util::stream::Pending;
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::metadata::MetadataMap;
@@ -55,6 +56,15 @@ impl<I: Issuer> SessionService for Face<I> {
         _request: Request<GetSessionResultRequest>,
     ) -> Result<Response<GetSessionResultResponse>, Status> {
         Err(Status::unimplemented("not part of the benchmark"))
+    }
+
+    type WatchSessionStream = Pending<Result<v1::WatchSessionResponse, Status>>;
+
+    async fn watch_session(
+        &self,
+        _: Request<v1::WatchSessionRequest>,
+    ) -> Result<Response<Self::WatchSessionStream>, Status> {
+        Err(Status::unimplemented("no results"))
     }
 }
 
