@@ -4,7 +4,7 @@ pub(crate) use livegate::grpc::v1::session_service_client::SessionServiceClient;
 pub(crate) use livegate::grpc::v1::session_service_server::{SessionService, SessionServiceServer};
 pub(crate) use livegate::grpc::v1::{
     CreateSessionRequest, CreateSessionResponse, GetSessionResultRequest, GetSessionResultResponse,
-    Session,
+    Session, WatchSessionRequest, WatchSessionResponse,
 };
 
 /// The metadata key by which a caller names itself.

@@ -12,7 +12,7 @@ use tonic::{Request, Response, Status, async_trait};
 use super::aws;
 use crate::goodput::contract::{
     CreateSessionRequest, CreateSessionResponse, GetSessionResultRequest, GetSessionResultResponse,
-    Session, SessionService, SessionServiceServer,
+    Session, SessionService, SessionServiceServer, WatchSessionRequest, WatchSessionResponse,
 };
 use crate::goodput::process;
 
@@ -58,11 +58,11 @@ impl<I: Issuer> SessionService for Face<I> {
         Err(Status::unimplemented("not part of the benchmark"))
     }
 
-    type WatchSessionStream = Pending<Result<v1::WatchSessionResponse, Status>>;
+    type WatchSessionStream = Pending<Result<WatchSessionResponse, Status>>;
 
     async fn watch_session(
         &self,
-        _: Request<v1::WatchSessionRequest>,
+        _: Request<WatchSessionRequest>,
     ) -> Result<Response<Self::WatchSessionStream>, Status> {
         Err(Status::unimplemented("no results"))
     }
