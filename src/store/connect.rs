@@ -16,13 +16,13 @@ use redis::{
 };
 
 use super::tls::unreadable;
-use super::{StoreError, StoreSettings, store_error};
+use super::{StoreError, StoreSettings, store_error, with_missing_right};
 
 /// The timeout of a connection, as a multiple of a call's.
 const CONNECT_TIMEOUT_FACTOR: u32 = 10;
 
 /// A write and its deletion, by commands that the service needs anyway.
-const WRITE: &str = "redis.call('HSET', KEYS[1], 'w', '') redis.call('DEL', KEYS[1])";
+const WRITE: &str = "redis.call('HSET', KEYS[1], 'w', '')\nredis.call('DEL', KEYS[1])";
 
 /// Connects, and proves that the store accepts a write and has a single shard.
 pub(super) async fn connect(settings: &StoreSettings) -> Result<MultiplexedConnection, StoreError> {
@@ -51,7 +51,7 @@ pub(super) async fn connect(settings: &StoreSettings) -> Result<MultiplexedConne
             "store.url leads to a cluster of {shards} shards: use a store with one shard, such as \
              one with cluster mode disabled"
         ))),
-        Ok(Err(error)) => Err(store_error(&error)),
+        Ok(Err(error)) => Err(with_missing_right(store_error(&error), WRITE)),
         Err(_) => Err(StoreError::Slow(connect_timeout)),
     }
 }

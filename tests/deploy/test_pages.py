@@ -62,7 +62,7 @@ def test_each_label_value_exists(value: str) -> None:
 @pytest.mark.parametrize("reason", named(r"`([A-Z]+(?:_(?!PROXY)[A-Z]+)+)`"))
 def test_each_reason_or_code_exists(reason: str) -> None:
     is_constant = re.search(rf"const {reason}\b", SOURCE)
-    assert f'"{reason}"' in SOURCE or is_constant or reason.startswith("SESSION_STATUS_")
+    assert f'"{reason}"' in SOURCE or is_constant or reason.startswith(("SESSION_STATUS_", "VERDICT_"))
 
 
 @pytest.mark.parametrize("key", named(rf"`((?:{SECTIONS})\.[a-zA-Z_.\"]+)`"))

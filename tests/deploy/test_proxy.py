@@ -122,11 +122,15 @@ def test_no_proxy_names_hosts_that_are_reached_directly(authority: Authority, aw
     assert proxy.targets == []
 
 
-def test_the_jwks_is_reached_directly(authority: Authority, aws: TlsFront, start: Callable) -> None:
+@pytest.mark.parametrize("excluded", [False, True])
+def test_the_jwks_obeys_the_proxy_as_aws_does(
+    authority: Authority, aws: TlsFront, start: Callable, excluded: bool
+) -> None:
     proxy = Proxy()
+    env = {"HTTPS_PROXY": proxy.url} | ({"NO_PROXY": NAME} if excluded else {})
     jwt = {"issuer": "a", "audience": "b", "jwks_url": f"https://{NAME}:{aws.port}/jwks"}
     settings = [f"--set=auth.jwt.{key}={value}" for key, value in jwt.items()]
     ca = f"--set=auth.jwt.jwks_ca_file={authority.certificate}"
-    log, _ = serve(start, authority, aws, {"HTTPS_PROXY": proxy.url}, "--set=auth.mode=jwt", *settings, ca)
+    log, _ = serve(start, authority, aws, env, "--set=auth.mode=jwt", *settings, ca)
     wait_for("JWKS not loaded", log)
-    assert proxy.targets == []
+    assert set(proxy.targets) == (set() if excluded else {f"{NAME}:{aws.port}"})
