@@ -50,6 +50,7 @@ pub(super) fn counted(count: usize, noun: &str) -> String {
 }
 
 /// The name of this program as it was started, for hints to run it again.
+#[cfg(feature = "simulator")]
 pub(super) fn program() -> String {
     let name = std::env::args().next();
     name.unwrap_or_else(|| "livegate".to_owned())

@@ -248,45 +248,43 @@ mod tests {
         assert_eq!(fault.to_string(), "create:reset");
     }
 
+    /// Invalid faults, and a part of the error.
+    #[rustfmt::skip]
+    const INVALID: [(&str, &str); 29] = [
+        ("reset", "must start with create:, results: or start:"),
+        ("delete:reset", "operation \"delete\""),
+        ("create:", "action \"\" is unknown"),
+        ("create:ThrottlingException", "needs a status"),
+        ("create:Bad_Code/400", "error code \"Bad_Code\""),
+        ("create:/400", "error code \"\""),
+        ("create:html/99", "status \"99\""),
+        ("create:html/600", "status \"600\""),
+        ("create:reset/200", "reset takes no status"),
+        ("create:reset*0", "count \"0\""),
+        ("create:reset*1000001", "count \"1000001\""),
+        ("create:reset*many", "count \"many\""),
+        ("create:delay/5", "duration \"5\""),
+        ("create:delay/2h", "duration \"2h\""),
+        ("create:reset+namespace", "modifier namespace needs an AWS error"),
+        ("create:reset+nonsense", "modifier \"nonsense\""),
+        ("create:A/400+nonsense", "modifier \"nonsense\""),
+        ("create:unknown-status", "unknown-status needs operation results"),
+        ("results:no-session-id/200", "need operation create"),
+        ("results:A/400+made", "need operation create"),
+        ("results:A/400+after/1", "need operation start"),
+        ("create:close/1000", "need operation start"),
+        ("start:close/1005", "close code \"1005\""),
+        ("start:close/9", "close code \"9\""),
+        ("start:reset+after/-1", "number of pieces \"-1\""),
+        ("start:cut-off/200", "cut-off and retry-after need"),
+        ("start:A/400+namespace", "need operation create or results"),
+        ("start:no-config+at-end", "take no moment"),
+        ("start:status/403+at-end", "take no moment"),
+    ];
+
     #[test]
     fn an_error_states_the_line_and_the_reason() {
-        for (spec, reason) in [
-            ("reset", "must start with create:, results: or start:"),
-            ("delete:reset", "operation \"delete\""),
-            ("create:", "action \"\" is unknown"),
-            ("create:ThrottlingException", "needs a status"),
-            ("create:Bad_Code/400", "error code \"Bad_Code\""),
-            ("create:/400", "error code \"\""),
-            ("create:html/99", "status \"99\""),
-            ("create:html/600", "status \"600\""),
-            ("create:reset/200", "reset takes no status"),
-            ("create:reset*0", "count \"0\""),
-            ("create:reset*1000001", "count \"1000001\""),
-            ("create:reset*many", "count \"many\""),
-            ("create:delay/5", "duration \"5\""),
-            ("create:delay/2h", "duration \"2h\""),
-            (
-                "create:reset+namespace",
-                "modifier namespace needs an AWS error",
-            ),
-            ("create:reset+nonsense", "modifier \"nonsense\""),
-            ("create:A/400+nonsense", "modifier \"nonsense\""),
-            (
-                "create:unknown-status",
-                "unknown-status needs operation results",
-            ),
-            ("results:no-session-id/200", "need operation create"),
-            ("results:A/400+made", "need operation create"),
-            ("results:A/400+after/1", "need operation start"),
-            ("create:close/1000", "need operation start"),
-            ("start:close/1005", "close code \"1005\""),
-            ("start:close/9", "close code \"9\""),
-            ("start:reset+after/-1", "number of pieces \"-1\""),
-            ("start:cut-off/200", "cut-off and retry-after need"),
-            ("start:A/400+namespace", "need operation create or results"),
-            ("start:no-config+at-end", "take no moment"),
-            ("start:status/403+at-end", "take no moment"),
-        ] {
+        for (spec, reason) in INVALID {
             let error = spec.parse::<Fault>().unwrap_err().to_string();
             assert!(error.contains(&format!("{spec:?}")), "{error}");
             assert!(error.contains(reason), "{spec}: {error}");

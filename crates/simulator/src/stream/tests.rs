@@ -87,8 +87,9 @@ fn the_events_of_the_web_client_are_parsed() {
     );
 }
 
-#[test]
-fn an_event_of_the_wrong_shape_names_the_member() {
+/// Events of the wrong shape, and the beginning of the error.
+#[rustfmt::skip]
+fn wrong_shapes() -> Vec<(Value, &'static str)> {
     let mut flat = initial_face();
     flat["BoundingBox"]["Height"] = json!(0.0);
     let color = |rgb: [u64; 3]| {
@@ -96,48 +97,23 @@ fn an_event_of_the_wrong_shape_names_the_member() {
             "CurrentColor": {"RGB": rgb}, "SequenceNumber": -1, "CurrentColorStartTimestamp": 1,
         }}))
     };
-    for (document, expected) in [
-        (
-            json!({}),
-            "/Challenge must have FaceMovementAndLightChallenge or FaceMovementChallenge",
-        ),
-        (
-            json!({"Challenge": {"HeadTurnChallenge": {}}}),
-            "/Challenge must have",
-        ),
-        (
-            json!({"Challenge": {"FaceMovementChallenge": []}}),
-            "/ChallengeId must be a string",
-        ),
-        (
-            information(&json!({})),
-            "/VideoStartTimestamp must be a time",
-        ),
-        (
-            information(&json!({"VideoStartTimestamp": -1})),
-            "/VideoStartTimestamp must be a time in milliseconds",
-        ),
-        (
-            information(&json!({"VideoStartTimestamp": 1, "InitialFace": {}})),
-            "/InitialFace/InitialFaceDetectedTimestamp must be",
-        ),
-        (
-            information(&json!({"VideoStartTimestamp": 1, "InitialFace": flat})),
-            "/InitialFace/BoundingBox/Height must be a number above 0",
-        ),
-        (
-            information(&json!({"TargetFace": {}})),
-            "/VideoEndTimestamp must be",
-        ),
-        (
-            color([0, 256, 0]),
-            "/ColorDisplayed/CurrentColor/RGB must be three numbers",
-        ),
-        (
-            color([0, 255, 0]),
-            "/ColorDisplayed/SequenceNumber must be a number from 0",
-        ),
-    ] {
+    vec![
+        (json!({}), "/Challenge must have FaceMovementAndLightChallenge or FaceMovementChallenge"),
+        (json!({"Challenge": {"HeadTurnChallenge": {}}}), "/Challenge must have"),
+        (json!({"Challenge": {"FaceMovementChallenge": []}}), "/ChallengeId must be a string"),
+        (information(&json!({})), "/VideoStartTimestamp must be a time"),
+        (information(&json!({"VideoStartTimestamp": -1})), "/VideoStartTimestamp must be a time in milliseconds"),
+        (information(&json!({"VideoStartTimestamp": 1, "InitialFace": {}})), "/InitialFace/InitialFaceDetectedTimestamp must be"),
+        (information(&json!({"VideoStartTimestamp": 1, "InitialFace": flat})), "/InitialFace/BoundingBox/Height must be a number above 0"),
+        (information(&json!({"TargetFace": {}})), "/VideoEndTimestamp must be"),
+        (color([0, 256, 0]), "/ColorDisplayed/CurrentColor/RGB must be three numbers"),
+        (color([0, 255, 0]), "/ColorDisplayed/SequenceNumber must be a number from 0"),
+    ]
+}
+
+#[test]
+fn an_event_of_the_wrong_shape_names_the_member() {
+    for (document, expected) in wrong_shapes() {
         let error = parse_information(&document).unwrap_err();
         assert!(error.starts_with("ValidationException: "), "{error}");
         assert!(error.contains(expected), "{error}");
