@@ -4,18 +4,9 @@
 //! `queue::memory` the bytes of all waiting requests. `queue` measures the fair queue
 //! alone, and `scheduler` a call to [`Admission`], including its task.
 //!
-//! The cost is the same for 100 to 100,000 waiting requests. A prediction, and with it a
-//! refusal, is linear in the number of *callers*, here ten. Medians on two cores of an
-//! AMD EPYC, each row from one run; runs differ by a fifth:
-//!
-//! | operation                      |     100 |  10,000 | 100,000 |
-//! | ------------------------------ | ------- | ------- | ------- |
-//! | `queue::push_then_pop`         | 39.3 ns | 40.2 ns | 40.3 ns |
-//! | `queue::push_then_cancel`      | 28.0 ns | 28.0 ns | 28.2 ns |
-//! | `queue::predict`               |  652 ns |  579 ns |  619 ns |
-//! | `queue::refuse`                |  704 ns |  642 ns |  639 ns |
-//! | `scheduler::admit_then_cancel` | 5.05 us | 5.02 us | 5.04 us |
-//! | `scheduler::refuse`            | 1.33 us | 1.36 us | 1.35 us |
+//! The queues are ordered maps, so pushing, popping and cancelling cost the logarithm of the
+//! number of waiting requests. A prediction, and with it a refusal, is linear in the number
+//! of *callers*, here ten.
 
 use std::hint::black_box;
 use std::num::NonZeroU32;
