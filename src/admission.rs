@@ -155,6 +155,7 @@ impl Admission {
         let reply = (&mut request.reply).await;
         Ok(Permit {
             grant: reply.unwrap_or(Err(AdmissionRefused::CLOSED))?,
+            spent: false,
             scheduler: scheduler.clone(),
             granted_at: Instant::now(),
         })
@@ -195,14 +196,16 @@ impl Drop for QueuedRequest<'_> {
     }
 }
 
-/// The permission to make one attempt. A permit that is dropped without an outcome
+/// The permission to make one attempt. Dropping it returns the quota token, unless
+/// [`spend`](Self::spend) was called. A spent permit that is dropped without an outcome
 /// counts as neither a success nor a failure.
 #[derive(Debug)]
-#[must_use = "a permit is a spent quota token"]
+#[must_use = "a dropped permit returns its quota token"]
 pub struct Permit {
     scheduler: SchedulerHandle,
     granted_at: Instant,
     grant: Grant,
+    spent: bool,
 }
 
 impl Permit {
@@ -218,15 +221,24 @@ impl Permit {
         self.grant.predicted
     }
 
-    /// Returns the quota token, because no attempt is made.
-    pub fn give_back(self) {
-        self.scheduler.run(|s, now| s.permits.return_token(now));
+    /// Keeps the quota token, because the attempt is about to be sent.
+    pub fn spend(&mut self) {
+        self.spent = true;
     }
 
     /// Reports the attempt's outcome, which adapts the rate and the predictions.
-    pub fn finish(self, outcome: AttemptOutcome) {
+    pub fn finish(mut self, outcome: AttemptOutcome) {
+        self.spend();
         let took = self.granted_at.elapsed();
         self.scheduler.run(|s, now| s.finish(outcome, took, now));
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        if !self.spent {
+            self.scheduler.run(|s, now| s.permits.return_token(now));
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 use tracing::{Instrument as _, debug};
 
-use super::metrics::{AttemptMetrics, OperationMetrics, OutcomeLabel};
+use super::metrics::{AttemptMetrics, OperationMetrics, OutcomeLabel, UnsentGuard};
 use super::{Progress, SessionError, spans};
 use crate::admission::{
     Admission, AdmissionState, ArrivalKind, AttemptOutcome, Permit, RefusalReason,
@@ -39,6 +39,12 @@ pub(super) struct Attempts<'a> {
     /// The error of the last attempt.
     last: Option<UpstreamError>,
     pub(super) progress: &'a mut Progress,
+}
+
+/// A permit whose attempt is not sent yet. Dropping it returns the quota token.
+pub(super) struct UnsentPermit<'a> {
+    permit: Permit,
+    guard: UnsentGuard<'a>,
 }
 
 impl AttemptPolicy {
@@ -89,23 +95,20 @@ impl AttemptPolicy {
     }
 }
 
-impl Attempts<'_> {
+impl<'a> Attempts<'a> {
     /// Waits for a permit, which has consumed a quota token. Dropping the future removes the
     /// request from the queue and costs no token.
     ///
     /// # Errors
     /// A refused retry fails with the last error from AWS, unless the process is shutting
     /// down.
-    pub(super) async fn acquire_permit(&mut self) -> Result<Permit, SessionError> {
+    pub(super) async fn acquire_permit(&mut self) -> Result<UnsentPermit<'a>, SessionError> {
         let metrics = &self.policy.metrics;
         let kind = if self.last.is_none() {
             ArrivalKind::New
         } else {
             ArrivalKind::Retry
         };
-        if self.deadline.is_over(Instant::now()) {
-            return Err(SessionError::DeadlineExceeded);
-        }
         let span = spans::admission();
         let permit = self
             .policy
@@ -117,9 +120,9 @@ impl Attempts<'_> {
         spans::record_wait(&span, &waited);
         let refused = match waited {
             Ok(Ok(permit)) => {
-                metrics.admitted(&permit);
+                let guard = metrics.admitted(&permit);
                 self.progress.waited += permit.waited();
-                return Ok(permit);
+                return Ok(UnsentPermit { permit, guard });
             }
             Ok(Err(refused)) => refused,
             Err(_) => return Err(SessionError::DeadlineExceeded),
@@ -135,12 +138,6 @@ impl Attempts<'_> {
         })
     }
 
-    /// Returns the quota token of `permit`, because no attempt is sent.
-    pub(super) fn give_back(&self, permit: Permit) {
-        self.policy.metrics.not_sent();
-        permit.give_back();
-    }
-
     /// Sends one attempt, which `call` makes. Dropping the future drops the attempt, which
     /// may have reached AWS.
     ///
@@ -148,14 +145,16 @@ impl Attempts<'_> {
     /// [`SessionError::Upstream`], or [`SessionError::DeadlineExceeded`].
     pub(super) async fn send<T>(
         &mut self,
-        permit: Permit,
+        permit: UnsentPermit<'_>,
         call: impl Future<Output = Result<AttemptOutput<T>, UpstreamError>>,
     ) -> Result<AttemptOutput<T>, SessionError> {
+        let UnsentPermit { mut permit, guard } = permit;
+        permit.spend();
         self.progress.attempts += 1;
         let number = self.progress.attempts;
         let metrics = &self.policy.metrics;
         let span = spans::attempt(metrics.operation(), number);
-        let guard = metrics.start_attempt(self.caller, number);
+        let guard = guard.start(self.caller, number);
         let answer = timeout_at(self.deadline.instant(), call)
             .instrument(span.clone())
             .await;

@@ -169,13 +169,9 @@ impl<A: LivenessApi> Creator<A> {
             }
             refuse_expired(flight)?;
             let permit = attempts.acquire_permit().await?;
-            match in_time(deadline, self.claim(&mut lease, request)).await {
-                Ok(Claimed::Acquired) => {}
-                not_acquired => {
-                    attempts.give_back(permit);
-                    not_acquired?;
-                    continue;
-                }
+            let claimed = in_time(deadline, self.claim(&mut lease, request)).await?;
+            if claimed != Claimed::Acquired {
+                continue;
             }
             let settings = flight.first_settings(settings);
             match attempts

@@ -129,8 +129,8 @@ impl AttemptMetrics {
         );
         registry.register(
             "livegate_upstream_attempts_not_sent",
-            "Permits that were returned without a call, because the idempotency record could not be \
-             written or another replica creates the session",
+            "Permits that were returned without a call, because the caller gave up, the idempotency \
+             record could not be written, or another replica creates the session",
             self.not_sent.clone(),
         );
         registry.register(
@@ -187,24 +187,27 @@ impl OperationMetrics {
         self.operation
     }
 
-    /// Records the wait of an attempt that got a permit.
-    pub(super) fn admitted(&self, permit: &Permit) {
-        let label = self.label();
-        let waits = self.metrics.waits.get_or_create(&label);
-        waits.observe(permit.waited().as_secs_f64());
-        let predicted = self.metrics.predicted_waits.get_or_create(&label);
-        predicted.observe(permit.predicted().as_secs_f64());
-    }
-
     /// Counts a call that returns the session of an earlier call.
     pub(super) fn replayed(&self) {
         self.metrics.replays.inc();
     }
 
-    /// Counts a permit for which no call is sent.
-    pub(super) fn not_sent(&self) {
-        let not_sent = &self.metrics.not_sent;
-        not_sent.get_or_create(&self.label()).inc();
+    /// Records the wait of an attempt that got a permit, and counts it as not sent unless it
+    /// starts.
+    pub(super) fn admitted(&self, permit: &Permit) -> UnsentGuard<'_> {
+        let label = self.label();
+        let waits = self.metrics.waits.get_or_create(&label);
+        waits.observe(permit.waited().as_secs_f64());
+        let predicted = self.metrics.predicted_waits.get_or_create(&label);
+        predicted.observe(permit.predicted().as_secs_f64());
+        self.unsent()
+    }
+
+    fn unsent(&self) -> UnsentGuard<'_> {
+        UnsentGuard {
+            metrics: self,
+            started: false,
+        }
     }
 
     fn label(&self) -> OperationLabel {
@@ -213,8 +216,7 @@ impl OperationMetrics {
         }
     }
 
-    /// Starts the attempt of `caller` with this number. It ends when the guard is dropped.
-    pub(super) fn start_attempt(&self, caller: &CallerId, number: u32) -> AttemptGuard {
+    fn start_attempt(&self, caller: &CallerId, number: u32) -> AttemptGuard {
         let started = Instant::now();
         let callers = &self.metrics.callers;
         callers.count_attempt(self.operation, caller, started);
@@ -243,6 +245,29 @@ impl OperationMetrics {
             reason: RefusalLabel(reason),
         };
         self.metrics.refusals.get_or_create(&labels).inc();
+    }
+}
+
+/// An attempt that has a permit. Counts it as not sent when dropped, unless it starts.
+pub(super) struct UnsentGuard<'a> {
+    metrics: &'a OperationMetrics,
+    started: bool,
+}
+
+impl UnsentGuard<'_> {
+    /// Starts the attempt of `caller` with this number. It ends when the guard is dropped.
+    pub(super) fn start(mut self, caller: &CallerId, number: u32) -> AttemptGuard {
+        self.started = true;
+        self.metrics.start_attempt(caller, number)
+    }
+}
+
+impl Drop for UnsentGuard<'_> {
+    fn drop(&mut self) {
+        if !self.started {
+            let not_sent = &self.metrics.metrics.not_sent;
+            not_sent.get_or_create(&self.metrics.label()).inc();
+        }
     }
 }
 
@@ -295,8 +320,8 @@ mod tests {
         let metrics = AttemptMetrics::register(&mut registry, HashSet::new());
         let create = metrics.of(Operation::Create);
         let caller = CallerId::anonymous();
-        create.not_sent();
-        let sent = create.start_attempt(&caller, 2);
+        drop(create.unsent());
+        let sent = create.unsent().start(&caller, 2);
         sent.finish(OutcomeLabel::Ok, None);
         let mut page = String::new();
         prometheus_client::encoding::text::encode(&mut page, &registry).unwrap();

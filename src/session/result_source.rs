@@ -135,7 +135,6 @@ impl<A: LivenessApi> ResultSource<A> {
         };
         let Ok(_turn) = flight.try_turn() else {
             // A read calls AWS already, and watchers receive its answer.
-            attempts.give_back(permit);
             return false;
         };
         match attempts.send(permit, self.call(&target.session)).await {

@@ -39,15 +39,26 @@ pub(crate) fn caller(name: &str) -> CallerId {
     CallerId::new(name).expect("a plain name")
 }
 
+/// Waits for a permit and spends it.
 pub(crate) async fn admit(
     admission: &Admission,
     name: &str,
     timeout: Duration,
 ) -> Result<Permit, AdmissionRefused> {
+    let mut permit = admit_unspent(admission, name, timeout).await?;
+    permit.spend();
+    Ok(permit)
+}
+
+/// Waits for a permit.
+pub(crate) async fn admit_unspent(
+    admission: &Admission,
+    name: &str,
+    timeout: Duration,
+) -> Result<Permit, AdmissionRefused> {
     let deadline = Deadline::after(Instant::now(), timeout);
-    admission
-        .admit(&caller(name), ArrivalKind::New, deadline)
-        .await
+    let caller = caller(name);
+    admission.admit(&caller, ArrivalKind::New, deadline).await
 }
 
 pub(crate) async fn waiting(admission: &Admission) -> usize {

@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use livegate::admission::Admission;
 use tokio::time::{Instant, advance, sleep};
 
-use super::fixture::{MS, SECOND, admit, settings, settings_with, waiting};
+use super::fixture::{MS, SECOND, admit, admit_unspent, settings, settings_with, waiting};
 
 #[tokio::test(start_paused = true)]
 async fn a_token_goes_to_the_request_that_is_first_when_it_becomes_available() {
@@ -28,6 +28,25 @@ async fn a_token_goes_to_the_request_that_is_first_when_it_becomes_available() {
         "the first token, not the second"
     );
     assert_eq!(permit.waited(), start.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_permit_returns_its_token_unless_it_is_spent() {
+    let admission = Admission::open(settings());
+    drop(admit_unspent(&admission, "a", SECOND).await.expect("quota"));
+    let returned = Instant::now();
+    drop(
+        admit(&admission, "b", SECOND)
+            .await
+            .expect("the same token"),
+    );
+    assert_eq!(returned.elapsed(), Duration::ZERO);
+    drop(
+        admit(&admission, "b", SECOND)
+            .await
+            .expect("the next token"),
+    );
+    assert!(returned.elapsed() >= 95 * MS, "a spent token is gone");
 }
 
 #[tokio::test(start_paused = true)]
