@@ -88,19 +88,12 @@ impl<'a> AuditGuard<'a> {
         }
     }
 
-    /// Records the `result` of the call, and returns it.
-    pub(super) fn finish<T>(mut self, result: Result<T, RpcError>) -> Result<T, RpcError> {
-        self.outcome = Some(match &result {
-            Ok(_) => Outcome {
-                code: Code::Ok,
-                reason: None,
-            },
-            Err(error) => Outcome {
-                code: error.code,
-                reason: Some(error.reason),
-            },
+    /// Records how the call was answered.
+    pub(super) fn finish(mut self, result: Result<(), &RpcError>) {
+        self.outcome = Some(Outcome {
+            code: result.map_or_else(|error| error.code, |()| Code::Ok),
+            reason: result.err().map(|error| error.reason),
         });
-        result
     }
 
     fn event(&self) -> Option<AuditEvent> {

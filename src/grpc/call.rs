@@ -50,8 +50,11 @@ pub(super) fn new_id() -> Arc<str> {
 }
 
 impl Call {
-    /// Whether the caller still waits after `wait`.
-    pub(super) fn outlasts(&self, wait: Duration, now: Instant) -> bool {
-        self.deadline_source == DeadlineSource::Default || wait < self.deadline.left(now)
+    /// Returns how long the caller still waits, or `None` if it waits without a limit.
+    pub(super) fn patience(&self) -> Option<Duration> {
+        match self.deadline_source {
+            DeadlineSource::Caller => Some(self.deadline.left(Instant::now())),
+            DeadlineSource::Default => None,
+        }
     }
 }

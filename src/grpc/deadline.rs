@@ -7,6 +7,8 @@
 
 use std::time::Duration;
 
+use http::HeaderMap;
+
 /// The header with the caller's timeout.
 pub(super) const HEADER: &str = "grpc-timeout";
 
@@ -15,6 +17,11 @@ const MIN_MARGIN: Duration = Duration::from_millis(1);
 
 /// The largest margin. Between the two it is 5 % of the timeout.
 const MAX_MARGIN: Duration = Duration::from_millis(50);
+
+/// Returns the caller's timeout, if there is a valid one.
+pub(super) fn timeout(headers: &HeaderMap) -> Option<Duration> {
+    parse(headers.get(HEADER)?.as_bytes())
+}
 
 /// Parses a `grpc-timeout`: one to eight digits and a unit.
 pub(super) fn parse(value: &[u8]) -> Option<Duration> {

@@ -12,7 +12,6 @@ use parking_lot::Mutex;
 use tokio::time::sleep;
 use tracing::{error, info};
 
-use super::call::Call;
 use super::metrics;
 use super::reason::Reason;
 use super::rpc_error::RpcError;
@@ -32,13 +31,12 @@ const WINDOW: Duration = Duration::from_secs(1);
 pub(super) struct FailureLog(Arc<Mutex<HashMap<&'static str, u64>>>);
 
 impl FailureLog {
-    /// Logs the error of a call, and returns the one for the caller. Only what an operator
-    /// must fix has the level error.
-    pub(super) fn report(&self, error: &SessionError, call: &Call) -> RpcError {
-        let rpc_error = RpcError::from_session(error, call);
+    /// Logs the error of a call, which its caller receives as `rpc_error`. Only what an
+    /// operator must fix has the level error.
+    pub(super) fn record(&self, error: &SessionError, rpc_error: &RpcError) {
         let reason = rpc_error.reason;
         if !self.count(reason) {
-            return rpc_error;
+            return;
         }
         let (code, fault) = (metrics::name(rpc_error.code), reason.fault().as_str());
         let reason = reason.as_str();
@@ -53,11 +51,10 @@ impl FailureLog {
                 info!(code, reason, fault, %error, cause, aws.request_id = request_id, "call failed");
             }
         }
-        rpc_error
     }
 
     /// Logs that the caller of a call is not authenticated, and returns its error.
-    pub(super) fn refused_caller(
+    pub(super) fn refuse_caller(
         &self,
         cause: NotAuthenticated,
         call_id: &str,

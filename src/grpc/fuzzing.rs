@@ -90,7 +90,7 @@ fn check_violations(violations: Vec<FieldViolation>) {
 /// Checks that clients accept the status.
 fn check_size(error: RpcError) {
     let call = call();
-    let status = error.into_status(&call.id, Some(&call), Instant::now());
+    let status = error.into_status(&call.id, call.patience());
     let response = status.into_http::<()>();
     let headers = response.headers();
     let sizes = headers

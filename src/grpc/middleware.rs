@@ -118,7 +118,11 @@ impl MiddlewareLayer {
                     let response = self.respond(inner, request, &id);
                     response.instrument(span.clone()).await
                 }
-                Err(error) => error.into_status(&id, None, now).into_http(),
+                Err(error) => {
+                    let timeout = deadline::timeout(request.headers());
+                    let patience = timeout.map(|timeout| timeout.saturating_sub(now.elapsed()));
+                    error.into_status(&id, patience).into_http()
+                }
             },
         };
         if let Ok(id) = HeaderValue::from_str(&id) {
@@ -154,7 +158,8 @@ impl MiddlewareLayer {
             let response_state = request.extensions().get::<ResponseState>().cloned();
             let body = std::mem::take(request.body_mut());
             let body = BodyTimeout::new(self.request_body_timeout, body, response_state);
-            *request.body_mut() = Body::new(body.map_err(body_status));
+            let id = id.clone();
+            *request.body_mut() = Body::new(body.map_err(move |error| body_status(error, &id)));
         }
         if request.uri().path().starts_with(LIVEGATE_PREFIX) {
             let call = self.authenticate(request, id, now).await?;
@@ -172,11 +177,10 @@ impl MiddlewareLayer {
         id: &Arc<str>,
         now: Instant,
     ) -> Result<Call, RpcError> {
-        let (deadline_source, left) = match request.headers().get(deadline::HEADER) {
-            Some(timeout) => {
-                let timeout = deadline::parse(timeout.as_bytes());
-                let timeout = timeout.ok_or_else(RpcError::invalid_timeout)?;
-                (DeadlineSource::Caller, deadline::usable(timeout))
+        let (deadline_source, left) = match deadline::timeout(request.headers()) {
+            Some(timeout) => (DeadlineSource::Caller, deadline::usable(timeout)),
+            None if request.headers().contains_key(deadline::HEADER) => {
+                return Err(RpcError::invalid_timeout());
             }
             None => (DeadlineSource::Default, self.default_deadline),
         };
@@ -190,7 +194,7 @@ impl MiddlewareLayer {
         let identity = peer_credentials::authenticate(&self.auth, &peer, request.headers());
         let identity = timeout_at(deadline.instant(), identity).await;
         let identity = identity.map_err(|_| RpcError::deadline_exceeded())?;
-        let refused = |cause| self.log.refused_caller(cause, id, peer.address);
+        let refused = |cause| self.log.refuse_caller(cause, id, peer.address);
         let identity = identity.map_err(refused)?;
         peer.authentication.complete();
         Ok(Call {
@@ -214,10 +218,9 @@ impl MiddlewareLayer {
         let mut left = None;
         if let Some(call) = request.extensions().get::<Call>() {
             span::record_caller(call);
-            let now = Instant::now();
-            left = Some(call.deadline.left(now));
+            left = Some(call.deadline.left(Instant::now()));
             if let Err(error) = self.authorize(call, request.uri().path()) {
-                return error.into_status(id, Some(call), now).into_http();
+                return error.into_status(id, call.patience()).into_http();
             }
         }
         let in_time = async {
@@ -233,7 +236,7 @@ impl MiddlewareLayer {
             Ok(Err(_)) => RpcError::deadline_exceeded(),
             Err(_) => RpcError::internal(),
         };
-        error.into_status(id, None, Instant::now()).into_http()
+        error.into_status(id, None).into_http()
     }
 
     /// Checks that the caller may use the method, before the body is read.
@@ -241,9 +244,12 @@ impl MiddlewareLayer {
         let Some(operation) = RpcMethod::of_path(path).operation() else {
             return Ok(());
         };
-        call.permissions.check(operation).or_else(|refused| {
-            let error = self.log.report(&refused.into(), call);
-            AuditGuard::unread(&self.audit, call, RpcMethod::of_path(path)).finish(Err(error))
+        call.permissions.check(operation).map_err(|refused| {
+            let refused = refused.into();
+            let error = RpcError::from_session(&refused, call);
+            self.log.record(&refused, &error);
+            AuditGuard::unread(&self.audit, call, RpcMethod::of_path(path)).finish(Err(&error));
+            error
         })
     }
 }
@@ -255,11 +261,11 @@ fn response_body(body: Body, kind: ResponseKind) -> ResponseBody {
     }
 }
 
-fn body_status(error: RequestBodyError<Status>) -> Status {
+fn body_status(error: RequestBodyError<Status>, id: &str) -> Status {
     match error {
         RequestBodyError::Timeout { limit } => {
             let error = RpcError::body_timeout(error.to_string(), limit);
-            error.into_status("", None, Instant::now())
+            error.into_status(id, None)
         }
         RequestBodyError::Read(status) => status,
     }
@@ -286,5 +292,5 @@ fn with_details(response: Response<Body>, id: &str) -> Response<Body> {
         return response;
     };
     let error = RpcError::from_tonic(&status);
-    error.into_status(id, None, Instant::now()).into_http()
+    error.into_status(id, None).into_http()
 }

@@ -17,12 +17,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::Instant;
 use tonic::metadata::{MetadataMap, MetadataValue};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, QuotaViolation, StatusExt as _};
 
-use super::call::Call;
 use super::reason::Reason;
 
 /// The domain of every `ErrorInfo`.
@@ -157,8 +155,8 @@ impl RpcError {
         }
     }
 
-    /// Returns the status that is sent at `now`.
-    pub(super) fn into_status(self, call_id: &str, call: Option<&Call>, now: Instant) -> Status {
+    /// Returns the status for a caller that waits for at most `patience`, or without a limit.
+    pub(super) fn into_status(self, call_id: &str, patience: Option<Duration>) -> Status {
         let mut details = ErrorDetails::new();
         if self.reason.is_named() {
             details.set_error_info(self.reason.as_str(), DOMAIN, self.metadata);
@@ -179,7 +177,7 @@ impl RpcError {
             RetryHint::Never => Some(-1),
             RetryHint::After(wait) => {
                 details.set_retry_info(Some(wait));
-                let fits = call.is_none_or(|call| call.outlasts(wait, now));
+                let fits = patience.is_none_or(|patience| wait < patience);
                 Some(if fits {
                     i64::try_from(wait.as_millis()).unwrap_or(-1)
                 } else {

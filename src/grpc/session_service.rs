@@ -21,7 +21,7 @@ use super::watch_stream::WatchStream;
 use super::{v1, validation};
 use crate::audit::Audit;
 use crate::model::{Deadline, SESSION_LIFE};
-use crate::session::{Creator, ImageBytes, Progress, ResultReader, Session, Watch};
+use crate::session::{Creator, ImageBytes, Progress, ResultReader, Session, SessionError, Watch};
 use crate::upstream::LivenessApi;
 
 /// The response metadata with the number of attempts.
@@ -76,7 +76,7 @@ impl<A: LivenessApi> SessionService<A> {
         let request = validation::create(request, requirement, call);
         let request = request.map_err(RpcError::invalid)?;
         let session = self.creator.create(&request, progress).await;
-        session.map_err(|error| self.log.report(&error, call))
+        session.map_err(|error| self.fail(&error, call))
     }
 
     fn watch(
@@ -92,7 +92,7 @@ impl<A: LivenessApi> SessionService<A> {
             request.deadline = Deadline::after(Instant::now(), SESSION_LIFE);
         }
         let watch = results.watch(&request);
-        let watch = watch.map_err(|error| self.log.report(&error, call))?;
+        let watch = watch.map_err(|error| self.fail(&error, call))?;
         Ok((watch, request.image_bytes))
     }
 
@@ -107,8 +107,15 @@ impl<A: LivenessApi> SessionService<A> {
         let request = validation::result(request, results.token_requirement(), call);
         let request = request.map_err(RpcError::invalid)?;
         let result = results.read(&request, progress).await;
-        let result = result.map_err(|error| self.log.report(&error, call))?;
+        let result = result.map_err(|error| self.fail(&error, call))?;
         Ok(convert::result(result, request.image_bytes))
+    }
+
+    /// Maps `error`, and logs it.
+    fn fail(&self, error: &SessionError, call: &Call) -> RpcError {
+        let rpc_error = RpcError::from_session(error, call);
+        self.log.record(error, &rpc_error);
+        rpc_error
     }
 }
 
@@ -180,7 +187,7 @@ impl<A: LivenessApi> v1::session_service_server::SessionService for SessionServi
 
 /// Returns the call that the middleware added.
 fn call_of(extensions: &tonic::Extensions) -> Result<&Call, Status> {
-    let missing = || RpcError::internal().into_status("", None, Instant::now());
+    let missing = || RpcError::internal().into_status("", None);
     extensions.get::<Call>().ok_or_else(missing)
 }
 
@@ -188,7 +195,8 @@ fn call_of(extensions: &tonic::Extensions) -> Result<&Call, Status> {
 fn answer<T>(message: Result<T, RpcError>, record: AuditGuard<'_>) -> Result<Response<T>, Status> {
     let call = record.call.clone();
     let (attempts, waited) = (record.progress.attempts, record.progress.waited);
-    match record.finish(message) {
+    record.finish(message.as_ref().map(|_| ()));
+    match message {
         Ok(message) => {
             let mut response = Response::new(message);
             let metadata = response.metadata_mut();
@@ -196,7 +204,7 @@ fn answer<T>(message: Result<T, RpcError>, record: AuditGuard<'_>) -> Result<Res
             metadata.insert(QUEUE_WAIT_KEY, MetadataValue::from(millis(waited)));
             Ok(response)
         }
-        Err(error) => Err(error.into_status(&call.id, Some(&call), Instant::now())),
+        Err(error) => Err(error.into_status(&call.id, call.patience())),
     }
 }
 

@@ -5,11 +5,11 @@
 
 use futures_util::Stream;
 use futures_util::stream;
-use tokio::time::Instant;
 use tonic::Status;
 
 use super::audit_guard::AuditGuard;
 use super::failure_log::FailureLog;
+use super::rpc_error::RpcError;
 use super::{convert, v1};
 use crate::session::{ImageBytes, Watch};
 
@@ -39,17 +39,15 @@ impl WatchStream {
                 if !is_final {
                     return (message, Some(self));
                 }
-                // It cannot fail: the result is no error.
-                let _ = self.record.finish(Ok(()));
+                self.record.finish(Ok(()));
                 (message, None)
             }
             Err(error) => {
                 let call = self.record.call.clone();
-                let error = self.log.report(&error, &call);
-                let status = match self.record.finish::<()>(Err(error)) {
-                    Ok(()) => Status::internal("an error stays an error"),
-                    Err(error) => error.into_status(&call.id, Some(&call), Instant::now()),
-                };
+                let rpc_error = RpcError::from_session(&error, &call);
+                self.log.record(&error, &rpc_error);
+                self.record.finish(Err(&rpc_error));
+                let status = rpc_error.into_status(&call.id, call.patience());
                 (Err(status), None)
             }
         }

@@ -190,7 +190,7 @@ impl<'a> Attempts<'a> {
     ///
     /// # Errors
     /// `error`, if there is no further attempt.
-    pub(super) fn next_delay(&mut self, error: SessionError) -> Result<Duration, SessionError> {
+    pub(super) fn retry_delay(&mut self, error: SessionError) -> Result<Duration, SessionError> {
         let SessionError::Upstream(error) = error else {
             return Err(error);
         };

@@ -186,7 +186,7 @@ impl<A: LivenessApi> Creator<A> {
                     lease.record_issued(session, deadline).await;
                     return Ok(session);
                 }
-                Err(error) => sleep(attempts.next_delay(error)?).await,
+                Err(error) => sleep(attempts.retry_delay(error)?).await,
             }
         }
     }

@@ -106,7 +106,7 @@ impl<A: LivenessApi> ResultSource<A> {
             self.polls.count_read();
             match attempts.send(permit, self.call(session)).await {
                 Ok(output) => return Ok(self.publish(session, flight, output)),
-                Err(error) => sleep(attempts.next_delay(error)?).await,
+                Err(error) => sleep(attempts.retry_delay(error)?).await,
             }
         }
     }

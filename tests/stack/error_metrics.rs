@@ -15,7 +15,6 @@ use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 use tonic::Status;
 use tonic_prost::ProstCodec;
-use tonic_types::StatusExt as _;
 
 use super::process::{Process, TIMEOUT, at_once};
 use crate::harness::status::CallStatus;
@@ -168,7 +167,7 @@ async fn a_call_that_reaches_no_handler_is_counted() {
     ];
     let process = Process::start(at_once(), &set).await;
     let slow = call_without_message(process.channel()).await;
-    assert_eq!(reason(&slow), "REQUEST_BODY_TIMEOUT");
+    assert_eq!(CallStatus::of(&slow).reason, "REQUEST_BODY_TIMEOUT");
     process.inject("create:hang");
     let caller = process.caller();
     let hanging = tokio::spawn({
@@ -185,9 +184,12 @@ async fn a_call_that_reaches_no_handler_is_counted() {
         .expect("the only permit is in use");
     let refused = caller.create().await.unwrap_err();
     assert_eq!(refused.reason, "CONCURRENCY_LIMIT_EXCEEDED");
+    assert_eq!(refused.pushback, Some(1000));
+    let hurried = caller.within(Duration::from_millis(500)).create().await;
+    assert_eq!(hurried.unwrap_err().pushback, Some(-1));
     let expected = counts([
         ("CreateSession REQUEST_BODY_TIMEOUT caller", 1),
-        ("CreateSession CONCURRENCY_LIMIT_EXCEEDED caller", 1),
+        ("CreateSession CONCURRENCY_LIMIT_EXCEEDED caller", 2),
     ]);
     assert_eq!(failures(&process).await, expected);
     hanging.abort();
@@ -230,11 +232,6 @@ async fn send(process: &Process, method: &str, headers: &[(&str, &str)]) -> Resp
     }
     let request = request.body(Empty::<Bytes>::new()).unwrap();
     client.send_request(request).await.unwrap()
-}
-
-fn reason(status: &Status) -> String {
-    let details = status.get_error_details();
-    details.error_info().unwrap().reason.clone()
 }
 
 /// Starts a call, never sends its message, and returns the status.
