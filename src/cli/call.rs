@@ -24,41 +24,20 @@ pub struct CreateArgs {
     #[arg(long, value_name = "UUID")]
     request_id: Option<String>,
     /// End user of the session: up to 128 characters
-    #[arg(
-        long,
-        value_name = "NAME",
-        default_value = "",
-        hide_default_value = true
-    )]
-    subject: String,
+    #[arg(long, value_name = "NAME")]
+    subject: Option<String>,
     /// Settings that the operators named, instead of the options below
-    #[arg(
-        long,
-        value_name = "NAME",
-        default_value = "",
-        hide_default_value = true
-    )]
-    profile: String,
+    #[arg(long, value_name = "NAME")]
+    profile: Option<String>,
     /// KMS key that encrypts the images in S3
-    #[arg(
-        long,
-        value_name = "KEY",
-        default_value = "",
-        hide_default_value = true
-    )]
-    kms_key_id: String,
+    #[arg(long, value_name = "KEY")]
+    kms_key_id: Option<String>,
     /// Bucket for the images; without it, the result has them as bytes
     #[arg(long, value_name = "BUCKET")]
     s3_bucket: Option<String>,
     /// Prefix of the keys in the bucket
-    #[arg(
-        long,
-        value_name = "PREFIX",
-        requires = "s3_bucket",
-        default_value = "",
-        hide_default_value = true
-    )]
-    s3_key_prefix: String,
+    #[arg(long, value_name = "PREFIX", requires = "s3_bucket")]
+    s3_key_prefix: Option<String>,
     /// Number of audit images to keep, 0 to 4
     #[arg(
         long,
@@ -91,7 +70,7 @@ impl CreateArgs {
     fn request(&self) -> v1::CreateSessionRequest {
         let output_config = self.s3_bucket.clone().map(|s3_bucket| v1::OutputConfig {
             s3_bucket,
-            s3_key_prefix: self.s3_key_prefix.clone(),
+            s3_key_prefix: self.s3_key_prefix.clone().unwrap_or_default(),
         });
         let settings = v1::SessionSettings {
             output_config,
@@ -103,9 +82,9 @@ impl CreateArgs {
         let request_id = self.request_id.clone();
         v1::CreateSessionRequest {
             request_id: request_id.unwrap_or_else(|| Uuid::now_v7().to_string()),
-            subject: self.subject.clone(),
-            profile: self.profile.clone(),
-            kms_key_id: self.kms_key_id.clone(),
+            subject: self.subject.clone().unwrap_or_default(),
+            profile: self.profile.clone().unwrap_or_default(),
+            kms_key_id: self.kms_key_id.clone().unwrap_or_default(),
             settings: has_settings.then_some(settings),
         }
     }
@@ -170,21 +149,11 @@ pub struct ResultArgs {
     #[arg(long, value_name = "UUID")]
     session_id: String,
     /// Token that CreateSession returned with the session
-    #[arg(
-        long,
-        value_name = "TOKEN",
-        default_value = "",
-        hide_default_value = true
-    )]
-    result_token: String,
+    #[arg(long, value_name = "TOKEN")]
+    result_token: Option<String>,
     /// End user of the session, as in the call of CreateSession
-    #[arg(
-        long,
-        value_name = "NAME",
-        default_value = "",
-        hide_default_value = true
-    )]
-    subject: String,
+    #[arg(long, value_name = "NAME")]
+    subject: Option<String>,
     /// Confidence from which the check passes, 0 to 100
     #[arg(long, value_name = "PERCENT")]
     minimum_confidence: Option<f32>,
@@ -204,8 +173,8 @@ pub async fn result(args: ResultArgs) -> anyhow::Result<ExitCode> {
     let request = v1::GetSessionResultRequest {
         session_id: args.session_id,
         include_images: false,
-        subject: args.subject,
-        result_token: args.result_token,
+        subject: args.subject.unwrap_or_default(),
+        result_token: args.result_token.unwrap_or_default(),
         minimum_confidence: args.minimum_confidence,
     };
     let output = Output {
@@ -223,8 +192,8 @@ async fn watch(args: ResultArgs) -> anyhow::Result<ExitCode> {
     let request = v1::WatchSessionRequest {
         session_id: args.session_id,
         include_images: false,
-        subject: args.subject,
-        result_token: args.result_token,
+        subject: args.subject.unwrap_or_default(),
+        result_token: args.result_token.unwrap_or_default(),
         minimum_confidence: args.minimum_confidence,
     };
     let output = Output {
