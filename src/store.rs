@@ -174,7 +174,8 @@ impl Store {
         script: &ScriptInvocation<'_>,
     ) -> Result<T, StoreError> {
         let started = Instant::now();
-        let result = self.invoke(script).await;
+        // Boxed, because callers that wait for something else would hold its memory too.
+        let result = Box::pin(self.invoke(script)).await;
         let metrics = &self.0.metrics;
         metrics.called(operation, started.elapsed(), &result);
         result

@@ -18,6 +18,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use futures_util::FutureExt as _;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::attempts::AttemptPolicy;
@@ -105,8 +106,8 @@ impl<A: LivenessApi> Creator<A> {
     ) -> Result<Session, SessionError> {
         let settings = request.permissions.settings(&request.requested)?;
         let (token, flight) = self.join(request)?;
-        let created = self.find_or_issue(request, (&token, &settings), &flight, progress);
-        match created.await {
+        let call = (&token, &settings);
+        match self.find_or_issue(request, call, &flight, progress).await {
             Ok(id) => self.session(request, id, &flight, progress),
             Err(error) => Err(explain(error, request, &flight, progress)),
         }
@@ -162,8 +163,8 @@ impl<A: LivenessApi> Creator<A> {
         let mut attempts = self.attempts.attempts(&request.caller, deadline, progress);
         let mut lease = flight.lease();
         loop {
-            let found = lease.find(|| self.clock().confirmed_now());
-            if let Some(session) = in_time(deadline, found).await? {
+            let found = in_time(deadline, lease.find(|| self.clock().confirmed_now()));
+            if let Some(session) = found.await? {
                 attempts.progress.replayed = true;
                 return Ok(session);
             }
@@ -243,17 +244,15 @@ impl<A: LivenessApi> Creator<A> {
 }
 
 /// Awaits `step` until `deadline`.
-async fn in_time<T, E>(
+fn in_time<T, E>(
     deadline: Deadline,
     step: impl Future<Output = Result<T, E>>,
-) -> Result<T, SessionError>
+) -> impl Future<Output = Result<T, SessionError>>
 where
     SessionError: From<E>,
 {
-    match timeout_at(deadline.instant(), step).await {
-        Ok(done) => Ok(done?),
-        Err(_) => Err(SessionError::DeadlineExceeded),
-    }
+    let in_time = timeout_at(deadline.instant(), step);
+    in_time.map(|done| done.map_or(Err(SessionError::DeadlineExceeded), |step| Ok(step?)))
 }
 
 /// Refuses a request id whose session has expired.
