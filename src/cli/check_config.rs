@@ -68,6 +68,9 @@ pub async fn run(args: &CheckConfigArgs) -> anyhow::Result<ExitCode> {
             "checks.max_concurrent allows {rate:.2} new sessions per second"
         ));
     }
+    for warning in loaded.config.warnings() {
+        print_err(format_args!("warning: {warning}"));
+    }
     print_err(format_args!("configuration OK, {differ}"));
     Ok(ExitCode::SUCCESS)
 }

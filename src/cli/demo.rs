@@ -128,8 +128,9 @@ fn demonstration(mut config: Config, upstream: SocketAddr) -> Config {
 }
 
 async fn bind(mut config: Config) -> anyhow::Result<Livegate> {
-    if let Ok(service) = Livegate::bind(config.clone(), CredentialsSource::Simulator).await {
-        return Ok(service);
+    match Livegate::bind(config.clone(), CredentialsSource::Simulator).await {
+        Ok(service) => return Ok(service),
+        Err(error) => print_out(format_args!("{error}: using free ports"))?,
     }
     config.grpc.listen = any_port(config.grpc.listen);
     config.admin.listen = any_port(config.admin.listen);

@@ -68,6 +68,9 @@ async fn serve(format: LogFormat, sources: Sources, loaded: Loaded) -> anyhow::R
     let region = &loaded.config.upstream.region;
     let telemetry =
         Telemetry::install(format, &log.filter, traces, region).map_err(|error| anyhow!(error))?;
+    for warning in loaded.config.warnings() {
+        warn!("configuration: {warning}");
+    }
     let mut signals = ShutdownSignals::listen()?;
     let service = Livegate::bind(loaded.config.clone(), CredentialsSource::DefaultChain).await?;
     let service = service.reloading(sources, loaded, telemetry.filter())?;

@@ -17,7 +17,7 @@ pub(super) fn check(config: &Config, reader: &mut Reader) {
     }
     client_certificates(config, reader);
     if exposes_results(config) {
-        let keys = "grpc.listen results.enabled results.allow_unauthenticated";
+        let keys = "grpc.listen auth.mode results.enabled results.allow_unauthenticated";
         let problem = "results contain face images: listen on a loopback address, set auth.mode \
             to mtls, jwt or mtls+jwt, or set allow_unauthenticated = true if a proxy or mesh in \
             front authenticates the callers";

@@ -82,6 +82,7 @@ impl RpcError {
         let new = |code, reason| Self::new(code, reason, error.to_string());
         let expired = || new(Code::FailedPrecondition, Reason::RequestIdExpired);
         let denied = |reason| new(Code::PermissionDenied, reason);
+        let too_late = |reason| new(Code::DeadlineExceeded, reason);
         let rpc_error = match error {
             SessionError::RequestIdExpired => expired(),
             SessionError::RequestIdTooOld { age } => expired()
@@ -98,10 +99,10 @@ impl RpcError {
             }
             .retry(RetryHint::After(TRANSIENT_DELAY))
             .with("limit", limit),
-            SessionError::DeadlineExceeded => new(Code::DeadlineExceeded, Reason::DeadlineExceeded),
-            SessionError::DeadlineExceededUpstream => {
-                new(Code::DeadlineExceeded, Reason::UpstreamTimeout)
+            SessionError::DeadlineExceeded | SessionError::WatchDeadlineExceeded => {
+                too_late(Reason::DeadlineExceeded)
             }
+            SessionError::DeadlineExceededUpstream => too_late(Reason::UpstreamTimeout),
             SessionError::StoreUnavailable(_) => new(Code::Unavailable, Reason::StoreUnavailable)
                 .retry(RetryHint::After(TRANSIENT_DELAY)),
             SessionError::Refused(refused) => Self::from_refusal(*refused, call),

@@ -125,6 +125,13 @@ impl<T> CallerGlobs<T> {
         found.next().map(|(_, value)| value)
     }
 
+    /// Returns each pattern and its value, the most specific first.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &T)> {
+        self.ordered
+            .iter()
+            .map(|(glob, value)| (&*glob.text, value))
+    }
+
     /// Returns the number of patterns.
     #[must_use]
     pub fn len(&self) -> usize {

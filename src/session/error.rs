@@ -45,12 +45,15 @@ pub enum SessionError {
         limit: u32,
     },
     /// The deadline passed before an attempt was sent.
-    #[error("the deadline passed before the call was sent to aws")]
+    #[error("the deadline passed before a call was sent to AWS")]
     DeadlineExceeded,
     /// The deadline passed during or after an attempt, which may have created a session.
     /// Only a repeat with the same request id returns that session.
-    #[error("the deadline passed while the call to aws was pending")]
+    #[error("the deadline passed while a call to AWS was in progress")]
     DeadlineExceededUpstream,
+    /// The deadline of a watch passed before the check has finished.
+    #[error("the deadline of the watch passed before the check finished: watch again")]
+    WatchDeadlineExceeded,
     /// The record of the request id is required and cannot be read or written.
     #[error("the record of the request_id cannot be stored: {0}")]
     StoreUnavailable(String),
@@ -94,6 +97,7 @@ impl SessionError {
             | Self::WatchLimitExceeded { .. }
             | Self::DeadlineExceeded
             | Self::DeadlineExceededUpstream
+            | Self::WatchDeadlineExceeded
             | Self::StoreUnavailable(_) => None,
         }
     }

@@ -1,9 +1,9 @@
 //! Metrics of attempts: their outcomes and durations, the waits for permits, and refusals.
 
+mod guards;
 mod labels;
 
 use std::collections::HashSet;
-use std::time::Duration;
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
@@ -13,12 +13,13 @@ use prometheus_client::registry::Registry;
 
 use tokio::time::Instant;
 
+pub(super) use self::guards::{AttemptGuard, UnsentGuard};
 use self::labels::{AttemptLabel, AwsCodeLabel};
 pub(super) use self::labels::{OutcomeLabel, RefusalLabel};
 use super::caller_metrics::CallerMetrics;
 use crate::admission::{Permit, RefusalReason};
 use crate::model::{CallerId, Operation};
-use crate::upstream::{UpstreamError, UpstreamErrorKind};
+use crate::upstream::UpstreamErrorKind;
 
 /// Bucket bounds in seconds, from no wait to the longest that can be configured.
 const WAIT_BUCKETS: [f64; 12] = [
@@ -27,10 +28,6 @@ const WAIT_BUCKETS: [f64; 12] = [
 
 /// Bucket bounds in seconds, from AWS's usual latency to its worst.
 const ATTEMPT_BUCKETS: [f64; 11] = [0.01, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 2.0, 3.0, 10.0];
-
-/// AWS usually answers much faster. An attempt that is given up later is attributed to a slow
-/// AWS, an earlier one to the caller's short deadline.
-const HUNG_AFTER: Duration = Duration::from_secs(1);
 
 type Histograms = Family<OperationLabel, Histogram, fn() -> Histogram>;
 
@@ -245,68 +242,6 @@ impl OperationMetrics {
             reason: RefusalLabel(reason),
         };
         self.metrics.refusals.get_or_create(&labels).inc();
-    }
-}
-
-/// An attempt that has a permit. Counts it as not sent when dropped, unless it starts.
-pub(super) struct UnsentGuard<'a> {
-    metrics: &'a OperationMetrics,
-    started: bool,
-}
-
-impl UnsentGuard<'_> {
-    /// Starts the attempt of `caller` with this number. It ends when the guard is dropped.
-    pub(super) fn start(mut self, caller: &CallerId, number: u32) -> AttemptGuard {
-        self.started = true;
-        self.metrics.start_attempt(caller, number)
-    }
-}
-
-impl Drop for UnsentGuard<'_> {
-    fn drop(&mut self) {
-        if !self.started {
-            let not_sent = &self.metrics.metrics.not_sent;
-            not_sent.get_or_create(&self.metrics.label()).inc();
-        }
-    }
-}
-
-/// Counts its attempt when dropped. Without a call of `finish`, the caller gave up: the
-/// outcome is cancelled or hung.
-pub(super) struct AttemptGuard {
-    metrics: AttemptMetrics,
-    labels: AttemptLabels,
-    started: Instant,
-}
-
-impl AttemptGuard {
-    pub(super) fn finish(mut self, outcome: OutcomeLabel, error: Option<&UpstreamError>) {
-        self.labels.outcome = outcome;
-        if let Some(error) = error {
-            let labels = ErrorLabels {
-                operation: self.labels.operation,
-                aws_code: AwsCodeLabel::of(error),
-            };
-            self.metrics.errors.get_or_create(&labels).inc();
-        }
-    }
-}
-
-impl Drop for AttemptGuard {
-    fn drop(&mut self) {
-        let label = OperationLabel {
-            operation: self.labels.operation,
-        };
-        let duration = self.started.elapsed();
-        match self.labels.outcome {
-            OutcomeLabel::Deadline | OutcomeLabel::Cancelled if duration > HUNG_AFTER => {
-                self.labels.outcome = OutcomeLabel::Hung;
-            }
-            _ => {}
-        }
-        self.metrics.attempts.get_or_create(&self.labels).inc();
-        let durations = self.metrics.durations.get_or_create(&label);
-        durations.observe(duration.as_secs_f64());
     }
 }
 

@@ -87,7 +87,7 @@ impl Watch {
                 }
                 () = self.drain.cancelled() => return Err(SessionError::SHUTTING_DOWN),
                 () = sleep_until(self.deadline.instant()) => {
-                    return Err(SessionError::DeadlineExceeded);
+                    return Err(SessionError::WatchDeadlineExceeded);
                 }
             }
         }

@@ -53,6 +53,35 @@ fn the_settings_that_differ_from_the_defaults_are_printed_and_counted() {
     session.compare("settings.txt");
 }
 
+#[test]
+fn callers_that_may_use_no_method_are_named() {
+    let jwt = [
+        "auth.mode=jwt",
+        "auth.jwt.issuer=https://issuer.example",
+        "auth.jwt.audience=livegate",
+        "auth.jwt.jwks_file=/keys.json",
+        "callers.payments.weight=3",
+        "callers.\"web/*\".max_waiting=5",
+    ];
+    let mut session = Session::new();
+    for more in [&[][..], &["callers.web.allow=create"]] {
+        let set = jwt
+            .iter()
+            .chain(more)
+            .flat_map(|setting| ["--set", setting]);
+        let arguments: Vec<&str> = ["check-config"].into_iter().chain(set).collect();
+        session.run(&arguments);
+    }
+    session.run(&[
+        "check-config",
+        "--set",
+        "auth.mode=JWT",
+        "--set",
+        "results.enabled=true",
+    ]);
+    session.compare("warnings.txt");
+}
+
 /// Runs `check-config --files` with each group of settings.
 fn check_files(session: &mut Session, groups: &[&[String]]) {
     for settings in groups {

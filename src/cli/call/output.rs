@@ -39,7 +39,9 @@ impl Output<'_> {
             ));
         } else {
             print_error(&error, check.as_deref());
-            if let Some(id) = &self.request_id {
+            if let Some(id) = &self.request_id
+                && may_be_repeated(error.code)
+            {
                 print_err(format_args!("  to repeat this call: --request-id {id}"));
             }
         }
@@ -54,8 +56,11 @@ impl Output<'_> {
             return print_out(format_args!("{}", self.with_id(json)));
         }
         lines.extend(self.request_id.clone().map(|id| ("request_id", id)));
-        for (name, value) in lines.iter().filter(|(_, value)| !value.is_empty()) {
-            print_out(format_args!("{name:<14}{value}"))?;
+        lines.retain(|(_, value)| !value.is_empty());
+        let width = lines.iter().map(|(name, _)| name.len()).max();
+        let width = width.unwrap_or_default() + 2;
+        for (name, value) in lines {
+            print_out(format_args!("{name:<width$}{value}"))?;
         }
         Ok(())
     }
@@ -91,6 +96,19 @@ impl Output<'_> {
     }
 }
 
+/// Whether the same request may succeed later.
+fn may_be_repeated(code: Code) -> bool {
+    matches!(
+        code,
+        Code::Cancelled
+            | Code::DeadlineExceeded
+            | Code::Internal
+            | Code::ResourceExhausted
+            | Code::Unavailable
+            | Code::Unknown
+    )
+}
+
 fn describe_error(error: &ClientError, check: Option<String>) -> Value {
     let violation =
         |one: &FieldViolation| json!({"field": one.field, "description": one.description});
@@ -100,6 +118,7 @@ fn describe_error(error: &ClientError, check: Option<String>) -> Value {
         "message": error.message,
         "violations": error.violations.iter().map(violation).collect::<Vec<_>>(),
         "retry_after_ms": error.retry_after.map(|wait| wait.as_millis() as u64),
+        "call_id": error.call_id,
     });
     if let Some(check) = check {
         value["check"] = check.into();
@@ -132,6 +151,9 @@ fn print_error(error: &ClientError, check: Option<&str>) {
     }
     if let Some(wait) = error.retry_after {
         print_err(format_args!("  retry after {}", delay(wait)));
+    }
+    if let Some(call_id) = &error.call_id {
+        print_err(format_args!("  call id: {call_id}"));
     }
 }
 

@@ -94,6 +94,15 @@ fn invalid_request() -> v1::CreateSessionRequest {
     }
 }
 
+/// Returns the reason of a failure. One that this process noticed has a code alone.
+pub(super) fn reason(failure: &ClientError) -> &str {
+    if failure.reason.is_empty() {
+        failure.code_name()
+    } else {
+        &failure.reason
+    }
+}
+
 fn line(outcome: &CallOutcome) -> String {
     let caller = outcome.caller;
     match &outcome.response {
@@ -110,7 +119,7 @@ fn line(outcome: &CallOutcome) -> String {
                 Some(wait) => format!(", retry after {}", delay(wait)),
                 None => String::new(),
             };
-            format!("{caller:<11} refused   {}{retry_after}", failure.reason)
+            format!("{caller:<11} refused   {}{retry_after}", reason(failure))
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::burst::CallOutcome;
+use super::burst::{CallOutcome, reason};
 use crate::cli::duration::seconds;
 use crate::cli::out::print_out;
 
@@ -45,7 +45,7 @@ fn print_refusals(outcomes: &[CallOutcome]) -> anyhow::Result<()> {
     let mut refusals: BTreeMap<&str, Vec<&CallOutcome>> = BTreeMap::new();
     for outcome in outcomes {
         if let Err(failure) = &outcome.response {
-            refusals.entry(&failure.reason).or_default().push(outcome);
+            refusals.entry(reason(failure)).or_default().push(outcome);
         }
     }
     print_out(format_args!("\nrefusals by reason"))?;
