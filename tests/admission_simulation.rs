@@ -67,6 +67,24 @@ fn every_scenario_meets_its_targets() {
 }
 
 #[test]
+fn few_calls_fail_slowly_while_the_load_starts() {
+    for (quota, load) in [(5.0, 2.0), (25.0, 1.5), (25.0, 2.0)] {
+        let start = Scenario {
+            warm_up: Duration::ZERO,
+            counted: Duration::from_secs(15),
+            runs: 10,
+            ..scenario(Tenancy::Alone, quota, load)
+        };
+        let figures = start.run();
+        println!("first 15 s | {quota:>2} | {load:>4} | {figures} |");
+        assert!(
+            figures.failed_slowly() <= 0.03,
+            "{quota}, {load}: {figures}"
+        );
+    }
+}
+
+#[test]
 fn the_same_seed_gives_the_same_figures() {
     let scenario = scenario(Tenancy::Shared, 25.0, 2.0);
     let short = Scenario {
