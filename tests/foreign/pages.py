@@ -2,7 +2,9 @@
 
 The info string of a block says what to do with it:
 
-- `sh`: run it. `sh long-running`: start it, and run the blocks after it meanwhile.
+- `sh`: run it. `sh long-running`: start it, and run the blocks after it meanwhile. Packages are
+  really installed: `python3 -m venv target/venv` and `npm install --prefix target/node` use
+  directories of this page alone, which are kept in $PAGE_TOOLS to save time.
 - `text output`: the output of the block before it has each of these lines.
 - `python`, `js`: save it under the name in the text above it; a later block runs it.
 - `toml`: check it as a configuration. `text`: nothing.
@@ -10,9 +12,11 @@ The info string of a block says what to do with it:
 - `no-run` after the language: nothing, because a test cannot run it.
 """
 
+import hashlib
 import json
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -29,7 +33,9 @@ from contract import REPOSITORY
 from processes import BINARY, START_SECONDS, Process, environment, free_port
 
 PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").rglob("*.md"))]
-NODE_MODULES = Path(os.environ.get("LIVEGATE_NODE_MODULES", Path(__file__).parent / "node_modules"))
+PAGE_TOOLS = Path(os.environ.get("PAGE_TOOLS", REPOSITORY / "target/tools"))
+INSTALL = re.compile(r"^(?:pip|npm) install .*$", re.MULTILINE)
+INSTALL_SECONDS = 240
 FENCED = re.compile(r"^(?P<indent> *)```(?P<info>[^\n`]*)\n(?P<text>.*?)^(?P=indent)```$", re.MULTILINE | re.DOTALL)
 ADDRESS = re.compile(r"127\.0\.0\.1:(\d+)")
 DEFAULT_PORT = "50051"
@@ -89,21 +95,28 @@ class LongRunning(Process):
 
 
 class Workplace:
-    """A copy of the repository with an empty target/, and free ports instead of those on the page."""
+    """A copy of the repository with an empty target/, and free ports instead of those on the page.
 
-    def __init__(self, directory: Path, start: Callable[..., Process]):
+    `ports` has the port of a running process for a port on the page. Packages come only from
+    the commands of the page that install them.
+    """
+
+    def __init__(self, directory: Path, start: Callable[..., Process], page: str = "", ports: dict | None = None):
         self.directory, self.start = directory / "livegate", start
-        self.ports: dict[str, int] = defaultdict(free_port)
+        self.ports: dict[str, int] = defaultdict(free_port, ports or {})
         self.output = ""
         for path in REPOSITORY.iterdir():
             if path.name not in ("target", ".git"):
                 self._link(path.name, path)
-        self._link("target/node/node_modules", NODE_MODULES.resolve())
+        packages = hashlib.sha256("\n".join(INSTALL.findall(page)).encode()).hexdigest()[:16]
+        self.packages = PAGE_TOOLS.resolve() / "pages" / packages
         self._program("target/debug/livegate", self._livegate())
-        self._program("bin/python", f'exec {sys.executable} "$@"')
+        self._program("bin/python3", self._python())
+        self._program("bin/npm", self._npm())
         self._program("bin/cargo", self._cargo())
         self._program("bin/helm", f'exec {sys.executable} {Path(__file__).parent / "helm.py"} "$@"')
-        path = f"{self.directory / 'bin'}:{os.environ['PATH']}"
+        # As in a terminal where the environment stays active.
+        path = f"{self.directory / 'bin'}:{self.directory / 'target/venv/bin'}:{os.environ['PATH']}"
         self.context = {"cwd": self.directory, "env": environment(PATH=path), "stdin": subprocess.DEVNULL}
 
     def run(self, block: Block) -> None:
@@ -142,7 +155,12 @@ class Workplace:
     def _run(self, script: str) -> None:
         command = ["bash", "-euo", "pipefail", "-c", script]
         done = subprocess.run(
-            command, **self.context, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60
+            command,
+            **self.context,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=INSTALL_SECONDS if INSTALL.search(script) else 60,
         )
         self.output = done.stdout
         assert done.returncode == 0, f"{script}\n{done.stdout}"
@@ -183,6 +201,24 @@ class Workplace:
               ;;
             esac
             exec {BINARY} "$@"
+        """
+
+    def _python(self) -> str:
+        """Creates the environment of the page, if it is not kept from an earlier run."""
+        return f"""
+            if [[ $* != "-m venv target/venv" ]]; then echo "not for this test: python3 $*"; exit 2; fi
+            venv={self.packages}/venv
+            if [[ ! -e $venv/created ]]; then {sys.executable} -m venv --clear "$venv" && touch "$venv/created"; fi
+            ln -s "$venv" target/venv
+        """
+
+    def _npm(self) -> str:
+        """Installs to the directory of the page."""
+        return f"""
+            if [[ $* != "install --prefix target/node "* ]]; then echo "not for this test: npm $*"; exit 2; fi
+            mkdir -p {self.packages}/node/node_modules target/node
+            {shutil.which("npm")} install --prefix {self.packages}/node --no-audit --no-fund "${{@:4}}"
+            ln -s {self.packages}/node/node_modules target/node/node_modules
         """
 
     def _cargo(self) -> str:

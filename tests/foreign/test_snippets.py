@@ -2,24 +2,27 @@
 
 import json
 import re
+import socket
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from contract import REPOSITORY
-from pages import DEFAULT_PORT, PAGES, Block, Workplace, blocks
-from processes import BINARY, Server
+from pages import DEFAULT_PORT, INSTALL, PAGES, Block, Workplace, blocks
+from processes import BINARY
 
 CALLING = (REPOSITORY / "docs/calling.md").read_text()
+PYTHON = "python target/python/create.py"
+NODE = "node target/node/create.mjs"
+RUST = f"cargo run --example create -- http://127.0.0.1:{DEFAULT_PORT}"
 UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_block_of_a_page_works(page: Path, started, tmp_path):
-    workplace = Workplace(tmp_path, started)
+    workplace = Workplace(tmp_path, started, page.read_text())
     for block in blocks(page.read_text()):
         workplace.run(block)
 
@@ -39,64 +42,86 @@ def test_the_packages_that_callers_install_are_those_of_the_tests():
     assert set(node) <= {name for key in ("dependencies", "devDependencies") for name in package.get(key, {})}
 
 
-def run(*command: object, directory: Path = REPOSITORY) -> subprocess.CompletedProcess:
-    """Runs a caller from the root of the repository."""
-    return subprocess.run(
-        [str(word) for word in command],
-        cwd=directory,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=60,
-    )
+@pytest.fixture
+def workplace(started, tmp_path) -> Callable[..., Workplace]:
+    """Saves the programs of docs/calling.md with the ports of processes, and compiles the contract."""
+
+    def save(server: int, simulator: int = 9) -> Workplace:
+        place = Workplace(tmp_path, started, CALLING, {DEFAULT_PORT: server, "9900": simulator})
+        protoc = re.search(r"^python -m grpc_tools.protoc .*$", CALLING, re.MULTILINE)[0]
+        for block in [*blocks(CALLING), Block("sh", protoc, None)]:
+            if block.info in ("python", "js") or INSTALL.search(block.text) or block.text == protoc:
+                place.run(block)
+        return place
+
+    return save
 
 
-def saved(workplace: Workplace, language: str, server: Server) -> Path:
-    """Saves the program in docs/calling.md, with the address of the server. Returns its path."""
-    [block] = [block for block in blocks(CALLING) if block.info == language]
-    assert block.text.count(f"127.0.0.1:{DEFAULT_PORT}") == 1
-    workplace.ports[DEFAULT_PORT] = int(server.address.rpartition(":")[2])
-    workplace.run(block)
-    return workplace.directory / block.file
+def port(address: str) -> int:
+    """Returns the port of an address or URL."""
+    return int(address.rpartition(":")[2])
 
 
-def python(server: Server, workplace: Workplace) -> list[object]:
-    """Compiles the contract with the command in docs/calling.md. Returns the command of the caller."""
-    program = saved(workplace, "python", server)
-    command = re.search(r"^python (-m grpc_tools.protoc .*)$", CALLING, re.MULTILINE)[1]
-    compiled = run(sys.executable, *command.split(), directory=workplace.directory)
-    assert compiled.returncode == 0, compiled.stdout
-    return [sys.executable, program]
+@pytest.mark.parametrize("caller", [PYTHON, NODE, RUST], ids=["python", "node", "rust"])
+def test_a_caller_prints_a_session_or_the_violations(caller: str, serve, workplace):
+    place = workplace(port(serve({"auth.mode": "trusted-header"}).address))
+
+    place.run(Block("sh", f"{caller} 1", None))
+    assert re.search(UUID, place.output), place.output
+    assert "us-east-1" in place.output
+
+    place.run(Block("sh", f"{caller} 9 || true", None))
+    assert re.search("INVALID_ARGUMENT|InvalidArgument", place.output), place.output
+    assert re.search(r"settings\.audit_images_limit", place.output), place.output
 
 
-def node(server: Server, workplace: Workplace) -> list[object]:
-    """Returns the command of the caller."""
-    return ["node", saved(workplace, "js", server)]
+def test_the_caller_in_python_waits_for_a_retry_delay_beyond_its_deadline(serve, workplace, simulator):
+    quota = {"quota.create.rate_per_second": 0.2, "quota.create.burst": 1, "quota.create.max_wait": "0s"}
+    place = workplace(port(serve(quota).address))
+    shorten = "sed -i 's/deadline=10)/deadline=1)/' target/python/create.py; grep -q 'deadline=1)' target/python/create.py"
+    # The second one waits for up to five seconds.
+    place.run(Block("sh", f"{shorten}\n{PYTHON} 0 &\n{PYTHON} 0\nwait $!", None))
+
+    assert simulator.sessions_made() == 2, place.output
 
 
-def rust(server: Server, _: Workplace | None = None) -> list[object]:
-    """Returns the command of the caller."""
-    return [BINARY.parent / "examples/create", f"http://{server.address}"]
+def test_the_caller_in_python_repeats_a_call_that_the_network_loses(serve, workplace, simulator):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        address = f"127.0.0.1:{listener.getsockname()[1]}"
+        place = workplace(port(address))
+        listener.settimeout(30)
+        caller = subprocess.Popen(["bash", "-c", f"{PYTHON} 0"], **place.context, stdout=subprocess.PIPE, text=True)
+        # The service config alone gives up before the third connection.
+        for _ in range(3):
+            listener.accept()[0].close()
+    serve({"grpc.listen": address})
+    output, _ = caller.communicate(timeout=60)
+
+    assert re.search(UUID, output), output
+    assert simulator.sessions_made() == 1
 
 
-@pytest.mark.parametrize("caller", [python, node, rust])
-def test_a_caller_prints_a_session_or_the_violations(caller: Callable, serve, started, tmp_path):
-    command = caller(serve({"auth.mode": "trusted-header"}), Workplace(tmp_path, started))
+@pytest.mark.parametrize(
+    ("outcome", "verdict"), [("live:95", "passed"), ("spoof:12", "not passed: CONFIDENCE_BELOW_MINIMUM")]
+)
+def test_the_caller_in_python_watches_a_check_to_its_verdict(outcome: str, verdict: str, simulate, serve, workplace):
+    simulator = simulate(f"--outcome={outcome}", "--require-streams")
+    server = serve({"results.enabled": True}, simulator)
+    place = workplace(port(server.address), port(simulator.url))
+    place.run(next(block for block in blocks(CALLING) if "python target/python/check.py" in block.text))
 
-    valid = run(*command, 1)
-    assert valid.returncode == 0, valid.stdout
-    assert re.search(UUID, valid.stdout), valid.stdout
-    assert "us-east-1" in valid.stdout
+    assert place.output.splitlines()[-1] == verdict, place.output
+    assert "SESSION_STATUS_IN_PROGRESS" in place.output
 
-    invalid = run(*command, 9)
-    assert re.search("INVALID_ARGUMENT|InvalidArgument", invalid.stdout), invalid.stdout
-    assert re.search(r"settings\.audit_images_limit", invalid.stdout), invalid.stdout
+
+def rust(address: str) -> list[object]:
+    """Returns the command of the caller in Rust without a number of audit images."""
+    return [BINARY.parent / "examples/create", f"http://{address}"]
 
 
 def test_the_caller_in_rust_retries_after_retry_info(serve, simulator):
     server = serve({"quota.create.rate_per_second": 1.0, "quota.create.burst": 1, "quota.create.max_wait": "0s"})
-    command = [*rust(server), "0"]
+    command = [*rust(server.address), "0"]
     running = [subprocess.Popen(command, stdout=-1, stderr=-1, text=True) for _ in range(3)]
     ended = [(*caller.communicate(timeout=30), caller.returncode) for caller in running]
 
@@ -107,9 +132,7 @@ def test_the_caller_in_rust_retries_after_retry_info(serve, simulator):
 
 
 def test_the_caller_in_rust_fails_at_once_without_a_server():
-    class NoServer:
-        address = "127.0.0.1:9"
-
-    refused = run(*rust(NoServer), 0)
+    command = [*rust("127.0.0.1:9"), "0"]
+    refused = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60)
     assert refused.returncode == 14, refused.stdout
     assert refused.stdout.startswith("UNAVAILABLE"), refused.stdout
