@@ -1,10 +1,12 @@
 """The status of a call for each response of AWS."""
 
 import time
+import uuid
 
 import grpc
 import pytest
 
+from processes import get
 from refusals import refused
 
 CODES = grpc.StatusCode
@@ -124,12 +126,15 @@ def test_the_retry_delay_of_aws_is_a_lower_bound(serve, connect, simulator):
     assert time.monotonic() - started >= 0.7
 
 
-def test_without_a_connection_to_aws_the_call_is_unavailable(serve, connect, simulator):
-    client = connect(serve(SHORT_RETRIES))
+def test_without_a_connection_to_aws_the_call_is_unavailable_and_the_server_stays_ready(serve, connect, simulator):
+    server = serve(SHORT_RETRIES)
+    client = connect(server)
     simulator.stop()
-    refusal = refused(client.create)
+    refusal = refused(lambda: client.create(request_id=str(uuid.uuid4())))
 
     assert (refusal.code, refusal.reason) == (CODES.UNAVAILABLE, "UPSTREAM_UNAVAILABLE")
+    assert refusal.retry_seconds > 0
+    assert get(f"{server.admin}/readyz") == (200, "ok\n")
 
 
 def test_a_hanging_call_to_aws_ends_at_the_deadline(serve, connect, simulator):
