@@ -54,7 +54,7 @@ def blocks(page: str) -> list[Block]:
     """Returns the code blocks of a page."""
     found, end = [], 0
     for match in FENCED.finditer(page):
-        names = re.findall(r"Save this as `([^`]+)`", page[end : match.start()])
+        names = re.findall(r"Save this as\s`([^`]+)`", page[end : match.start()])
         found.append(Block(match["info"], textwrap.dedent(match["text"]), names[-1] if names else None))
         end = match.end()
     return found
