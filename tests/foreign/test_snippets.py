@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from contract import REPOSITORY
-from pages import DEFAULT_PORT, INSTALL, PAGES, Block, Workplace, blocks
+from pages import DEFAULT_PORT, PAGES, Block, Workplace, blocks
 from processes import BINARY
 
 CALLING = (REPOSITORY / "docs/calling.md").read_text()
@@ -44,17 +44,18 @@ def test_the_packages_that_callers_install_are_those_of_the_tests():
 
 @pytest.fixture
 def workplace(started, tmp_path) -> Callable[..., Workplace]:
-    """Saves the programs of docs/calling.md with the ports of processes, and compiles the contract."""
+    """Follows docs/calling.md up to its programs in one language, with the ports of processes."""
 
-    def save(server: int, simulator: int = 9) -> Workplace:
+    def follow(server: int, simulator: int = 9, language: str = "python") -> Workplace:
         place = Workplace(tmp_path, started, CALLING, {DEFAULT_PORT: server, "9900": simulator})
-        protoc = re.search(r"^python -m grpc_tools.protoc .*$", CALLING, re.MULTILINE)[0]
-        for block in [*blocks(CALLING), Block("sh", protoc, None)]:
-            if block.info in ("python", "js") or INSTALL.search(block.text) or block.text == protoc:
+        protoc = Block("sh", re.search(r"^python -m grpc_tools.protoc .*$", CALLING, re.MULTILINE)[0], None)
+        installer = {"python": "pip install ", "js": "npm install ", "rust": "none"}[language]
+        for block in [*blocks(CALLING), *([protoc] if language == "python" else [])]:
+            if block.info == language or installer in block.text or block is protoc:
                 place.run(block)
         return place
 
-    return save
+    return follow
 
 
 def port(address: str) -> int:
@@ -62,9 +63,13 @@ def port(address: str) -> int:
     return int(address.rpartition(":")[2])
 
 
-@pytest.mark.parametrize("caller", [PYTHON, NODE, RUST], ids=["python", "node", "rust"])
-def test_a_caller_prints_a_session_or_the_violations(caller: str, serve, workplace):
-    place = workplace(port(serve({"auth.mode": "trusted-header"}).address))
+@pytest.mark.parametrize(
+    ("language", "caller"),
+    [("python", PYTHON), ("js", NODE), ("rust", RUST)],
+    ids=["python", "node", "rust"],
+)
+def test_a_caller_prints_a_session_or_the_violations(language: str, caller: str, serve, workplace):
+    place = workplace(port(serve({"auth.mode": "trusted-header"}).address), language=language)
 
     place.run(Block("sh", f"{caller} 1", None))
     assert re.search(UUID, place.output), place.output
