@@ -67,9 +67,6 @@ use crate::upstream::aws;
 use layers::Layers;
 use reader::Reader;
 
-/// Renamed keys: the former name, then the present one.
-const RENAMED_KEYS: &[(&str, &str)] = &[];
-
 /// All settings of all components.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
@@ -180,7 +177,7 @@ impl Config {
     /// # Errors
     /// Returns every error in them.
     pub fn load(sources: &Sources) -> Result<Loaded, ConfigErrors> {
-        resolve(Layers::read(sources), RENAMED_KEYS)
+        resolve(Layers::read(sources))
     }
 
     /// Reads `text` as the only source; errors call it `<text>`.
@@ -188,7 +185,7 @@ impl Config {
     /// # Errors
     /// Returns every error in it.
     pub fn from_text(text: &str) -> Result<Loaded, ConfigErrors> {
-        resolve(Layers::from_text(text), RENAMED_KEYS)
+        resolve(Layers::from_text(text))
     }
 }
 
@@ -223,39 +220,10 @@ impl Loaded {
     }
 }
 
-fn resolve(layers: Layers, renamed: &[(&str, &str)]) -> Result<Loaded, ConfigErrors> {
+fn resolve(layers: Layers) -> Result<Loaded, ConfigErrors> {
     let mut reader = Reader::new(layers);
     let config = sections::config(&mut reader);
     crosschecks::check(&config, &mut reader);
-    let resolved = reader.finish(renamed)?;
+    let resolved = reader.finish()?;
     Ok(Loaded { config, resolved })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_error_for_a_renamed_key_gives_the_new_name() {
-        let renamed = [("quota.create.per_second", "quota.create.rate_per_second")];
-        let layers = Layers::from_text("[quota.create]\nper_second = 5");
-        let errors = resolve(layers, &renamed).expect_err("the old name is refused");
-        let expected = "<text>:2: quota.create.per_second: was renamed to \
-            quota.create.rate_per_second";
-        assert_eq!(errors.to_string(), expected);
-    }
-
-    #[test]
-    fn renamed_keys_point_to_existing_keys() {
-        let defaults = Config::from_text("").expect("the defaults are valid");
-        for (old, new) in RENAMED_KEYS {
-            let has = |key: &str| {
-                defaults
-                    .resolved
-                    .iter()
-                    .any(|setting| setting.key == KeyPath::dotted(key))
-            };
-            assert!(has(new) && !has(old), "{old} -> {new}");
-        }
-    }
 }

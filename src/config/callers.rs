@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use super::key_path::KeyPath;
 use super::kind::{count, integer};
 use super::permissions::permissions;
-use super::profiles::Profiles;
+use super::profiles::{self, Profiles};
 use super::reader::Reader;
 use super::section::Section;
 use super::sections::rate;
@@ -33,94 +33,59 @@ struct CallerSection {
     permissions: Permissions,
 }
 
-/// All sections but `[callers.default]`.
-#[derive(Default)]
-struct CallerSections {
-    named: HashMap<CallerId, CallerSection>,
-    globs: Vec<(CallerGlob, CallerSection)>,
-}
-
 /// Reads `[admission]` and everything below `[profiles]` and `[callers]`.
 pub(super) fn callers(reader: &mut Reader) -> (QueueSettings, Policy) {
     let defaults = QueueSettings::default();
     let admission = &mut Section::of(reader, "admission");
     let max_callers = admission.read("max_callers", defaults.max_callers, &count(MAX_CALLERS));
     let max_waiting = admission.read("max_waiting", defaults.max_waiting, &count(1_000_000));
-    let profiles = Profiles::read(reader);
-    let default = caller_section(&mut Section::of(reader, "callers.default"), &profiles);
-    let sections = named_sections(reader, &profiles);
+    let profiles = profiles::read(reader);
+    let sections = caller_sections(reader, &profiles);
     let queue = QueueSettings {
-        limits: sections.per_caller(default.limits, |caller| caller.limits.clone(), reader),
+        limits: sections.map(|section| section.limits.clone()),
         max_callers,
         max_waiting,
     };
     let policy = Policy {
-        permissions: sections.per_caller(
-            default.permissions,
-            |caller| caller.permissions.clone(),
-            reader,
-        ),
-        profiles: profiles.settings,
+        permissions: sections.map(|section| section.permissions.clone()),
+        profiles,
     };
     (queue, policy)
 }
 
-impl CallerSections {
-    fn add(&mut self, name: &str, section: CallerSection) -> Result<(), MalformedGlob> {
-        if CallerGlob::is_glob(name) {
-            self.globs.push((CallerGlob::parse(name)?, section));
-        } else {
-            let caller = CallerId::new(name).ok_or(MalformedGlob::InvalidName)?;
-            self.named.insert(caller, section);
-        }
-        Ok(())
-    }
-
-    fn per_caller<T>(
-        &self,
-        default: T,
-        part: impl Fn(&CallerSection) -> T,
-        reader: &mut Reader,
-    ) -> PerCaller<T> {
-        let named = self.named.iter();
-        let named = named.map(|(caller, section)| (caller.clone(), part(section)));
-        let globs = self.globs.iter();
-        let globs = globs.map(|(glob, section)| (glob.clone(), part(section)));
-        let globs = CallerGlobs::new(globs).unwrap_or_else(|error| {
-            reader.reject_section(&KeyPath::dotted("callers"), &error.to_string());
-            CallerGlobs::default()
-        });
-        PerCaller {
-            default,
-            named: named.collect(),
-            globs,
-        }
-    }
-}
-
-fn named_sections(reader: &mut Reader, profiles: &Profiles) -> CallerSections {
+fn caller_sections(reader: &mut Reader, profiles: &Profiles) -> PerCaller<CallerSection> {
     let callers = KeyPath::dotted("callers");
+    let default = caller_section(reader, &callers.child("default"), profiles);
     let mut names = reader.names_below(&callers);
     names.remove("default");
-    if names.len() > MAX_NAMED {
-        let problem = format!(
-            "has {} caller sections, must be at most {MAX_NAMED}",
-            names.len()
-        );
-        reader.reject_section(&callers, &problem);
-    }
-    let mut sections = CallerSections::default();
+    reader.limit_names(&callers, &names, MAX_NAMED, "caller sections");
+    let (mut named, mut globs) = (HashMap::new(), Vec::new());
     for name in names {
         let key = callers.child(&name);
-        let caller = caller_section(&mut Section::new(reader, key.clone()), profiles);
-        if let Err(malformed) = sections.add(&name, caller) {
+        let section = caller_section(reader, &key, profiles);
+        let added = if CallerGlob::is_glob(&name) {
+            CallerGlob::parse(&name).map(|glob| globs.push((glob, section)))
+        } else {
+            let caller = CallerId::new(&name).ok_or(MalformedGlob::InvalidName);
+            caller.map(|caller| drop(named.insert(caller, section)))
+        };
+        if let Err(malformed) = added {
             reader.reject_section(&key, &malformed.to_string());
         }
     }
-    sections
+    let globs = CallerGlobs::new(globs).unwrap_or_else(|error| {
+        reader.reject_section(&callers, &error.to_string());
+        CallerGlobs::default()
+    });
+    PerCaller {
+        default,
+        named,
+        globs,
+    }
 }
 
-fn caller_section(section: &mut Section<'_>, profiles: &Profiles) -> CallerSection {
+fn caller_section(reader: &mut Reader, key: &KeyPath, profiles: &Profiles) -> CallerSection {
+    let section = &mut Section::new(reader, key.clone());
     CallerSection {
         limits: limits(section),
         permissions: permissions(section, profiles),

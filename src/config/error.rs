@@ -3,7 +3,7 @@
 //! An error is one line. For example, `burst = 0` in `[quota.create]` on line 12 gives
 //! `livegate.toml:12: quota.create.burst = 0: must be a whole number from 1 to 10000`.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -56,23 +56,17 @@ pub struct ConfigError {
 }
 
 impl ConfigError {
-    /// An error of a source as a whole.
-    pub(super) fn of_source(source: Source, problem: String) -> Self {
+    /// An error of one setting, or of a source as a whole.
+    pub(super) fn new(
+        source: &Source,
+        setting: Option<String>,
+        problem: impl Into<String>,
+    ) -> Self {
         Self {
-            source,
-            setting: None,
+            source: source.clone(),
+            setting,
             related: Vec::new(),
-            problem,
-        }
-    }
-
-    /// An error of one setting.
-    pub(super) fn of_setting(source: Source, setting: String, problem: String) -> Self {
-        Self {
-            source,
-            setting: Some(setting),
-            related: Vec::new(),
-            problem,
+            problem: problem.into(),
         }
     }
 }
@@ -112,13 +106,8 @@ impl ConfigErrors {
 
 impl fmt::Display for ConfigErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (position, error) in self.0.iter().enumerate() {
-            if position > 0 {
-                f.write_char('\n')?;
-            }
-            write!(f, "{error}")?;
-        }
-        Ok(())
+        let lines: Vec<String> = self.iter().map(ConfigError::to_string).collect();
+        f.write_str(&lines.join("\n"))
     }
 }
 
@@ -126,9 +115,5 @@ impl std::error::Error for ConfigErrors {}
 
 /// Replaces control characters, so that a name with a line break stays on its line.
 fn write_on_one_line(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
-    text.chars()
-        .try_for_each(|character| match character.is_control() {
-            true => f.write_char('?'),
-            false => f.write_char(character),
-        })
+    f.write_str(&text.replace(char::is_control, "?"))
 }

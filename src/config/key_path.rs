@@ -4,7 +4,7 @@
 //! contain dots. It is written as in TOML: `callers."spiffe://a.org/b".weight` has three
 //! segments, of which the second is quoted because of its dots and slashes.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 
 use toml::de::{DeTable, DeValue};
 
@@ -84,13 +84,8 @@ impl KeyPath {
 
 impl fmt::Display for KeyPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (position, name) in self.0.iter().enumerate() {
-            if position > 0 {
-                f.write_char('.')?;
-            }
-            f.write_str(&segment(name))?;
-        }
-        Ok(())
+        let segments: Vec<String> = self.0.iter().map(|name| segment(name)).collect();
+        f.write_str(&segments.join("."))
     }
 }
 

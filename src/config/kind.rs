@@ -10,6 +10,8 @@ use std::num::NonZeroU32;
 use std::ops::{Bound, RangeBounds, RangeInclusive};
 use std::time::Duration;
 
+use toml::Value;
+
 use super::key_path::quote;
 use super::layers::RawValue;
 
@@ -79,8 +81,8 @@ pub(super) fn time(bounds: RangeInclusive<Duration>) -> Kind<'static, Duration> 
 
 fn unit_hint(raw: &RawValue) -> Option<String> {
     let example = match raw {
-        RawValue::Integer(number) => format!("{}s", number.unsigned_abs()),
-        RawValue::Float(_) => "1500ms".to_owned(),
+        RawValue::Toml(Value::Integer(number)) => format!("{}s", number.unsigned_abs()),
+        RawValue::Toml(Value::Float(_)) => "1500ms".to_owned(),
         _ => format!("{}s", raw.text().filter(|text| is_number(text))?.trim()),
     };
     Some(format!("add a unit, as in {}", quote(&example)))
@@ -103,9 +105,9 @@ pub(super) fn number(bounds: impl RangeBounds<f64> + 'static) -> Kind<'static, f
     };
     let read = move |raw: &RawValue| {
         let number = match raw {
-            RawValue::Float(number) => *number,
+            RawValue::Toml(Value::Float(number)) => *number,
             // Integers beyond 2^53 lose precision, and exceed every bound.
-            RawValue::Integer(number) => *number as f64,
+            RawValue::Toml(Value::Integer(number)) => *number as f64,
             RawValue::Untyped(text) => text.parse().ok()?,
             _ => return None,
         };
@@ -119,7 +121,7 @@ pub(super) fn integer(bounds: RangeInclusive<u32>) -> Kind<'static, u32> {
     let expected = format!("a whole number from {} to {}", bounds.start(), bounds.end());
     let read = move |raw: &RawValue| {
         let number = match raw {
-            RawValue::Integer(number) => u32::try_from(*number).ok()?,
+            RawValue::Toml(Value::Integer(number)) => u32::try_from(*number).ok()?,
             RawValue::Untyped(text) => text.parse().ok()?,
             _ => return None,
         };
@@ -141,7 +143,7 @@ pub(super) fn count(high: u32) -> Kind<'static, NonZeroU32> {
 /// A boolean.
 pub(super) fn flag() -> Kind<'static, bool> {
     let read = |raw: &RawValue| match raw {
-        RawValue::Boolean(flag) => Some(*flag),
+        RawValue::Toml(Value::Boolean(flag)) => Some(*flag),
         RawValue::Untyped(text) => text.parse().ok(),
         _ => None,
     };
@@ -156,15 +158,15 @@ mod tests {
         RawValue::Untyped(text.to_owned())
     }
 
+    fn toml(value: impl Into<Value>) -> RawValue {
+        RawValue::Toml(value.into())
+    }
+
     #[test]
     fn a_duration_without_a_unit_is_rejected_with_a_hint() {
         let time = time(Duration::from_millis(10)..=Duration::from_secs(60));
         assert_eq!(time.expected, "a duration from 10ms to 1m");
-        for bare in [
-            RawValue::Integer(3),
-            untyped("3"),
-            RawValue::String("3".to_owned()),
-        ] {
+        for bare in [toml(3), untyped("3"), toml("3")] {
             assert_eq!(time.read(&bare), None);
             let hint = "add a unit, as in \"3s\"";
             assert_eq!((time.hint)(&bare).as_deref(), Some(hint));
@@ -184,8 +186,8 @@ mod tests {
         for invalid in ["0", "1.1", "nan", "inf", "-1", "", "one"] {
             assert_eq!(share.read(&untyped(invalid)), None, "{invalid}");
         }
-        assert_eq!(share.read(&RawValue::Float(f64::NAN)), None);
-        assert_eq!(share.read(&RawValue::Integer(1)), Some(1.0));
+        assert_eq!(share.read(&toml(f64::NAN)), None);
+        assert_eq!(share.read(&toml(1)), Some(1.0));
         assert_eq!(share.read(&untyped("1e-7")), Some(1e-7));
         assert_eq!(share.expected, "a number above 0 and at most 1");
     }
@@ -197,13 +199,13 @@ mod tests {
             assert_eq!(count.read(&untyped(invalid)), None, "{invalid}");
         }
         assert_eq!(count.read(&untyped("10")).map(NonZeroU32::get), Some(10));
-        assert_eq!(count.read(&RawValue::Integer(i64::MAX)), None);
+        assert_eq!(count.read(&toml(i64::MAX)), None);
     }
 
     #[test]
     fn a_string_in_the_file_is_neither_a_number_nor_a_boolean() {
-        assert_eq!(flag().read(&RawValue::String("true".to_owned())), None);
+        assert_eq!(flag().read(&toml("true")), None);
         assert_eq!(flag().read(&untyped("true")), Some(true));
-        assert_eq!(count(10).read(&RawValue::String("5".to_owned())), None);
+        assert_eq!(count(10).read(&toml("5")), None);
     }
 }

@@ -14,6 +14,8 @@ mod set;
 use std::collections::HashMap;
 use std::path::PathBuf;
 
+use toml::Value;
+
 use super::error::{ConfigError, Source};
 use super::key_path::{KeyPath, quote};
 
@@ -34,28 +36,19 @@ pub(super) enum RawValue {
     /// A value from the environment or the command line; the setting determines its
     /// type.
     Untyped(String),
-    /// A TOML string.
-    String(String),
-    /// A TOML integer.
-    Integer(i64),
-    /// A TOML float.
-    Float(f64),
-    /// A TOML boolean.
-    Boolean(bool),
-    /// A TOML array of strings.
-    StringArray(Vec<String>),
-    /// A value that no setting accepts: another array, a date, or an integer of more
-    /// than 64 bits.
-    Unsupported,
-    /// A table.
+    /// A value from the file.
+    Toml(Value),
+    /// A table, whose values have entries of their own.
     Table,
+    /// An integer of more than 64 bits.
+    Unsupported,
 }
 
 impl RawValue {
     /// Returns the value of a string, untyped or of TOML.
     pub(super) fn text(&self) -> Option<&str> {
         match self {
-            Self::Untyped(text) | Self::String(text) => Some(text),
+            Self::Untyped(text) | Self::Toml(Value::String(text)) => Some(text),
             _ => None,
         }
     }
@@ -100,13 +93,9 @@ impl LayerEntry {
             }
             _ => self.written.clone(),
         };
-        let mut value: String = written
-            .chars()
-            .take(MAX_CHARACTERS)
-            .map(|letter| if letter.is_control() { ' ' } else { letter })
-            .collect();
-        if written.chars().nth(MAX_CHARACTERS).is_some() {
-            value.push_str("...");
+        let mut value = written.replace(char::is_control, " ");
+        if let Some((end, _)) = value.char_indices().nth(MAX_CHARACTERS) {
+            value.replace_range(end.., "...");
         }
         format!("{} = {value}", self.key)
     }

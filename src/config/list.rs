@@ -7,7 +7,9 @@
 use std::ops::RangeInclusive;
 use std::rc::Rc;
 
-use toml::de::DeValue;
+use serde::Deserialize as _;
+use toml::de::ValueDeserializer;
+use toml::value::{Array, Value};
 
 use super::kind::Kind;
 use super::layers::RawValue;
@@ -24,14 +26,14 @@ pub(super) fn list<'k, T: 'k>(
     let each = Rc::new(each);
     let element = each.clone();
     let read = move |raw: &RawValue| {
-        let texts = match raw {
-            RawValue::StringArray(texts) => texts.clone(),
+        let values = match raw {
+            RawValue::Toml(Value::Array(values)) => values.clone(),
             RawValue::Untyped(text) => parts(text)?,
             _ => return None,
         };
-        let texts = sizes.contains(&texts.len()).then_some(texts)?.into_iter();
-        texts
-            .map(|text| element.read(&RawValue::String(text)))
+        let values = sizes.contains(&values.len()).then_some(values)?.into_iter();
+        values
+            .map(|value| element.read(&RawValue::Toml(value)))
             .collect()
     };
     let write = move |values: &Vec<T>| {
@@ -41,16 +43,14 @@ pub(super) fn list<'k, T: 'k>(
     Kind::new(expected, read, write)
 }
 
-/// Splits an untyped list: a TOML array of strings, or comma-separated.
-fn parts(text: &str) -> Option<Vec<String>> {
+/// Splits an untyped list: a TOML array, or comma-separated.
+fn parts(text: &str) -> Option<Vec<Value>> {
     let text = text.trim();
-    if !text.starts_with('[') {
-        return Some(text.split(',').map(|part| part.trim().to_owned()).collect());
+    if text.starts_with('[') {
+        let deserializer = ValueDeserializer::parse(text).ok()?;
+        return Array::deserialize(deserializer).ok();
     }
-    match RawValue::from(DeValue::parse(text).ok()?.get_ref()) {
-        RawValue::StringArray(texts) => Some(texts),
-        _ => None,
-    }
+    Some(text.split(',').map(|part| part.trim().into()).collect())
 }
 
 #[cfg(test)]
@@ -74,7 +74,7 @@ mod tests {
     }
 
     fn listed(paths: &[&str]) -> RawValue {
-        RawValue::StringArray(paths.iter().map(|path| (*path).to_owned()).collect())
+        RawValue::Toml(Value::from(paths.to_vec()))
     }
 
     #[test]
@@ -91,7 +91,7 @@ mod tests {
     fn the_empty_list_is_brackets_and_not_an_empty_string() {
         assert_eq!(read("[]"), Some(Vec::new()));
         assert_eq!(
-            names().read(&RawValue::StringArray(Vec::new())),
+            names().read(&RawValue::Toml(Value::Array(Vec::new()))),
             Some(Vec::new())
         );
         for invalid in [
@@ -127,6 +127,6 @@ mod tests {
             let untyped = RawValue::Untyped(invalid.to_owned());
             assert_eq!(paths().read(&untyped), None, "{invalid:?}");
         }
-        assert_eq!(paths().read(&RawValue::String("/a".to_owned())), None);
+        assert_eq!(paths().read(&RawValue::Toml("/a".into())), None);
     }
 }

@@ -5,7 +5,7 @@
 
 use super::kind::{Kind, number};
 use super::list::list;
-use super::profiles::{Profiles, audit_images, bucket, kms_key, prefix};
+use super::profiles::{Profiles, audit_images, bucket, kms_key, prefix, profile_name};
 use super::section::Section;
 use super::text::{choice, constrained};
 use crate::auth::policy::Permissions;
@@ -30,7 +30,7 @@ pub(super) fn permissions(section: &mut Section<'_>, profiles: &Profiles) -> Per
         kms_keys: section.optional("kms_keys", &up_to_100("keys", kms_key())),
         max_audit_images: Some(section.read("max_audit_images", most_images, &audit_images())),
         challenge_types: section.optional("challenge_types", &up_to_100("challenges", challenge)),
-        profiles: section.optional("profiles", &up_to_100("profiles", profiles.name())),
+        profiles: section.optional("profiles", &up_to_100("profiles", profile_name(profiles))),
         require_profile: section.flag("require_profile", false),
         minimum_confidence: section
             .optional("minimum_confidence", &number(0.0..=100.0))

@@ -20,50 +20,41 @@ use crate::model::{
 const MAX_PROFILES: usize = 100;
 
 /// The profiles by name.
-pub(super) struct Profiles {
-    pub(super) settings: HashMap<ProfileName, SessionSettings>,
+pub(super) type Profiles = HashMap<ProfileName, SessionSettings>;
+
+/// Reads all profiles.
+pub(super) fn read(reader: &mut Reader) -> Profiles {
+    let section = KeyPath::dotted("profiles");
+    let names = reader.names_below(&section);
+    reader.limit_names(&section, &names, MAX_PROFILES, "profiles");
+    let mut profiles = Profiles::new();
+    for name in names {
+        let key = section.child(&name);
+        let profile = profile(reader, &key);
+        match ProfileName::parse(&name) {
+            Ok(name) => drop(profiles.insert(name, profile)),
+            Err(broken) => reader.reject_section(&key, &format!("profile name {broken}")),
+        }
+    }
+    profiles
 }
 
-impl Profiles {
-    pub(super) fn read(reader: &mut Reader) -> Self {
-        let profiles = KeyPath::dotted("profiles");
-        let names = reader.names_below(&profiles);
-        if names.len() > MAX_PROFILES {
-            let problem = format!(
-                "has {} profiles, must be at most {MAX_PROFILES}",
-                names.len()
-            );
-            reader.reject_section(&profiles, &problem);
-        }
-        let mut settings = HashMap::new();
-        for name in names {
-            let key = profiles.child(&name);
-            let profile = profile(reader, &key);
-            match ProfileName::parse(&name) {
-                Ok(name) => drop(settings.insert(name, profile)),
-                Err(broken) => reader.reject_section(&key, &format!("profile name {broken}")),
-            }
-        }
-        Self { settings }
-    }
-
-    /// The name of one of the profiles.
-    pub(super) fn name(&self) -> Kind<'_, ProfileName> {
-        let mut names: Vec<&str> = self.settings.keys().map(ProfileName::as_str).collect();
-        names.sort_unstable();
-        let expected = match names.as_slice() {
-            [] => "the name of a [profiles.NAME] section; none is configured".to_owned(),
-            names => format!(
-                "the name of a [profiles.NAME] section: {}",
-                names.join(", ")
-            ),
-        };
-        let parse = |text: &str| {
-            let name = ProfileName::parse(text).ok()?;
-            self.settings.contains_key(&name).then_some(name)
-        };
-        text(expected, parse, |name| name.as_str().to_owned())
-    }
+/// The name of one of `profiles`.
+pub(super) fn profile_name(profiles: &Profiles) -> Kind<'_, ProfileName> {
+    let mut names: Vec<&str> = profiles.keys().map(ProfileName::as_str).collect();
+    names.sort_unstable();
+    let expected = match names.as_slice() {
+        [] => "the name of a [profiles.NAME] section; none is configured".to_owned(),
+        names => format!(
+            "the name of a [profiles.NAME] section: {}",
+            names.join(", ")
+        ),
+    };
+    let parse = |text: &str| {
+        let name = ProfileName::parse(text).ok()?;
+        profiles.contains_key(&name).then_some(name)
+    };
+    text(expected, parse, |name| name.as_str().to_owned())
 }
 
 fn profile(reader: &mut Reader, key: &KeyPath) -> SessionSettings {

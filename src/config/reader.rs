@@ -37,52 +37,51 @@ impl Reader {
     /// Returns the setting at `key`, or `default` if it is unset or invalid.
     pub(super) fn read<T>(&mut self, key: KeyPath, default: T, kind: &Kind<'_, T>) -> T {
         let default_text = kind.write(&default);
-        let read_back = RawValue::Untyped(default_text.trim_matches('"').to_owned());
-        debug_assert!(
-            kind.read(&read_back).is_some(),
-            "{key}: the default must be valid"
-        );
-        let (value, source) = self
-            .configured(&key, kind)
-            .unwrap_or((default, Source::Default));
+        let configured = self.configured(&key, kind);
+        let (value, source) = configured.unwrap_or((default, Source::Default));
         let text = kind.write(&value);
-        let is_default = text == default_text;
-        self.record(key, Some(text), source, is_default);
+        self.resolved.push(ResolvedSetting {
+            key,
+            is_default: text == default_text,
+            value: Some(text),
+            source,
+        });
         value
     }
 
     /// Returns the optional setting at `key`.
     pub(super) fn optional<T>(&mut self, key: KeyPath, kind: &Kind<'_, T>) -> Option<T> {
         let (value, source) = self.configured(&key, kind).unzip();
-        let text = value.as_ref().map(|value| kind.write(value));
-        self.record(
-            key,
-            text,
-            source.unwrap_or(Source::Default),
-            value.is_none(),
-        );
-        value
-    }
-
-    fn record(&mut self, key: KeyPath, value: Option<String>, source: Source, is_default: bool) {
         self.resolved.push(ResolvedSetting {
             key,
-            value,
-            source,
-            is_default,
+            value: value.as_ref().map(|value| kind.write(value)),
+            source: source.unwrap_or(Source::Default),
+            is_default: value.is_none(),
         });
+        value
     }
 
     /// Returns the names directly below `section`.
     pub(super) fn names_below(&self, section: &KeyPath) -> BTreeSet<String> {
-        let inside = self
-            .layers
-            .entries()
-            .iter()
-            .filter(|entry| entry.key.is_inside(section));
-        inside
-            .map(|entry| entry.key.segments()[section.segments().len()].clone())
-            .collect()
+        let entries = self.layers.entries().iter();
+        let inside = entries.filter(|entry| entry.key.is_inside(section));
+        let names = inside.map(|entry| &entry.key.segments()[section.segments().len()]);
+        names.cloned().collect()
+    }
+
+    /// Rejects `section` if there are more than `max` names in it; `plural` is the noun for
+    /// them.
+    pub(super) fn limit_names(
+        &mut self,
+        section: &KeyPath,
+        names: &BTreeSet<String>,
+        max: usize,
+        plural: &str,
+    ) {
+        if names.len() > max {
+            let problem = format!("has {} {plural}, must be at most {max}", names.len());
+            self.reject_section(section, &problem);
+        }
     }
 
     /// Records a conflict between the settings at `keys`, dotted and separated by spaces.
@@ -100,46 +99,33 @@ impl Reader {
         let resolved = |key: &KeyPath| self.resolved.iter().find(|one| one.key == *key).cloned();
         let mut settings: Vec<ResolvedSetting> = keys.iter().filter_map(resolved).collect();
         // Report it at the first setting that is not a default.
-        let first_set = settings
-            .iter()
-            .position(|one| one.source != Source::Default);
+        let mut sources = settings.iter().map(|setting| &setting.source);
+        let first_set = sources.position(|source| *source != Source::Default);
         let first = settings.remove(first_set.unwrap_or(0));
-        let mut error =
-            ConfigError::of_setting(first.source.clone(), first.to_string(), problem.to_owned());
-        error.related = settings;
-        self.errors.push(error);
+        self.errors.push(ConfigError {
+            related: settings,
+            ..ConfigError::new(&first.source, Some(first.to_string()), problem)
+        });
     }
 
     /// Records an error about the section `key` as a whole.
     pub(super) fn reject_section(&mut self, key: &KeyPath, problem: &str) {
         let mut entries = self.layers.entries().iter();
         let first = entries.find(|entry| entry.key == *key || entry.key.is_inside(key));
-        let source = first.map_or(Source::Default, |entry| entry.source.clone());
-        let error = ConfigError::of_setting(source, format!("[{key}]"), problem.to_owned());
+        let source = first.map_or(&Source::Default, |entry| &entry.source);
+        let error = ConfigError::new(source, Some(format!("[{key}]")), problem);
         self.errors.push(error);
     }
 
-    /// Returns the resolved settings, or all errors. `renamed` lists pairs of
-    /// an old and a new name.
-    pub(super) fn finish(
-        mut self,
-        renamed: &[(&str, &str)],
-    ) -> Result<Vec<ResolvedSetting>, ConfigErrors> {
+    /// Returns the resolved settings, or all errors.
+    pub(super) fn finish(mut self) -> Result<Vec<ResolvedSetting>, ConfigErrors> {
         let known: HashSet<&KeyPath> = self.resolved.iter().map(|setting| &setting.key).collect();
-        let sections: HashSet<KeyPath> = known
-            .iter()
-            .flat_map(|key| enclosing_sections(key))
-            .collect();
+        let sections = enclosing_sections(known.iter().copied());
         // Only the file has section headers; the parser limits their nesting, so these sets
         // stay small.
-        let in_file = self
-            .layers
-            .entries()
-            .iter()
-            .filter(|entry| entry.is_from_file());
-        let non_empty: HashSet<KeyPath> = in_file
-            .flat_map(|entry| enclosing_sections(&entry.key))
-            .collect();
+        let entries = self.layers.entries().iter();
+        let in_file = entries.filter(|entry| entry.is_from_file());
+        let non_empty = enclosing_sections(in_file.map(|entry| &entry.key));
         for entry in self.layers.entries() {
             let is_section = entry.raw == RawValue::Table;
             // The keys in a non-empty section are checked one by one, so skip its header.
@@ -147,12 +133,11 @@ impl Reader {
                 continue;
             }
             if !sections.contains(&entry.key) {
-                self.errors.push(self.unknown(entry, renamed));
+                self.errors.push(self.unknown(entry));
             } else if !is_section {
-                let problem = "must be a section, not a value".to_owned();
-                let source = entry.source.clone();
-                self.errors
-                    .push(ConfigError::of_setting(source, entry.summary(), problem));
+                let problem = "must be a section, not a value";
+                let error = ConfigError::new(&entry.source, Some(entry.summary()), problem);
+                self.errors.push(error);
             }
         }
         if self.errors.is_empty() {
@@ -175,41 +160,36 @@ impl Reader {
         } else {
             entry.summary()
         };
-        let source = entry.source.clone();
-        self.errors
-            .push(ConfigError::of_setting(source, setting, problem));
+        let error = ConfigError::new(&entry.source, Some(setting), problem);
+        self.errors.push(error);
         self.invalid.insert(key.clone());
         None
     }
 
     /// Returns the error for an unknown key. The value is not shown: it could be a
     /// secret intended for another key.
-    fn unknown(&self, entry: &LayerEntry, renamed: &[(&str, &str)]) -> ConfigError {
+    fn unknown(&self, entry: &LayerEntry) -> ConfigError {
         let name = |key: &KeyPath| match entry.source {
             Source::Variable(_) => key.variable(),
             Source::Default | Source::File { .. } | Source::Set => key.to_string(),
         };
-        let successor = renamed
-            .iter()
-            .find(|(old, _)| entry.key == KeyPath::dotted(old));
         let known: Vec<&KeyPath> = self.resolved.iter().map(|setting| &setting.key).collect();
-        let meant: Vec<String> = suggestions(&entry.key, &known)
-            .into_iter()
-            .map(name)
-            .collect();
-        let problem = match successor {
-            Some((_, new)) => format!("was renamed to {}", name(&KeyPath::dotted(new))),
-            None if meant.is_empty() => "no such key".to_owned(),
-            None => format!("no such key; did you mean {}?", meant.join(" or ")),
-        };
-        ConfigError::of_setting(entry.source.clone(), entry.key.to_string(), problem)
+        let meant = suggestions(&entry.key, &known).into_iter();
+        let meant: Vec<String> = meant.map(name).collect();
+        let mut problem = "no such key".to_owned();
+        if !meant.is_empty() {
+            problem.push_str(&format!("; did you mean {}?", meant.join(" or ")));
+        }
+        ConfigError::new(&entry.source, Some(entry.key.to_string()), problem)
     }
 }
 
-/// Returns the sections that contain `key`, the innermost first.
-fn enclosing_sections(key: &KeyPath) -> Vec<KeyPath> {
-    let depths = (1..key.segments().len()).rev();
-    depths
-        .map(|depth| KeyPath::new(key.segments()[..depth].to_vec()))
-        .collect()
+/// Returns the sections that contain one of `keys`.
+fn enclosing_sections<'k>(keys: impl Iterator<Item = &'k KeyPath>) -> HashSet<KeyPath> {
+    let mut sections = HashSet::new();
+    for key in keys {
+        let depths = 1..key.segments().len();
+        sections.extend(depths.map(|depth| KeyPath::new(key.segments()[..depth].to_vec())));
+    }
+    sections
 }

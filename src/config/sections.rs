@@ -22,6 +22,7 @@ use super::{
 use crate::admission::{CheckLimit, QueueSettings, QuotaSettings};
 use crate::audit::{AuditOutput, AuditSettings};
 use crate::auth::policy::Policy;
+use crate::idempotency::IdempotencySettings;
 use crate::model::SESSION_LIFE;
 use crate::retry::RetrySettings;
 use crate::shutdown::ShutdownSettings;
@@ -57,7 +58,9 @@ pub(super) fn config(reader: &mut Reader) -> Config {
         audit: audit(&mut Section::of(reader, "audit")),
         retry: retry(&mut Section::of(reader, "retry")),
         store: store::store(reader),
-        idempotency: store::idempotency(&mut Section::of(reader, "idempotency")),
+        idempotency: IdempotencySettings {
+            required: Section::of(reader, "idempotency").flag("required", false),
+        },
         adaptive: AdaptiveSettings {
             enabled: Section::of(reader, "adaptive").flag("enabled", true),
         },

@@ -1,4 +1,4 @@
-//! `[store]` and `[idempotency]`: the state that replicas share.
+//! `[store]`: the state that replicas share.
 //!
 //! `url = "redis://10.0.0.7:6379/2"` enables the store. The URL has an address and a
 //! database only: `redis://me:word@10.0.0.7` is rejected because user and password have
@@ -11,7 +11,6 @@ use super::reader::Reader;
 use super::section::Section;
 use super::sections::{millis, seconds};
 use super::text::{checked, file, graphic_ascii, parse_url, secret};
-use crate::idempotency::IdempotencySettings;
 use crate::store::{StoreSettings, StoreTls};
 
 pub(super) fn store(reader: &mut Reader) -> StoreSettings {
@@ -48,12 +47,6 @@ fn check_tls(settings: &StoreSettings, reader: &mut Reader) {
         let keys = "store.ca_file store.certificate store.key store.url";
         let problem = "these files are for TLS only: set url to a rediss:// URL";
         reader.conflict(keys, problem);
-    }
-}
-
-pub(super) fn idempotency(section: &mut Section<'_>) -> IdempotencySettings {
-    IdempotencySettings {
-        required: section.flag("required", false),
     }
 }
 

@@ -34,15 +34,9 @@ const SYNONYMS: &[(&str, &[&str])] = &[
 /// Returns the keys in `known` that `unknown` most likely meant. `known` is in the order of
 /// the example file; of equally likely keys the first one counts.
 pub(super) fn suggestions<'k>(unknown: &KeyPath, known: &[&'k KeyPath]) -> Vec<&'k KeyPath> {
-    let Some((name, section)) = unknown.segments().split_last() else {
-        return Vec::new();
-    };
-    let is_sibling = |key: &&&KeyPath| {
-        key.segments()
-            .split_last()
-            .is_some_and(|(_, s)| s == section)
-    };
-    let siblings: Vec<&KeyPath> = known.iter().filter(is_sibling).copied().collect();
+    let (name, section) = (last(unknown), unknown.section());
+    let siblings = known.iter().copied();
+    let siblings: Vec<&KeyPath> = siblings.filter(|key| key.section() == section).collect();
     let same_section = by_meaning(name, &siblings);
     if !same_section.is_empty() {
         return same_section;

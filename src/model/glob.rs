@@ -104,6 +104,18 @@ impl<T> CallerGlobs<T> {
         Ok(Self { ordered, matcher })
     }
 
+    /// Returns `part` of each value.
+    #[must_use]
+    pub fn map<U>(&self, part: impl Fn(&T) -> U) -> CallerGlobs<U> {
+        let ordered = self.ordered.iter();
+        CallerGlobs {
+            ordered: ordered
+                .map(|(glob, value)| (glob.clone(), part(value)))
+                .collect(),
+            matcher: self.matcher.clone(),
+        }
+    }
+
     /// Returns the value of the most specific pattern that matches `caller`.
     #[must_use]
     pub fn of(&self, caller: &CallerId) -> Option<&T> {

@@ -26,6 +26,19 @@ impl<T> PerCaller<T> {
         named.unwrap_or(&self.default)
     }
 
+    /// Returns `part` of each value.
+    #[must_use]
+    pub fn map<U>(&self, part: impl Fn(&T) -> U) -> PerCaller<U> {
+        let named = self.named.iter();
+        PerCaller {
+            default: part(&self.default),
+            named: named
+                .map(|(caller, value)| (caller.clone(), part(value)))
+                .collect(),
+            globs: self.globs.map(part),
+        }
+    }
+
     /// Returns the pattern that `caller` has its value by, if it has it by a pattern.
     #[must_use]
     pub fn pattern_of(&self, caller: &CallerId) -> Option<&str> {

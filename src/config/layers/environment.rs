@@ -29,17 +29,13 @@ pub(super) fn read(variables: &[(String, String)], layers: &mut Layers) {
         if let Some((first, _)) = settings.insert(key.clone(), (name, value)) {
             let problem = format!("is also set by {first}; unset one of the two variables");
             let source = Source::Variable(name.clone());
-            layers
-                .errors
-                .push(ConfigError::of_setting(source, key.to_string(), problem));
+            let error = ConfigError::new(&source, Some(key.to_string()), problem);
+            layers.errors.push(error);
         }
     }
     for (key, (name, value)) in settings {
-        layers.push(LayerEntry::untyped(
-            key,
-            value,
-            Source::Variable(name.to_owned()),
-        ));
+        let source = Source::Variable(name.to_owned());
+        layers.push(LayerEntry::untyped(key, value, source));
     }
 }
 

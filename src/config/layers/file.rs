@@ -8,7 +8,9 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
-use toml::de::{DeTable, DeValue};
+use serde::Deserialize as _;
+use toml::de::{DeTable, DeValue, ValueDeserializer};
+use toml::{Spanned, Value};
 
 use super::{LayerEntry, Layers, RawValue};
 use crate::config::error::{ConfigError, Source};
@@ -29,7 +31,7 @@ pub(super) fn read(path: &Path, layers: &mut Layers) {
         line: None,
     };
     layers.incomplete = true;
-    layers.errors.push(ConfigError::of_source(source, problem));
+    layers.errors.push(ConfigError::new(&source, None, problem));
 }
 
 /// Reads `text`, the content of the file at `path`, into `layers`.
@@ -48,9 +50,8 @@ pub(super) fn read_text(path: &Path, text: &str, layers: &mut Layers) {
     for error in errors {
         let (line, column) = document.position(error.span().unwrap_or_default());
         let problem = format!("column {column}: invalid TOML: {}", error.message());
-        layers
-            .errors
-            .push(ConfigError::of_source(document.source(line), problem));
+        let error = ConfigError::new(&document.source(line), None, problem);
+        layers.errors.push(error);
     }
 }
 
@@ -68,7 +69,7 @@ impl TomlDocument<'_> {
             let (line, _) = self.position(name.span());
             layers.push(LayerEntry {
                 key: key.clone(),
-                raw: RawValue::from(value.get_ref()),
+                raw: RawValue::from(value),
                 source: self.source(line),
                 written: self.text.get(value.span()).unwrap_or_default().to_owned(),
             });
@@ -104,26 +105,12 @@ fn line_starts(text: &str) -> Vec<usize> {
     std::iter::once(0).chain(after_breaks).collect()
 }
 
-impl From<&DeValue<'_>> for RawValue {
-    fn from(value: &DeValue<'_>) -> Self {
-        let value = match value {
-            DeValue::String(text) => Some(Self::String(text.to_string())),
-            DeValue::Integer(digits) => {
-                let number = i64::from_str_radix(digits.as_str(), digits.radix());
-                number.ok().map(Self::Integer)
-            }
-            DeValue::Float(digits) => digits.as_str().parse().ok().map(Self::Float),
-            DeValue::Boolean(flag) => Some(Self::Boolean(*flag)),
-            DeValue::Array(values) => {
-                let text = |value: &str| value.to_owned();
-                let texts = values
-                    .iter()
-                    .map(|value| value.get_ref().as_str().map(text));
-                texts.collect::<Option<_>>().map(Self::StringArray)
-            }
-            DeValue::Datetime(_) => None,
-            DeValue::Table(_) => Some(Self::Table),
-        };
-        value.unwrap_or(Self::Unsupported)
+impl From<&Spanned<DeValue<'_>>> for RawValue {
+    fn from(value: &Spanned<DeValue<'_>>) -> Self {
+        if value.get_ref().is_table() {
+            return Self::Table;
+        }
+        let value = Value::deserialize(ValueDeserializer::from(value.clone()));
+        value.map_or(Self::Unsupported, Self::Toml)
     }
 }

@@ -17,15 +17,10 @@ pub(super) fn read(settings: &[String], layers: &mut Layers) {
             None => {
                 let problem = "must be KEY=VALUE, as in quota.create.burst=9; \
                     quote a name that contains dots or slashes";
-                let shown: String = quote(parts.map_or(setting, |(key, _)| key))
-                    .chars()
-                    .take(100)
-                    .collect();
-                layers.errors.push(ConfigError::of_setting(
-                    Source::Set,
-                    shown,
-                    problem.to_owned(),
-                ));
+                let shown = quote(parts.map_or(setting, |(key, _)| key));
+                let shown: String = shown.chars().take(100).collect();
+                let error = ConfigError::new(&Source::Set, Some(shown), problem);
+                layers.errors.push(error);
             }
         }
     }
