@@ -222,7 +222,7 @@ mod scheduler {
         /// Lets the scheduler process all events, without advancing the clock. Returns
         /// how many requests wait.
         fn process_events(&self) -> usize {
-            let state = self.runtime.block_on(self.admission.state());
+            let state = self.admission.state();
             state.map_or(0, |state| state.waiting)
         }
     }

@@ -39,7 +39,6 @@ mod caller_queue;
 mod caller_queues;
 mod caller_rate_limit;
 mod check_limit;
-mod clock;
 mod latency;
 mod limits;
 mod local;
@@ -59,7 +58,7 @@ use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 
 use self::queue::Ticket;
-use self::scheduler::{Grant, Reply, Scheduler, SchedulerHandle};
+use self::scheduler::{Grant, LockedScheduler, Reply, Scheduler, SchedulerHandle};
 use self::shared::{Reserver, SharedReservations};
 use crate::model::{CallerId, Deadline};
 
@@ -116,7 +115,7 @@ impl Admission {
     pub fn open(settings: AdmissionSettings) -> Self {
         let scheduler = Scheduler::new(settings, None, Instant::now());
         Self {
-            scheduler: SchedulerHandle::start(scheduler),
+            scheduler: LockedScheduler::start(scheduler),
         }
     }
 
@@ -126,8 +125,9 @@ impl Admission {
         let demand_changed = Arc::<Notify>::default();
         let reservations = SharedReservations::new(&quota, demand_changed.clone());
         let scheduler = Scheduler::new(settings, Some(reservations), Instant::now());
-        let scheduler = SchedulerHandle::start(scheduler);
-        tokio::spawn(Reserver::new(quota, demand_changed, scheduler.downgrade()).run());
+        let scheduler = LockedScheduler::start(scheduler);
+        let reserver = Reserver::new(quota, demand_changed, Arc::downgrade(&scheduler));
+        tokio::spawn(reserver.run());
         Self { scheduler }
     }
 
@@ -174,7 +174,8 @@ impl Admission {
     }
 
     /// Returns the current state, or `None` once the scheduler has ended.
-    pub async fn state(&self) -> Option<AdmissionState> {
+    #[must_use]
+    pub fn state(&self) -> Option<AdmissionState> {
         self.scheduler.run(|s, now| s.state(now))
     }
 }

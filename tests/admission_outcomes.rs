@@ -117,7 +117,7 @@ fn run(requests: &[Request]) -> (Vec<Outcome>, usize) {
         }
         // The last request arrives after 2 s, and no deadline is longer than 3 s.
         let outcomes = timeout(Duration::from_secs(10), calls.join_all()).await;
-        let waiting = admission.state().await.expect("the scheduler runs").waiting;
+        let waiting = admission.state().expect("the scheduler runs").waiting;
         (outcomes.expect("no request waits forever"), waiting)
     })
 }

@@ -26,9 +26,6 @@ use crate::model::CallerId;
 
 mod fleet;
 
-/// The name under which replicas report overflow queues. No caller can have it.
-const OVERFLOW: &str = "_overflow";
-
 /// How often idle queues are dropped.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -150,7 +147,7 @@ impl<T> CallerQueues<T> {
             if let Some(key) = self.overflow.get(&pattern) {
                 return *key;
             }
-            let key = self.create(pattern.clone(), OVERFLOW, &limits, now);
+            let key = self.create(pattern.clone(), CallerId::OVERFLOW, &limits, now);
             self.overflow.insert(pattern, key);
             return key;
         }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::clock::wait_from_secs;
+use super::predict::wait_from_secs;
 use crate::model::TokenBucket;
 
 /// Tolerance for rounding errors, so that a call that is due is not delayed.

@@ -2,7 +2,6 @@
 
 use std::sync::atomic::AtomicU64;
 
-use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
@@ -70,12 +69,9 @@ const GAUGES: [Definition; 7] = [
 
 /// The gauges of all operations. Clones share them.
 #[derive(Clone, Debug, Default)]
-pub struct AdmissionMetrics([Family<Labels, Gauge<f64, AtomicU64>>; GAUGES.len()]);
+pub struct AdmissionMetrics([Family<Label, Gauge<f64, AtomicU64>>; GAUGES.len()]);
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Labels {
-    operation: &'static str,
-}
+type Label = [(&'static str, &'static str); 1];
 
 impl AdmissionMetrics {
     /// Registers the gauges.
@@ -90,7 +86,8 @@ impl AdmissionMetrics {
     /// Sets the gauges of `operation`.
     pub fn record(&self, operation: &'static str, state: &AdmissionState) {
         for ((_, _, value), gauge) in GAUGES.iter().zip(&self.0) {
-            gauge.get_or_create(&Labels { operation }).set(value(state));
+            let gauge = gauge.get_or_create(&[("operation", operation)]);
+            gauge.set(value(state));
         }
     }
 }

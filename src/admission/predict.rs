@@ -28,7 +28,9 @@
 use std::time::Duration;
 
 use super::arrivals::ArrivalRate;
-use super::clock::wait_from_secs;
+
+/// The longest wait that is computed. It is computed again after that time.
+const MAX_WAIT: Duration = Duration::from_secs(24 * 3600);
 
 /// The maximum number of iterations. Each adds less to the wait than the previous one.
 /// It bounds the time of a prediction and decides none: the loop ends at 1 % of change.
@@ -169,9 +171,56 @@ pub(super) fn time_for(tokens: f64, availability: Availability) -> Duration {
     wait_from_secs((tokens - availability.level) / availability.rate)
 }
 
+/// Returns a wait of `seconds`: zero where they are not above 0, and at most a day,
+/// also for NaN.
+pub(super) fn wait_from_secs(seconds: f64) -> Duration {
+    if seconds <= 0.0 {
+        return Duration::ZERO;
+    }
+    Duration::try_from_secs_f64(seconds).map_or(MAX_WAIT, |wait| wait.min(MAX_WAIT))
+}
+
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use tokio::time::Instant;
+
     use super::*;
+    use crate::admission::caller_rate_limit::CallerRateLimit;
+
+    #[test]
+    fn a_wait_is_between_zero_and_a_day() {
+        assert_eq!(wait_from_secs(1.5), Duration::from_millis(1500));
+        for zero in [0.0, -0.0, -1.0, f64::NEG_INFINITY] {
+            assert_eq!(wait_from_secs(zero), Duration::ZERO);
+        }
+        for huge in [1e20, f64::MAX, f64::INFINITY, f64::NAN] {
+            assert_eq!(wait_from_secs(huge), MAX_WAIT);
+        }
+    }
+
+    proptest! {
+        /// Any rate and any count give a wait, without a panic.
+        #[test]
+        fn the_arithmetic_never_panics(
+            rate in any::<f64>(),
+            count in any::<f64>(),
+            level in any::<f64>(),
+            calls in any::<usize>(),
+            seconds in 0_u64..1_000_000_000,
+        ) {
+            let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+            let start = runtime.block_on(async { Instant::now() });
+            let now = start + Duration::from_secs(seconds);
+            prop_assert!(wait_from_secs(count) <= MAX_WAIT);
+            let availability = Availability { level, rate };
+            prop_assert!(time_for(count, availability) <= MAX_WAIT);
+            let mut limit = CallerRateLimit::new(start, rate);
+            prop_assert!(limit.wait_for(now, calls) <= MAX_WAIT);
+            limit.take(now);
+            prop_assert!(limit.with_rate(now, count).wait_for(now, calls) <= MAX_WAIT);
+        }
+    }
 
     const AVAILABILITY: Availability = Availability {
         level: 0.0,

@@ -47,25 +47,6 @@ pub enum ArrivalKind {
     Retry,
 }
 
-/// A bound on waiting requests is reached.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum QueueFull {
-    /// The bound of the caller's own queue.
-    Caller,
-    /// The bound of all queues together.
-    Total,
-}
-
-impl QueueFull {
-    /// Returns the limit to which a refusal is attributed.
-    pub(super) fn cause(self) -> Cause {
-        match self {
-            Self::Caller => Cause::CallerLimit,
-            Self::Total => Cause::Quota,
-        }
-    }
-}
-
 /// Identifies a waiting request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Ticket {
@@ -179,19 +160,15 @@ impl<T> FairQueue<T> {
     /// Enters a request into the queue `key`.
     ///
     /// # Errors
-    /// [`QueueFull`] names the bound that is reached.
-    pub fn push(
-        &mut self,
-        key: QueueKey,
-        kind: ArrivalKind,
-        request: T,
-    ) -> Result<Ticket, QueueFull> {
+    /// [`Cause::Quota`] if the bound of all queues together is reached, and
+    /// [`Cause::CallerLimit`] if that of the caller's own queue is.
+    pub fn push(&mut self, key: QueueKey, kind: ArrivalKind, request: T) -> Result<Ticket, Cause> {
         if self.len >= self.callers.settings.max_waiting.get() as usize {
-            return Err(QueueFull::Total);
+            return Err(Cause::Quota);
         }
         let queue = &mut self.callers.queues[key];
         if queue.is_full() {
-            return Err(QueueFull::Caller);
+            return Err(Cause::CallerLimit);
         }
         let number = queue.push(kind, request);
         self.callers.groups[queue.group].waiting += 1;

@@ -135,7 +135,7 @@ impl Scheduler {
         let availability = self.permits.availability(now);
         let prediction = self.queue.predict(key, kind, availability, now);
         let time_left = self.wait_budget(deadline, TYPICAL, now);
-        if prediction.wait > time_left && !prediction.wait.is_zero() {
+        if prediction.wait > time_left {
             return Err(self.refusal(key, prediction, time_left, now));
         }
         let timeout = now + self.wait_budget(deadline, MEDIAN, now);
@@ -148,8 +148,7 @@ impl Scheduler {
             deadline,
             timeout,
         };
-        let ticket = self.queue.push(key, kind, pending).map_err(|full| {
-            let cause = full.cause();
+        let ticket = self.queue.push(key, kind, pending).map_err(|cause| {
             let prediction = Prediction {
                 cause,
                 ..prediction

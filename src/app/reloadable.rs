@@ -78,7 +78,7 @@ impl Reloadable {
                 (Operation::Create, &self.create_admission),
                 (Operation::Results, &self.results_admission),
             ] {
-                let Some(state) = admission.state().await else {
+                let Some(state) = admission.state() else {
                     return;
                 };
                 let operation = operation.as_str();

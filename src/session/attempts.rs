@@ -86,7 +86,7 @@ impl AttemptPolicy {
 
     /// Returns the state of admission, or `None` once it has ended.
     pub(super) async fn admission_state(&self) -> Option<AdmissionState> {
-        self.admission.state().await
+        self.admission.state()
     }
 
     /// Counts a call that returns the session of an earlier call.

@@ -62,6 +62,6 @@ pub(crate) async fn admit_unspent(
 }
 
 pub(crate) async fn waiting(admission: &Admission) -> usize {
-    let state = admission.state().await;
+    let state = admission.state();
     state.expect("the scheduler runs").waiting
 }

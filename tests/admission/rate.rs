@@ -52,7 +52,6 @@ async fn throttles_cut_the_rate_once_in_each_epoch_and_it_recovers_in_use() {
     let factor = async || {
         admission
             .state()
-            .await
             .expect("the scheduler runs")
             .adaptive_factor
     };

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use livegate::admission::queue::{ArrivalKind, QueueFull};
+use livegate::admission::queue::{ArrivalKind, Cause};
 use livegate::admission::{CallerLimits, QueueSettings};
 
 use super::fixture::{TestQueue, count, named, of_pattern, weighted};
@@ -16,7 +16,7 @@ fn a_removed_request_frees_its_position_at_once() {
     let mut queue = TestQueue::new(named(&[("a", one)]));
     for _ in 0..10_000 {
         let ticket = queue.arrive("a");
-        assert_eq!(queue.enter("a", ArrivalKind::New), Err(QueueFull::Caller));
+        assert_eq!(queue.enter("a", ArrivalKind::New), Err(Cause::CallerLimit));
         assert!(queue.inner.remove(ticket).is_some());
         assert!(queue.inner.remove(ticket).is_none(), "only once");
     }
@@ -32,7 +32,7 @@ fn the_total_of_waiting_requests_is_bounded() {
     for name in ["a", "b", "c"] {
         queue.arrive(name);
     }
-    assert_eq!(queue.enter("d", ArrivalKind::New), Err(QueueFull::Total));
+    assert_eq!(queue.enter("d", ArrivalKind::New), Err(Cause::Quota));
 }
 
 #[test]
@@ -127,7 +127,7 @@ fn no_caller_name_selects_the_overflow_queue() {
     assert_eq!(queue.inner.callers(), 3, "a, x with y, (others)");
     assert_eq!(
         queue.enter("(others)", ArrivalKind::New),
-        Err(QueueFull::Caller)
+        Err(Cause::CallerLimit)
     );
     queue.arrive("x");
 }

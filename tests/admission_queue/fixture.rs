@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::num::NonZeroU32;
 
-use livegate::admission::queue::{ArrivalKind, Availability, FairQueue, QueueFull, Ticket};
+use livegate::admission::queue::{ArrivalKind, Availability, Cause, FairQueue, Ticket};
 use livegate::admission::{CallerLimits, QueueSettings, Weight};
 use livegate::model::{CallerGlob, CallerGlobs, CallerId, PerCaller};
 use tokio::time::Instant;
@@ -65,7 +65,7 @@ impl TestQueue {
         }
     }
 
-    pub(crate) fn enter(&mut self, name: &str, kind: ArrivalKind) -> Result<Ticket, QueueFull> {
+    pub(crate) fn enter(&mut self, name: &str, kind: ArrivalKind) -> Result<Ticket, Cause> {
         let key = self.inner.record_arrival(&caller(name), kind, self.now);
         let number = self.numbers.entry(name.to_owned()).or_default();
         *number += 1;

@@ -42,7 +42,7 @@ const FORBIDDEN: &[(&str, &str, &str)] = &[
     ("session/create.rs", "use prost_types::Duration;", "only grpc, telemetry::traces may use prost_types"),
     ("retry.rs", "use ::aws_config::load;", "only upstream::aws may use aws_config"),
     ("upstream.rs", "use aws_sdk_rekognition as sdk;", "only upstream::aws may use"),
-    ("admission/queue.rs", "use governor::Quota;", "only admission::local, admission::clock may use"),
+    ("admission/queue.rs", "use governor::Quota;", "only admission::local may use"),
     ("app.rs", "use livegate_simulator::Simulator;", "only cli may use livegate_simulator"),
     ("session.rs", "pub use backon::Retryable;", "only retry may use backon"),
 ];

@@ -48,7 +48,7 @@ const LIBRARIES: [Library; 10] = [
     },
     Library {
         crates: &["governor"],
-        modules: &["admission::local", "admission::clock"],
+        modules: &["admission::local"],
     },
     Library {
         crates: &["backon"],

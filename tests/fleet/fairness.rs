@@ -108,7 +108,7 @@ impl Scenario {
             replicas.push(Admission::open_shared(self.settings(), quota));
         }
         for replica in &replicas {
-            while replica.state().await.is_none_or(|state| state.degraded) {
+            while replica.state().is_none_or(|state| state.degraded) {
                 sleep(Duration::from_millis(10)).await;
             }
         }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::super::caller_queue::MAX_RETRY_AFTER;
-use super::super::clock::wait_from_secs;
+use super::super::predict::wait_from_secs;
 use super::{Availability, FairQueue, QueueKey};
 
 impl<T> FairQueue<T> {

@@ -8,7 +8,6 @@
 //! A panic of the scheduler, which only a bug can cause, ends it: all requests are
 //! refused, because their replies are dropped.
 
-use std::fmt;
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
@@ -22,17 +21,16 @@ use super::Scheduler;
 const IDLE_SLEEP: Duration = Duration::from_secs(3600);
 
 /// A scheduler. Clones share it, and the task ends with the last one.
-#[derive(Clone)]
-pub(in crate::admission) struct SchedulerHandle {
-    scheduler: Arc<LockedScheduler>,
-    _timers: Arc<AbortOnDropHandle<()>>,
-}
+pub(in crate::admission) type SchedulerHandle = Arc<LockedScheduler>;
 
 /// A scheduler behind a lock.
+#[derive(derive_more::Debug)]
+#[debug("LockedScheduler(..)")]
 pub(in crate::admission) struct LockedScheduler {
     state: Mutex<State>,
     /// Wakes the task, because a timer is due earlier than it knows.
-    wake: Notify,
+    wake: Arc<Notify>,
+    _timers: AbortOnDropHandle<()>,
 }
 
 struct State {
@@ -41,40 +39,23 @@ struct State {
     wakes_at: Instant,
 }
 
-impl SchedulerHandle {
+impl LockedScheduler {
     /// Starts the task of `scheduler`.
-    pub(in crate::admission) fn start(scheduler: Scheduler) -> Self {
-        let wakes_at = Instant::now();
-        let scheduler = Arc::new(LockedScheduler {
+    pub(in crate::admission) fn start(scheduler: Scheduler) -> SchedulerHandle {
+        let wake = Arc::<Notify>::default();
+        let wakes_at = Instant::now() + IDLE_SLEEP;
+        Arc::new_cyclic(|this| Self {
             state: Mutex::new(State {
                 scheduler,
                 wakes_at,
             }),
-            wake: Notify::new(),
-        });
-        let timers = AbortOnDropHandle::new(tokio::spawn(run_timers(scheduler.clone())));
-        Self {
-            scheduler,
-            _timers: Arc::new(timers),
-        }
+            wake: wake.clone(),
+            _timers: AbortOnDropHandle::new(tokio::spawn(run_timers(this.clone(), wake, wakes_at))),
+        })
     }
 
     /// Calls `act` now, and then everything that is due. Returns `None` once the scheduler
     /// has ended.
-    pub(in crate::admission) fn run<T>(
-        &self,
-        act: impl FnOnce(&mut Scheduler, Instant) -> T,
-    ) -> Option<T> {
-        self.scheduler.run(act)
-    }
-
-    pub(in crate::admission) fn downgrade(&self) -> Weak<LockedScheduler> {
-        Arc::downgrade(&self.scheduler)
-    }
-}
-
-impl LockedScheduler {
-    /// Like [`SchedulerHandle::run`].
     pub(in crate::admission) fn run<T>(
         &self,
         act: impl FnOnce(&mut Scheduler, Instant) -> T,
@@ -102,15 +83,13 @@ impl LockedScheduler {
     }
 }
 
-impl fmt::Debug for SchedulerHandle {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SchedulerHandle").finish_non_exhaustive()
-    }
-}
-
-async fn run_timers(scheduler: Arc<LockedScheduler>) {
-    while let Some(wakes_at) = scheduler.run_due() {
+async fn run_timers(scheduler: Weak<LockedScheduler>, wake: Arc<Notify>, wakes_at: Instant) {
+    let mut next = Some(wakes_at);
+    while let Some(wakes_at) = next {
         // It is woken or the time has come: both are handled alike.
-        let _ = timeout_at(wakes_at, scheduler.wake.notified()).await;
+        let _ = timeout_at(wakes_at, wake.notified()).await;
+        next = scheduler
+            .upgrade()
+            .and_then(|scheduler| scheduler.run_due());
     }
 }

@@ -1,8 +1,6 @@
 //! Runs the two scripts once, on a quota of its own.
 
-use std::time::Duration;
-
-use super::reservation::{ReservationRequest, cut_factor, reserve};
+use super::reservation::{cut_factor, reserve};
 use super::{Demand, SharedQuota};
 use crate::store::{StoreError, with_missing_right};
 
@@ -13,20 +11,15 @@ impl SharedQuota {
     /// # Errors
     /// If the store fails, or does not permit a command; the error names it.
     pub async fn check(&self) -> Result<(), StoreError> {
-        let request = ReservationRequest {
-            replica: "check",
-            demand: &Demand {
-                rate: 1.0,
-                burst: 1,
-                max_wait: Duration::ZERO,
-                weight: 1.0,
-                ..Demand::default()
-            },
-            calls: 0,
-            returns_from: None,
+        let demand = Demand {
+            rate: 1.0,
+            burst: 1,
+            weight: 1.0,
+            ..Demand::default()
         };
         let denied = |error| with_missing_right(error, include_str!("reserve.lua"));
-        reserve(self, request).await.map_err(denied)?;
+        let reported = reserve(self, "check", &demand, 0, None).await;
+        reported.map_err(denied)?;
         let denied = |error| with_missing_right(error, include_str!("cut.lua"));
         cut_factor(self, 1.0).await.map_err(denied)
     }

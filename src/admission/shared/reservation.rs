@@ -29,19 +29,6 @@ const EPOCH: Duration = Duration::from_millis(500);
 static RESERVE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("reserve.lua")));
 static CUT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("cut.lua")));
 
-/// A request of one replica to the shared bucket.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct ReservationRequest<'r> {
-    pub(super) replica: &'r str,
-    /// The rate, the weight and the callers of the replica.
-    pub(super) demand: &'r Demand,
-    /// Above 0: calls to reserve; 0: only report; below 0: calls to refund.
-    pub(super) calls: i64,
-    /// Empties the bucket, because it does not know of the calls while isolated: the
-    /// share of the rate that the replica used, or 0 if it starts.
-    pub(super) returns_from: Option<f64>,
-}
-
 /// The reply of the shared bucket.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct ReservationReply {
@@ -62,24 +49,30 @@ pub(super) enum ReservationOutcome {
 }
 
 /// Reserves or refunds tokens, or only reports that the replica is present.
+///
+/// `calls` above 0 are to reserve, and below 0 to refund. `returns_from` empties the bucket,
+/// because it does not know of the calls while isolated: it is the share of the rate that the
+/// replica used, or 0 if it starts.
 pub(super) async fn reserve(
     quota: &SharedQuota,
-    request: ReservationRequest<'_>,
+    replica: &str,
+    demand: &Demand,
+    calls: i64,
+    returns_from: Option<f64>,
 ) -> Result<ReservationReply, StoreError> {
-    let demand = request.demand;
     let (rate, burst) = (demand.rate, f64::from(demand.burst));
     // The level from which calls need no turn.
     let no_contention = (rate * IDLE_SECONDS).min(burst / 2.0).max(burst.min(2.0));
-    let returns_from = request.returns_from.map(|one| integer(one * CALL_SCALE));
+    let returns_from = returns_from.map(|one| integer(one * CALL_SCALE));
     let report = demand.report.as_ref().map(CallerReport::to_json);
     let exchange = report.is_some();
     let mut script = RESERVE.key(quota.store.key("quota", &quota.name));
     let script = script
-        .arg(request.replica)
+        .arg(replica)
         .arg(integer(rate * CALL_SCALE))
         .arg(integer((burst + rate * SLACK_SECONDS) * CALL_SCALE))
         .arg(demand.max_wait.as_micros().to_string())
-        .arg(request.calls.to_string())
+        .arg(calls.to_string())
         .arg(integer((demand.weight * WEIGHT_SCALE).max(1.0)))
         .arg(report.unwrap_or_default())
         .arg(returns_from.unwrap_or_default())

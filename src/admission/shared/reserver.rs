@@ -19,10 +19,10 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tokio::sync::Notify;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tracing::{info, warn};
 
-use super::reservation::{self, ReservationOutcome, ReservationRequest};
+use super::reservation::{self, ReservationOutcome};
 use super::{Demand, REPLICA_COUNT_TTL, SharedQuota};
 use crate::admission::scheduler::{LockedScheduler, Scheduler};
 use crate::change::Condition;
@@ -156,13 +156,8 @@ impl Reserver {
         calls: i64,
         returns_from: Option<f64>,
     ) -> Result<ReservationOutcome, StoreError> {
-        let request = ReservationRequest {
-            replica: &self.replica,
-            demand,
-            calls,
-            returns_from,
-        };
-        let reply = reservation::reserve(&self.quota, request).await?;
+        let (quota, replica) = (&self.quota, &self.replica);
+        let reply = reservation::reserve(quota, replica, demand, calls, returns_from).await?;
         self.slow = false;
         self.heartbeat_at = Instant::now() + HEARTBEAT;
         self.replicas = reply.state.replicas;
@@ -180,12 +175,9 @@ impl Reserver {
         loop {
             let share = self.isolated_share(since, Instant::now());
             self.on_scheduler(|s, now| s.isolate(share, now));
-            tokio::select! {
-                () = self.quota.store.up() => {}
-                () = sleep(Duration::from_secs(1)) => {}
-            }
+            let connected = timeout(Duration::from_secs(1), self.quota.store.up()).await;
             let demand = self.demand(true).ok_or(SchedulerEnded)?;
-            if self.quota.store.is_up() {
+            if connected.is_ok() {
                 let used = if self.replicas == 0 { 0.0 } else { share };
                 let drained = self.call(&demand, 0, Some(used)).await;
                 let quota = &self.quota.name;

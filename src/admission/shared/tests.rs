@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
-use super::reservation::{self, ReservationOutcome, ReservationReply, ReservationRequest};
+use super::reservation::{self, ReservationOutcome, ReservationReply};
 use super::{Demand, SharedQuota};
 use crate::store::test_server::RedisServer;
 
@@ -49,13 +49,13 @@ fn request(replica: &str, rate: f64, calls: i64) -> Request {
 }
 
 async fn send(quota: &SharedQuota, request: Request) -> ReservationReply {
-    let request = ReservationRequest {
-        replica: &request.replica,
-        demand: &request.demand,
-        calls: request.calls,
-        returns_from: request.returns_from,
-    };
-    let reply = reservation::reserve(quota, request).await;
+    let Request {
+        replica,
+        demand,
+        calls,
+        returns_from,
+    } = request;
+    let reply = reservation::reserve(quota, &replica, &demand, calls, returns_from).await;
     reply.expect("the store replies")
 }
 

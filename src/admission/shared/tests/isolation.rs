@@ -34,7 +34,6 @@ async fn wait_for_degraded(admission: &Admission, degraded: bool) {
     let changed = async {
         while admission
             .state()
-            .await
             .is_none_or(|state| state.degraded != degraded)
         {
             sleep(SECOND / 100).await;
@@ -110,7 +109,7 @@ async fn a_wrong_type_or_a_full_store_degrades_until_it_is_fixed() {
     wait_for_degraded(&admission, false).await;
     server.command(&["SCRIPT", "FLUSH"]).await;
     assert!((15..=25).contains(&permits(&admission, SECOND).await));
-    let state = admission.state().await.expect("it is open");
+    let state = admission.state().expect("it is open");
     assert!(!state.degraded, "a flushed script is loaded again");
 }
 
