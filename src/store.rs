@@ -110,7 +110,7 @@ pub enum StoreError {
 pub struct Store(Arc<Inner>);
 
 struct Inner {
-    connection: watch::Receiver<Option<StoreConnection>>,
+    connection: watch::Receiver<Option<Arc<StoreConnection>>>,
     settings: StoreSettings,
     metrics: StoreMetrics,
     _reconnect_task: DropGuard,
@@ -148,12 +148,6 @@ impl Store {
     #[must_use]
     pub fn key(&self, kind: &str, name: &str) -> String {
         format!("{}:{kind}:{{{name}}}", self.0.settings.prefix)
-    }
-
-    /// Whether the store is connected.
-    #[must_use]
-    pub fn is_up(&self) -> bool {
-        self.0.connection.borrow().is_some()
     }
 
     /// Waits until the store is connected. Dropping it has no effect.
@@ -194,7 +188,7 @@ impl Store {
 /// Connects, waits until the connection is lost, and reconnects.
 async fn keep_connected(
     settings: StoreSettings,
-    publish: watch::Sender<Option<StoreConnection>>,
+    publish: watch::Sender<Option<Arc<StoreConnection>>>,
     metrics: StoreMetrics,
 ) {
     let mut backoff = Duration::ZERO;
@@ -205,7 +199,7 @@ async fn keep_connected(
         let mut message = "cannot connect to store";
         let error = match connect::connect(&settings).await {
             Ok(connection) => {
-                let connection = StoreConnection::new(connection);
+                let connection = Arc::new(StoreConnection::new(connection));
                 publish.send_replace(Some(connection.clone()));
                 metrics.set_up(true);
                 if timeout(STABLE_AFTER, connection.lost()).await.is_err() {

@@ -3,13 +3,12 @@
 //! A call reports the loss of the connection that it used, and of no other: a late error of
 //! the previous connection does not end the present one.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use redis::aio::MultiplexedConnection;
 use redis::{ErrorKind, FromRedisValue, RedisError, ScriptInvocation};
-use tokio::sync::watch;
+use tokio::sync::SetOnce;
 use tokio::time::{Instant, timeout};
 
 use super::{StoreError, store_error};
@@ -33,34 +32,28 @@ const FATAL_CODES: [&str; 11] = [
     "WRONGPASS",
 ];
 
-/// A connection and its condition. Clones share it.
-#[derive(Clone)]
-pub(super) struct StoreConnection(Arc<Inner>);
-
-struct Inner {
+/// A connection and its condition.
+pub(super) struct StoreConnection {
     connection: MultiplexedConnection,
     /// When the first of the calls that timed out started, if no call has received a
     /// response since.
     silent_since: Mutex<Option<Instant>>,
-    lost: watch::Sender<Option<StoreError>>,
+    lost: SetOnce<StoreError>,
 }
 
 impl StoreConnection {
     pub(super) fn new(connection: MultiplexedConnection) -> Self {
-        Self(Arc::new(Inner {
+        Self {
             connection,
             silent_since: Mutex::new(None),
-            lost: watch::channel(None).0,
-        }))
+            lost: SetOnce::new(),
+        }
     }
 
     /// Waits until a call has found the connection lost, and returns the error of the first
     /// such call. Dropping it has no effect.
     pub(super) async fn lost(&self) -> StoreError {
-        let mut lost = self.0.lost.subscribe();
-        let lost = lost.wait_for(Option::is_some).await;
-        let error = lost.ok().and_then(|error| error.clone());
-        error.unwrap_or(StoreError::Down)
+        self.lost.wait().await.clone()
     }
 
     /// Runs a script at most once. If it is dropped, the script may still run.
@@ -69,7 +62,7 @@ impl StoreConnection {
         script: &ScriptInvocation<'_>,
         call_timeout: Duration,
     ) -> Result<T, StoreError> {
-        let mut connection = self.0.connection.clone();
+        let mut connection = self.connection.clone();
         let response = timeout(call_timeout, script.invoke_async(&mut connection)).await;
         let error = match response {
             Ok(Err(error)) if !error.is_timeout() => error,
@@ -92,14 +85,14 @@ impl StoreConnection {
     }
 
     fn on_response(&self) {
-        *self.0.silent_since.lock() = None;
+        *self.silent_since.lock() = None;
     }
 
     /// A single timeout keeps the connection. If no call has received a response for
     /// several timeouts, the connection is considered dead.
     fn on_timeout(&self, call_timeout: Duration, now: Instant) {
         let call_started = now.checked_sub(call_timeout).unwrap_or(now);
-        let mut since = self.0.silent_since.lock();
+        let mut since = self.silent_since.lock();
         let silent = now - *since.get_or_insert(call_started);
         if silent >= call_timeout * MAX_SILENT_TIMEOUTS {
             self.report_lost(StoreError::Slow(silent));
@@ -107,11 +100,8 @@ impl StoreConnection {
     }
 
     fn report_lost(&self, error: StoreError) {
-        self.0.lost.send_if_modified(|lost| {
-            let is_first = lost.is_none();
-            lost.get_or_insert(error);
-            is_first
-        });
+        // The first error counts.
+        let _ = self.lost.set(error);
     }
 }
 

@@ -4,7 +4,6 @@
 use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
-use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
@@ -18,20 +17,15 @@ const BUCKETS: [f64; 10] = [
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 1.0, 10.0,
 ];
 
-type Durations = Family<CallLabels, Histogram, fn() -> Histogram>;
+type Durations = Family<Labels<2>, Histogram, fn() -> Histogram>;
+type Labels<const N: usize> = [(&'static str, &'static str); N];
 
 /// The metrics of the store. Clones share the same metrics.
 #[derive(Clone, Debug)]
 pub struct StoreMetrics {
     /// Has no series if no store is configured: a 0 would alert.
-    up: Family<[(&'static str, &'static str); 1], Gauge<i64, AtomicI64>>,
+    up: Family<Labels<1>, Gauge<i64, AtomicI64>>,
     calls: Durations,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct CallLabels {
-    operation: &'static str,
-    outcome: &'static str,
 }
 
 impl Default for StoreMetrics {
@@ -79,7 +73,7 @@ impl StoreMetrics {
             Err(StoreError::Slow(_)) => "slow",
             Err(StoreError::Failed(_)) => "failed",
         };
-        let labels = CallLabels { operation, outcome };
+        let labels = [("operation", operation), ("outcome", outcome)];
         let calls = self.calls.get_or_create(&labels);
         calls.observe(duration.as_secs_f64());
     }
