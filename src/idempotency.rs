@@ -48,7 +48,7 @@ use moka::sync::Cache;
 use tracing::warn;
 
 use self::backend::RecordBackend;
-use self::record::{IdempotencyRecord, Owner, RecordState};
+use self::record::{Owner, RecordKey, RecordState};
 use crate::change::Condition;
 use crate::model::{ClientRequestToken, Clock, RequestedSettings, SESSION_LIFE};
 use crate::single_flight::{FlightGuard, SingleFlight};
@@ -193,9 +193,10 @@ impl Idempotency {
         token: &ClientRequestToken,
         requested: &RequestedSettings,
     ) -> Result<RequestFlight, IdempotencyError> {
-        let record = IdempotencyRecord::new(token, requested, &self.store.scope.0);
-        let parameters = record.parameters.clone();
-        let create = || Flight::new(Some((record, self.store.clone())));
+        let store = &self.store;
+        let key = RecordKey::new(token, requested, &store.scope.0, store.owner.clone());
+        let parameters = key.parameters.clone();
+        let create = || Flight::new(Some((key, store.clone())));
         let flight = self.flights.join(token, create);
         match &flight.record {
             Some((first, _)) if first.parameters != parameters => Err(IdempotencyError::Conflict),

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::Retention;
 use super::memory::MemoryBackend;
-use super::record::{FirstSent, IdempotencyRecord, Owner, RecordState, RecordedSend};
+use super::record::{FirstSent, RecordKey, RecordState, RecordedSend};
 use super::redis::RedisBackend;
 use crate::model::{Clock, SessionId};
 use crate::store::{Store, StoreError};
@@ -29,60 +29,54 @@ impl RecordBackend {
         Self::Redis(RedisBackend::new(store, retention, clock))
     }
 
-    /// Reads the state of `record` for `owner`.
-    pub(super) async fn read(
-        &self,
-        record: &IdempotencyRecord,
-        owner: &Owner,
-    ) -> Result<RecordState, StoreError> {
+    /// Reads the state of a record.
+    pub(super) async fn read(&self, key: &RecordKey) -> Result<RecordState, StoreError> {
         match self {
-            Self::Memory(backend) => Ok(backend.read(record, owner, Instant::now())),
-            Self::Redis(backend) => backend.read(record, owner).await,
+            Self::Memory(backend) => Ok(backend.read(key, Instant::now())),
+            Self::Redis(backend) => backend.read(key).await,
         }
     }
 
-    /// Acquires the lease on `record` for `owner` and records the attempt `sent`, unless the
-    /// lease is held or the session exists. Returns [`RecordState::Free`] with the first
-    /// attempt if the lease is acquired.
+    /// Acquires the lease on a record and records the attempt `sent`, unless the lease is
+    /// held or the session exists. Returns [`RecordState::Free`] with the first attempt if
+    /// the lease is acquired.
     pub(super) async fn claim(
         &self,
-        record: &IdempotencyRecord,
-        owner: &Owner,
+        key: &RecordKey,
         sent: RecordedSend,
     ) -> Result<RecordState, StoreError> {
         match self {
-            Self::Memory(backend) => Ok(backend.claim(record, owner, sent, Instant::now())),
-            Self::Redis(backend) => backend.claim(record, owner, sent).await,
+            Self::Memory(backend) => Ok(backend.claim(key, sent, Instant::now())),
+            Self::Redis(backend) => backend.claim(key, sent).await,
         }
     }
 
     /// Records the session and releases the lease.
     pub(super) async fn record_issued(
         &self,
-        record: &IdempotencyRecord,
+        key: &RecordKey,
         session: SessionId,
         sent: FirstSent,
     ) -> Result<(), StoreError> {
         match self {
             Self::Memory(backend) => {
-                backend.record_issued(record, session, sent);
+                backend.record_issued(key, session, sent);
                 Ok(())
             }
-            Self::Redis(backend) => backend.record_issued(record, session, sent).await,
+            Self::Redis(backend) => backend.record_issued(key, session, sent).await,
         }
     }
 
     /// Releases the lease in the background.
-    pub(super) fn release(&self, record: &IdempotencyRecord, owner: &Owner) {
+    pub(super) fn release(&self, key: &RecordKey) {
         match self {
-            Self::Memory(backend) => backend.release(record, owner),
+            Self::Memory(backend) => backend.release(key),
             Self::Redis(backend) => {
-                let (backend, owner) = (backend.clone(), owner.clone());
-                let record = record.clone();
+                let (backend, key) = (backend.clone(), key.clone());
                 // Without a runtime the lease expires instead.
                 if let Ok(runtime) = Handle::try_current() {
                     runtime.spawn(async move {
-                        let _ = backend.release(&record, &owner).await;
+                        let _ = backend.release(&key).await;
                     });
                 }
             }

@@ -3,7 +3,7 @@
 //!
 //! For example, two concurrent requests on one replica share a flight. The first gets a
 //! permit, acquires the lease and calls AWS; the second waits for the
-//! [`session`](Flight::session). A third request, on another replica, polls the record until
+//! [`turn`](Flight::turn). A third request, on another replica, polls the record until
 //! it contains the session.
 
 use std::sync::OnceLock;
@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::record::{FirstSent, IdempotencyRecord, RecordState, RecordedSend};
+use super::record::{FirstSent, RecordKey, RecordState, RecordedSend};
 use super::{IdempotencyError, RecordStore};
 use crate::model::{Deadline, SessionId, SessionSettings};
 use crate::single_flight::Shared;
@@ -23,7 +23,7 @@ const MAX_POLL_INTERVAL: Duration = Duration::from_millis(200);
 /// The state of one request id in this process.
 #[derive(Debug)]
 pub struct Flight {
-    pub(super) record: Option<(IdempotencyRecord, RecordStore)>,
+    pub(super) record: Option<(RecordKey, RecordStore)>,
     first_sent: OnceLock<FirstSent>,
     first_settings: OnceLock<SessionSettings>,
     session: Mutex<Option<SessionId>>,
@@ -60,50 +60,12 @@ impl Flight {
         Self::new(None)
     }
 
-    pub(super) fn new(record: Option<(IdempotencyRecord, RecordStore)>) -> Self {
+    pub(super) fn new(record: Option<(RecordKey, RecordStore)>) -> Self {
         Self {
             record,
             first_sent: OnceLock::new(),
             first_settings: OnceLock::new(),
             session: Mutex::default(),
-        }
-    }
-
-    /// Returns the session that another replica has created, or `None` if this process may
-    /// create it. Waits while another replica holds the lease.
-    ///
-    /// The wait has no timeout of its own: drop the future at the deadline. `wall` returns the
-    /// current time if it can be relied on.
-    ///
-    /// # Errors
-    /// [`IdempotencyError::Conflict`] if another replica used the request id with other
-    /// settings; [`IdempotencyError::Unavailable`] if a record is required and the store
-    /// fails.
-    pub async fn find(
-        &self,
-        wall: impl Fn() -> Option<SystemTime>,
-    ) -> Result<Option<SessionId>, IdempotencyError> {
-        let Some((record, store)) = &self.record else {
-            return Ok(None);
-        };
-        let mut interval = INITIAL_POLL_INTERVAL;
-        loop {
-            let read = store.backend.read(record, &store.owner).await;
-            match store.tolerate(read)? {
-                RecordState::Conflict => return Err(IdempotencyError::Conflict),
-                RecordState::Issued(session, recorded) => {
-                    self.set_first_sent(recorded, wall());
-                    return Ok(Some(session));
-                }
-                RecordState::Free(recorded) => {
-                    if let Some(recorded) = recorded {
-                        self.set_first_sent(recorded, wall());
-                    }
-                    return Ok(None);
-                }
-                RecordState::Held => sleep(interval).await,
-            }
-            interval = (interval * 2).min(MAX_POLL_INTERVAL);
         }
     }
 
@@ -137,24 +99,49 @@ impl Flight {
 
     /// Waits until no other request of this process creates the session, and returns the
     /// session, if one of them has. While the guard exists, this request may create it.
-    pub async fn session(&self) -> MutexGuard<'_, Option<SessionId>> {
+    pub async fn turn(&self) -> MutexGuard<'_, Option<SessionId>> {
         self.session.lock().await
     }
 }
 
 impl Lease<'_> {
-    /// Like [`Flight::find`], and returns `None` at once while this process may hold the lease.
+    /// Returns the session that another replica has created, or `None` if this process may
+    /// create it: at once while it may hold the lease. Waits while another replica holds the
+    /// lease.
+    ///
+    /// The wait has no timeout of its own: drop the future at the deadline. `wall` returns the
+    /// current time if it can be relied on.
     ///
     /// # Errors
-    /// See [`Flight::find`].
+    /// [`IdempotencyError::Conflict`] if another replica used the request id with other
+    /// settings; [`IdempotencyError::Unavailable`] if a record is required and the store
+    /// fails.
     pub async fn find(
         &self,
         wall: impl Fn() -> Option<SystemTime>,
     ) -> Result<Option<SessionId>, IdempotencyError> {
-        if self.may_be_held {
+        let Some((key, store)) = self.flight.record.as_ref().filter(|_| !self.may_be_held) else {
             return Ok(None);
+        };
+        let mut interval = INITIAL_POLL_INTERVAL;
+        loop {
+            let read = store.backend.read(key).await;
+            match store.tolerate(read)? {
+                RecordState::Conflict => return Err(IdempotencyError::Conflict),
+                RecordState::Issued(session, recorded) => {
+                    self.flight.set_first_sent(recorded, wall());
+                    return Ok(Some(session));
+                }
+                RecordState::Free(recorded) => {
+                    if let Some(recorded) = recorded {
+                        self.flight.set_first_sent(recorded, wall());
+                    }
+                    return Ok(None);
+                }
+                RecordState::Held => sleep(interval).await,
+            }
+            interval = (interval * 2).min(MAX_POLL_INTERVAL);
         }
-        self.flight.find(wall).await
     }
 
     /// Acquires the lease and records that an attempt is sent. Only the first attempt of a
@@ -178,8 +165,8 @@ impl Lease<'_> {
         }
         let state = match &self.flight.record {
             None => RecordState::Free(None),
-            Some((record, store)) => {
-                let claimed = store.backend.claim(record, &store.owner, sent).await;
+            Some((key, store)) => {
+                let claimed = store.backend.claim(key, sent).await;
                 store.tolerate(claimed)?
             }
         };
@@ -197,11 +184,11 @@ impl Lease<'_> {
     /// Records the session, until `deadline`. Without the record, other replicas have to ask
     /// AWS for the session with the same token.
     pub async fn record_issued(mut self, session: SessionId, deadline: Deadline) {
-        let (Some((record, store)), Some(sent)) = (&self.flight.record, self.flight.first_sent())
+        let (Some((key, store)), Some(sent)) = (&self.flight.record, self.flight.first_sent())
         else {
             return;
         };
-        let recording = store.backend.record_issued(record, session, sent);
+        let recording = store.backend.record_issued(key, session, sent);
         let recorded = timeout_at(deadline.instant(), recording).await;
         self.may_be_held = !matches!(recorded, Ok(Ok(())));
     }
@@ -209,8 +196,8 @@ impl Lease<'_> {
 
 impl Drop for Lease<'_> {
     fn drop(&mut self) {
-        if let (true, Some((record, store))) = (self.may_be_held, &self.flight.record) {
-            store.backend.release(record, &store.owner);
+        if let (true, Some((key, store))) = (self.may_be_held, &self.flight.record) {
+            store.backend.release(key);
         }
     }
 }
@@ -251,7 +238,7 @@ mod tests {
         let (idempotency, token) = (Idempotency::default(), ClientRequestToken::random());
         let request = async {
             let flight = join(&idempotency, &token);
-            assert_eq!(flight.find(|| None).await, Ok(None));
+            assert_eq!(flight.lease().find(|| None).await, Ok(None));
             std::future::pending::<()>().await;
         };
         let soon = Duration::from_millis(1);

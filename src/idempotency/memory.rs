@@ -13,7 +13,7 @@ use moka::sync::Cache;
 use tokio::time::Instant;
 
 use super::Retention;
-use super::record::{FirstSent, IdempotencyRecord, Owner, RecordState, RecordedSend};
+use super::record::{FirstSent, Owner, RecordKey, RecordState, RecordedSend};
 use crate::model::SessionId;
 
 /// The records. Clones share them.
@@ -32,27 +32,27 @@ struct MemoryRecord {
 }
 
 impl MemoryRecord {
-    fn new(record: &IdempotencyRecord, sent: RecordedSend, now: Instant) -> Self {
+    fn new(key: &RecordKey, sent: RecordedSend, now: Instant) -> Self {
         Self {
-            parameters: record.parameters.clone(),
+            parameters: key.parameters.clone(),
             lease: None,
             sent: (sent.at, now.checked_sub(sent.age).unwrap_or(now)),
             session: None,
         }
     }
 
-    fn state(&self, record: &IdempotencyRecord, owner: &Owner, now: Instant) -> RecordState {
+    fn state(&self, key: &RecordKey, now: Instant) -> RecordState {
         let (at, sent) = self.sent;
         let age = now.saturating_duration_since(sent);
         let recorded = RecordedSend { at, age };
-        if self.parameters != record.parameters {
+        if self.parameters != key.parameters {
             return RecordState::Conflict;
         }
         if let Some(session) = self.session {
             return RecordState::Issued(session, recorded);
         }
         let lease = self.lease.as_ref();
-        let is_held = lease.is_some_and(|(holder, until)| holder != owner && *until > now);
+        let is_held = lease.is_some_and(|(holder, until)| *holder != key.owner && *until > now);
         RecordState::unless_held(is_held, Some(recorded))
     }
 }
@@ -67,66 +67,48 @@ impl MemoryBackend {
         Self { records, retention }
     }
 
-    pub(super) fn read(
-        &self,
-        record: &IdempotencyRecord,
-        owner: &Owner,
-        now: Instant,
-    ) -> RecordState {
-        let stored = self.records.get(&record.name);
-        stored.map_or(RecordState::Free(None), |stored| {
-            stored.state(record, owner, now)
-        })
+    pub(super) fn read(&self, key: &RecordKey, now: Instant) -> RecordState {
+        let stored = self.records.get(&key.name);
+        stored.map_or(RecordState::Free(None), |stored| stored.state(key, now))
     }
 
-    pub(super) fn claim(
-        &self,
-        record: &IdempotencyRecord,
-        owner: &Owner,
-        sent: RecordedSend,
-        now: Instant,
-    ) -> RecordState {
+    pub(super) fn claim(&self, key: &RecordKey, sent: RecordedSend, now: Instant) -> RecordState {
         let until = now + self.retention.lease;
-        self.change(record, Some(sent), |stored| {
-            let state = stored.state(record, owner, now);
+        let claimed = self.change(key, Some(sent), |stored| {
+            let state = stored.state(key, now);
             if let RecordState::Free(_) = state {
-                stored.lease = Some((owner.clone(), until));
+                stored.lease = Some((key.owner.clone(), until));
             }
             state
-        })
-        .unwrap_or(RecordState::Free(None))
+        });
+        claimed.unwrap_or(RecordState::Free(None))
     }
 
-    pub(super) fn record_issued(
-        &self,
-        record: &IdempotencyRecord,
-        session: SessionId,
-        sent: FirstSent,
-    ) {
+    pub(super) fn record_issued(&self, key: &RecordKey, session: SessionId, sent: FirstSent) {
         let sent = sent.recorded(Instant::now());
-        self.change(record, Some(sent), |stored| {
+        self.change(key, Some(sent), |stored| {
             stored.session.get_or_insert(session);
             stored.lease = None;
         });
     }
 
-    pub(super) fn release(&self, record: &IdempotencyRecord, owner: &Owner) {
-        self.change(record, None, |stored| {
-            stored.lease.take_if(|(holder, _)| holder == owner);
+    pub(super) fn release(&self, key: &RecordKey) {
+        self.change(key, None, |stored| {
+            stored.lease.take_if(|(holder, _)| *holder == key.owner);
         });
     }
 
     /// Applies `change` to a record. If it is missing, creates it from `sent`.
     fn change<T>(
         &self,
-        record: &IdempotencyRecord,
+        key: &RecordKey,
         sent: Option<RecordedSend>,
         change: impl FnOnce(&mut MemoryRecord) -> T,
     ) -> Option<T> {
         let mut changed = None;
-        let entry = self.records.entry_by_ref(&record.name);
+        let entry = self.records.entry_by_ref(&key.name);
         entry.and_compute_with(|stored| {
-            let new = || Some(MemoryRecord::new(record, sent?, Instant::now()));
+            let new = || Some(MemoryRecord::new(key, sent?, Instant::now()));
             let Some(mut stored) = stored.map(Entry::into_value).or_else(new) else {
                 return Op::Nop;
             };

@@ -23,32 +23,36 @@ use crate::model::{
     length_prefixed,
 };
 
-/// The name of a record, the digest of its parameters, and the seal of its content.
+/// The name of a record, the digest of its parameters, the seal of its content, and the
+/// process that accesses it.
 #[derive(Clone, Debug)]
-pub(super) struct IdempotencyRecord {
+pub(super) struct RecordKey {
     pub(super) name: String,
     pub(super) parameters: String,
     pub(super) seal: Seal,
+    pub(super) owner: Owner,
 }
 
-impl IdempotencyRecord {
-    /// Returns the record of `token` at the AWS of `scope`: each region and each endpoint
+impl RecordKey {
+    /// Returns the key of `token` at the AWS of `scope`: each region and each endpoint
     /// has sessions of its own.
     pub(super) fn new(
         token: &ClientRequestToken,
         requested: &RequestedSettings,
         scope: &str,
+        owner: Owner,
     ) -> Self {
         let derive = |label: &str| digest([(label, token.expose()), ("scope", scope)]);
         Self {
             name: BASE64_URL_SAFE_NO_PAD.encode(derive("record")),
             parameters: parameters(requested),
             seal: Seal::new(&derive("seal")),
+            owner,
         }
     }
 }
 
-/// The process that holds a lease.
+/// A process that can hold leases.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Owner(pub(super) String);
 
@@ -205,7 +209,12 @@ mod tests {
     #[test]
     fn the_name_of_a_record_is_not_the_token() {
         let token = ClientRequestToken::random();
-        let record = IdempotencyRecord::new(&token, &RequestedSettings::default(), "eu-west-1");
+        let record = RecordKey::new(
+            &token,
+            &RequestedSettings::default(),
+            "eu-west-1",
+            Owner(String::new()),
+        );
         assert_ne!(record.name, token.expose());
         assert_eq!(record.name.len(), 43);
     }

@@ -30,7 +30,7 @@ use tokio::time::Instant;
 
 pub use self::check::check_store;
 use super::Retention;
-use super::record::{FirstSent, IdempotencyRecord, Owner, RecordState, RecordedSend};
+use super::record::{FirstSent, RecordKey, RecordState, RecordedSend};
 use super::seal::{FORMAT_VERSION, RecordContent};
 use crate::model::{Clock, ClockSource, SessionId, wall_clock};
 use crate::store::{Store, StoreError};
@@ -66,65 +66,55 @@ impl RedisBackend {
         }
     }
 
-    pub(super) async fn read(
-        &self,
-        record: &IdempotencyRecord,
-        owner: &Owner,
-    ) -> Result<RecordState, StoreError> {
-        let stored = self.run("read", record, owner, "").await?;
-        if stored.is_unreadable(record) {
-            let mut script = DISCARD.key(self.key(record));
+    pub(super) async fn read(&self, key: &RecordKey) -> Result<RecordState, StoreError> {
+        let stored = self.run("read", key, "").await?;
+        if stored.is_unreadable(key) {
+            let mut script = DISCARD.key(self.key(key));
             let script = script.arg(&stored.sealed_dates).arg(&stored.sealed_session);
             let () = self.store.run("discard", script).await?;
             return Ok(RecordState::Free(None));
         }
-        Ok(stored.state(record))
+        Ok(stored.state(key))
     }
 
     pub(super) async fn claim(
         &self,
-        record: &IdempotencyRecord,
-        owner: &Owner,
+        key: &RecordKey,
         sent: RecordedSend,
     ) -> Result<RecordState, StoreError> {
-        let sealed = self.seal(record, sent, None)?;
-        let stored = self.run("claim", record, owner, &sealed).await?;
-        Ok(stored.state(record))
+        let sealed = self.seal(key, sent, None)?;
+        let stored = self.run("claim", key, &sealed).await?;
+        Ok(stored.state(key))
     }
 
     pub(super) async fn record_issued(
         &self,
-        record: &IdempotencyRecord,
+        key: &RecordKey,
         session: SessionId,
         sent: FirstSent,
     ) -> Result<(), StoreError> {
         let sent = sent.recorded(Instant::now());
-        let sealed = self.seal(record, sent, Some(session))?;
-        let mut script = ISSUED.key(self.key(record));
+        let sealed = self.seal(key, sent, Some(session))?;
+        let mut script = ISSUED.key(self.key(key));
         let script = script.arg(sealed).arg(millis(self.retention.record));
         self.store.run("issued", script).await
     }
 
-    pub(super) async fn release(
-        &self,
-        record: &IdempotencyRecord,
-        owner: &Owner,
-    ) -> Result<(), StoreError> {
-        let mut script = RELEASE.key(self.key(record));
-        self.store.run("release", script.arg(&owner.0)).await
+    pub(super) async fn release(&self, key: &RecordKey) -> Result<(), StoreError> {
+        let mut script = RELEASE.key(self.key(key));
+        self.store.run("release", script.arg(&key.owner.0)).await
     }
 
     /// Reads the record. With `sealed_dates`, also acquires its lease if possible.
     async fn run(
         &self,
         operation: &'static str,
-        record: &IdempotencyRecord,
-        owner: &Owner,
+        key: &RecordKey,
         sealed_dates: &str,
     ) -> Result<StoredRecord, StoreError> {
-        let mut script = RECORD.key(self.key(record));
+        let mut script = RECORD.key(self.key(key));
         let script = script
-            .arg(&owner.0)
+            .arg(&key.owner.0)
             .arg(millis(self.retention.lease))
             .arg(sealed_dates)
             .arg(millis(self.retention.record));
@@ -142,44 +132,44 @@ impl RedisBackend {
 
     fn seal(
         &self,
-        record: &IdempotencyRecord,
+        key: &RecordKey,
         sent: RecordedSend,
         session: Option<SessionId>,
     ) -> Result<String, StoreError> {
         let store_time = self.clock.time_of(ClockSource::Store);
         let store_time = store_time.unwrap_or_else(wall_clock);
         let content = RecordContent {
-            parameters: record.parameters.clone(),
+            parameters: key.parameters.clone(),
             at: sent.at,
             store_time: store_time - sent.age,
             session,
         };
-        record.seal.seal(&content).ok_or_else(|| {
+        key.seal.seal(&content).ok_or_else(|| {
             StoreError::Failed("the system provides no randomness to seal a record".to_owned())
         })
     }
 
-    fn key(&self, record: &IdempotencyRecord) -> String {
+    fn key(&self, key: &RecordKey) -> String {
         let kind = format!("claim:{FORMAT_VERSION}");
-        self.store.key(&kind, &record.name)
+        self.store.key(&kind, &key.name)
     }
 }
 
 impl StoredRecord {
     /// Returns the sealed content: that with the session if possible.
-    fn content(&self, record: &IdempotencyRecord) -> Option<RecordContent> {
-        let open = |sealed| record.seal.open(sealed);
+    fn content(&self, key: &RecordKey) -> Option<RecordContent> {
+        let open = |sealed| key.seal.open(sealed);
         open(&self.sealed_session).or_else(|| open(&self.sealed_dates))
     }
 
     /// Whether the record has content, none of which can be read.
-    fn is_unreadable(&self, record: &IdempotencyRecord) -> bool {
+    fn is_unreadable(&self, key: &RecordKey) -> bool {
         let is_empty = self.sealed_dates.is_empty() && self.sealed_session.is_empty();
-        !is_empty && self.content(record).is_none()
+        !is_empty && self.content(key).is_none()
     }
 
-    fn state(&self, record: &IdempotencyRecord) -> RecordState {
-        let Some(content) = self.content(record) else {
+    fn state(&self, key: &RecordKey) -> RecordState {
+        let Some(content) = self.content(key) else {
             return RecordState::unless_held(self.is_held, None);
         };
         let age = self.store_time.duration_since(content.store_time);
@@ -187,7 +177,7 @@ impl StoredRecord {
             at: content.at,
             age: age.unwrap_or_default(),
         };
-        if content.parameters != record.parameters {
+        if content.parameters != key.parameters {
             return RecordState::Conflict;
         }
         match content.session {

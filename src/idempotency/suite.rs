@@ -118,7 +118,7 @@ fn join(replica: &Idempotency, token: &ClientRequestToken) -> RequestFlight {
 }
 
 async fn find(flight: &Flight) -> Option<SessionId> {
-    let found = flight.find(|| Some(wall())).await;
+    let found = flight.lease().find(|| Some(wall())).await;
     found.expect("no conflict, and a record is not required")
 }
 
@@ -178,7 +178,7 @@ async fn other_parameters_are_a_conflict_on_every_replica(shared: &SharedBackend
     let here = a.join(&token, &other_settings());
     assert_eq!(here.err(), Some(IdempotencyError::Conflict));
     let there = b.join(&token, &other_settings()).expect("new on b");
-    let found = there.find(|| Some(wall())).await;
+    let found = there.lease().find(|| Some(wall())).await;
     assert_eq!(found, Err(IdempotencyError::Conflict));
 }
 
@@ -275,7 +275,7 @@ async fn an_expired_session_has_no_time_left(shared: &SharedBackend) {
     issue(&join(&a, &token)).await;
     let there = join(&b, &token);
     let hours_later = || Some(wall() + Duration::from_secs(20 * 60 * 60));
-    assert_eq!(there.find(hours_later).await, Ok(Some(session())));
+    assert_eq!(there.lease().find(hours_later).await, Ok(Some(session())));
     let left = there
         .first_sent()
         .map(|sent| sent.time_to_live(Instant::now()));

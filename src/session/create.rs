@@ -138,7 +138,7 @@ impl<A: LivenessApi> Creator<A> {
         flight: &Flight,
         progress: &mut Progress,
     ) -> Result<SessionId, SessionError> {
-        let mut session = timeout_at(request.deadline.instant(), flight.session())
+        let mut session = timeout_at(request.deadline.instant(), flight.turn())
             .await
             .map_err(|_| SessionError::DeadlineExceeded)?;
         if let Some(session) = *session {

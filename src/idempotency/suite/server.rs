@@ -2,7 +2,7 @@
 //! data.
 
 use super::*;
-use crate::idempotency::record::IdempotencyRecord;
+use crate::idempotency::record::{Owner, RecordKey};
 use crate::store::Store;
 
 #[tokio::test]
@@ -17,7 +17,8 @@ async fn without_the_store_sessions_are_created_unless_a_record_is_required() {
     issue(&join(&optional, &token)).await;
     assert!(start.elapsed() < Duration::from_secs(1));
     let required = over(&store, true);
-    let found = join(&required, &token).find(|| Some(wall())).await;
+    let flight = join(&required, &token);
+    let found = flight.lease().find(|| Some(wall())).await;
     assert!(matches!(found, Err(IdempotencyError::Unavailable(_))));
 }
 
@@ -130,8 +131,9 @@ async fn no_plain_field_of_a_record_extends_its_session() {
 
 fn key(store: &Store, token: &ClientRequestToken) -> String {
     let requested = RequestedSettings::default();
-    let record = IdempotencyRecord::new(token, &requested, &RecordScope::default().0);
-    store.key("claim:1", &record.name)
+    let owner = Owner("test".to_owned());
+    let key = RecordKey::new(token, &requested, &RecordScope::default().0, owner);
+    store.key("claim:1", &key.name)
 }
 
 fn over(store: &Store, required: bool) -> Idempotency {
