@@ -42,7 +42,7 @@ pub use self::error::NotAuthenticated;
 pub use self::identity::{AuthMethod, Identity};
 pub use self::metrics::AuthMetrics;
 pub use self::mode::AuthMode;
-pub use self::peer_credentials::{MetadataField, Origin, PeerCredentials};
+pub use self::peer_credentials::{MetadataField, PeerCredentials};
 pub use self::settings::{AuthSettings, JwksSource, JwtSettings};
 
 use self::jwks::{JwksCache, Refreshed};
@@ -136,7 +136,7 @@ impl Authenticator {
             AuthMode::OptionalHeader => header::caller_or_anonymous(credentials.caller),
             AuthMode::TrustedHeader => header::trusted_caller(
                 credentials.caller,
-                credentials.origin,
+                credentials.address,
                 &self.trusted_proxies,
             ),
             AuthMode::Mtls => {

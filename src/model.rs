@@ -14,6 +14,7 @@ mod glob;
 mod identity;
 mod length_prefixed;
 mod operation;
+mod peer_address;
 mod per_caller;
 mod request;
 mod result;
@@ -31,6 +32,7 @@ pub use identity::{
 };
 pub use length_prefixed::length_prefixed;
 pub use operation::Operation;
+pub use peer_address::PeerAddress;
 pub use per_caller::PerCaller;
 pub use request::{
     AuditImagesLimit, BrokenConstraint, KmsKeyId, OutputConfig, ProfileName, RequestedSettings,

@@ -36,7 +36,7 @@ pub(crate) use chunked_body::ChunkedBody;
 pub use limits::TransportLimits;
 pub use listener::incoming;
 pub use metrics::TransportMetrics;
-pub use peer::{Authentication, Connection, Peer, PeerAddress};
+pub use peer::{Authentication, Connection, Peer};
 pub(crate) use response_state::{ResponseKind, ResponseState};
 pub(crate) use service::{
     ConcurrencyLimit, ConcurrencyLimitExceeded, RequestCount, RequestPermit, ResponseBody,

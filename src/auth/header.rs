@@ -8,47 +8,43 @@ use ipnet::IpNet;
 
 use super::error::NotAuthenticated;
 use super::identity::{AuthMethod, Identity};
-use super::peer_credentials::{MetadataField, Origin};
-use crate::model::CallerId;
+use super::peer_credentials::MetadataField;
+use crate::model::{CallerId, PeerAddress};
 
 /// Returns the claimed caller if the peer is trusted.
 pub(super) fn trusted_caller(
     caller: MetadataField<'_>,
-    origin: Origin,
+    peer: PeerAddress,
     trusted_proxies: &[IpNet],
 ) -> Result<Identity, NotAuthenticated> {
-    if !is_trusted(origin, trusted_proxies) {
+    if !is_trusted(peer, trusted_proxies) {
         return Err(NotAuthenticated::PeerNotTrusted);
     }
-    match caller {
-        MetadataField::Absent => Err(NotAuthenticated::CallerMissing),
-        MetadataField::Repeated => Err(NotAuthenticated::CallerMalformed),
-        MetadataField::Single(name) => identity(name),
-    }
+    claimed(caller)?.ok_or(NotAuthenticated::CallerMissing)
 }
 
 /// Returns the claimed caller of any peer, or the anonymous one without a claim.
 pub(super) fn caller_or_anonymous(caller: MetadataField<'_>) -> Result<Identity, NotAuthenticated> {
-    match caller {
-        MetadataField::Absent => Ok(Identity::anonymous()),
-        MetadataField::Repeated => Err(NotAuthenticated::CallerMalformed),
-        MetadataField::Single(name) => identity(name),
-    }
+    Ok(claimed(caller)?.unwrap_or_else(Identity::anonymous))
 }
 
-fn identity(name: &[u8]) -> Result<Identity, NotAuthenticated> {
-    let name = std::str::from_utf8(name).ok();
+fn claimed(caller: MetadataField<'_>) -> Result<Option<Identity>, NotAuthenticated> {
+    let name = match caller {
+        MetadataField::Absent => return Ok(None),
+        MetadataField::Repeated => None,
+        MetadataField::Single(name) => std::str::from_utf8(name).ok(),
+    };
     let caller = name.and_then(CallerId::new);
     let caller = caller.ok_or(NotAuthenticated::CallerMalformed)?;
-    Ok(Identity::new(caller, AuthMethod::Header))
+    Ok(Some(Identity::new(caller, AuthMethod::Header)))
 }
 
 /// Whether the peer is on loopback, in a listed network, or inside this process.
-fn is_trusted(origin: Origin, trusted_proxies: &[IpNet]) -> bool {
-    let peer = match origin {
-        Origin::Unknown => return false,
-        Origin::Pipe => return true,
-        Origin::Address(peer) => peer.ip().to_canonical(),
+fn is_trusted(peer: PeerAddress, trusted_proxies: &[IpNet]) -> bool {
+    let peer = match peer {
+        PeerAddress::Unknown => return false,
+        PeerAddress::InProcess => return true,
+        PeerAddress::Socket(peer) => peer.ip().to_canonical(),
     };
     peer.is_loopback()
         || trusted_proxies
@@ -64,15 +60,15 @@ mod tests {
 
     fn caller_at(peer: &str, trusted: &str) -> Result<String, NotAuthenticated> {
         let peer: IpAddr = peer.parse().unwrap();
-        caller_from(Origin::Address((peer, 40_000).into()), trusted)
+        caller_from(PeerAddress::Socket((peer, 40_000).into()), trusted)
     }
 
-    fn caller_from(origin: Origin, trusted: &str) -> Result<String, NotAuthenticated> {
+    fn caller_from(peer: PeerAddress, trusted: &str) -> Result<String, NotAuthenticated> {
         let trusted: Vec<IpNet> = trusted
             .split_whitespace()
             .map(|one| one.parse().unwrap())
             .collect();
-        let identity = trusted_caller(MetadataField::Single(b"payments"), origin, &trusted);
+        let identity = trusted_caller(MetadataField::Single(b"payments"), peer, &trusted);
         identity.map(|identity| identity.caller.to_string())
     }
 
@@ -93,14 +89,20 @@ mod tests {
     #[test]
     fn a_peer_with_an_unknown_address_is_not_trusted_and_an_in_memory_pipe_is() {
         let refused = Err(NotAuthenticated::PeerNotTrusted);
-        assert_eq!(caller_from(Origin::Unknown, ""), refused);
-        assert_eq!(caller_from(Origin::default(), "0.0.0.0/0 ::/0"), refused);
-        assert_eq!(caller_from(Origin::Pipe, ""), Ok("payments".to_owned()));
+        assert_eq!(caller_from(PeerAddress::Unknown, ""), refused);
+        assert_eq!(
+            caller_from(PeerAddress::default(), "0.0.0.0/0 ::/0"),
+            refused
+        );
+        assert_eq!(
+            caller_from(PeerAddress::InProcess, ""),
+            Ok("payments".to_owned())
+        );
     }
 
     #[test]
     fn the_metadata_key_must_hold_one_valid_name() {
-        let trusted = |caller| trusted_caller(caller, Origin::Pipe, &[]);
+        let trusted = |caller| trusted_caller(caller, PeerAddress::InProcess, &[]);
         assert_eq!(
             trusted(MetadataField::Absent),
             Err(NotAuthenticated::CallerMissing)

@@ -194,7 +194,10 @@ impl JwksCache {
                 JwksSource::File(_) => FILE_READ_INTERVAL,
                 JwksSource::Url { .. } => next_fetch,
             };
-            self.wait_for_next(started, interval).await;
+            tokio::select! {
+                () = sleep_until(started + interval) => {}
+                () = self.refresh_requested.notified() => {}
+            }
             self.state.send_replace(RefreshState::Running);
         }
     }
@@ -207,10 +210,10 @@ impl JwksCache {
     ) -> Result<(), JwksError> {
         let content = read?;
         if memory.content.as_ref() == Some(&content) {
-            self.metrics.jwks_unchanged(&self.source);
+            self.metrics.jwks_fetched("unchanged");
         } else {
             let keys = KeySet::parse(&content)?;
-            for skipped in keys.skipped() {
+            for skipped in &keys.skipped {
                 warn!(
                     auth.jwks = %self.source,
                     auth.key = skipped.key,
@@ -220,8 +223,9 @@ impl JwksCache {
             info!(auth.jwks = %self.source, auth.keys = keys.len(), "JWKS loaded");
             self.current.store(Some(Arc::new(keys)));
             memory.content = Some(content);
-            self.metrics.jwks_changed(&self.source);
+            self.metrics.jwks_fetched("changed");
         }
+        self.metrics.jwks_read(&self.source);
         if memory.failure.end() {
             info!(auth.jwks = %self.source, "JWKS refresh recovered");
         }
@@ -229,7 +233,7 @@ impl JwksCache {
     }
 
     fn report(&self, error: &JwksError, memory: &RefreshTaskState) {
-        self.metrics.jwks_failed();
+        self.metrics.jwks_fetched("failed");
         let error = error.to_string();
         if !memory.failure.begin(error.clone()) {
             return;
@@ -243,14 +247,6 @@ impl JwksCache {
                 auth.jwks = %self.source, error,
                 "JWKS not loaded, not ready"
             ),
-        }
-    }
-
-    /// Waits until `interval` after `started`, or until a call requests a refresh.
-    async fn wait_for_next(&self, started: Instant, interval: Duration) {
-        tokio::select! {
-            () = sleep_until(started + interval) => {}
-            () = self.refresh_requested.notified() => {}
         }
     }
 }

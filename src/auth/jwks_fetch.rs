@@ -113,13 +113,9 @@ fn invalid(path: &Path, problem: &'static str) -> JwksError {
 
 /// Joins the texts of the error and all of its causes.
 fn request_failed(error: &dyn Error) -> JwksError {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(&format!(": {error}"));
-        cause = error.source();
-    }
-    JwksError::Request(text)
+    let errors = std::iter::successors(Some(error), |&error| error.source());
+    let texts: Vec<String> = errors.map(ToString::to_string).collect();
+    JwksError::Request(texts.join(": "))
 }
 
 #[cfg(test)]

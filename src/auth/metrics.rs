@@ -59,25 +59,13 @@ impl AuthMetrics {
         self.failures.get_or_create(&label).inc_by(calls);
     }
 
-    pub(super) fn jwks_changed(&self, source: &JwksSource) {
-        self.fetched("changed");
-        self.set_read_at(source);
-    }
-
-    pub(super) fn jwks_unchanged(&self, source: &JwksSource) {
-        self.fetched("unchanged");
-        self.set_read_at(source);
-    }
-
-    pub(super) fn jwks_failed(&self) {
-        self.fetched("failed");
-    }
-
-    fn fetched(&self, outcome: &'static str) {
+    /// Counts a read of the JWKS by outcome.
+    pub(super) fn jwks_fetched(&self, outcome: &'static str) {
         self.fetches.get_or_create(&[("outcome", outcome)]).inc();
     }
 
-    fn set_read_at(&self, source: &JwksSource) {
+    /// Sets the time of the last successful read.
+    pub(super) fn jwks_read(&self, source: &JwksSource) {
         let seconds = unix_time(wall_clock()).as_secs();
         let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
         let source = match source {

@@ -4,32 +4,19 @@
 //! a certificate, `caller: MetadataField::Absent` and `authorization:
 //! MetadataField::Single`.
 
-use std::net::SocketAddr;
+use crate::model::PeerAddress;
 
 /// The credentials of one call.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PeerCredentials<'a> {
-    /// Where the call comes from.
-    pub origin: Origin,
+    /// The address of the peer.
+    pub address: PeerAddress,
     /// The client certificate in DER. TLS has verified its chain and its private key.
     pub certificate: Option<&'a [u8]>,
     /// The values of [`super::CALLER_KEY`].
     pub caller: MetadataField<'a>,
     /// The values of [`super::AUTHORIZATION_KEY`].
     pub authorization: MetadataField<'a>,
-}
-
-/// Where a call comes from.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Origin {
-    /// Unknown: a transport without addresses, or a peer that disconnected before its
-    /// address was read.
-    #[default]
-    Unknown,
-    /// The peer at this address.
-    Address(SocketAddr),
-    /// An in-memory pipe: the other end is inside this process.
-    Pipe,
 }
 
 /// The values of one metadata key. `Debug` hides the value, which may be a token.

@@ -146,10 +146,9 @@ fn profile(
     permissions: &Permissions,
     name: &ProfileName,
 ) -> Result<SessionSettings, NotAllowed> {
-    let selected = policy
-        .profiles
-        .get(name)
-        .filter(|_| permissions.allows_profile(name));
+    let allowed = permissions.profiles.as_ref();
+    let is_allowed = allowed.is_none_or(|profiles| profiles.contains(name));
+    let selected = policy.profiles.get(name).filter(|_| is_allowed);
     let refused = || NotAllowed::one(Field::Profile, FieldRefused::Profile(name.clone()));
     selected.cloned().ok_or_else(refused)
 }

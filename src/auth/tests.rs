@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout};
 
 use super::*;
+use crate::model::PeerAddress;
 
 async fn authenticate(
     mode: AuthMode,
@@ -19,7 +20,7 @@ async fn authenticate(
 #[tokio::test]
 async fn the_header_counts_only_in_the_modes_that_use_it() {
     let credentials = PeerCredentials {
-        origin: Origin::Pipe,
+        address: PeerAddress::InProcess,
         caller: MetadataField::Single(b"payments"),
         ..PeerCredentials::default()
     };

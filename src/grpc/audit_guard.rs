@@ -176,7 +176,7 @@ mod tests {
     use crate::grpc::call::DeadlineSource;
     use crate::model::CallerId;
     use crate::model::Deadline;
-    use crate::transport::PeerAddress;
+    use crate::model::PeerAddress;
 
     fn call() -> Call {
         let authorizer = Authorizer::new(Policy::default(), DefaultPermission::Allow);

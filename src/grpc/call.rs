@@ -11,7 +11,7 @@ use crate::auth::AuthMethod;
 use crate::auth::policy::CallerPermissions;
 use crate::model::CallerId;
 use crate::model::Deadline;
-use crate::transport::PeerAddress;
+use crate::model::PeerAddress;
 
 /// One call.
 #[derive(Clone, Debug)]

@@ -16,8 +16,8 @@ use super::metrics;
 use super::reason::Reason;
 use super::rpc_error::RpcError;
 use crate::auth::NotAuthenticated;
+use crate::model::PeerAddress;
 use crate::session::SessionError;
-use crate::transport::PeerAddress;
 use crate::upstream::UpstreamErrorKind;
 
 /// The most lines of one reason in one [`WINDOW`].

@@ -19,8 +19,8 @@ use crate::auth::AuthMethod;
 use crate::auth::policy::{Authorizer, DefaultPermission, Policy};
 use crate::model::CallerId;
 use crate::model::Deadline;
+use crate::model::PeerAddress;
 use crate::session::{RequestIdRequirement, SessionError, TokenRequirement};
-use crate::transport::PeerAddress;
 use crate::upstream::UpstreamError;
 
 /// The headers that clients accept: name and value, and 32 bytes for each. gRPC over

@@ -7,10 +7,10 @@ use http::{HeaderMap, HeaderValue};
 
 use crate::auth::{
     AUTHORIZATION_KEY, Authenticator, CALLER_KEY, Identity, MetadataField, NotAuthenticated,
-    Origin, PeerCredentials,
+    PeerCredentials,
 };
 use crate::model::wall_clock;
-use crate::transport::{Peer, PeerAddress};
+use crate::transport::Peer;
 
 /// Authenticates the caller of a request with these headers. Dropped half way, it has no effect.
 pub(super) async fn authenticate(
@@ -19,20 +19,12 @@ pub(super) async fn authenticate(
     headers: &HeaderMap,
 ) -> Result<Identity, NotAuthenticated> {
     let credentials = PeerCredentials {
-        origin: origin(peer.address),
+        address: peer.address,
         certificate: peer.certificates.first().map(AsRef::as_ref),
         caller: field(headers, CALLER_KEY),
         authorization: field(headers, AUTHORIZATION_KEY),
     };
     auth.authenticate(credentials, wall_clock()).await
-}
-
-fn origin(address: PeerAddress) -> Origin {
-    match address {
-        PeerAddress::Socket(address) => Origin::Address(address),
-        PeerAddress::InProcess => Origin::Pipe,
-        PeerAddress::Unknown => Origin::Unknown,
-    }
 }
 
 fn field<'a>(headers: &'a HeaderMap, key: &str) -> MetadataField<'a> {

@@ -23,7 +23,8 @@ use super::connection_limiter::ConnectionLimiter;
 use super::connection_metrics::{CloseReason, ConnectionMetrics};
 use super::service::{ConcurrencyLimit, RequestService};
 use super::streams::ServerState;
-use super::{Connection, Peer, PeerAddress, Tls, TransportLimits, TransportMetrics};
+use super::{Connection, Peer, Tls, TransportLimits, TransportMetrics};
+use crate::model::PeerAddress;
 
 /// The wait after a failure to accept, for example because of too many open files.
 const RETRY_DELAY: Duration = Duration::from_millis(50);

@@ -1,13 +1,13 @@
 //! The other end of a connection.
 
-use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream};
 use tokio::net::TcpStream;
 use tokio_rustls::rustls::pki_types::CertificateDer;
+
+use crate::model::PeerAddress;
 
 /// The peer of a connection. It is among the extensions of each of its requests.
 #[derive(Clone, Debug, Default)]
@@ -36,35 +36,6 @@ impl Authentication {
     }
 }
 
-/// The address of a peer.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum PeerAddress {
-    /// The system reports none: the peer closed the connection before it was read.
-    #[default]
-    Unknown,
-    /// A socket.
-    Socket(SocketAddr),
-    /// A pipe within this process.
-    InProcess,
-}
-
-impl PeerAddress {
-    /// Returns the address of a socket.
-    #[must_use]
-    pub fn socket(self) -> Option<SocketAddr> {
-        match self {
-            Self::Socket(address) => Some(address),
-            Self::Unknown | Self::InProcess => None,
-        }
-    }
-}
-
-impl From<io::Result<SocketAddr>> for PeerAddress {
-    fn from(address: io::Result<SocketAddr>) -> Self {
-        address.map_or(Self::Unknown, Self::Socket)
-    }
-}
-
 /// A byte stream whose peer has an address.
 pub trait Connection: AsyncRead + AsyncWrite + Unpin + Send + 'static {
     /// Returns the address of the peer.
@@ -86,6 +57,8 @@ impl Connection for DuplexStream {
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+
     use tokio::io::duplex;
 
     use super::*;

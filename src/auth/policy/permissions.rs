@@ -34,11 +34,6 @@ pub struct Permissions {
 }
 
 impl Permissions {
-    pub(super) fn allows_profile(&self, profile: &ProfileName) -> bool {
-        let listed = self.profiles.as_ref();
-        listed.is_none_or(|profiles| profiles.contains(profile))
-    }
-
     /// Checks `settings` that the caller sent without a profile.
     pub(super) fn check(&self, settings: &SessionSettings) -> Result<(), NotAllowed> {
         let violations = if self.require_profile {
