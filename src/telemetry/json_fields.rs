@@ -5,11 +5,11 @@
 //! of the instructions of a refusal. Here, `{"call_id":"0b6e"}` and the later field
 //! `caller = "payments"` become `{"call_id":"0b6e","caller":"payments"}`.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 
-use serde::Serialize;
-use tracing::field::{Field, Visit};
+use serde::Serializer as _;
 use tracing::span::Record;
+use tracing_serde::SerdeMapVisitor;
 use tracing_subscriber::field::RecordFields;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FormatFields, FormattedFields};
@@ -24,9 +24,7 @@ impl<'writer> FormatFields<'writer> for JsonSpanFields {
         mut writer: Writer<'writer>,
         fields: R,
     ) -> fmt::Result {
-        let mut members = JsonMembers::default();
-        fields.record(&mut members);
-        write!(writer, "{{{}}}", members.0)
+        writer.write_str(&to_json(fields)?)
     }
 
     fn add_fields(
@@ -34,54 +32,25 @@ impl<'writer> FormatFields<'writer> for JsonSpanFields {
         current: &'writer mut FormattedFields<Self>,
         fields: &Record<'_>,
     ) -> fmt::Result {
-        let object = &mut current.fields;
-        // The closing brace.
+        let (object, added) = (&mut current.fields, to_json(fields)?);
+        // Join the two objects, with a comma unless one of them is empty.
         object.pop();
-        let mut members = JsonMembers::default();
-        fields.record(&mut members);
-        if object.len() > 1 && !members.0.is_empty() {
+        if object.len() > 1 && added.len() > 2 {
             object.push(',');
         }
-        write!(object, "{}}}", members.0)
+        object.push_str(&added[1..]);
+        Ok(())
     }
 }
 
-/// The members of a JSON object, without its braces.
-#[derive(Default)]
-struct JsonMembers(String);
-
-impl JsonMembers {
-    fn add(&mut self, field: &Field, value: impl Serialize) {
-        let value = serde_json::to_string(&value).expect("a string or a number serializes");
-        let comma = if self.0.is_empty() { "" } else { "," };
-        write!(self.0, "{comma}\"{field}\":{value}").expect("a string grows");
-    }
-}
-
-impl Visit for JsonMembers {
-    fn record_str(&mut self, field: &Field, value: &str) {
-        self.add(field, value);
-    }
-
-    fn record_i64(&mut self, field: &Field, value: i64) {
-        self.add(field, value);
-    }
-
-    fn record_u64(&mut self, field: &Field, value: u64) {
-        self.add(field, value);
-    }
-
-    fn record_f64(&mut self, field: &Field, value: f64) {
-        self.add(field, value);
-    }
-
-    fn record_bool(&mut self, field: &Field, value: bool) {
-        self.add(field, value);
-    }
-
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.add(field, format!("{value:?}"));
-    }
+fn to_json(fields: impl RecordFields) -> Result<String, fmt::Error> {
+    let mut json = Vec::new();
+    let mut serializer = serde_json::Serializer::new(&mut json);
+    let map = serializer.serialize_map(None).map_err(|_| fmt::Error)?;
+    let mut visitor = SerdeMapVisitor::new(map);
+    fields.record(&mut visitor);
+    visitor.finish().map_err(|_| fmt::Error)?;
+    String::from_utf8(json).map_err(|_| fmt::Error)
 }
 
 #[cfg(test)]
