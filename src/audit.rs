@@ -44,7 +44,7 @@ pub use self::metrics::AuditMetrics;
 pub use self::record::{AuditEvent, AuditRecord};
 pub use self::sink::AuditFileError;
 
-use self::record::RefusalsOmitted;
+use self::record::{RefusalsOmitted, line};
 use self::refusals::RefusalCounts;
 use self::sink::AuditSink;
 use self::writer::{AuditWriter, QueueItem};
@@ -159,7 +159,7 @@ impl Audit {
         if is_refusal && !queue.refusals.count(&record.caller, reason, self) {
             return;
         }
-        queue.push(record.into_line(), is_refusal);
+        queue.push(line(record), is_refusal);
     }
 
     /// Waits until all records so far are written, for at most four seconds. Dropping it
@@ -203,7 +203,7 @@ impl AuditQueue {
             reason,
             count,
         };
-        self.push(summary.into_line(), true);
+        self.push(line(summary), true);
     }
 }
 

@@ -86,19 +86,8 @@ struct TimedRecord<R> {
     record: R,
 }
 
-impl AuditRecord {
-    pub(super) fn into_line(self) -> Vec<u8> {
-        line(self)
-    }
-}
-
-impl RefusalsOmitted {
-    pub(super) fn into_line(self) -> Vec<u8> {
-        line(self)
-    }
-}
-
-fn line(record: impl Serialize) -> Vec<u8> {
+/// Formats an [`AuditRecord`] or [`RefusalsOmitted`] as one line.
+pub(super) fn line(record: impl Serialize) -> Vec<u8> {
     let time = OffsetDateTime::from(wall_clock()).format(&Rfc3339);
     let line = TimedRecord {
         time: time.unwrap_or_default(),
