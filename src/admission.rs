@@ -43,11 +43,11 @@ mod latency;
 mod limits;
 mod local;
 mod metrics;
-mod permit_source;
 mod predict;
 pub mod queue;
 mod scheduler;
 mod shared;
+mod token_source;
 mod turns;
 
 use std::num::NonZeroU32;
@@ -238,7 +238,7 @@ impl Permit {
 impl Drop for Permit {
     fn drop(&mut self) {
         if !self.spent {
-            self.scheduler.run(|s, now| s.permits.return_token(now));
+            self.scheduler.run(|s, now| s.tokens.return_token(now));
         }
     }
 }

@@ -15,9 +15,9 @@ use tokio::time::Instant;
 
 pub(super) use self::handle::{LockedScheduler, SchedulerHandle};
 use super::latency::Latencies;
-use super::permit_source::PermitSource;
 use super::queue::{ArrivalKind, FairQueue, Prediction, Ticket};
 use super::shared::{Demand, OtherReplicas, SharedReservations, SharedState};
+use super::token_source::TokenSource;
 use super::{AdmissionRefused, AdmissionSettings, AdmissionState, AttemptOutcome};
 use crate::model::{CallerId, Deadline};
 
@@ -66,7 +66,7 @@ pub(super) struct Scheduler {
     queue: FairQueue<Pending>,
     /// When to refuse waiting requests, the earliest first.
     timeouts: BTreeSet<(Instant, Ticket)>,
-    pub(super) permits: PermitSource,
+    pub(super) tokens: TokenSource,
     latencies: Latencies,
     /// When to refuse overtaken requests.
     shed_at: Option<Instant>,
@@ -82,7 +82,7 @@ impl Scheduler {
     ) -> Self {
         Self {
             max_wait: settings.quota.max_wait,
-            permits: PermitSource::new(now, &settings, shared),
+            tokens: TokenSource::new(now, &settings, shared),
             queue: FairQueue::new(settings.callers),
             timeouts: BTreeSet::new(),
             latencies: Latencies::new(now),
@@ -96,17 +96,17 @@ impl Scheduler {
         let token = self
             .queue
             .ready_at(now)?
-            .max(self.permits.next_token_at(now));
+            .max(self.tokens.next_token_at(now));
         let timeout = self.timeouts.first().map(|(timeout, _)| *timeout);
-        let timers = [self.permits.next_increase(), self.shed_at, timeout];
+        let timers = [self.tokens.next_increase(), self.shed_at, timeout];
         Some(timers.into_iter().flatten().fold(token, Instant::min))
     }
 
     /// Calls `act`, and then does all that is due at `now`.
     fn run<T>(&mut self, act: impl FnOnce(&mut Self, Instant) -> T, now: Instant) -> T {
-        self.permits.update_rate(now);
+        self.tokens.update_rate(now);
         let result = act(self, now);
-        self.permits.update_rate(now);
+        self.tokens.update_rate(now);
         self.grant_tokens(now);
         if self.time_out(now) {
             self.grant_tokens(now);
@@ -132,7 +132,7 @@ impl Scheduler {
             return Err(AdmissionRefused::DEADLINE_TOO_SHORT);
         }
         let key = self.queue.record_arrival(caller, kind, now);
-        let availability = self.permits.availability(now);
+        let availability = self.tokens.availability(now);
         let prediction = self.queue.predict(key, kind, availability, now);
         let time_left = self.wait_budget(deadline, TYPICAL, now);
         if prediction.wait > time_left {
@@ -170,7 +170,7 @@ impl Scheduler {
         now: Instant,
     ) {
         if self.remove(ticket).is_none() && matches!(reply.try_recv(), Ok(Ok(_))) {
-            self.permits.return_token(now);
+            self.tokens.return_token(now);
         }
     }
 
@@ -180,7 +180,7 @@ impl Scheduler {
             AttemptOutcome::Answered => self.latencies.record(now, took),
             // A throttled attempt ends early and does not count as a duration.
             AttemptOutcome::Throttled => {
-                self.permits.record_throttle(now);
+                self.tokens.record_throttle(now);
                 self.shed_soon(now);
             }
         }
@@ -189,18 +189,18 @@ impl Scheduler {
     /// Uses `settings` from now on.
     pub(super) fn configure(&mut self, settings: AdmissionSettings, now: Instant) {
         self.max_wait = settings.quota.max_wait;
-        self.permits.apply(now, &settings);
+        self.tokens.apply(now, &settings);
         self.queue.apply(settings.callers, now);
         self.shed_soon(now);
     }
 
     pub(super) fn state(&self, now: Instant) -> AdmissionState {
         let (waiting, callers) = (self.queue.len(), self.queue.callers());
-        self.permits.state(now, waiting, callers)
+        self.tokens.state(now, waiting, callers)
     }
 
     /// Uses the state of the shared quota, and what the other replicas reported.
-    pub(super) fn share(
+    pub(super) fn use_store_state(
         &mut self,
         state: SharedState,
         others: Option<&OtherReplicas>,
@@ -209,7 +209,7 @@ impl Scheduler {
         if let Some(others) = others {
             self.queue.callers.set_others(others, now);
         }
-        if self.permits.share(state, now) {
+        if self.tokens.use_store_state(state, now) {
             self.shed_soon(now);
         }
     }
@@ -218,13 +218,13 @@ impl Scheduler {
     pub(super) fn demand(&mut self, exchange: bool, now: Instant) -> Option<Demand> {
         let callers = &self.queue.callers;
         let (weight, report) = (callers.weight(now), exchange.then(|| callers.report(now)));
-        self.permits.demand(self.queue.len(), weight, report)
+        self.tokens.demand(self.queue.len(), weight, report)
     }
 
     /// Uses `share` of the rate, because the store is unavailable.
     pub(super) fn isolate(&mut self, share: f64, now: Instant) {
         self.queue.callers.isolate(share, now);
-        if self.permits.isolate(share, now) {
+        if self.tokens.isolate(share, now) {
             self.shed_soon(now);
         }
     }
@@ -245,19 +245,19 @@ impl Scheduler {
 
     /// Grants every available token to the next request that can use it.
     fn grant_tokens(&mut self, now: Instant) {
-        while self.permits.next_token_at(now) <= now
+        while self.tokens.next_token_at(now) <= now
             && let Some((ticket, pending)) = self.queue.peek(now)
         {
             if pending.deadline.left(now) < MIN_ATTEMPT {
                 self.time_out_one(ticket, now);
-            } else if self.permits.take(now) {
+            } else if self.tokens.take(now) {
                 self.grant_next(now);
             } else {
                 break;
             }
         }
         let ready = self.queue.ready_at(now) == Some(now);
-        self.permits.set_ready(ready, now);
+        self.tokens.set_ready(ready, now);
     }
 
     fn grant_next(&mut self, now: Instant) {

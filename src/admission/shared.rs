@@ -140,7 +140,7 @@ impl SharedReservations {
     }
 
     /// Uses the store, which is in `state`. Returns whether the replica was isolated.
-    pub(super) fn share(&mut self, state: SharedState, now: Instant) -> bool {
+    pub(super) fn use_store_state(&mut self, state: SharedState, now: Instant) -> bool {
         let was_isolated = self.isolated_share.take().is_some();
         self.requested &= !was_isolated;
         (self.state, self.updated_at) = (state, now);

@@ -70,7 +70,7 @@ fn an_allowed_import_a_comment_a_literal_and_a_test_are_not_reported() {
             "admission/scheduler.rs",
             "use crate::{model::Deadline, model::*};",
         ),
-        ("admission/clock.rs", "use governor::clock::Clock;"),
+        ("admission/local.rs", "use governor::clock::Clock;"),
         ("grpc/status.rs", "use super::{v1, metrics::name};"),
         (
             "upstream/aws/error.rs",

@@ -13,7 +13,7 @@ impl Scheduler {
     /// Refuses overtaken requests now instead of when they time out.
     pub(super) fn shed_overtaken(&mut self, now: Instant) {
         self.shed_at = None;
-        let availability = self.permits.availability(now);
+        let availability = self.tokens.availability(now);
         let attempt = self.latencies.percentile(now, MEDIAN);
         let latest = |pending: &Pending| {
             let useful_for = pending.deadline.left(now).saturating_sub(attempt);
@@ -57,7 +57,7 @@ impl Scheduler {
             return;
         };
         let key = ticket.queue();
-        let availability = self.permits.availability(now);
+        let availability = self.tokens.availability(now);
         let prediction = self.queue.predict(key, ArrivalKind::New, availability, now);
         let refused = self.refusal(key, prediction, self.max_wait, now);
         let _ = pending.reply.send(Err(refused));
@@ -71,12 +71,12 @@ impl Scheduler {
         now: Instant,
     ) -> AdmissionRefused {
         let reason = match prediction.cause {
-            Cause::Quota if self.permits.is_limited_by_checks() => RefusalReason::ConcurrentChecks,
+            Cause::Quota if self.tokens.is_limited_by_checks() => RefusalReason::ConcurrentChecks,
             Cause::Quota => RefusalReason::Quota,
             Cause::CallerLimit => RefusalReason::CallerQuota,
         };
         let earliest = prediction.wait.saturating_sub(time_left);
-        let availability = self.permits.availability(now);
+        let availability = self.tokens.availability(now);
         AdmissionRefused {
             reason,
             retry_after: self.queue.retry_after(key, availability, now, earliest),

@@ -139,7 +139,7 @@ impl Reserver {
             };
             if let ReservationOutcome::GrantedAfter(wait) = outcome {
                 let calls = demand.calls;
-                self.on_scheduler(|s, _| s.permits.add_reserved(calls, now + wait));
+                self.on_scheduler(|s, _| s.tokens.add_reserved(calls, now + wait));
             }
         } else if now >= self.heartbeat_at {
             self.call(demand, 0, None).await?;
@@ -164,7 +164,7 @@ impl Reserver {
         if demand.report.is_some() {
             self.exchange_at = Instant::now() + EXCHANGE_INTERVAL;
         }
-        self.on_scheduler(|s, now| s.share(reply.state, reply.others.as_ref(), now));
+        self.on_scheduler(|s, now| s.use_store_state(reply.state, reply.others.as_ref(), now));
         Ok(reply.outcome)
     }
 

@@ -21,7 +21,7 @@ use super::{AdmissionSettings, AdmissionState, QuotaSettings};
 const NEVER: Duration = Duration::from_secs(3600);
 
 /// The source of the quota tokens that permits are granted for.
-pub(super) struct PermitSource {
+pub(super) struct TokenSource {
     bucket: LocalBucket,
     factor: AdaptiveFactor,
     quota: QuotaSettings,
@@ -32,7 +32,7 @@ pub(super) struct PermitSource {
     shared: Option<SharedReservations>,
 }
 
-impl PermitSource {
+impl TokenSource {
     /// Returns a source with an empty bucket.
     pub(super) fn new(
         now: Instant,
@@ -64,7 +64,7 @@ impl PermitSource {
     }
 
     /// Uses the state of the store. Returns whether the replica was isolated.
-    pub(super) fn share(&mut self, state: SharedState, now: Instant) -> bool {
+    pub(super) fn use_store_state(&mut self, state: SharedState, now: Instant) -> bool {
         let Some(shared) = &mut self.shared else {
             return false;
         };
@@ -76,7 +76,7 @@ impl PermitSource {
                 None => {}
             }
         }
-        let was_isolated = shared.share(state, now);
+        let was_isolated = shared.use_store_state(state, now);
         if was_isolated {
             self.empty_bucket(now);
         }
