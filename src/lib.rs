@@ -22,7 +22,7 @@
 //!
 //! | module | owns | imports |
 //! | --- | --- | --- |
-//! | [`model`] | identifiers, request and result types, deadlines, the clock, values per caller, token buckets | |
+//! | [`model`] | identifiers, request and result types, deadlines, the clock, values per caller, peer addresses, token buckets | |
 //! | [`change`] | detection of changes: of files, and of conditions to log | |
 //! | [`egress`] | connections to other servers, through a proxy if one is set | |
 //! | [`telemetry`] | logs and traces | `change`, `egress` |

@@ -59,18 +59,14 @@ fn limits(section: &mut Section<'_>) -> TransportLimits {
 fn tls(reader: &mut Reader) -> Option<TlsSettings> {
     let tls = &mut Section::of(reader, "grpc.tls");
     let files = ["certificate", "key", "client_ca"].map(|name| tls.optional(name, &file()));
-    let [certificate, key, client_ca] = files;
-    let is_unset = [&certificate, &key, &client_ca]
-        .iter()
-        .all(|file| file.is_none());
-    match certificate.zip(key) {
-        Some((certificate, key)) => Some(TlsSettings {
+    match files {
+        [Some(certificate), Some(key), client_ca] => Some(TlsSettings {
             certificate,
             key,
             client_ca,
         }),
-        None if is_unset => None,
-        None => {
+        [None, None, None] => None,
+        _ => {
             let keys = "grpc.tls.certificate grpc.tls.key grpc.tls.client_ca";
             let problem = "certificate and key must be set together, and client_ca requires both";
             reader.conflict(keys, problem);

@@ -7,7 +7,7 @@
 //! strings are in [`super::text`], and lists in [`super::list`].
 
 use std::num::NonZeroU32;
-use std::ops::{Bound, RangeBounds, RangeInclusive};
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use toml::Value;
@@ -93,16 +93,18 @@ fn is_number(text: &str) -> bool {
 }
 
 /// A finite number.
-pub(super) fn number(bounds: impl RangeBounds<f64> + 'static) -> Kind<'static, f64> {
-    let high = match bounds.end_bound() {
-        Bound::Included(high) | Bound::Excluded(high) => *high,
-        Bound::Unbounded => f64::MAX,
-    };
-    let expected = match bounds.start_bound() {
-        Bound::Included(low) => format!("a number from {low} to {high}"),
-        Bound::Excluded(low) => format!("a number above {low} and at most {high}"),
-        Bound::Unbounded => format!("a number of at most {high}"),
-    };
+pub(super) fn number(bounds: RangeInclusive<f64>) -> Kind<'static, f64> {
+    let expected = format!("a number from {} to {}", bounds.start(), bounds.end());
+    float(expected, move |number| bounds.contains(&number))
+}
+
+/// A number above 0, up to `high`.
+pub(super) fn positive(high: f64) -> Kind<'static, f64> {
+    let expected = format!("a number above 0 and at most {high}");
+    float(expected, move |number| 0.0 < number && number <= high)
+}
+
+fn float(expected: String, is_valid: impl Fn(f64) -> bool + 'static) -> Kind<'static, f64> {
     let read = move |raw: &RawValue| {
         let number = match raw {
             RawValue::Toml(Value::Float(number)) => *number,
@@ -111,7 +113,7 @@ pub(super) fn number(bounds: impl RangeBounds<f64> + 'static) -> Kind<'static, f
             RawValue::Untyped(text) => text.parse().ok()?,
             _ => return None,
         };
-        bounds.contains(&number).then_some(number)
+        is_valid(number).then_some(number)
     };
     Kind::new(expected, read, |value| format!("{value:?}"))
 }
@@ -182,7 +184,7 @@ mod tests {
 
     #[test]
     fn a_number_is_finite_and_within_its_bounds() {
-        let share = number((Bound::Excluded(0.0), Bound::Included(1.0)));
+        let share = positive(1.0);
         for invalid in ["0", "1.1", "nan", "inf", "-1", "", "one"] {
             assert_eq!(share.read(&untyped(invalid)), None, "{invalid}");
         }

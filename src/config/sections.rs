@@ -5,12 +5,11 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
-use std::ops::Bound::{Excluded, Included};
 use std::time::Duration;
 
 use super::auth::auth;
 use super::grpc::grpc;
-use super::kind::{Kind, count, number, time};
+use super::kind::{Kind, count, number, positive, time};
 use super::list::list;
 use super::reader::Reader;
 use super::section::Section;
@@ -105,13 +104,12 @@ pub(super) fn rate() -> Kind<'static, f64> {
 
 fn quota(section: &mut Section<'_>) -> QuotaSettings {
     let rate_per_second = section.read("rate_per_second", 25.0, &rate());
-    let utilization = &number((Excluded(0.0), Included(1.0)));
     // A request never waits longer than a session lives.
     let wait = &time(Duration::ZERO..=SESSION_LIFE);
     QuotaSettings {
         rate_per_second,
         burst: section.read("burst", fifth_of(rate_per_second), &count(10_000)),
-        target_utilization: section.read("target_utilization", 0.98, utilization),
+        target_utilization: section.read("target_utilization", 0.98, &positive(1.0)),
         max_wait: section.read("max_wait", seconds(10), wait),
     }
 }
@@ -126,11 +124,10 @@ fn fifth_of(rate: f64) -> NonZeroU32 {
 /// Returns the limit of checks under way, if one is set.
 fn check_limit(section: &mut Section<'_>) -> Option<CheckLimit> {
     let max_concurrent = section.optional("max_concurrent", &count(100_000));
-    let share = |high| number((Excluded(0.0), Included(high)));
-    let target_refusals = section.read("target_refusals", 0.02, &share(0.5));
+    let target_refusals = section.read("target_refusals", 0.02, &positive(0.5));
     let duration = &time(seconds(1)..=SESSION_LIFE);
     let typical_duration = section.read("typical_duration", seconds(8), duration);
-    let started_share = section.read("started_share", 0.7, &share(1.0));
+    let started_share = section.read("started_share", 0.7, &positive(1.0));
     max_concurrent.map(|max_concurrent| CheckLimit {
         max_concurrent,
         target_refusals,

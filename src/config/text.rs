@@ -56,10 +56,8 @@ pub(super) fn choice<'k, T: Clone + PartialEq>(choices: &'k [(&str, T)]) -> Kind
     };
     let format = |value: &T| {
         let named = choices.iter().find(|(_, choice)| choice == value);
-        debug_assert!(named.is_some(), "the default is one of the choices");
-        named
-            .map(|(name, _)| (*name).to_owned())
-            .unwrap_or_default()
+        let (name, _) = named.expect("the default is one of the choices");
+        (*name).to_owned()
     };
     text(format!("one of {}", names.join(", ")), parse, format)
 }

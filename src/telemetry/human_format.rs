@@ -91,12 +91,9 @@ where
         }
     }
     // The caller is recorded after the method, when it is authenticated.
-    match call.find(" caller=") {
-        Some(at) => format!("{}{}", &call[at..], &call[..at])
-            .trim_end()
-            .to_owned(),
-        None => call.trim_end().to_owned(),
-    }
+    let at = call.find(" caller=").unwrap_or(0);
+    let call = format!("{}{}", &call[at..], &call[..at]);
+    call.trim_end().to_owned()
 }
 
 impl<'writer> FormatFields<'writer> for CallFields {
