@@ -112,6 +112,14 @@ def test_the_contract_is_complete(assets: Path) -> None:
     assert {"proto/livegate/v1/session.proto", "proto/google/api/field_behavior.proto"} <= set(names)
 
 
+def test_the_build_of_the_image_receives_its_commit() -> None:
+    build, _, image = (REPOSITORY / "deploy/image/Dockerfile").read_text().partition("\nFROM scratch\n")
+    before, found, _ = build.partition("\nRUN deploy/image/build.sh /out\n")
+    assert found and "\nARG SOURCE_COMMIT\n" in before, "an argument is a variable only in its stage, after this line"
+    assert "\nARG SOURCE_COMMIT\n" in image and 'image.revision="$SOURCE_COMMIT"' in image
+    assert '--build-arg "SOURCE_COMMIT=$(git rev-parse HEAD)"' in (RELEASE / "push-image.sh").read_text()
+
+
 def test_each_workflow_pins_its_actions_and_images() -> None:
     for workflow in (REPOSITORY / ".github/workflows").glob("*.yaml"):
         jobs = yaml.safe_load(workflow.read_text())["jobs"]
