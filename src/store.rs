@@ -26,6 +26,8 @@
 mod connect;
 mod connection;
 mod denied;
+#[cfg(test)]
+pub(crate) mod golden;
 mod metrics;
 #[cfg(test)]
 pub(crate) mod test_server;
@@ -144,10 +146,14 @@ impl Store {
     }
 
     /// Returns the key for `kind` and `name` with the configured prefix. Only `name`
-    /// determines the Redis Cluster hash slot.
+    /// determines the Redis Cluster hash slot. Replicas of two releases can share a store, so
+    /// the key has the version of the value's format: another version is absent.
     #[must_use]
-    pub fn key(&self, kind: &str, name: &str) -> String {
-        format!("{}:{kind}:{{{name}}}", self.0.settings.prefix)
+    pub fn key(&self, kind: &str, format_version: &str, name: &str) -> String {
+        format!(
+            "{}:{kind}:{format_version}:{{{name}}}",
+            self.0.settings.prefix
+        )
     }
 
     /// Waits until the store is connected. Dropping it has no effect.

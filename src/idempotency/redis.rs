@@ -21,6 +21,8 @@
 //! Each operation is one script and one round trip.
 
 mod check;
+#[cfg(test)]
+mod golden;
 
 use std::sync::LazyLock;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -150,8 +152,7 @@ impl RedisBackend {
     }
 
     fn key(&self, key: &RecordKey) -> String {
-        let kind = format!("claim:{FORMAT_VERSION}");
-        self.store.key(&kind, &key.name)
+        self.store.key("claim", FORMAT_VERSION, &key.name)
     }
 }
 

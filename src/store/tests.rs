@@ -177,6 +177,6 @@ async fn write(store: &Store) -> Result<(), StoreError> {
     let script = Script::new("redis.call('SET', KEYS[1], '')");
     let mut call = script.prepare_invoke();
     store
-        .run("test", call.key(store.key("test", "write")))
+        .run("test", call.key(store.key("test", "1", "write")))
         .await
 }

@@ -26,6 +26,9 @@ const CALL_SCALE: f64 = 1e6;
 const WEIGHT_SCALE: f64 = 1e3;
 const EPOCH: Duration = Duration::from_millis(500);
 
+/// The version of the quota's format: the hash in the store, and the reports in it.
+pub(super) const FORMAT_VERSION: &str = "1";
+
 static RESERVE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("reserve.lua")));
 static CUT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("cut.lua")));
 
@@ -66,7 +69,7 @@ pub(super) async fn reserve(
     let returns_from = returns_from.map(|one| integer(one * CALL_SCALE));
     let report = demand.report.as_ref().map(CallerReport::to_json);
     let exchange = report.is_some();
-    let mut script = RESERVE.key(quota.store.key("quota", &quota.name));
+    let mut script = RESERVE.key(key(quota));
     let script = script
         .arg(replica)
         .arg(integer(rate * CALL_SCALE))
@@ -118,11 +121,15 @@ fn parse(reply: RawReply, demand: &Demand, exchange: bool) -> ReservationReply {
 
 /// Cuts the adaptive factor, unless a replica already did in the same epoch.
 pub(super) async fn cut_factor(quota: &SharedQuota, factor: f64) -> Result<(), StoreError> {
-    let mut script = CUT.key(quota.store.key("quota", &quota.name));
+    let mut script = CUT.key(key(quota));
     let script = script
         .arg(format!("{factor:.6}"))
         .arg(EPOCH.as_micros().to_string());
     quota.store.run("cut", script).await
+}
+
+fn key(quota: &SharedQuota) -> String {
+    quota.store.key("quota", FORMAT_VERSION, &quota.name)
 }
 
 fn integer(number: f64) -> String {

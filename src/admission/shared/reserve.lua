@@ -15,6 +15,7 @@
 --   since then (us), U until when it is in use (us), b when the replicas began to return (us), e the
 --   share (millionths) that each of them used until then, and of each replica
 --   r:ID "last seen:last turn:busy until:weight" (us), and c:ID its report.
+-- A field that cannot be read is absent.
 -- A replica that is late takes up to CREDIT of its turns at once.
 -- The bucket does not know of the calls of isolated replicas. When the first of them returns, the bucket
 -- is emptied. It then fills at the shares of those that have returned, because the others use theirs.
@@ -30,7 +31,7 @@ for i = 1, #flat, 2 do
   local replica_id = string.match(flat[i], '^r:(.*)')
   if replica_id then
     local seen, turn, busy, w = string.match(flat[i + 1], '(%d+):(%d+):(%d+):(%d+)')
-    replicas[replica_id] = {seen = tonumber(seen), turn = tonumber(turn), busy = tonumber(busy), weight = tonumber(w)}
+    if seen then replicas[replica_id] = {seen = tonumber(seen), turn = tonumber(turn), busy = tonumber(busy), weight = tonumber(w)} end
   end
 end
 local integer = function(number) return string.format('%.0f', number) end
@@ -47,7 +48,7 @@ if updated_at > now then
   end
   updated_at, fields.U = now, now
 end
-local used, used_until = tonumber(fields.u) or 0, tonumber(fields.U) or 0
+local used, used_until = math.max(0, tonumber(fields.u) or 0), tonumber(fields.U) or 0
 -- A missing key is an empty bucket: the debt is the whole depth.
 local debt = tonumber(fields.d) or depth
 debt = math.min(debt, depth * 4 + 60 * rate)
@@ -59,7 +60,7 @@ local returned = function()
   for _, r in pairs(replicas) do
     if r.seen >= began then count = count + 1 end
   end
-  return now >= began and now - began < RETURN_WITHIN and math.min(1, count * share / 1000000) or 1
+  return now >= began and now - began < RETURN_WITHIN and share > 0 and math.min(1, count * share / 1000000) or 1
 end
 debt = math.max(0, debt - math.floor((now - updated_at) * rate * returned() / 1000000))
 for replica_id, r in pairs(replicas) do active = active or (replica_id ~= id and now - r.seen < ACTIVE_FOR) end

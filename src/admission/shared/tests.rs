@@ -1,5 +1,6 @@
 //! Reservations of the shared quota, against a real redis-server.
 
+mod golden;
 mod isolation;
 #[path = "../../../tests/harness/proxy.rs"]
 mod proxy;
@@ -150,7 +151,7 @@ async fn a_missing_key_is_an_empty_bucket_and_a_refusal_spends_nothing() {
             "round {round}"
         );
         server
-            .command(&["DEL", "test:quota:{us-east-1:create}"])
+            .command(&["DEL", "test:quota:1:{us-east-1:create}"])
             .await;
     }
     let mut large = request("a", 10.0, 3);
@@ -182,7 +183,7 @@ async fn a_clock_set_back_neither_stops_reservations_nor_causes_a_burst() {
         reserve(&quota, request("a", 10.0, 1)).await,
         100
     ));
-    let key = "test:quota:{us-east-1:create}";
+    let key = "test:quota:1:{us-east-1:create}";
     let ahead = "99999999999999999";
     let replica = format!("{ahead}:{ahead}:{ahead}:1000");
     let set = ["HSET", key, "t", ahead, "r:a", &replica, "r:b", &replica];
@@ -253,7 +254,7 @@ async fn the_factor_grows_with_the_use_of_the_quota_also_after_a_clock_was_set_b
     let quota = quota(&server).await;
     let cut = reservation::cut_factor(&quota, 0.5).await;
     cut.expect("the store replies");
-    let key = "test:quota:{us-east-1:create}";
+    let key = "test:quota:1:{us-east-1:create}";
     let ahead = "99999999999999999";
     let set = ["HSET", key, "t", ahead, "F", ahead, "U", ahead];
     server.command(&set).await;

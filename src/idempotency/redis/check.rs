@@ -12,7 +12,7 @@ use crate::store::{Store, StoreError, with_missing_right};
 /// If the store fails, or does not permit a command; the error names it.
 pub async fn check_store(store: &Store) -> Result<(), StoreError> {
     const LIFE_MS: u32 = 1000;
-    let key = store.key("claim:check", &Uuid::new_v4().to_string());
+    let key = store.key("claim", "check", &Uuid::new_v4().to_string());
     let (mut claim, source) = (RECORD.key(&key), include_str!("record.lua"));
     let claim = claim.arg("owner").arg(LIFE_MS).arg("dates").arg(LIFE_MS);
     let _: (u64, u8, String, String) = run(store, "claim", claim, source).await?;

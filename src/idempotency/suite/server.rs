@@ -133,7 +133,7 @@ fn key(store: &Store, token: &ClientRequestToken) -> String {
     let requested = RequestedSettings::default();
     let owner = Owner("test".to_owned());
     let key = RecordKey::new(token, &requested, &RecordScope::default().0, owner);
-    store.key("claim:1", &key.name)
+    store.key("claim", "1", &key.name)
 }
 
 fn over(store: &Store, required: bool) -> Idempotency {

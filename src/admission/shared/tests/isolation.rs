@@ -94,7 +94,7 @@ async fn a_wrong_type_or_a_full_store_degrades_until_it_is_fixed() {
     let server = RedisServer::start().await;
     let admission = Admission::open_shared(settings(20.0), quota(&server).await);
     wait_for_degraded(&admission, false).await;
-    let key = "test:quota:{us-east-1:create}";
+    let key = "test:quota:1:{us-east-1:create}";
     server.command(&["SET", key, "nonsense"]).await;
     wait_for_degraded(&admission, true).await;
     assert!(
