@@ -63,7 +63,7 @@ use self::shared::{Reserver, SharedReservations};
 use crate::model::{CallerId, Deadline};
 
 pub use self::check_limit::CheckLimit;
-pub use self::limits::{CallerLimits, QueueSettings, Weight};
+pub use self::limits::{CallerLimits, MaxRateMode, QueueSettings, Weight};
 pub use self::metrics::{AdmissionMetrics, AdmissionState};
 pub use self::queue::ArrivalKind;
 pub use self::shared::SharedQuota;
@@ -220,6 +220,12 @@ impl Permit {
     #[must_use]
     pub fn predicted(&self) -> Duration {
         self.grant.predicted
+    }
+
+    /// Returns the section of the limit in shadow mode that would have refused the request.
+    #[must_use]
+    pub fn shadow_refusal(&self) -> Option<&str> {
+        self.grant.shadow_refusal.as_deref()
     }
 
     /// Keeps the quota token, because the attempt is about to be sent.

@@ -5,5 +5,6 @@ mod admission {
     mod fixture;
     mod rate;
     mod refusals;
+    mod shadow;
     mod waiting;
 }

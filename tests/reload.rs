@@ -138,6 +138,39 @@ async fn a_caller_that_a_reload_adds_is_counted_by_its_name() {
 }
 
 #[tokio::test]
+async fn a_limit_in_shadow_mode_counts_its_refusals_until_a_reload_enforces_it() {
+    let enforced = "[auth]\nmode = \"trusted-header\"\n[quota.create]\nrate_per_second = 1000.0\n\
+        [callers.payments]\nmax_rate_per_second = 0.01\n";
+    let map = ConfigMap::holding(&format!("{enforced}max_rate_mode = \"shadow\"\n"));
+    let service = Process::serve(&map).await;
+    let client = Client::new(&service.endpoint(), Duration::from_secs(5)).expect("a URL");
+    let payments = client.as_caller("payments");
+    for _ in 0..3 {
+        let created = payments.create(CreateSessionRequest::default()).await;
+        created.expect("the limit refuses nothing");
+    }
+    let refusals =
+        "livegate_admission_shadow_refusals_total{operation=\"create\",caller=\"payments\"}";
+    let metrics = service.metrics().await;
+    assert!(metrics.contains(&format!("{refusals} 2\n")), "{metrics}");
+    map.swap(enforced);
+    let applied = service.logs("configuration reloaded").await;
+    assert!(
+        applied.contains("callers.payments.max_rate_mode"),
+        "{applied}"
+    );
+    let first = payments.create(CreateSessionRequest::default()).await;
+    first.expect("the limit starts with one call");
+    let error = payments.create(CreateSessionRequest::default()).await;
+    let error = error.expect_err("the limit is enforced");
+    assert_eq!(
+        (error.code, &*error.reason),
+        (Code::ResourceExhausted, "CALLER_QUOTA_EXHAUSTED")
+    );
+    assert!(!service.metrics().await.contains(refusals));
+}
+
+#[tokio::test]
 async fn sighup_reloads_and_logs_the_keys_that_need_a_restart() {
     let map = ConfigMap::holding(SLOW);
     let service = Process::serve(&map).await;

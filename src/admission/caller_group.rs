@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use super::arrivals::ArrivalRate;
 use super::caller_queues::QueueKey;
 use super::caller_rate_limit::CallerRateLimit;
-use super::limits::CallerLimits;
+use super::limits::{CallerLimits, MaxRateMode};
 use super::shared::CallerDigest;
 use super::turns::Deficit;
 
@@ -37,6 +37,7 @@ pub(super) struct CallerGroup {
     /// The part of the weight that counts on this replica: above 0, at most 1.
     pub(super) share: f64,
     max_rate: Option<f64>,
+    mode: MaxRateMode,
     pub(super) rate_limit: Option<CallerRateLimit>,
     pub(super) deficit: Deficit,
     /// The callers with waiting requests, in the order of their turns.
@@ -65,6 +66,7 @@ impl CallerGroup {
             weight: limits.weight.get(),
             share: 1.0,
             max_rate: limits.max_rate_per_second,
+            mode: limits.max_rate_mode,
             rate_limit: limits
                 .max_rate_per_second
                 .map(|rate| CallerRateLimit::new(now, rate * limit_share)),
@@ -82,7 +84,10 @@ impl CallerGroup {
     pub(super) fn continue_from(&mut self, previous: &Self, now: Instant) {
         self.share = previous.share;
         self.arrivals = previous.arrivals.clone();
-        if let (Some(limit), Some(before)) = (&mut self.rate_limit, &previous.rate_limit) {
+        // A limit whose mode changes starts anew, because tokens are owed only in shadow mode.
+        if self.mode == previous.mode
+            && let (Some(limit), Some(before)) = (&mut self.rate_limit, &previous.rate_limit)
+        {
             *limit = before.with_rate(now, limit.rate());
         }
     }
@@ -99,10 +104,30 @@ impl CallerGroup {
         }
     }
 
+    /// Returns the rate limit if it delays calls.
+    pub(super) fn enforced_limit(&self) -> Option<&CallerRateLimit> {
+        let limit = self.rate_limit.as_ref();
+        limit.filter(|_| self.mode == MaxRateMode::Enforce)
+    }
+
     /// Returns how long the rate limit delays the next `calls` calls.
     pub(super) fn rate_limited_for(&self, now: Instant, calls: usize) -> Duration {
-        let limit = self.rate_limit.as_ref();
+        let limit = self.enforced_limit();
         limit.map_or(Duration::ZERO, |limit| limit.wait_for(now, calls))
+    }
+
+    /// Returns whether a limit in shadow mode would refuse a request that can wait for
+    /// `time_left`, and otherwise takes the token that it would wait for.
+    pub(super) fn exceeds_shadow_limit(&mut self, time_left: Duration, now: Instant) -> bool {
+        let limit = self.rate_limit.as_mut();
+        let Some(limit) = limit.filter(|_| self.mode == MaxRateMode::Shadow) else {
+            return false;
+        };
+        let exceeds = limit.wait_for(now, 1) > time_left;
+        if !exceeds {
+            limit.take(now);
+        }
+        exceeds
     }
 
     /// Returns whether a request waits that the rate limit allows now.
@@ -112,7 +137,9 @@ impl CallerGroup {
 
     /// Charges the group for a quota token, and returns whether its turn is over.
     pub(super) fn charge(&mut self, now: Instant) -> bool {
-        if let Some(limit) = &mut self.rate_limit {
+        if let Some(limit) = &mut self.rate_limit
+            && self.mode == MaxRateMode::Enforce
+        {
             limit.take(now);
         }
         self.deficit.spend()

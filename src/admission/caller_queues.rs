@@ -211,7 +211,8 @@ impl<T> CallerQueues<T> {
             let queue = &queues[key];
             let group = &mut groups[queue.group];
             // A new group would reset an exhausted rate limit.
-            let idle = queue.is_idle(now) && group.rate_limited_for(now, 1).is_zero();
+            let limit = group.rate_limit.as_ref();
+            let idle = queue.is_idle(now) && limit.is_none_or(|l| l.wait_for(now, 1).is_zero());
             if idle {
                 group.queues -= 1;
                 queues.remove(key);

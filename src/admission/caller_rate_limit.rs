@@ -41,7 +41,7 @@ impl CallerRateLimit {
         wait_from_secs(missing / self.rate())
     }
 
-    /// Takes a token. [`wait_for`](Self::wait_for) one call must be zero.
+    /// Takes a token; without one, it is owed and the next calls wait longer.
     pub(super) fn take(&mut self, now: Instant) {
         self.0.add(-1.0, now);
     }

@@ -41,6 +41,16 @@ impl Default for Weight {
     }
 }
 
+/// Whether a rate limit refuses calls.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MaxRateMode {
+    /// Calls beyond the limit wait or are refused.
+    #[default]
+    Enforce,
+    /// Calls beyond the limit are counted and go on, under the shared quota.
+    Shadow,
+}
+
 /// The share and the rate limit of one caller, or of all callers of a pattern together,
 /// and the queue bound of each caller.
 #[derive(Clone, Debug, PartialEq)]
@@ -50,6 +60,8 @@ pub struct CallerLimits {
     /// The most calls a second, even while quota is left over: 0.001 to 10,000.
     /// `None` sets no limit.
     pub max_rate_per_second: Option<f64>,
+    /// Whether that limit refuses calls.
+    pub max_rate_mode: MaxRateMode,
     /// The most requests that wait at once, 1 to 100,000.
     pub max_waiting: NonZeroU32,
 }
@@ -60,6 +72,7 @@ impl Default for CallerLimits {
         Self {
             weight: Weight::default(),
             max_rate_per_second: None,
+            max_rate_mode: MaxRateMode::default(),
             max_waiting: count(1000),
         }
     }

@@ -25,6 +25,8 @@ mod round;
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -155,6 +157,20 @@ impl<T> FairQueue<T> {
             self.callers.groups[queue.group].arrivals.record(now);
         }
         key
+    }
+
+    /// Returns the section of `caller`'s limits if a limit in shadow mode would refuse its
+    /// request in the queue `key`, which can wait for `time_left`.
+    pub fn shadow_refusal(
+        &mut self,
+        key: QueueKey,
+        caller: &CallerId,
+        time_left: Duration,
+        now: Instant,
+    ) -> Option<Arc<str>> {
+        let group = self.callers.queues[key].group;
+        let exceeds = self.callers.groups[group].exceeds_shadow_limit(time_left, now);
+        exceeds.then(|| Arc::from(self.callers.settings.limits.section_of(caller)))
     }
 
     /// Enters a request into the queue `key`.

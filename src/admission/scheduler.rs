@@ -8,6 +8,7 @@ mod handle;
 mod refusal;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -42,6 +43,8 @@ const SHED_DELAY: Duration = Duration::from_millis(20);
 pub(super) struct Grant {
     pub(super) waited: Duration,
     pub(super) predicted: Duration,
+    /// The section of the limit in shadow mode that would have refused the request.
+    pub(super) shadow_refusal: Option<Arc<str>>,
 }
 
 /// The reply to a waiting request.
@@ -52,7 +55,8 @@ pub(super) type Reply = Result<Grant, AdmissionRefused>;
 struct Pending {
     reply: oneshot::Sender<Reply>,
     arrived: Instant,
-    predicted: Duration,
+    /// The grant, but for the wait.
+    grant: Grant,
     /// The end of `max_wait`, as configured when the request arrived.
     waits_until: Instant,
     deadline: Deadline,
@@ -143,7 +147,11 @@ impl Scheduler {
         let pending = Pending {
             reply,
             arrived: now,
-            predicted: prediction.wait,
+            grant: Grant {
+                waited: Duration::ZERO,
+                predicted: prediction.wait,
+                shadow_refusal: self.queue.shadow_refusal(key, caller, time_left, now),
+            },
             waits_until: now + self.max_wait,
             deadline,
             timeout,
@@ -263,10 +271,10 @@ impl Scheduler {
     fn grant_next(&mut self, now: Instant) {
         if let Some((ticket, pending)) = self.queue.pop(now) {
             self.timeouts.remove(&(pending.timeout, ticket));
-            let waited = now - pending.arrived;
-            let predicted = pending.predicted;
+            let mut grant = pending.grant;
+            grant.waited = now - pending.arrived;
             // A request that is dropped is cancelled first, so the reply arrives.
-            let _ = pending.reply.send(Ok(Grant { waited, predicted }));
+            let _ = pending.reply.send(Ok(grant));
         }
     }
 }

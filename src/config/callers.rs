@@ -16,7 +16,8 @@ use super::profiles::{self, Profiles};
 use super::reader::Reader;
 use super::section::Section;
 use super::sections::rate;
-use crate::admission::{CallerLimits, QueueSettings, Weight};
+use super::text::choice;
+use crate::admission::{CallerLimits, MaxRateMode, QueueSettings, Weight};
 use crate::auth::policy::{Permissions, Policy};
 use crate::model::{CallerGlob, CallerGlobs, CallerId, MalformedGlob, PerCaller};
 
@@ -26,6 +27,11 @@ const MAX_NAMED: usize = 1000;
 /// The upper bound of `max_callers`. Each arriving request looks at every recently
 /// seen caller.
 const MAX_CALLERS: u32 = 10_000;
+
+const MODES: [(&str, MaxRateMode); 2] = [
+    ("enforce", MaxRateMode::Enforce),
+    ("shadow", MaxRateMode::Shadow),
+];
 
 /// One section: the limits for admission, and the permissions for the policy.
 struct CallerSection {
@@ -98,6 +104,7 @@ fn limits(section: &mut Section<'_>) -> CallerLimits {
     CallerLimits {
         weight: Weight::new(weight).unwrap_or(defaults.weight),
         max_rate_per_second: section.optional("max_rate_per_second", &rate()),
+        max_rate_mode: section.read("max_rate_mode", defaults.max_rate_mode, &choice(&MODES)),
         max_waiting: section.read("max_waiting", defaults.max_waiting, &count(100_000)),
     }
 }

@@ -12,7 +12,10 @@ use super::key_path::KeyPath;
 
 /// Words of other programs, and the names of the keys that have their meaning.
 const SYNONYMS: &[(&str, &[&str])] = &[
-    ("rps qps tps limit rate_limit quota", &["rate_per_second"]),
+    (
+        "rps qps tps limit rate rate_limit max_rate quota",
+        &["rate_per_second"],
+    ),
     ("port address addr bind host", &["listen"]),
     ("timeout", &["attempt_timeout", "default_deadline"]),
     ("deadline", &["default_deadline"]),
@@ -126,6 +129,7 @@ mod tests {
             "store.timeout",
             "callers.payments.weight",
             "callers.payments.max_rate_per_second",
+            "callers.payments.max_rate_mode",
             "profiles.kyc.s3_bucket",
         ]
         .map(KeyPath::dotted);

@@ -39,6 +39,13 @@ impl<T> PerCaller<T> {
         }
     }
 
+    /// Returns the section that `caller` has its value by: its name, a pattern or `default`.
+    #[must_use]
+    pub fn section_of<'a>(&'a self, caller: &'a CallerId) -> &'a str {
+        let named = self.named.contains_key(caller).then(|| caller.as_str());
+        named.or(self.pattern_of(caller)).unwrap_or("default")
+    }
+
     /// Returns the pattern that `caller` has its value by, if it has it by a pattern.
     #[must_use]
     pub fn pattern_of(&self, caller: &CallerId) -> Option<&str> {
@@ -88,5 +95,8 @@ mod tests {
         };
         let value = |name| *values.of(&caller(name));
         assert_eq!(["pay-1", "pay-2", "get-1"].map(value), [3, 2, 1]);
+        let callers = ["pay-1", "pay-2", "get-1"].map(caller);
+        let sections = callers.each_ref().map(|caller| values.section_of(caller));
+        assert_eq!(sections, ["pay-1", "pay-*", "default"]);
     }
 }

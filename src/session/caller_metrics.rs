@@ -36,6 +36,8 @@ const OPERATIONS: [Operation; 2] = [Operation::Create, Operation::Results];
 pub(super) struct CallerMetrics {
     attempts: Family<CallerLabels, Counter>,
     refusals: Family<CallerLabels, Counter>,
+    /// By the section of the limit instead of the caller.
+    shadow_refusals: Family<CallerLabels, Counter>,
     tracked: Arc<Mutex<TrackedCallers>>,
 }
 
@@ -69,6 +71,12 @@ impl CallerMetrics {
              that other callers used",
             metrics.refusals.clone(),
         );
+        registry.register(
+            "livegate_admission_shadow_refusals",
+            "Attempts that max_rate_mode = \"enforce\" would have refused, by the section of the \
+             caller: its name, a pattern or default",
+            metrics.shadow_refusals.clone(),
+        );
         metrics
     }
 
@@ -81,6 +89,8 @@ impl CallerMetrics {
             self.remove_series(caller);
         }
         tracked.named = named;
+        // The sections may have changed, and only they bound the number of series.
+        self.shadow_refusals.clear();
     }
 
     /// Counts an attempt of `caller`, which uses a quota token.
@@ -91,6 +101,15 @@ impl CallerMetrics {
     /// Counts a request of `caller` that got no permit.
     pub(super) fn count_refusal(&self, operation: Operation, caller: &CallerId, now: Instant) {
         self.count(&self.refusals, operation, caller, now);
+    }
+
+    /// Counts an attempt that the limit of `section`, in shadow mode, would have refused.
+    pub(super) fn count_shadow_refusal(&self, operation: Operation, section: &str) {
+        let caller = section.to_owned();
+        let refusals = &self.shadow_refusals;
+        refusals
+            .get_or_create(&CallerLabels { operation, caller })
+            .inc();
     }
 
     fn count(

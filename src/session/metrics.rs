@@ -111,7 +111,8 @@ impl AttemptMetrics {
     }
 
     /// Replaces the callers that always have series of their own. The number of series is at
-    /// most that of the named callers and 33, after any number of changes.
+    /// most that of the named callers and 33, after any number of changes. Shadow refusals
+    /// are counted from 0 again.
     pub fn set_named_callers(&self, named: HashSet<CallerId>) {
         self.callers.set_named(named);
     }
@@ -192,6 +193,10 @@ impl OperationMetrics {
     /// Records the wait of an attempt that got a permit, and counts it as not sent unless it
     /// starts.
     pub(super) fn admitted(&self, permit: &Permit) -> UnsentGuard<'_> {
+        if let Some(section) = permit.shadow_refusal() {
+            let callers = &self.metrics.callers;
+            callers.count_shadow_refusal(self.operation, section);
+        }
         let label = self.label();
         let waits = self.metrics.waits.get_or_create(&label);
         waits.observe(permit.waited().as_secs_f64());

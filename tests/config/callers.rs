@@ -1,5 +1,6 @@
 //! Callers by name.
 
+use livegate::admission::MaxRateMode;
 use livegate::config::Config;
 use livegate::model::CallerId;
 
@@ -30,6 +31,25 @@ fn variables_and_set_override_a_caller_of_the_file() {
             assert_eq!(of("spiffe://a.b/c").weight.get(), 2);
             assert_eq!(of("spiffe://a.b/c").max_rate_per_second, Some(1.5));
         },
+    );
+}
+
+#[test]
+fn a_rate_limit_is_enforced_unless_its_section_says_shadow() {
+    let text = "[callers.default]\nmax_rate_mode = \"shadow\"\n[callers.a]\n\
+        [callers.\"b/*\"]\nmax_rate_mode = \"shadow\"\n";
+    let limits = from(text).config.callers.limits;
+    let mode = |name: &str| {
+        limits
+            .of(&CallerId::new(name).expect("a name"))
+            .max_rate_mode
+    };
+    let modes = ["a", "b/c", "other"].map(mode);
+    let [enforce, shadow] = [MaxRateMode::Enforce, MaxRateMode::Shadow];
+    assert_eq!(
+        modes,
+        [enforce, shadow, shadow],
+        "a named section inherits nothing"
     );
 }
 

@@ -182,6 +182,7 @@ fn loading_again_returns_the_changed_keys() {
         let old = [
             "weight",
             "max_rate_per_second",
+            "max_rate_mode",
             "max_waiting",
             "allow",
             "buckets",

@@ -9,7 +9,8 @@ fn a_printed_configuration_reads_back() {
     let loaded = from(
         "upstream.endpoint_url = \"http://h:1\"\nshutdown.grace = \"61500ms\"\n\
          quota.create.rate_per_second = 1e-3\nauth.mode = \"trusted-header\"\n\
-         callers.\"say-\\\"hi\\\"#=\".weight = 3\ncallers.default.max_rate_per_second = 2",
+         callers.\"say-\\\"hi\\\"#=\".weight = 3\ncallers.default.max_rate_per_second = 2\n\
+         callers.default.max_rate_mode = \"shadow\"",
     );
     assert_eq!(from(&loaded.to_toml()).config, loaded.config);
 }

@@ -57,6 +57,8 @@ fn the_bound_is_accepted_and_the_first_value_beyond_it_is_rejected() {
         ("quota.results.rate_per_second", "0.001", "1e-20"),
         ("callers.\"a.b\".max_rate_per_second", "10000", "0"),
         ("callers.default.max_rate_per_second", "0.001", "1e-20"),
+        ("callers.a.max_rate_mode", "\"enforce\"", "\"observe\""),
+        ("callers.default.max_rate_mode", "\"shadow\"", "true"),
         ("callers.default.max_audit_images", "0", "5"),
         ("callers.default.max_audit_images", "4", "-1"),
         ("profiles.p.audit_images_limit", "4", "5"),

@@ -86,10 +86,43 @@ impl<T> CallerQueues<T> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
-    use crate::admission::QueueSettings;
     use crate::admission::queue::{ArrivalKind, FairQueue};
+    use crate::admission::{CallerLimits, MaxRateMode, QueueSettings};
     use crate::model::CallerId;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_limit_in_shadow_mode_is_divided_by_the_arrivals_on_each_replica() {
+        let mut now = Instant::now();
+        let mut settings = QueueSettings::default();
+        settings.limits.default = CallerLimits {
+            max_rate_per_second: Some(10.0),
+            max_rate_mode: MaxRateMode::Shadow,
+            ..CallerLimits::default()
+        };
+        let caller = CallerId::new("payments").expect("a plain name");
+        let mut queue = FairQueue::<()>::new(settings);
+        let key = queue.record_arrival(&caller, ArrivalKind::New, now);
+        let report = queue.callers.report(now);
+        assert!(report.limited[&CallerDigest::of_name("payments")] > 0.0);
+        let mut allowed = |now| {
+            let refusal = queue.shadow_refusal(key, &caller, Duration::ZERO, now);
+            // As many arrive on another replica.
+            queue
+                .callers
+                .set_others(&OtherReplicas::of(2, &report), now);
+            refusal.is_none()
+        };
+        allowed(now);
+        let mut count = 0;
+        for _ in 0..100 {
+            now += Duration::from_millis(10);
+            count += usize::from(allowed(now));
+        }
+        assert!((4..=5).contains(&count), "half of 10 in a second: {count}");
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_thousand_callers_count_a_thousand_and_half_where_they_wait_on_two_replicas() {

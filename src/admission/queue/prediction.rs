@@ -45,7 +45,7 @@ impl<T> FairQueue<T> {
         let weight = group.weight() * own.share / share;
         for (other, group) in &self.callers.groups {
             if other != own.group && (group.waiting > 0 || !group.arrivals.is_idle(now)) {
-                let limit = group.rate_limit.as_ref();
+                let limit = group.enforced_limit();
                 competitors.push(Competitor {
                     waiting: group.waiting,
                     arrivals_per_second: group.arrivals.per_second(now),
