@@ -16,6 +16,8 @@ mod processes;
 mod proxy;
 #[path = "fleet/store_return.rs"]
 mod store_return;
+#[path = "fleet/upgrade.rs"]
+mod upgrade;
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -2,7 +2,8 @@
 //! its process id, and restarts on its own port.
 
 use std::net::TcpListener;
-use std::process::Stdio;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use livegate::store::{StoreSettings, StoreTls};
@@ -90,6 +91,7 @@ impl Store {
 
 /// A `livegate serve` process.
 pub(crate) struct Replica {
+    build: PathBuf,
     child: Child,
     port: u16,
     settings: Vec<String>,
@@ -98,6 +100,17 @@ pub(crate) struct Replica {
 impl Replica {
     /// Starts a replica and waits until it is ready.
     pub(crate) async fn serve(
+        store: &Store,
+        simulator: &SimulatorHandle,
+        more_settings: &[&str],
+    ) -> Self {
+        let build = Path::new(env!("CARGO_BIN_EXE_livegate"));
+        Self::serve_build(build, store, simulator, more_settings).await
+    }
+
+    /// Like [`serve`](Self::serve), with the program `build`.
+    pub(crate) async fn serve_build(
+        build: &Path,
         store: &Store,
         simulator: &SimulatorHandle,
         more_settings: &[&str],
@@ -111,16 +124,17 @@ impl Replica {
             format!("upstream.endpoint_url=http://{}", simulator.local_addr()),
         ];
         settings.extend(more_settings.iter().map(ToString::to_string));
-        let child = Self::spawn(&settings).await;
+        let child = Self::spawn(build, &settings).await;
         Self {
+            build: build.to_owned(),
             child,
             port,
             settings,
         }
     }
 
-    async fn spawn(settings: &[String]) -> Child {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_livegate"))
+    async fn spawn(build: &Path, settings: &[String]) -> Child {
+        let mut child = Command::new(build)
             .args(["serve", "--log-format", "json"])
             .args(settings.iter().flat_map(|setting| ["--set", setting]))
             .env("AWS_ACCESS_KEY_ID", "test")
@@ -159,8 +173,16 @@ impl Replica {
         self.child.kill().await.expect("it runs");
     }
 
+    /// Sends SIGTERM, and waits until it has shut down.
+    pub(crate) async fn terminate(mut self) -> ExitStatus {
+        let id = self.child.id().expect("it runs").to_string();
+        let kill = Command::new("kill").args(["-TERM", &id]).status().await;
+        assert!(kill.expect("kill is on the PATH").success());
+        self.child.wait().await.expect("a child")
+    }
+
     /// Restarts on its port.
     pub(crate) async fn restart(&mut self) {
-        self.child = Self::spawn(&self.settings).await;
+        self.child = Self::spawn(&self.build, &self.settings).await;
     }
 }

@@ -11,16 +11,16 @@ use super::proxy::Proxy;
 use super::{EXCLUSIVE, QUOTA, simulator};
 
 /// `quota.create.burst`, a fifth of a second by default.
-const BURST: f64 = 5.0;
+pub(super) const BURST: f64 = 5.0;
 const OUTAGES: u32 = 4;
 /// How long after the others the third replica returns.
 const LATE: Duration = Duration::from_secs(3);
 
 /// The calls that reached the simulator, in total, at increasing instants.
-struct Calls(Vec<(Instant, u64)>);
+pub(super) struct Calls(Vec<(Instant, u64)>);
 
 impl Calls {
-    async fn count(simulator: &SimulatorHandle, to: Instant) -> Self {
+    pub(super) async fn count(simulator: &SimulatorHandle, to: Instant) -> Self {
         let mut samples = Vec::new();
         let mut ticks = interval(Duration::from_millis(10));
         while Instant::now() < to {
@@ -39,7 +39,7 @@ impl Calls {
     }
 
     /// Returns the most calls beyond the quota in any window between `from` and `to`.
-    fn beyond_quota(&self, from: Instant, to: Instant) -> f64 {
+    pub(super) fn beyond_quota(&self, from: Instant, to: Instant) -> f64 {
         let (mut most, mut least) = (0.0_f64, f64::INFINITY);
         for (at, calls) in self.0.iter().filter(|(at, _)| (from..to).contains(at)) {
             let excess = *calls as f64 - QUOTA * (*at - from).as_secs_f64();
