@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::idempotency::RecordScope;
+use crate::idempotency::{Owner, RecordScope};
 use crate::model::{
     CallerId, ClientRequestToken, RequestId, RequestedSettings, SESSION_LIFE, unix_time,
 };
