@@ -38,6 +38,7 @@ mod caller_group;
 mod caller_queue;
 mod caller_queues;
 mod caller_rate_limit;
+mod callers_state;
 mod check_limit;
 mod latency;
 mod limits;
@@ -62,6 +63,7 @@ use self::scheduler::{Grant, LockedScheduler, Reply, Scheduler, SchedulerHandle}
 use self::shared::{Reserver, SharedReservations};
 use crate::model::{CallerId, Deadline};
 
+pub use self::callers_state::{CallerState, CallersState};
 pub use self::check_limit::CheckLimit;
 pub use self::limits::{CallerLimits, MaxRateMode, QueueSettings, Weight};
 pub use self::metrics::{AdmissionMetrics, AdmissionState};

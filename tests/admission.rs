@@ -2,6 +2,7 @@
 
 #[path = "admission"]
 mod admission {
+    mod callers_state;
     mod fixture;
     mod rate;
     mod refusals;

@@ -33,6 +33,8 @@ pub(super) struct CallerQueue<T> {
     /// Whether the queue is in the round of its group.
     pub(super) scheduled: bool,
     pub(super) arrivals: ArrivalRate,
+    /// How long the request waited that received a quota token last.
+    pub(super) last_wait: Duration,
     /// The latest instant for which a refusal asked this caller to retry.
     last_retry_at: Instant,
 }
@@ -54,6 +56,7 @@ impl<T> CallerQueue<T> {
             deficit: Deficit::default(),
             scheduled: false,
             arrivals: ArrivalRate::new(now),
+            last_wait: Duration::ZERO,
             last_retry_at: now,
         }
     }
@@ -67,6 +70,14 @@ impl<T> CallerQueue<T> {
     /// Returns how many requests wait.
     pub(super) fn len(&self) -> usize {
         self.requests.len()
+    }
+
+    /// Returns the retry and the new request that entered first. Retries have negative
+    /// numbers, and the first one has the highest.
+    pub(super) fn first_entered(&self) -> impl Iterator<Item = &T> {
+        let retry = self.requests.range(..0).next_back();
+        let new = self.requests.range(0..).next();
+        retry.into_iter().chain(new).map(|(_, request)| request)
     }
 
     pub(super) fn is_full(&self) -> bool {

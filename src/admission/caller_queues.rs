@@ -116,6 +116,20 @@ impl<T> CallerQueues<T> {
         group.weight() / group.round.len().max(1) as f64
     }
 
+    /// Iterates over the queues and the names of their callers.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &CallerQueue<T>)> {
+        let own = self.by_caller.iter();
+        let own = own.map(|(caller, key)| (caller.as_str(), key));
+        let overflow = self.overflow.values().map(|key| (OVERFLOW, key));
+        own.chain(overflow)
+            .map(|(name, key)| (name, &self.queues[*key]))
+    }
+
+    /// Returns whether a request of `queue` waits that its rate limit allows now.
+    pub(super) fn is_ready(&self, queue: &CallerQueue<T>, now: Instant) -> bool {
+        queue.len() > 0 && self.groups[queue.group].is_ready(now)
+    }
+
     /// Brings the queue that gets the group's next token to the front of its round, and
     /// returns whether there is one.
     pub(super) fn next_in_group(&mut self, group: GroupKey) -> bool {

@@ -52,9 +52,9 @@ pub(super) type Reply = Result<Grant, AdmissionRefused>;
 
 /// A waiting request, and its time limits.
 #[derive(Debug)]
-struct Pending {
+pub(super) struct Pending {
     reply: oneshot::Sender<Reply>,
-    arrived: Instant,
+    pub(super) arrived: Instant,
     /// The grant, but for the wait.
     grant: Grant,
     /// The end of `max_wait`, as configured when the request arrived.
@@ -67,7 +67,7 @@ struct Pending {
 /// The state of one operation's admission.
 pub(super) struct Scheduler {
     max_wait: Duration,
-    queue: FairQueue<Pending>,
+    pub(super) queue: FairQueue<Pending>,
     /// When to refuse waiting requests, the earliest first.
     timeouts: BTreeSet<(Instant, Ticket)>,
     pub(super) tokens: TokenSource,
@@ -273,6 +273,7 @@ impl Scheduler {
             self.timeouts.remove(&(pending.timeout, ticket));
             let mut grant = pending.grant;
             grant.waited = now - pending.arrived;
+            self.queue.callers.queues[ticket.queue()].last_wait = grant.waited;
             // A request that is dropped is cancelled first, so the reply arrives.
             let _ = pending.reply.send(Ok(grant));
         }
