@@ -48,7 +48,7 @@ use tracing::{info, warn};
 
 use self::connection::StoreConnection;
 pub use self::denied::with_missing_right;
-pub use self::metrics::StoreMetrics;
+pub use self::metrics::{StoreCondition, StoreMetrics};
 pub use self::tls::StoreTls;
 use crate::change::Condition;
 

@@ -1,13 +1,16 @@
 //! The metrics of the store: whether it is connected, and the duration of calls by
 //! outcome.
 
+use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
+use tokio::time::Instant;
 
 use super::StoreError;
 
@@ -25,13 +28,24 @@ type Labels<const N: usize> = [(&'static str, &'static str); N];
 pub struct StoreMetrics {
     /// Has no series if no store is configured: a 0 would alert.
     up: Family<Labels<1>, Gauge<i64, AtomicI64>>,
+    condition: Arc<Mutex<Option<StoreCondition>>>,
     calls: Durations,
+}
+
+/// Whether the store is connected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StoreCondition {
+    /// Whether it is connected.
+    pub connected: bool,
+    /// Since when.
+    pub since: Instant,
 }
 
 impl Default for StoreMetrics {
     fn default() -> Self {
         Self {
             up: Family::default(),
+            condition: Arc::default(),
             calls: Durations::new_with_constructor(|| Histogram::new(BUCKETS)),
         }
     }
@@ -55,7 +69,17 @@ impl StoreMetrics {
         metrics
     }
 
+    /// Returns the condition of the store; `None` if no store is configured.
+    #[must_use]
+    pub fn condition(&self) -> Option<StoreCondition> {
+        *self.condition.lock()
+    }
+
     pub(super) fn set_up(&self, up: bool) {
+        *self.condition.lock() = Some(StoreCondition {
+            connected: up,
+            since: Instant::now(),
+        });
         self.up
             .get_or_create(&[("store", "shared")])
             .set(i64::from(up));

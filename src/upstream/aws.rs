@@ -121,6 +121,13 @@ impl Rekognition {
         loaded.map(drop).map_err(unavailable)
     }
 
+    /// Returns the source of the current credentials, such as `instance metadata`; `None` if
+    /// there are none, or their provider does not report it.
+    #[must_use]
+    pub fn credentials_source(&self) -> Option<&'static str> {
+        self.credentials.source()
+    }
+
     /// Renews the credentials for as long as it is polled; it never returns.
     pub async fn renew_credentials(&self) {
         self.credentials.renew().await;

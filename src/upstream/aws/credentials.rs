@@ -18,6 +18,7 @@ use std::time::{Duration, SystemTime};
 
 use aws_config::sts::AssumeRoleProvider;
 use aws_credential_types::Credentials;
+use aws_credential_types::credential_feature::AwsCredentialFeature as Feature;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{
     ProvideCredentials, Result as Loaded, SharedCredentialsProvider, future,
@@ -117,6 +118,22 @@ impl RenewedCredentials {
                 }
             }
         }
+    }
+
+    /// Returns the source of the current credentials, as their provider reports it.
+    pub(super) fn source(&self) -> Option<&'static str> {
+        let state = self.state.lock();
+        let features: Option<&Vec<Feature>> = state.current.as_ref()?.get_property();
+        Some(match features?.last()? {
+            Feature::CredentialsEnvVars => "environment",
+            Feature::CredentialsProfile | Feature::CredentialsProfileSourceProfile => "profile",
+            Feature::CredentialsProcess => "credential process",
+            Feature::CredentialsStsAssumeRole => "assumed role",
+            Feature::CredentialsStsAssumeRoleWebId => "web identity token",
+            Feature::CredentialsHttp => "container endpoint",
+            Feature::CredentialsImds => "instance metadata",
+            _ => "other",
+        })
     }
 
     /// Makes the next call load the credentials, because AWS rejected the current ones.
