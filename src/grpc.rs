@@ -32,6 +32,7 @@ mod metrics;
 mod middleware;
 mod peer_credentials;
 mod reason;
+mod recent_errors;
 mod rpc_error;
 mod server;
 mod services;
@@ -44,6 +45,7 @@ mod watch_stream;
 
 pub use health::Health;
 pub use metrics::GrpcMetrics;
+pub use recent_errors::RecentErrors;
 pub use server::{GrpcSettings, Server};
 pub use session_service::SessionService;
 

@@ -6,6 +6,8 @@
 //! count 1 `STORE_UNAVAILABLE` with the fault `livegate` and 1 `CANCELLED` with the fault
 //! `caller`.
 
+use std::sync::Arc;
+
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -16,6 +18,8 @@ use tonic::Code;
 
 use super::method::RpcMethod;
 use super::reason::{Fault, Reason};
+use super::recent_errors::{RecentError, RecentErrors};
+use crate::model::{CallerId, wall_clock};
 
 /// Upper bounds in seconds, from an immediate refusal to the longest wait.
 const BUCKETS: [f64; 13] = [
@@ -31,6 +35,8 @@ type Errors = Family<ErrorLabels, Counter>;
 pub struct GrpcMetrics {
     durations: Durations,
     errors: Errors,
+    /// The last failed calls.
+    pub recent_errors: RecentErrors,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -86,15 +92,20 @@ impl GrpcMetrics {
              Livegate aborted it at the end of a grace period",
             errors.clone(),
         );
-        Self { durations, errors }
+        Self {
+            durations,
+            errors,
+            recent_errors: RecentErrors::default(),
+        }
     }
 
     /// Starts a call, which ends when the guard is dropped.
-    pub(super) fn begin(&self, grpc_method: RpcMethod) -> CallGuard {
+    pub(super) fn begin(&self, grpc_method: RpcMethod, call_id: &Arc<str>) -> CallGuard {
         CallGuard {
-            durations: self.durations.clone(),
-            errors: self.errors.clone(),
+            metrics: self.clone(),
             grpc_method,
+            call_id: call_id.clone(),
+            caller: None,
             started: Instant::now(),
             code: Code::Cancelled,
             reason: None,
@@ -120,9 +131,11 @@ fn errors_starting_at_zero() -> Errors {
 
 /// Counts its call on drop, because a handler's future can be dropped at any await.
 pub(super) struct CallGuard {
-    durations: Durations,
-    errors: Errors,
+    metrics: GrpcMetrics,
     grpc_method: RpcMethod,
+    pub(super) call_id: Arc<str>,
+    /// The caller, once it is authenticated.
+    pub(super) caller: Option<CallerId>,
     started: Instant,
     code: Code,
     reason: Option<Reason>,
@@ -142,13 +155,23 @@ impl Drop for CallGuard {
             grpc_method: self.grpc_method,
             grpc_status: StatusLabel(self.code),
         };
-        self.durations
+        let metrics = &self.metrics;
+        metrics
+            .durations
             .get_or_create(&labels)
             .observe(self.started.elapsed().as_secs_f64());
         if self.code != Code::Ok {
             let reason = self.reason.unwrap_or(Reason::Bare(self.code));
             let labels = ErrorLabels::new(self.grpc_method, reason);
-            self.errors.get_or_create(&labels).inc();
+            metrics.errors.get_or_create(&labels).inc();
+            metrics.recent_errors.push(RecentError {
+                at: wall_clock(),
+                call_id: self.call_id.clone(),
+                method: self.grpc_method.split().1,
+                code: name(self.code),
+                reason: labels.reason,
+                caller: self.caller.take(),
+            });
         }
     }
 }

@@ -27,7 +27,7 @@ use super::call::{Call, DeadlineSource};
 use super::concurrency_limit::ProcessLimits;
 use super::failure_log::FailureLog;
 use super::method::{LIVEGATE_PREFIX, REFLECTION_PREFIX, RpcMethod, response_kind};
-use super::metrics::GrpcMetrics;
+use super::metrics::{CallGuard, GrpcMetrics};
 use super::reason::Reason;
 use super::rpc_error::RpcError;
 use super::{call, deadline, http_refusal, peer_credentials, span};
@@ -107,13 +107,13 @@ impl MiddlewareLayer {
         let now = Instant::now();
         let id = call::new_id();
         let path = request.uri().path();
-        let guard = self.metrics.begin(RpcMethod::of_path(path));
+        let mut guard = self.metrics.begin(RpcMethod::of_path(path), &id);
         let kind = response_kind(path);
         let span = span::begin(&request, &id);
         let response_state = request.extensions().get::<ResponseState>().cloned();
         let mut response = match http_refusal::refuse(&request) {
             Some(refusal) => refusal,
-            None => match self.prepare(&mut request, &id, now).await {
+            None => match self.prepare(&mut request, &mut guard, now).await {
                 Ok(()) => {
                     let response = self.respond(inner, request, &id);
                     response.instrument(span.clone()).await
@@ -144,7 +144,7 @@ impl MiddlewareLayer {
     async fn prepare(
         &self,
         request: &mut Request<Body>,
-        id: &Arc<str>,
+        guard: &mut CallGuard,
         now: Instant,
     ) -> Result<(), RpcError> {
         let exceeded = request
@@ -158,11 +158,12 @@ impl MiddlewareLayer {
             let response_state = request.extensions().get::<ResponseState>().cloned();
             let body = std::mem::take(request.body_mut());
             let body = BodyTimeout::new(self.request_body_timeout, body, response_state);
-            let id = id.clone();
+            let id = guard.call_id.clone();
             *request.body_mut() = Body::new(body.map_err(move |error| body_status(error, &id)));
         }
         if request.uri().path().starts_with(LIVEGATE_PREFIX) {
-            let call = self.authenticate(request, id, now).await?;
+            let call = self.authenticate(request, &guard.call_id, now).await?;
+            guard.caller = Some(call.caller.clone());
             let counted = self.concurrency.count(&call, request.extensions().get());
             counted.map_err(RpcError::concurrency_limit)?;
             request.extensions_mut().insert(call);
