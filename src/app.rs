@@ -1,6 +1,7 @@
 //! The composition root: builds all components from the configuration, connects them,
 //! and orders startup (bind, serve, warm up, ready) and shutdown.
 
+mod admin_port;
 mod audit;
 mod check;
 mod clock;
@@ -15,6 +16,7 @@ mod ready;
 mod reload;
 mod reloadable;
 mod service;
+mod status;
 #[cfg(test)]
 mod store_calls;
 mod token_keys;
@@ -22,24 +24,19 @@ mod token_keys;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
-use tokio_util::task::AbortOnDropHandle;
 use tracing::{field, info, warn};
 
+use self::admin_port::AdminPort;
 pub use self::check::{CheckOutcome, check_connections, check_files};
-use self::config_state::ConfigCollector;
 pub use self::error::AppError;
 pub use self::key_file::KeyFileError;
 use self::lifecycle::{ServiceState, run_until_stopped};
 use self::metrics::Metrics;
-use self::ready::ReadyCollector;
 use self::reload::Reload;
 use self::reloadable::Reloadable;
 use self::service::{open_store, service};
 pub use self::token_keys::TokenKeyError;
-use crate::admin::{self, Readiness};
 use crate::auth::{AuthMode, Authenticator};
 use crate::config::{Config, Loaded, Sources};
 use crate::grpc::{Health, Server};
@@ -123,11 +120,9 @@ impl Livegate {
         log_start(config, &self.grpc, &self.admin);
         let (registry, metrics) = Metrics::new(config);
         let audit = audit::open(&config.audit, &metrics.audit)?;
-        let (readiness, notices, _serving_admin) = open_admin(self.admin, registry, &self.reload);
+        let admin = AdminPort::open(self.admin, registry, &self.reload, (config, &metrics));
 
-        let (loaded, clock) = (&metrics.credentials, metrics.clock.clone());
-        let api = Rekognition::new(&config.upstream, &self.credentials, loaded, clock);
-        let api = Arc::new(api.await);
+        let api = Arc::new(open_api(config, &self.credentials, &metrics).await);
         let health = Health::starting();
         let store = open_store(config, &metrics.store).await;
         let reloadable = Reloadable::open(config, store.as_ref(), &metrics.attempts);
@@ -146,12 +141,13 @@ impl Livegate {
             transport_metrics: metrics.transport.clone(),
         };
         let serving = server.serve(transport::incoming(self.grpc), signals.clone());
-        let state = ServiceState::new(health, readiness, signals);
+        admin.status.set_parts(&api, &reloadable);
+        let state = ServiceState::new(health, admin.readiness, signals);
         let ended = tokio::select! {
             served = serving => served.map_err(AppError::Grpc),
             () = run_until_stopped((&api, &auth), &state, &reloadable, stop, config.shutdown) => Ok(()),
             () = Reload::watch(self.reload, &reloadable) => Ok(()),
-            () = reloadable.watch(&metrics.admission, &notices) => Err(AppError::AdmissionStopped),
+            () = reloadable.watch(&metrics.admission, &admin.notices) => Err(AppError::AdmissionStopped),
             () = Tls::watch(self.tls.as_ref(), &metrics.transport) => Ok(()),
             () = auth.refresh_jwks() => Ok(()),
         };
@@ -162,33 +158,13 @@ impl Livegate {
     }
 }
 
-/// Serves the admin endpoint until the guard is dropped. The two senders set the
-/// readiness and the reasons for degraded service that it reports.
-fn open_admin(
-    listener: TcpListener,
-    mut registry: Registry,
-    reload: &Option<Reload>,
-) -> (
-    watch::Sender<Readiness>,
-    watch::Sender<String>,
-    AbortOnDropHandle<()>,
-) {
-    let (readiness, ready) = watch::channel(Readiness::Starting(
-        "the configured components are starting".to_owned(),
-    ));
-    let (notices, degraded) = watch::channel(String::new());
-    registry.register_collector(Box::new(ReadyCollector(ready.clone())));
-    let config_state = reload.as_ref().map(Reload::state);
-    if let Some(state) = config_state.clone() {
-        registry.register_collector(Box::new(ConfigCollector(state)));
-    }
-    let notes = move || {
-        let config = config_state.as_ref().map(|state| state.borrow().notes());
-        config.unwrap_or_default() + &*degraded.borrow()
-    };
-    let serving = admin::serve(listener, Arc::new(registry), ready, Arc::new(notes));
-    let serving = AbortOnDropHandle::new(tokio::spawn(serving));
-    (readiness, notices, serving)
+async fn open_api(
+    config: &Config,
+    credentials: &CredentialsSource,
+    metrics: &Metrics,
+) -> Rekognition {
+    let (loaded, clock) = (&metrics.credentials, metrics.clock.clone());
+    Rekognition::new(&config.upstream, credentials, loaded, clock).await
 }
 
 async fn bind(key: &'static str, address: SocketAddr) -> Result<TcpListener, AppError> {

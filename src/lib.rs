@@ -41,7 +41,7 @@
 //! | [`session`] | creating sessions, reading and watching their results | `model`, `single_flight`, `upstream`, `admission`, `retry`, `idempotency`, `result_token`, `auth` |
 //! | `grpc::v1` | the generated protobuf types | |
 //! | [`grpc`] | the gRPC service: validation, conversion, status | `model`, `telemetry`, `transport`, `upstream`, `admission`, `result_token`, `auth`, `audit`, `session`, `grpc::v1` |
-//! | [`admin`] | the HTTP port for probes and metrics | |
+//! | [`admin`] | the HTTP port for probes, metrics and the status page | |
 //! | [`config`] | configuration keys; fills in each module's own settings type | `model`, `telemetry`, `transport`, `shutdown`, `store`, `upstream::aws`, `admission`, `retry`, `idempotency`, `auth`, `audit`, `grpc`, `admin` |
 //! | [`app`] | composition: builds the parts, connects them, reloads them | `model`, `change`, `telemetry`, `transport`, `shutdown`, `store`, `upstream`, `upstream::aws`, `admission`, `retry`, `idempotency`, `result_token`, `auth`, `audit`, `session`, `grpc`, `admin`, `config` |
 //! | [`cli`] | the commands | `model`, `telemetry`, `shutdown`, `store`, `upstream::aws`, `auth`, `audit`, `config`, `app` |

@@ -21,5 +21,6 @@ mod stack {
     mod invalid_responses;
     mod metrics;
     mod shutdown;
+    mod status;
     mod upstream_errors;
 }

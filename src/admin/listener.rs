@@ -1,5 +1,5 @@
-//! Accepts the connections of the admin port. One request for each connection, within ten
-//! seconds; at most 32 connections, 8 for each address.
+//! Accepts the connections of the admin port: at most 32, 8 for each address. A connection
+//! stays open for further requests, each within five seconds of the response before.
 //!
 //! Beyond a limit the oldest connection is closed for the new one, so that silent
 //! connections keep no probe out. For example, one peer opens 1000 connections and sends
@@ -7,24 +7,31 @@
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::http::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
+use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 use tokio_util::task::AbortOnDropHandle;
+use tower::ServiceExt as _;
 
 const MAX_CONNECTIONS: usize = 32;
 const MAX_CONNECTIONS_PER_ADDRESS: usize = 8;
 
-/// The time in which the head of the request must arrive.
+/// The time in which the head of a request must arrive, from the connection or the response
+/// before.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The time in which the response must be read.
-const CONNECTION_TIMEOUT: Duration = Duration::from_secs(10);
+/// The time in which the response to the last request must be read.
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The largest head of a request, in bytes.
 const MAX_HEAD_BYTES: usize = 16 * 1024;
@@ -67,21 +74,37 @@ pub(super) async fn serve(listener: TcpListener, routes: Router) {
     }
 }
 
-async fn serve_connection(stream: TcpStream, routes: Router) {
+async fn serve_connection(stream: impl AsyncRead + AsyncWrite + Unpin + Send, routes: Router) {
+    let requested = Arc::<Notify>::default();
+    let notify = requested.clone();
+    let routes = routes.map_request(move |request: Request<Incoming>| {
+        notify.notify_one();
+        request
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(MAX_HEAD_BYTES)
-        .keep_alive(false)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(routes));
+    let stalled = async {
+        while timeout(RESPONSE_TIMEOUT, requested.notified())
+            .await
+            .is_ok()
+        {}
+    };
     // A peer that sends no request or reads no response is of no interest.
-    let _ = timeout(CONNECTION_TIMEOUT, connection).await;
+    tokio::select! {
+        _ = connection => {}
+        () = stalled => {}
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use axum::routing::get;
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
+    use tokio::net::TcpStream;
+    use tokio::time::Instant;
 
     use super::*;
 
@@ -110,7 +133,11 @@ mod tests {
         for _ in 0..200 {
             silent.push(TcpStream::connect(address).await.unwrap());
         }
-        let response = send(address, b"GET /livez HTTP/1.1\r\nhost: a\r\n\r\n").await;
+        let response = send(
+            address,
+            b"GET /livez HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n",
+        )
+        .await;
         assert!(response.starts_with("HTTP/1.1 200"), "{response}");
         let mut open = 0;
         for stream in &mut silent {
@@ -118,6 +145,46 @@ mod tests {
             open += usize::from(read.is_err());
         }
         assert!(open < MAX_CONNECTIONS_PER_ADDRESS, "{open} are open");
+    }
+
+    /// Sends a request for `path`.
+    async fn request(peer: &mut DuplexStream, path: &str) {
+        let request = format!("GET {path} HTTP/1.1\r\nhost: a\r\n\r\n");
+        peer.write_all(request.as_bytes()).await.unwrap();
+    }
+
+    /// Returns one end of a connection on which `routes` are served.
+    fn connect(routes: Router) -> (DuplexStream, AbortOnDropHandle<()>) {
+        let (peer, stream) = tokio::io::duplex(4096);
+        let serving = tokio::spawn(serve_connection(stream, routes));
+        (peer, AbortOnDropHandle::new(serving))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_serves_many_requests_and_ends_when_none_follows() {
+        let routes = Router::new().route("/livez", get(async || "ok\n"));
+        let (mut peer, serving) = connect(routes);
+        let mut response = [0; 1024];
+        for _ in 0..20 {
+            request(&mut peer, "/livez").await;
+            let length = peer.read(&mut response).await.unwrap();
+            let response = String::from_utf8_lossy(&response[..length]);
+            assert!(response.starts_with("HTTP/1.1 200"), "{response}");
+            sleep(HEAD_TIMEOUT * 9 / 10).await;
+        }
+        let idle = Instant::now();
+        serving.await.unwrap();
+        assert!(idle.elapsed() <= HEAD_TIMEOUT);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_that_reads_no_response_is_disconnected() {
+        let large = async || "a".repeat(1 << 20);
+        let (mut peer, serving) = connect(Router::new().route("/", get(large)));
+        let start = Instant::now();
+        request(&mut peer, "/").await;
+        serving.await.unwrap();
+        assert_eq!(start.elapsed().as_secs(), RESPONSE_TIMEOUT.as_secs());
     }
 
     #[tokio::test]

@@ -11,10 +11,15 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::metrics::info::Info;
+use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::watch;
 
+use super::status::timestamp;
 use crate::model::{unix_time, wall_clock};
+
+/// The most errors of a rejected reload that the status page shows. The log has all.
+const MAX_ERRORS: usize = 5;
 
 /// The configuration in effect, and the last attempt to change it.
 #[derive(Clone, Debug)]
@@ -22,14 +27,15 @@ pub(super) struct ConfigState {
     /// The first bytes of a digest of all settings in effect.
     hash: String,
     applied_at: SystemTime,
-    is_rejected: bool,
+    /// The errors of the last reload, if it was rejected.
+    errors: Vec<String>,
     /// The keys whose new values need a restart.
-    pending: String,
+    pending: Vec<String>,
 }
 
 impl ConfigState {
     /// Returns the state right after settings were applied. `effective` has a line for each.
-    pub(super) fn applied(effective: &[String], pending: String) -> Self {
+    pub(super) fn applied(effective: &[String], pending: Vec<String>) -> Self {
         let digest = Sha256::digest(effective.join("\n"));
         Self {
             hash: digest[..6]
@@ -37,26 +43,41 @@ impl ConfigState {
                 .map(|byte| format!("{byte:02x}"))
                 .collect(),
             applied_at: wall_clock(),
-            is_rejected: false,
+            errors: Vec::new(),
             pending,
         }
     }
 
     /// Records that a reload was rejected.
-    pub(super) fn reject(&mut self) {
-        self.is_rejected = true;
+    pub(super) fn reject(&mut self, errors: &[String]) {
+        self.errors = errors.to_vec();
+    }
+
+    fn is_rejected(&self) -> bool {
+        !self.errors.is_empty()
+    }
+
+    /// Returns the state for the status page.
+    pub(super) fn to_json(&self) -> Value {
+        json!({
+            "hash": self.hash,
+            "last_reload_successful": !self.is_rejected(),
+            "last_success": timestamp(self.applied_at),
+            "errors": self.errors.iter().take(MAX_ERRORS).collect::<Vec<_>>(),
+            "restart_pending": self.pending,
+        })
     }
 
     /// Returns a line for each condition that needs attention.
     pub(super) fn notes(&self) -> String {
         let mut notes = String::new();
-        if self.is_rejected {
+        if self.is_rejected() {
             notes.push_str("configuration: last reload rejected, keeping previous settings\n");
         }
         if !self.pending.is_empty() {
             notes.push_str(&format!(
                 "configuration: restart pending for {}\n",
-                self.pending
+                self.pending.join(", ")
             ));
         }
         notes
@@ -77,7 +98,7 @@ impl Collector for ConfigCollector {
         write(
             "livegate_config_last_reload_successful",
             "0 while the configuration on disk is rejected and the previous settings stay in use",
-            &ConstGauge::new(i64::from(!state.is_rejected)),
+            &ConstGauge::new(i64::from(!state.is_rejected())),
         )?;
         write(
             "livegate_config_last_reload_success_timestamp_seconds",

@@ -48,7 +48,7 @@ impl Reload {
     ) -> std::io::Result<Self> {
         let latest = started.clone();
         let hangup = signal(SignalKind::hangup())?;
-        let state = ConfigState::applied(&effective(&started, &latest), String::new());
+        let state = ConfigState::applied(&effective(&started, &latest), Vec::new());
         Ok(Self {
             sources,
             started,
@@ -97,18 +97,18 @@ impl Reload {
                 let file = self.sources.file.as_deref().unwrap_or(Path::new(""));
                 let problem = "has no settings any more; restore it, or restart to use defaults";
                 let error = format!("{}: {problem}", file.display());
-                self.reject([error]);
+                self.reject(&[error]);
             }
             Ok(loaded) => self.apply(loaded, reloadable),
-            Err(errors) => self.reject(errors.iter().map(ToString::to_string)),
+            Err(errors) => self.reject(&errors.iter().map(ToString::to_string).collect::<Vec<_>>()),
         }
     }
 
-    fn reject(&mut self, errors: impl IntoIterator<Item = String>) {
-        self.state.send_modify(ConfigState::reject);
+    fn reject(&mut self, errors: &[String]) {
+        self.state.send_modify(|state| state.reject(errors));
         self.log_unchanged = true;
         for error in errors {
-            error!(%error, "configuration rejected, keeping previous settings");
+            error!(error, "configuration rejected, keeping previous settings");
         }
     }
 
@@ -116,7 +116,11 @@ impl Reload {
         // Apply before logging, so that the log line is true when it is read.
         reloadable.apply(&loaded.config);
         let pending = self.started.changed_keys(&loaded);
-        let pending = listed(pending.iter().filter(|key| !is_live(key)));
+        let pending: Vec<_> = pending
+            .iter()
+            .filter(|key| !is_live(key))
+            .map(ToString::to_string)
+            .collect();
         let effective = effective(&self.started, &loaded);
         let state = ConfigState::applied(&effective, pending.clone());
         self.state.send_replace(state);
@@ -130,7 +134,7 @@ impl Reload {
         self.log_unchanged = false;
         if !pending.is_empty() {
             warn!(
-                config.pending = pending,
+                config.pending = pending.join(", "),
                 "changed keys need a restart to take effect"
             );
         }

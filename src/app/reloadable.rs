@@ -4,14 +4,16 @@
 //! For example, a reload adds `[callers.payments]`. From then on `payments` has the weight
 //! and the permissions of that section, and its own series in the metrics.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::time::interval;
 
 use super::metrics::named_callers;
 use crate::admission::{
-    Admission, AdmissionMetrics, AdmissionSettings, AdmissionState, SharedQuota,
+    Admission, AdmissionMetrics, AdmissionSettings, AdmissionState, CheckLimit, SharedQuota,
 };
 use crate::auth::policy::{Authorizer, DefaultPermission};
 use crate::config::Config;
@@ -27,6 +29,8 @@ pub(super) struct Reloadable {
     pub(super) create_admission: Admission,
     pub(super) results_admission: Admission,
     pub(super) authorizer: Authorizer,
+    /// The limit of checks in effect, for the status page.
+    pub(super) check_limit: Arc<Mutex<Option<CheckLimit>>>,
     attempts: AttemptMetrics,
 }
 
@@ -52,6 +56,7 @@ impl Reloadable {
             create_admission: open(Operation::Create),
             results_admission: open(Operation::Results),
             authorizer: authorizer(config),
+            check_limit: Arc::new(Mutex::new(config.check_limit.clone())),
             attempts: attempts.clone(),
         }
     }
@@ -96,6 +101,7 @@ impl Reloadable {
         self.results_admission
             .apply(admission_settings(config, Operation::Results));
         self.authorizer.apply(config.policy.clone());
+        self.check_limit.lock().clone_from(&config.check_limit);
         self.attempts.set_named_callers(named_callers(config));
     }
 }

@@ -22,6 +22,12 @@ async fn a_rejected_file_is_reported_until_it_is_fixed() {
     assert_eq!(value(&service, applied).await, first);
     let page = service.admin_page("/readyz?verbose").await;
     assert!(page.contains("last reload rejected"), "{page}");
+    let page = service.admin_page("/status").await;
+    assert!(page.contains("\"last_reload_successful\":false"), "{page}");
+    assert!(
+        page.contains("quota.create.rate_per_second = -1.0: must be"),
+        "{page}"
+    );
     map.swap(SLOW);
     service.logs("configuration reloaded").await;
     assert_eq!(value(&service, SUCCESSFUL).await, "1");
@@ -65,6 +71,9 @@ async fn a_change_that_needs_a_restart_is_pending_and_leaves_the_hash() {
         page.contains("restart pending for grpc.default_deadline"),
         "{page}"
     );
+    let page = service.admin_page("/status").await;
+    let pending = "\"restart_pending\":[\"grpc.default_deadline\"]";
+    assert!(page.contains(pending), "{page}");
     map.swap(SLOW);
     service.logs("configuration reloaded").await;
     assert_eq!(value(&service, PENDING).await, "0");
