@@ -18,6 +18,7 @@ pub mod serve;
 #[cfg(feature = "simulator")]
 pub mod simulate;
 pub mod sources;
+pub mod status;
 mod target;
 
 use std::process::ExitCode;
@@ -34,6 +35,7 @@ use self::out::StdoutClosed;
 use self::serve::ServeArgs;
 #[cfg(feature = "simulator")]
 use self::simulate::SimulateArgs;
+use self::status::StatusArgs;
 
 pub use self::out::{print_err, with_causes};
 
@@ -65,6 +67,8 @@ enum Command {
     Create(CreateArgs),
     /// Read the result of a session
     Result(ResultArgs),
+    /// Show the state of a running service
+    Status(StatusArgs),
 }
 
 impl Cli {
@@ -85,6 +89,7 @@ impl Cli {
             Command::CheckConfig(args) => check_config::run(&args).await,
             Command::Create(args) => call::create(args).await,
             Command::Result(args) => call::result(args).await,
+            Command::Status(args) => status::run(&args).await,
         };
         match result {
             Err(error) if error.is::<StdoutClosed>() => Ok(ExitCode::SUCCESS),

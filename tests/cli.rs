@@ -21,3 +21,5 @@ mod pki;
 mod servers;
 #[path = "cli/starts.rs"]
 mod starts;
+#[path = "cli/status.rs"]
+mod status;

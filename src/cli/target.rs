@@ -4,7 +4,7 @@
 //! /var/run/secrets/tokens/livegate` trusts the roots in `ca.crt` and sends the token.
 //! Without `--tls-ca` it trusts the system's roots.
 
-mod probe;
+pub(super) mod probe;
 mod tls;
 
 use std::path::{Path, PathBuf};

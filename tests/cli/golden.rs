@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use regex::Regex;
 
 /// Patterns of volatile text, and their replacements. Numbers in quoted keys keep their key.
-const VOLATILE: [(&str, &str); 10] = [
+const VOLATILE: [(&str, &str); 15] = [
     // The columns of the sources depend on the lengths of paths.
     (r" +# ", "  # "),
     (r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "UUID"),
@@ -18,6 +18,11 @@ const VOLATILE: [(&str, &str); 10] = [
     (r"[0-9]+\.[0-9]{2} s", "N.NN s"),
     (r"(time_to_live_seconds.:)[0-9.]+", "${1}N"),
     (r"(queue_wait_ms.:|retry_after_ms.:)[0-9]+", "${1}N"),
+    (r"(uptime +|age )[0-9]+[dhms]( [0-9]+[dhms])*", "${1}T"),
+    (r"quota tokens 0[0-9.]*", "quota tokens N"),
+    (r"hash [0-9a-f]{12}", "hash HASH"),
+    (r"(?m)^  [0-9]{2}:[0-9]{2}:[0-9]{2}  ", "  HH:MM:SS  "),
+    (r"[0-9.]+ +N\.N s +N\.N s", "R  N.N s  N.N s"),
     (r"(cannot resolve the name [a-z.]+): [^\n]*", "${1}: CAUSE"),
 ];
 

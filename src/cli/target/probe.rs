@@ -31,7 +31,21 @@ pub(in crate::cli) struct ConnectionProblem {
     pub(in crate::cli) check: String,
 }
 
-fn problem(cause: impl fmt::Display, check: impl fmt::Display) -> ConnectionProblem {
+/// How the user named a port: the argument of the command, and the setting of the service.
+pub(in crate::cli) struct PortNames {
+    pub(in crate::cli) argument: &'static str,
+    pub(in crate::cli) setting: &'static str,
+}
+
+const GRPC_PORT: PortNames = PortNames {
+    argument: "--endpoint",
+    setting: "grpc.listen",
+};
+
+pub(in crate::cli) fn problem(
+    cause: impl fmt::Display,
+    check: impl fmt::Display,
+) -> ConnectionProblem {
     ConnectionProblem {
         cause: cause.to_string(),
         check: check.to_string(),
@@ -42,7 +56,7 @@ fn problem(cause: impl fmt::Display, check: impl fmt::Display) -> ConnectionProb
 pub(super) async fn probe(url: &Url, tls: ClientConfig) -> Option<ConnectionProblem> {
     let host = url.host_str()?.trim_matches(['[', ']']);
     let port = url.port_or_known_default()?;
-    let stream = match connect(host, port).await {
+    let stream = match connect(host, port, &GRPC_PORT).await {
         Ok(stream) => stream,
         Err(problem) => return Some(problem),
     };
@@ -64,7 +78,13 @@ pub(super) async fn probe(url: &Url, tls: ClientConfig) -> Option<ConnectionProb
     }
 }
 
-async fn connect(host: &str, port: u16) -> Result<TcpStream, ConnectionProblem> {
+/// Opens a TCP connection to a port, which problems name by `names`.
+pub(in crate::cli) async fn connect(
+    host: &str,
+    port: u16,
+    names: &PortNames,
+) -> Result<TcpStream, ConnectionProblem> {
+    let PortNames { argument, setting } = names;
     let addresses = timeout(STEP_TIMEOUT, lookup_host((host, port))).await;
     let addresses = addresses.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
     let addresses: Vec<_> = addresses
@@ -72,7 +92,7 @@ async fn connect(host: &str, port: u16) -> Result<TcpStream, ConnectionProblem> 
             let cause = format!("cannot resolve the name {host}: {error}");
             problem(
                 cause,
-                "check the name in --endpoint, and the DNS of this host",
+                format_args!("check the name in {argument}, and the DNS of this host"),
             )
         })?
         .collect();
@@ -80,15 +100,19 @@ async fn connect(host: &str, port: u16) -> Result<TcpStream, ConnectionProblem> 
         Ok(Ok(stream)) => Ok(stream),
         Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => Err(problem(
             "connection refused: no process listens on the port",
-            "check that the service runs, and that its grpc.listen has this address and port",
+            format_args!(
+                "check that the service runs, and that its {setting} has this address and port"
+            ),
         )),
         Ok(Err(error)) => Err(problem(
             format_args!("cannot connect: {error}"),
-            "check the address in --endpoint, and the routes to it",
+            format_args!("check the address in {argument}, and the routes to it"),
         )),
         Err(_) => Err(problem(
             format_args!("no reply to a TCP connection within {STEP_TIMEOUT:?}"),
-            "check the address in --endpoint, and the firewalls and network policies on the way",
+            format_args!(
+                "check the address in {argument}, and the firewalls and network policies on the way"
+            ),
         )),
     }
 }
