@@ -28,7 +28,7 @@ export async function startLivegate({ simulate = [], settings = '' } = {}) {
     `,
   );
   await start(binary, ['serve', '--config', config], { url: `http://${admin}/readyz` });
-  return { grpc, simulator: `http://${simulator}` };
+  return { grpc, admin, simulator: `http://${simulator}` };
 }
 
 // Starts a backend of the example, and returns the address of its page.
