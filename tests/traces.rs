@@ -9,8 +9,15 @@ mod call;
 mod collector;
 #[path = "traces/collector_outages.rs"]
 mod collector_outages;
+#[path = "harness/connect_proxy.rs"]
+mod connect_proxy;
+#[path = "traces/egress.rs"]
+mod egress;
 #[path = "traces/log_filter.rs"]
 mod log_filter;
+#[expect(dead_code, reason = "only the tests of TLS use all of it")]
+#[path = "tls/pki.rs"]
+mod pki;
 #[expect(dead_code, reason = "the tests of reload use more of it")]
 #[path = "reload/process.rs"]
 mod process;

@@ -64,8 +64,15 @@ impl Process {
         Self::serve_with(map, &[]).await
     }
 
-    /// Starts the service with these environment variables.
+    /// Starts the service with these environment variables and waits until it is ready.
     pub(crate) async fn serve_with(map: &ConfigMap, variables: &[(&str, &str)]) -> Self {
+        let process = Self::start(map, variables).await;
+        process.logs("\"ready\"").await;
+        process
+    }
+
+    /// Starts the service, which is not ready yet.
+    pub(crate) async fn start(map: &ConfigMap, variables: &[(&str, &str)]) -> Self {
         let (simulator, end_simulator) = simulator().await;
         let mut child = Command::new(env!("CARGO_BIN_EXE_livegate"))
             .args([
@@ -101,7 +108,6 @@ impl Process {
         let starting = process.logs("\"starting\"").await;
         process.address = listening(&starting, "grpc.listen");
         process.admin = listening(&starting, "admin.listen");
-        process.logs("\"ready\"").await;
         process
     }
 

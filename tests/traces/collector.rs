@@ -18,7 +18,7 @@ use tokio::net::TcpListener;
 use tokio::time::{sleep, timeout};
 use tokio_stream::wrappers::TcpListenerStream;
 use tokio_util::sync::{CancellationToken, DropGuard};
-use tonic::transport::Server;
+use tonic::transport::{Identity, Server, ServerTlsConfig};
 use tonic::{Request, Response, Status};
 
 const TEST_TIMEOUT: Duration = Duration::from_secs(20);
@@ -56,10 +56,21 @@ impl Collector {
     }
 
     pub(crate) async fn at(address: SocketAddr) -> Self {
+        Self::serve(address, Server::builder()).await
+    }
+
+    /// A collector with TLS, and this certificate and key in PEM.
+    pub(crate) async fn with_tls(certificate: &str, key: &str) -> Self {
+        let tls = ServerTlsConfig::new().identity(Identity::from_pem(certificate, key));
+        let server = Server::builder().tls_config(tls).expect("a key pair");
+        Self::serve(SocketAddr::from(([127, 0, 0, 1], 0)), server).await
+    }
+
+    async fn serve(address: SocketAddr, mut server: Server) -> Self {
         let listener = TcpListener::bind(address).await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let (recorded, stop) = (RecordedExports::default(), CancellationToken::new());
-        let server = Server::builder()
+        let server = server
             .add_service(TraceServiceServer::new(recorded.clone()))
             .serve_with_incoming_shutdown(
                 TcpListenerStream::new(listener),
