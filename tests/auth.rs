@@ -10,6 +10,8 @@ mod algorithms;
 mod certificates;
 #[path = "auth/client_commands.rs"]
 mod client_commands;
+#[path = "harness/connect_proxy.rs"]
+mod connect_proxy;
 #[path = "auth/issuer.rs"]
 mod issuer;
 #[path = "auth/jwks.rs"]
@@ -23,6 +25,11 @@ mod modes;
 #[expect(dead_code, reason = "only the tests of TLS use all of it")]
 #[path = "tls/pki.rs"]
 mod pki;
+#[expect(dead_code, reason = "the tests of reload use more of it")]
+#[path = "reload/process.rs"]
+mod process;
+#[path = "auth/processes.rs"]
+mod processes;
 #[path = "auth/stack.rs"]
 mod stack;
 #[path = "auth/tokens.rs"]

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use tokio::sync::watch;
 use tracing::{error, info, warn};
 
@@ -69,9 +70,8 @@ pub(super) async fn run_until_stopped(
         load_credentials(api, &state.readiness).await;
         let missing = Readiness::Starting("JWKS: not read yet".to_owned());
         state.readiness.send_replace(missing);
-        auth.ready().await;
-        state.set_ready();
-        api.renew_credentials().await;
+        let ready = auth.ready().map(|()| state.set_ready());
+        tokio::join!(ready, api.renew_credentials());
     };
     tokio::select! {
         () = serve => {}

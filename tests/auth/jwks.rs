@@ -218,7 +218,7 @@ async fn a_jwks_is_fetched_over_tls_with_the_current_root_and_bearer_token() {
     let path = |name: &str| folder.path().join(name);
     std::fs::write(path("ca.crt"), other.pem()).expect("a file");
     std::fs::write(path("token"), "first\n").expect("a file");
-    let server = JwksServer::start(ok(set(&[&key])), Some(tls(&authority))).await;
+    let server = JwksServer::start(ok(set(&[&key])), Some(tls(&authority, "localhost"))).await;
     let url = format!("https://localhost:{}/jwks", server.address.port());
     let source = JwksSource::Url {
         url: url.parse().expect("a URL"),
@@ -240,8 +240,9 @@ async fn a_jwks_is_fetched_over_tls_with_the_current_root_and_bearer_token() {
     assert_eq!(server.requests(), [Some("Bearer second".to_owned())]);
 }
 
-fn tls(authority: &Authority) -> Arc<ServerConfig> {
-    let pair = authority.issue("localhost", 2099);
+/// Returns the TLS settings of a server of this name.
+pub(crate) fn tls(authority: &Authority, name: &str) -> Arc<ServerConfig> {
+    let pair = authority.issue(name, 2099);
     let chain = CertificateDer::from_pem_slice(pair.certificate.as_bytes());
     let key = PrivateKeyDer::from_pem_slice(pair.key.as_bytes());
     let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))

@@ -1,4 +1,4 @@
-"""The egress proxy: calls to AWS use it, as docs/network.md says, and the JWKS does not."""
+"""The egress proxy: calls to AWS and fetches of the JWKS use it, as docs/network.md says."""
 
 import os
 import socket
