@@ -30,6 +30,8 @@ mod pki;
 mod process;
 #[path = "auth/processes.rs"]
 mod processes;
+#[path = "auth/rolling_update.rs"]
+mod rolling_update;
 #[path = "auth/stack.rs"]
 mod stack;
 #[path = "auth/tokens.rs"]

@@ -31,7 +31,15 @@ struct State {
 
 impl JwksServer {
     pub(crate) async fn start(reply: Reply, tls: Option<Arc<ServerConfig>>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        Self::at(SocketAddr::from(([127, 0, 0, 1], 0)), reply, tls).await
+    }
+
+    pub(crate) async fn at(
+        address: SocketAddr,
+        reply: Reply,
+        tls: Option<Arc<ServerConfig>>,
+    ) -> Self {
+        let listener = TcpListener::bind(address).await.expect("a port");
         let address = listener.local_addr().expect("a bound address");
         let requests = Vec::new();
         let state = Arc::new(Mutex::new(State { reply, requests }));
