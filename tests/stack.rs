@@ -16,6 +16,7 @@ mod harness {
 mod stack {
     pub(crate) mod process;
 
+    mod attribution;
     mod aws;
     mod error_metrics;
     mod invalid_responses;

@@ -13,7 +13,7 @@ use tokio::time::sleep;
 use tracing::{error, info};
 
 use super::metrics;
-use super::reason::Reason;
+use super::reason::{Fault, Reason};
 use super::rpc_error::RpcError;
 use crate::auth::NotAuthenticated;
 use crate::model::PeerAddress;
@@ -28,7 +28,7 @@ const WINDOW: Duration = Duration::from_secs(1);
 
 /// Counts failed calls by reason. Clones share the counts.
 #[derive(Clone, Debug, Default)]
-pub(super) struct FailureLog(Arc<Mutex<HashMap<&'static str, u64>>>);
+pub(super) struct FailureLog(Arc<Mutex<HashMap<Reason, u64>>>);
 
 impl FailureLog {
     /// Logs the error of a call, which its caller receives as `rpc_error`. Only what an
@@ -43,7 +43,7 @@ impl FailureLog {
         let upstream = error.upstream();
         let cause = upstream.and_then(|upstream| upstream.cause.as_deref());
         let request_id = upstream.and_then(|upstream| upstream.aws_request_id.as_deref());
-        match for_operators(error) {
+        match for_operators(error).filter(|_| fault != Fault::Caller.as_str()) {
             Some(message) => {
                 error!(code, reason, fault, %error, cause, aws.request_id = request_id, "{message}");
             }
@@ -77,7 +77,7 @@ impl FailureLog {
     /// Counts a failure, and returns whether to log it.
     fn count(&self, reason: Reason) -> bool {
         let mut counts = self.0.lock();
-        let failed = counts.entry(reason.as_str()).or_default();
+        let failed = counts.entry(reason).or_default();
         *failed += 1;
         if *failed == 1 {
             tokio::spawn(self.clone().end_window(reason));
@@ -87,7 +87,7 @@ impl FailureLog {
 
     async fn end_window(self, reason: Reason) {
         sleep(WINDOW).await;
-        let failed = self.0.lock().remove(reason.as_str());
+        let failed = self.0.lock().remove(&reason);
         let omitted = failed.unwrap_or_default().saturating_sub(MAX_LINES);
         if omitted > 0 {
             info!(reason = reason.as_str(), omitted, "more calls failed");
@@ -125,6 +125,9 @@ mod tests {
             assert_eq!(lines(Reason::QuotaExhausted), 10);
             assert_eq!(lines(Reason::CallerQuotaExhausted), 10);
             assert_eq!(lines(Reason::QuotaExhausted), 0);
+            // The texts are equal: a caller's own failures do not hide those of Livegate.
+            assert_eq!(lines(Reason::UpstreamResourceDenied), 10);
+            assert_eq!(lines(Reason::UpstreamAccessDenied), 10);
             sleep(WINDOW + Duration::from_millis(1)).await;
         }
         assert!(log.0.lock().is_empty(), "no window is open");

@@ -1,9 +1,10 @@
 //! The reason in the `ErrorInfo` of a failed call, and the party at fault.
 //!
 //! Every error has exactly one reason, and every reason one fault. Alerts use the fault,
-//! because a status code does not tell it. `UPSTREAM_INVALID_PARAMETER` is the one text
-//! with two reasons: a parameter that AWS rejects is the operators' fault when it comes
-//! from a profile, and else the caller's. For example, of 1000 calls 30 fail with
+//! because a status code does not tell it. Some texts have two reasons: a parameter that AWS
+//! rejects (`UPSTREAM_INVALID_PARAMETER`), or a bucket or key to which it denies access
+//! (`UPSTREAM_ACCESS_DENIED`), is the caller's fault if the request contains it, and else
+//! that of the operators. For example, of 1000 calls 30 fail with
 //! `CALLER_QUOTA_EXHAUSTED`, 20 with `UPSTREAM_UNAVAILABLE` and 2 with
 //! `STORE_UNAVAILABLE`. The latter two are both `UNAVAILABLE`, but only 0.2 % of the
 //! calls failed because of Livegate.
@@ -50,7 +51,7 @@ impl EncodeLabelValue for Fault {
 macro_rules! reasons {
     ($($(#[$attribute:meta])* $name:ident = $text:literal, $fault:ident;)+) => {
         /// Why a call failed.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
         pub(super) enum Reason {
             $($(#[$attribute])* #[error($text)] $name,)+
             /// `tonic` itself failed the call, with only a status code, which is the label in
@@ -122,6 +123,9 @@ reasons! {
     UpstreamUnknown = "UPSTREAM_UNKNOWN", Livegate;
     UpstreamAccessDenied = "UPSTREAM_ACCESS_DENIED", Livegate;
     UpstreamCredentials = "UPSTREAM_CREDENTIALS", Livegate;
+    /// AWS denies access for a call whose bucket or key the caller chose. If the role lacks
+    /// a permission, the calls without one fail as well, and are Livegate's fault.
+    UpstreamResourceDenied = "UPSTREAM_ACCESS_DENIED", Caller;
     StoreUnavailable = "STORE_UNAVAILABLE", Livegate;
     JwksUnavailable = "JWKS_UNAVAILABLE", Livegate;
     /// The keys were read before the token was presented. Anyone can present such tokens.

@@ -79,6 +79,16 @@ impl RpcError {
         self
     }
 
+    /// Replaces the reason, which decides the fault.
+    pub(super) fn with_reason(self, reason: Reason) -> Self {
+        Self { reason, ..self }
+    }
+
+    pub(super) fn with_message(self, message: &impl ToString) -> Self {
+        let message = message.to_string();
+        Self { message, ..self }
+    }
+
     /// Adds an entry to the metadata of the `ErrorInfo`.
     pub(super) fn with(mut self, key: &str, value: &impl ToString) -> Self {
         self.metadata.insert(key.to_owned(), value.to_string());

@@ -106,17 +106,17 @@ impl RpcError {
             SessionError::StoreUnavailable(_) => new(Code::Unavailable, Reason::StoreUnavailable)
                 .retry(RetryHint::After(TRANSIENT_DELAY)),
             SessionError::Refused(refused) => Self::from_refusal(*refused, call),
-            SessionError::ProfileRefused { error, .. } => Self {
-                reason: Reason::UpstreamInvalidProfile,
-                ..Self::from_upstream(error)
-            },
-            SessionError::Upstream(error) => Self::from_upstream(error),
-            SessionError::OutcomeUnknown(cause) => Self {
-                message: error.to_string(),
-                ..Self::from_session(cause, call)
+            SessionError::ProfileRefused { error, .. } => {
+                Self::from_upstream(error).with_reason(Reason::UpstreamInvalidProfile)
             }
-            .retry(RetryHint::Never)
-            .with("outcome", &"unknown"),
+            SessionError::CallerResourceDenied(cause) => Self::from_upstream(cause)
+                .with_reason(Reason::UpstreamResourceDenied)
+                .with_message(error),
+            SessionError::Upstream(error) => Self::from_upstream(error),
+            SessionError::OutcomeUnknown(cause) => Self::from_session(cause, call)
+                .with_message(error)
+                .retry(RetryHint::Never)
+                .with("outcome", &"unknown"),
         };
         rpc_error.with("caller", &call.caller)
     }

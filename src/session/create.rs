@@ -25,12 +25,9 @@ use super::attempts::AttemptPolicy;
 use super::create_request::{CreateRequest, RequestIdRequirement};
 use super::{Ownership, Progress, SessionError, request_id_age};
 use crate::idempotency::{Claimed, Flight, Idempotency, IdempotencyError, Lease, RequestFlight};
-use crate::model::{
-    ClientRequestToken, Clock, Deadline, RequestedSettings, SESSION_LIFE, SessionId,
-    SessionSettings,
-};
+use crate::model::{ClientRequestToken, Clock, Deadline, SESSION_LIFE, SessionId, SessionSettings};
 use crate::result_token::ResultToken;
-use crate::upstream::{LivenessApi, UpstreamErrorKind};
+use crate::upstream::LivenessApi;
 
 /// A session and its remaining lifetime.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -266,9 +263,9 @@ fn refuse_expired(flight: &Flight) -> Result<(), SessionError> {
     Ok(())
 }
 
-/// Returns what `error` means for the caller. A parameter of a profile is the operators'
-/// fault. After an attempt, a session may exist: only a repeat with the same request id
-/// returns it, so a request without an id must not be repeated.
+/// Returns what `error` means for the caller. After an attempt, a session may exist: only a
+/// repeat with the same request id returns it, so a request without an id must not be
+/// repeated.
 fn explain(
     error: SessionError,
     request: &CreateRequest,
@@ -279,12 +276,7 @@ fn explain(
         (SessionError::DeadlineExceeded, _) if flight.first_sent().is_some() => {
             SessionError::DeadlineExceededUpstream
         }
-        (SessionError::Upstream(error), RequestedSettings::Profile(profile))
-            if error.kind == UpstreamErrorKind::InvalidParameter =>
-        {
-            let profile = profile.clone();
-            SessionError::ProfileRefused { profile, error }
-        }
+        (SessionError::Upstream(error), requested) => SessionError::of_create(error, requested),
         (error, _) => error,
     };
     if request.request_id.is_none() && progress.outcome_unknown {

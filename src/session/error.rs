@@ -5,8 +5,8 @@ use std::time::Duration;
 use crate::admission::{AdmissionRefused, RefusalReason};
 use crate::auth::policy::NotAllowed;
 use crate::idempotency::IdempotencyError;
-use crate::model::{ProfileName, SESSION_LIFE};
-use crate::upstream::UpstreamError;
+use crate::model::{ProfileName, RequestedSettings, SESSION_LIFE};
+use crate::upstream::{UpstreamError, UpstreamErrorKind};
 
 /// Why a session or result cannot be returned.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -66,6 +66,10 @@ pub enum SessionError {
         /// The error from AWS.
         error: UpstreamError,
     },
+    /// AWS denied access for a call whose bucket or key the caller chose. The other calls
+    /// show whether the role of Livegate lacks a permission as well.
+    #[error("check the s3_bucket and the kms_key_id of the request: {0}")]
+    CallerResourceDenied(UpstreamError),
     /// The last attempt failed, and no further attempt was made.
     #[error(transparent)]
     Upstream(UpstreamError),
@@ -82,11 +86,30 @@ impl SessionError {
         retry_after: Duration::ZERO,
     });
 
+    /// Attributes an error of AWS on creating a session with `requested`: a parameter of a
+    /// profile to the operators, and a bucket or key in the request to the caller.
+    pub(super) fn of_create(error: UpstreamError, requested: &RequestedSettings) -> Self {
+        match (error.kind, requested) {
+            (UpstreamErrorKind::InvalidParameter, RequestedSettings::Profile(profile)) => {
+                let profile = profile.clone();
+                Self::ProfileRefused { profile, error }
+            }
+            (UpstreamErrorKind::AccessDenied, RequestedSettings::Settings(own))
+                if own.output.is_some() || own.kms_key_id.is_some() =>
+            {
+                Self::CallerResourceDenied(error)
+            }
+            _ => Self::Upstream(error),
+        }
+    }
+
     /// Returns the error of the last attempt, if that is the cause.
     #[must_use]
     pub fn upstream(&self) -> Option<&UpstreamError> {
         match self {
-            Self::Upstream(error) | Self::ProfileRefused { error, .. } => Some(error),
+            Self::Upstream(error)
+            | Self::ProfileRefused { error, .. }
+            | Self::CallerResourceDenied(error) => Some(error),
             Self::OutcomeUnknown(cause) => cause.upstream(),
             Self::RequestIdExpired
             | Self::RequestIdTooOld { .. }

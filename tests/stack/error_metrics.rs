@@ -20,10 +20,10 @@ use super::process::{Process, TIMEOUT, at_once};
 use crate::harness::status::CallStatus;
 
 const PATH: &str = "livegate.v1.SessionService/CreateSession";
-const CREATE: &str = "CreateSession";
+pub(super) const CREATE: &str = "CreateSession";
 const RESULT: &str = "GetSessionResult";
 
-type Counts = BTreeMap<String, u64>;
+pub(super) type Counts = BTreeMap<String, u64>;
 
 /// Returns the series of a metric: labels and value.
 fn series<'a>(page: &'a str, name: &str) -> Vec<(&'a str, u64)> {
@@ -43,7 +43,7 @@ fn label<'a>(labels: &'a str, name: &str) -> &'a str {
 
 /// Returns the failed calls by method, reason and fault, after checking that they are as
 /// many as the calls whose status is not `OK`.
-async fn failures(process: &Process) -> Counts {
+pub(super) async fn failures(process: &Process) -> Counts {
     let page = process.get("/metrics").await.unwrap();
     let errors = series(&page, "livegate_rpc_errors_total");
     let calls = series(&page, "grpc_server_call_duration_seconds_count");
@@ -62,16 +62,16 @@ async fn failures(process: &Process) -> Counts {
     named.collect()
 }
 
-fn counts<const N: usize>(expected: [(&str, u64); N]) -> Counts {
+pub(super) fn counts<const N: usize>(expected: [(&str, u64); N]) -> Counts {
     let owned = expected.map(|(text, number)| (text.to_owned(), number));
     owned.into_iter().collect()
 }
 
 /// A failed call: the method, the error that the caller received, and the fault.
-type FailedCall = (&'static str, CallStatus, &'static str);
+pub(super) type FailedCall = (&'static str, CallStatus, &'static str);
 
 /// Checks that the metric has each error that a caller received, once.
-async fn assert_counted(process: &Process, failed: Vec<FailedCall>) {
+pub(super) async fn assert_counted(process: &Process, failed: Vec<FailedCall>) {
     let keys = failed.iter().map(|(method, error, fault)| {
         let key = format!("{method} {} {fault}", error.reason);
         (key, 1)
@@ -111,50 +111,6 @@ async fn each_error_is_counted_with_the_reason_that_its_caller_received() {
         (CREATE, no_store, "livegate"),
         (RESULT, not_found.await.unwrap_err(), "caller"),
     ];
-    assert_counted(&process, failed).await;
-    process.shut_down().await;
-}
-
-#[tokio::test]
-async fn errors_of_aws_about_the_access_are_the_fault_of_livegate() {
-    let process = Process::start(at_once(), &[]).await;
-    let caller = process.caller().within(Duration::from_secs(1));
-    let mut failed = Vec::new();
-    for (injected, fault) in [
-        ("create:AccessDeniedException/400", "livegate"),
-        ("create:ExpiredTokenException/400**", "livegate"),
-        ("create:BrandNewException/400", "livegate"),
-        ("create:InvalidParameterException/400", "caller"),
-        ("create:LimitExceededException/400", "quota"),
-        ("create:InternalServerError/500**", "aws"),
-        ("create:hang", "aws"),
-    ] {
-        process.inject(injected);
-        failed.push((CREATE, caller.create().await.unwrap_err(), fault));
-    }
-    assert_counted(&process, failed).await;
-    process.shut_down().await;
-}
-
-#[tokio::test]
-async fn a_rejected_profile_is_the_fault_of_livegate_and_rejected_settings_of_the_caller() {
-    let process = Process::start(at_once(), &["profiles.kyc.audit_images_limit=1"]).await;
-    let caller = process.caller();
-    let with_profile = v1::CreateSessionRequest {
-        profile: "kyc".to_owned(),
-        ..Default::default()
-    };
-    let mut failed = Vec::new();
-    for (request, fault) in [
-        (with_profile, "livegate"),
-        (v1::CreateSessionRequest::default(), "caller"),
-    ] {
-        process.inject("create:InvalidParameterException/400");
-        let error = caller.ask(request).await.unwrap_err();
-        assert_eq!(error.reason, "UPSTREAM_INVALID_PARAMETER");
-        assert_eq!(error.metadata["aws_code"], "InvalidParameterException");
-        failed.push((CREATE, error, fault));
-    }
     assert_counted(&process, failed).await;
     process.shut_down().await;
 }
