@@ -23,5 +23,6 @@ mod stack {
     mod metrics;
     mod shutdown;
     mod status;
+    mod streams;
     mod upstream_errors;
 }

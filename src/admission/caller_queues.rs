@@ -120,7 +120,7 @@ impl<T> CallerQueues<T> {
     pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &CallerQueue<T>)> {
         let own = self.by_caller.iter();
         let own = own.map(|(caller, key)| (caller.as_str(), key));
-        let overflow = self.overflow.values().map(|key| (OVERFLOW, key));
+        let overflow = self.overflow.values().map(|key| (CallerId::OVERFLOW, key));
         own.chain(overflow)
             .map(|(name, key)| (name, &self.queues[*key]))
     }

@@ -79,7 +79,6 @@ pub(super) async fn run_until_stopped(
     }
     state.set_not_ready();
     tokio::time::sleep(shutdown.lameduck).await;
-    state.health.drain();
     state.signals.drain.cancel();
     let after_refusal = shutdown.grace / REFUSAL_DIVISOR;
     tokio::time::sleep(shutdown.grace - after_refusal).await;

@@ -1,9 +1,7 @@
 //! The gRPC health service
 //! ([health checking protocol](https://github.com/grpc/grpc/blob/master/doc/health-checking.md)).
 //!
-//! A `Watch` ends when the server drains, after it has sent `NOT_SERVING`; otherwise it would
-//! keep its connection open until the end of the grace period. A `Watch` of an unknown service
-//! sends `SERVICE_UNKNOWN` and stays open.
+//! A `Watch` of an unknown service sends `SERVICE_UNKNOWN` and stays open.
 
 use futures_util::stream::{BoxStream, StreamExt as _, unfold};
 use tokio::sync::watch;
@@ -22,8 +20,6 @@ pub struct Health(watch::Sender<HealthState>);
 enum HealthState {
     NotServing,
     Serving,
-    /// Watches end.
-    Draining,
 }
 
 impl Health {
@@ -41,11 +37,6 @@ impl Health {
     /// Reports `NOT_SERVING` from now on, so that clients choose another replica.
     pub fn shutting_down(&self) {
         self.0.send_replace(HealthState::NotServing);
-    }
-
-    /// Ends all watches.
-    pub fn drain(&self) {
-        self.0.send_replace(HealthState::Draining);
     }
 
     pub(super) fn into_service(self) -> health_server::HealthServer<Self> {
@@ -74,12 +65,9 @@ impl health_server::Health for Health {
         let service = request.into_inner().service;
         let start = (self.0.subscribe(), service, None);
         let statuses = unfold(start, |(mut state, service, sent)| async move {
-            let is_due = |state: &HealthState| {
-                *state == HealthState::Draining || Some(state.status_of(&service)) != sent
-            };
+            let is_due = |state: &HealthState| Some(state.status_of(&service)) != sent;
             let status = state.wait_for(is_due).await.ok()?.status_of(&service);
-            let is_over = Some(status) == sent;
-            (!is_over).then(|| (Ok(response(status)), (state, service, Some(status))))
+            Some((Ok(response(status)), (state, service, Some(status))))
         });
         Ok(Response::new(statuses.boxed()))
     }
@@ -90,7 +78,7 @@ impl HealthState {
         match self {
             _ if !["", SERVICE_NAME].contains(&service) => ServingStatus::ServiceUnknown,
             Self::Serving => ServingStatus::Serving,
-            Self::NotServing | Self::Draining => ServingStatus::NotServing,
+            Self::NotServing => ServingStatus::NotServing,
         }
     }
 }

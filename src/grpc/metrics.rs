@@ -4,7 +4,9 @@
 //! For example, 98 calls succeed, one fails with `STORE_UNAVAILABLE`, and one is
 //! cancelled. The durations count 98 `OK`, 1 `UNAVAILABLE` and 1 `CANCELLED`. The errors
 //! count 1 `STORE_UNAVAILABLE` with the fault `livegate` and 1 `CANCELLED` with the fault
-//! `caller`.
+//! `caller`. A stream is counted when it ends, with the time to its headers.
+
+use std::time::Duration;
 
 use std::sync::Arc;
 
@@ -15,10 +17,12 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 use tokio::time::Instant;
 use tonic::Code;
+use tracing::{Span, debug};
 
 use super::method::RpcMethod;
 use super::reason::{Fault, Reason};
 use super::recent_errors::{RecentError, RecentErrors};
+use super::span;
 use crate::model::{CallerId, wall_clock};
 
 /// Upper bounds in seconds, from an immediate refusal to the longest wait.
@@ -107,6 +111,7 @@ impl GrpcMetrics {
             call_id: call_id.clone(),
             caller: None,
             started: Instant::now(),
+            latency: None,
             code: Code::Cancelled,
             reason: None,
         }
@@ -137,20 +142,35 @@ pub(super) struct CallGuard {
     /// The caller, once it is authenticated.
     pub(super) caller: Option<CallerId>,
     started: Instant,
+    /// The time to the headers of a stream.
+    latency: Option<Duration>,
     code: Code,
     reason: Option<Reason>,
 }
 
 impl CallGuard {
-    /// Sets the status of the call. An error without a reason is counted by its code.
-    pub(super) fn finish(mut self, code: Code, reason: Option<Reason>) {
+    /// The response goes on as a stream, which counts as `unended` if it ends without a
+    /// status.
+    pub(super) fn streaming(mut self, unended: Code) -> Self {
+        self.code = unended;
+        self.latency = Some(self.started.elapsed());
+        self
+    }
+
+    /// Ends the call and its `span` with a status. An error without a reason is counted by
+    /// its code.
+    pub(super) fn finish(mut self, span: &Span, code: Code, reason: Option<Reason>) {
         self.code = code;
         self.reason = reason;
+        span::record_status(span, code);
+        let duration_ms = self.started.elapsed().as_millis() as u64;
+        span.in_scope(|| debug!(duration_ms, "call finished"));
     }
 }
 
 impl Drop for CallGuard {
     fn drop(&mut self) {
+        let latency = self.latency.unwrap_or_else(|| self.started.elapsed());
         let labels = CallLabels {
             grpc_method: self.grpc_method,
             grpc_status: StatusLabel(self.code),
@@ -159,7 +179,7 @@ impl Drop for CallGuard {
         metrics
             .durations
             .get_or_create(&labels)
-            .observe(self.started.elapsed().as_secs_f64());
+            .observe(latency.as_secs_f64());
         if self.code != Code::Ok {
             let reason = self.reason.unwrap_or(Reason::Bare(self.code));
             let labels = ErrorLabels::new(self.grpc_method, reason);

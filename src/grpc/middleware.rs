@@ -13,14 +13,15 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use http::{HeaderValue, Request, Response, StatusCode};
+use http::{HeaderValue, Request, Response};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use tokio::time::{Instant, timeout, timeout_at};
+use tokio_util::sync::CancellationToken;
 use tonic::body::Body;
 use tonic::{Code, Status};
 use tower::{Layer, Service};
-use tracing::{Instrument as _, debug};
+use tracing::Instrument as _;
 
 use super::audit_guard::AuditGuard;
 use super::call::{Call, DeadlineSource};
@@ -28,7 +29,7 @@ use super::concurrency_limit::ProcessLimits;
 use super::failure_log::FailureLog;
 use super::method::{LIVEGATE_PREFIX, REFLECTION_PREFIX, RpcMethod, response_kind};
 use super::metrics::{CallGuard, GrpcMetrics};
-use super::reason::Reason;
+use super::response::{self, code_of};
 use super::rpc_error::RpcError;
 use super::{call, deadline, http_refusal, peer_credentials, span};
 use crate::audit::Audit;
@@ -36,13 +37,11 @@ use crate::auth::Authenticator;
 use crate::auth::policy::Authorizer;
 use crate::model::Deadline;
 use crate::transport::{
-    BodyTimeout, ChunkedBody, ConcurrencyLimitExceeded, Peer, RequestBodyError, ResponseBody,
-    ResponseKind, ResponseState,
+    BodyTimeout, ConcurrencyLimitExceeded, Peer, RequestBodyError, ResponseBody, ResponseState,
 };
 
 /// The response header with the call's id.
 const CALL_ID_HEADER: &str = "livegate-call-id";
-const STATUS_HEADER: &str = "grpc-status";
 const DETAILS_HEADER: &str = "grpc-status-details-bin";
 
 /// The middleware, as a layer around the services.
@@ -56,6 +55,7 @@ pub(super) struct MiddlewareLayer {
     pub(super) default_deadline: Duration,
     pub(super) request_body_timeout: Duration,
     pub(super) metrics: GrpcMetrics,
+    pub(super) drain: CancellationToken,
 }
 
 impl<S> Layer<S> for MiddlewareLayer {
@@ -128,15 +128,10 @@ impl MiddlewareLayer {
         if let Ok(id) = HeaderValue::from_str(&id) {
             response.headers_mut().insert(CALL_ID_HEADER, id);
         }
-        let code = code_of(&response);
-        span::record_status(&span, code);
-        let duration_ms = now.elapsed().as_millis() as u64;
-        span.in_scope(|| debug!(duration_ms, "call finished"));
-        guard.finish(code, Reason::of(&response));
         if let Some(response_state) = response_state {
             response_state.report(kind);
         }
-        response.map(|body| response_body(body, kind))
+        response::counted(response, kind, (span, guard), &self.drain)
     }
 
     /// Refuses the call beyond the concurrency limit, sets a timeout on reading its body,
@@ -153,14 +148,16 @@ impl MiddlewareLayer {
         if let Some(exceeded) = exceeded {
             return Err(RpcError::concurrency_limit(exceeded));
         }
+        let body = std::mem::take(request.body_mut());
         // A call of the reflection service sends messages for as long as it lasts.
-        if !request.uri().path().starts_with(REFLECTION_PREFIX) {
+        *request.body_mut() = if request.uri().path().starts_with(REFLECTION_PREFIX) {
+            response::until(self.drain.clone(), body)
+        } else {
             let response_state = request.extensions().get::<ResponseState>().cloned();
-            let body = std::mem::take(request.body_mut());
             let body = BodyTimeout::new(self.request_body_timeout, body, response_state);
             let id = guard.call_id.clone();
-            *request.body_mut() = Body::new(body.map_err(move |error| body_status(error, &id)));
-        }
+            Body::new(body.map_err(move |error| body_status(error, &id)))
+        };
         if request.uri().path().starts_with(LIVEGATE_PREFIX) {
             let call = self.authenticate(request, &guard.call_id, now).await?;
             guard.caller = Some(call.caller.clone());
@@ -255,13 +252,6 @@ impl MiddlewareLayer {
     }
 }
 
-fn response_body(body: Body, kind: ResponseKind) -> ResponseBody {
-    match kind {
-        ResponseKind::Complete => ResponseBody::new(ChunkedBody::new(body).map_err(Into::into)),
-        _ => ResponseBody::new(body.map_err(Into::into)),
-    }
-}
-
 fn body_status(error: RequestBodyError<Status>, id: &str) -> Status {
     match error {
         RequestBodyError::Timeout { limit } => {
@@ -270,18 +260,6 @@ fn body_status(error: RequestBodyError<Status>, id: &str) -> Status {
         }
         RequestBodyError::Read(status) => status,
     }
-}
-
-fn code_of(response: &Response<Body>) -> Code {
-    // The code that gRPC clients give to a refusal that is plain HTTP.
-    if response.status() != StatusCode::OK {
-        return Code::Unknown;
-    }
-    // Only a Trailers-Only response has its status among the headers.
-    response
-        .headers()
-        .get(STATUS_HEADER)
-        .map_or(Code::Ok, |code| Code::from_bytes(code.as_bytes()))
 }
 
 /// Adds details to an error that `tonic` itself returned.

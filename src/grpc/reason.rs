@@ -16,6 +16,7 @@ use std::error::Error;
 use http::Response;
 use prometheus_client::encoding::{EncodeLabelValue, LabelValueEncoder};
 use tonic::{Code, Status};
+use tonic_types::StatusExt as _;
 
 use super::metrics;
 
@@ -122,14 +123,17 @@ reasons! {
     /// Usually the account or the endpoint is wrong, and no other alert covers it.
     UpstreamUnknown = "UPSTREAM_UNKNOWN", Livegate;
     UpstreamAccessDenied = "UPSTREAM_ACCESS_DENIED", Livegate;
-    UpstreamCredentials = "UPSTREAM_CREDENTIALS", Livegate;
     /// AWS denies access for a call whose bucket or key the caller chose. If the role lacks
     /// a permission, the calls without one fail as well, and are Livegate's fault.
     UpstreamResourceDenied = "UPSTREAM_ACCESS_DENIED", Caller;
+    UpstreamCredentials = "UPSTREAM_CREDENTIALS", Livegate;
     StoreUnavailable = "STORE_UNAVAILABLE", Livegate;
     JwksUnavailable = "JWKS_UNAVAILABLE", Livegate;
     /// The keys were read before the token was presented. Anyone can present such tokens.
     TokenKeyPending = "JWKS_UNAVAILABLE", Caller;
+    /// The drain ended a watch after its headers. Its client watches again, on another
+    /// replica, so a rolling update must not page the on-call engineer.
+    WatchDrained = "SHUTTING_DOWN", Caller;
     ShuttingDown = "SHUTTING_DOWN", Livegate;
     Internal = "INTERNAL", Livegate;
 }
@@ -138,6 +142,14 @@ impl Reason {
     /// Whether Livegate's own rules refused the call, which the audit records.
     pub(super) fn is_policy_refusal(self) -> bool {
         matches!(self, Self::CallerNotAllowed | Self::ResultTokenInvalid)
+    }
+
+    /// Returns the reason in the details of a status that ended a stream. Of two reasons with
+    /// one text, it is the first.
+    pub(super) fn in_details(status: &Status) -> Option<Self> {
+        let info = status.get_details_error_info()?;
+        let mut named = Self::NAMED.iter().copied();
+        named.find(|reason| reason.as_str() == info.reason)
     }
 
     /// Returns the reason of the status that became `response`.

@@ -92,6 +92,7 @@ impl<A: LivenessApi> Server<A> {
             default_deadline: self.default_deadline,
             request_body_timeout: self.limits.request_body_timeout,
             metrics: self.metrics,
+            drain: signals.drain.clone(),
         };
         let service = middleware.layer(services(self.service, self.health));
         AcceptLoop::new(
