@@ -37,6 +37,7 @@ mod scenes {
     mod validation;
     mod verdicts;
     mod violations;
+    mod watch_errors;
     mod watches;
     mod wire;
 }

@@ -86,8 +86,13 @@ impl ResultFlight {
         answer.serves(image_bytes).then(|| answer.clone())
     }
 
-    /// Returns a receiver of the answers from now on.
+    /// Returns a receiver of the latest answer and those after it. The error that ended
+    /// earlier watches is not for later ones.
     pub(super) fn subscribe(&self) -> watch::Receiver<LatestAnswer> {
+        self.latest.send_if_modified(|latest| {
+            latest.take_if(|answer| answer.is_err());
+            false
+        });
         self.latest.subscribe()
     }
 

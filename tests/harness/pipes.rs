@@ -184,32 +184,40 @@ impl Livegate {
 
 fn service(aws: &Arc<Aws>, setup: &Setup) -> SessionService<Aws> {
     let retry = Arc::new(RetryPolicy::new(&setup.retry));
-    let attempts = |operation| {
-        let admission = Admission::open(AdmissionSettings {
-            quota: setup.quota.clone(),
-            callers: setup.callers.clone(),
-            adaptive: false,
-            check_limit: None,
-        });
-        AttemptPolicy::new(operation, admission, retry.clone())
-    };
-    let ownership = Ownership::new(setup.token_keys.clone(), REGION);
-    let ownership = ownership.with_clock(setup.clock.clone());
-    let idempotency = Idempotency::default();
     let creator = Creator::new(
         aws.clone(),
-        attempts(Operation::Create),
-        idempotency,
-        ownership.clone(),
+        attempts(Operation::Create, setup, &retry),
+        Idempotency::default(),
+        ownership(setup),
     )
     .with_request_id_requirement(setup.request_id_requirement);
-    let reader = || {
-        let attempts = attempts(Operation::Results);
-        let token_requirement = setup.token_requirement;
-        let watches = &setup.watches;
-        ResultReader::new(aws.clone(), attempts, ownership, token_requirement, watches)
-            .until(setup.signals.drain.clone())
-    };
-    let results = setup.results.then(reader);
+    let results = setup.results.then(|| reader(aws, setup, &retry));
     SessionService::new(creator, results)
+}
+
+/// Returns a reader of results from `aws`.
+pub(crate) fn reader(aws: &Arc<Aws>, setup: &Setup, retry: &Arc<RetryPolicy>) -> ResultReader<Aws> {
+    ResultReader::new(
+        aws.clone(),
+        attempts(Operation::Results, setup, retry),
+        ownership(setup),
+        setup.token_requirement,
+        &setup.watches,
+    )
+    .until(setup.signals.drain.clone())
+}
+
+fn attempts(operation: Operation, setup: &Setup, retry: &Arc<RetryPolicy>) -> AttemptPolicy {
+    let admission = Admission::open(AdmissionSettings {
+        quota: setup.quota.clone(),
+        callers: setup.callers.clone(),
+        adaptive: false,
+        check_limit: None,
+    });
+    AttemptPolicy::new(operation, admission, retry.clone())
+}
+
+fn ownership(setup: &Setup) -> Ownership {
+    let ownership = Ownership::new(setup.token_keys.clone(), REGION);
+    ownership.with_clock(setup.clock.clone())
 }

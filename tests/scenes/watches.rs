@@ -6,19 +6,18 @@ use livegate::grpc::v1;
 use livegate::model::{LivenessResult, SessionStatus};
 use livegate::session::WatchSettings;
 use livegate::transport::DrainSignals;
-use livegate::upstream::UpstreamErrorKind as Kind;
 use tokio::time::Instant;
 use tonic::{Code, Streaming};
 
 use super::audit::AuditedLivegate;
-use crate::harness::aws::{AWS_REQUEST_ID, Step, created, fails, reads};
+use crate::harness::aws::{AWS_REQUEST_ID, Step, created, reads};
 use crate::harness::pipes::{Livegate, Setup};
 use crate::harness::status::CallStatus;
 use crate::harness::tokens::Owner;
 
-const ID: &str = "0b5e3a4c-7d57-4f0e-9a51-6b5c1f7f3a10";
+pub(super) const ID: &str = "0b5e3a4c-7d57-4f0e-9a51-6b5c1f7f3a10";
 
-fn step(status: SessionStatus) -> Step {
+pub(super) fn step(status: SessionStatus) -> Step {
     reads(LivenessResult {
         status,
         confidence: (status == SessionStatus::Succeeded).then_some(97.5),
@@ -37,7 +36,7 @@ fn check() -> [Step; 5] {
     ]
 }
 
-fn request() -> v1::WatchSessionRequest {
+pub(super) fn request() -> v1::WatchSessionRequest {
     v1::WatchSessionRequest {
         session_id: ID.to_owned(),
         result_token: Owner::of(ID).token(),
@@ -46,9 +45,9 @@ fn request() -> v1::WatchSessionRequest {
     }
 }
 
-type States = Streaming<v1::WatchSessionResponse>;
+pub(super) type States = Streaming<v1::WatchSessionResponse>;
 
-async fn next(states: &mut States) -> v1::GetSessionResultResponse {
+pub(super) async fn next(states: &mut States) -> v1::GetSessionResultResponse {
     let state = states.message().await.unwrap();
     state.and_then(|state| state.result).expect("a state")
 }
@@ -62,7 +61,7 @@ async fn statuses(states: &mut States) -> Vec<v1::SessionStatus> {
     statuses
 }
 
-async fn failure(states: &mut States) -> CallStatus {
+pub(super) async fn failure(states: &mut States) -> CallStatus {
     loop {
         match states.message().await {
             Ok(state) => assert!(state.is_some(), "it ends with an error"),
@@ -224,22 +223,6 @@ async fn a_watch_ends_at_the_deadline_of_its_caller() {
     let status = failure(&mut caller.watch(request()).await.unwrap()).await;
     assert_eq!(status.code, Code::DeadlineExceeded);
     assert!(start.elapsed() < limit);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_transient_error_is_polled_again_and_a_final_one_ends_the_watch() {
-    let livegate = Livegate::start().await;
-    livegate.aws.plan([
-        fails(Kind::Unavailable),
-        fails(Kind::Throttled),
-        step(SessionStatus::Created),
-        fails(Kind::SessionNotFound),
-    ]);
-    let mut states = livegate.caller().watch(request()).await.unwrap();
-    assert_eq!(next(&mut states).await.status(), v1::SessionStatus::Created);
-    let status = failure(&mut states).await;
-    let expected = (Code::NotFound, "SESSION_NOT_FOUND");
-    assert_eq!(status.code_and_reason(), expected);
 }
 
 #[tokio::test(start_paused = true)]
