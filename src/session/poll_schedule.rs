@@ -11,7 +11,7 @@
 //! progress every second. They need 200 / 6.4 + 20 = 51 polls a second. If the quota leaves
 //! 24.5, all intervals are 51 / 24.5 = 2.1 times as long: 13.4 s and 2.1 s.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -52,7 +52,8 @@ pub(super) struct PollSchedule {
 #[derive(Debug)]
 struct Scheduled {
     target: PollTarget,
-    watchers: usize,
+    /// The callers that watch it, in the order of their turns to pay for a poll.
+    callers: VecDeque<CallerId>,
     /// The time of its next poll. Unset: it is due, or being polled.
     next: Option<Instant>,
     /// Polls per second that it needs.
@@ -85,26 +86,29 @@ impl PollSchedule {
     /// Adds a watcher. The first one of a session makes it due.
     pub(super) fn add(&mut self, target: PollTarget) {
         let (expires_at, session) = (target.expires_at, target.session);
+        let caller = target.caller.clone();
         let scheduled = self.sessions.entry(session).or_insert_with(|| {
             self.due.insert((expires_at, session));
             Scheduled {
                 target,
-                watchers: 0,
+                callers: VecDeque::new(),
                 next: None,
                 demand: 0.0,
             }
         });
-        scheduled.watchers += 1;
+        scheduled.callers.push_back(caller);
     }
 
     /// Removes a watcher. The session is not polled after its last one.
-    pub(super) fn remove(&mut self, session: &SessionId) {
-        let Some(scheduled) = self.sessions.get_mut(session) else {
+    pub(super) fn remove(&mut self, watcher: &PollTarget) {
+        let Some(scheduled) = self.sessions.get_mut(&watcher.session) else {
             return;
         };
-        scheduled.watchers -= 1;
-        if scheduled.watchers == 0
-            && let Some(removed) = self.sessions.remove(session)
+        let callers = &mut scheduled.callers;
+        let place = callers.iter().position(|one| *one == watcher.caller);
+        place.map(|place| callers.remove(place));
+        if scheduled.callers.is_empty()
+            && let Some(removed) = self.sessions.remove(&watcher.session)
         {
             self.unschedule(&removed);
             self.demand -= removed.demand;
@@ -138,7 +142,12 @@ impl PollSchedule {
             return None;
         }
         self.due.pop_first();
-        self.sessions.get(&session).map(|one| one.target.clone())
+        let scheduled = self.sessions.get_mut(&session)?;
+        scheduled.target.caller = scheduled.callers.front()?.clone();
+        // Another caller pays for the next poll: one that is at its limit must not end the
+        // polls of the others.
+        scheduled.callers.rotate_left(1);
+        Some(scheduled.target.clone())
     }
 
     /// Schedules the next poll of a session whose latest status is `status`. `jitter` is

@@ -2,7 +2,7 @@
 //!
 //! One poll at a time waits for a quota token, and only while no read waits; a session
 //! that is about to expire waits in the queue like a read. The quota token is charged to
-//! the caller that watches the session.
+//! the callers that watch the session, in turn.
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -41,7 +41,7 @@ pub(super) struct Polls {
 #[derive(Debug)]
 pub(super) struct PollGuard {
     polls: Arc<Polls>,
-    session: SessionId,
+    target: PollTarget,
 }
 
 impl Polls {
@@ -55,12 +55,11 @@ impl Polls {
 
     /// Polls a session until the guard is dropped.
     pub(super) fn add(self: &Arc<Self>, target: PollTarget) -> PollGuard {
-        let session = target.session;
-        self.schedule.lock().add(target);
+        self.schedule.lock().add(target.clone());
         self.changed.notify_one();
         PollGuard {
             polls: self.clone(),
-            session,
+            target,
         }
     }
 
@@ -82,7 +81,7 @@ impl Polls {
 
 impl Drop for PollGuard {
     fn drop(&mut self) {
-        self.polls.schedule.lock().remove(&self.session);
+        self.polls.schedule.lock().remove(&self.target);
     }
 }
 

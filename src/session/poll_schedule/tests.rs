@@ -59,7 +59,7 @@ async fn the_interval_follows_the_age_the_status_and_the_bounds() {
             Some(now + expected * SECOND),
             "{left} {status:?}"
         );
-        polls.remove(&target.session);
+        polls.remove(&target);
         assert_eq!(polls.next_due(), None);
     }
     assert!(polls.demand.abs() < 1e-9, "{}", polls.demand);
@@ -97,11 +97,37 @@ async fn a_session_is_polled_until_its_last_watcher_leaves() {
     let target = target(1, 100 * SECOND);
     polls.add(target.clone());
     polls.add(target.clone());
-    polls.remove(&target.session);
+    polls.remove(&target);
     let now = Instant::now();
     assert_eq!(polls.take(now, None), Some(target.clone()));
-    polls.remove(&target.session);
+    polls.remove(&target);
     polls.polled(&target.session, None, now, 0.5);
     assert_eq!((polls.take(now, None), polls.next_due()), (None, None));
-    polls.remove(&target.session);
+    polls.remove(&target);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_callers_that_watch_a_session_pay_for_its_polls_in_turn() {
+    let mut polls = PollSchedule::new(SECOND..=60 * SECOND);
+    let watched_by = |name: &str| PollTarget {
+        caller: CallerId::new(name).expect("a valid name"),
+        ..target(1, 100 * SECOND)
+    };
+    let mut now = Instant::now();
+    let mut payers = |polls: &mut PollSchedule, count: usize| {
+        let mut payers = Vec::new();
+        for _ in 0..count {
+            let taken = polls.take(now, None).expect("it is due");
+            polls.polled(&taken.session, None, now, 0.5);
+            payers.push(taken.caller.to_string());
+            now = polls.next_due().expect("it is polled again");
+        }
+        payers
+    };
+    let [web, app] = ["web", "app"].map(watched_by);
+    polls.add(web.clone());
+    polls.add(app.clone());
+    assert_eq!(payers(&mut polls, 3), ["web", "app", "web"]);
+    polls.remove(&web);
+    assert_eq!(payers(&mut polls, 2), ["app", "app"]);
 }
