@@ -10,6 +10,8 @@ mod calls;
 mod checks;
 #[path = "cli/connections.rs"]
 mod connections;
+#[path = "cli/demo.rs"]
+mod demo;
 #[path = "cli/devices.rs"]
 mod devices;
 #[path = "cli/golden.rs"]

@@ -3,7 +3,7 @@
 //! It starts the simulator and the service in this process, then sends 30 concurrent calls
 //! of three callers and one invalid request to the gRPC port. The quota is 5 calls per
 //! second, and a scripted fault throttles one call. Devices then play the checks of all
-//! sessions that were issued, and their callers read the results.
+//! sessions that were issued, and their callers watch them.
 
 mod burst;
 mod checks;

@@ -1,10 +1,12 @@
-//! The checks of the sessions that were issued: devices play them, callers read their results.
+//! The checks of the sessions that were issued: devices play them, and callers watch them.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use livegate_client::{Client, v1};
+use futures_util::FutureExt as _;
+use futures_util::future::OptionFuture;
+use livegate_client::{Client, ClientError, v1};
 use livegate_simulator::{Device, OperationStats, Stats};
 use tokio::task::JoinSet;
 
@@ -15,7 +17,7 @@ use crate::cli::out::print_out;
 /// The length of the videos. Devices of end users take about 8 s.
 const VIDEO: Duration = Duration::from_secs(2);
 
-/// Plays all checks at once, then reads their results, and prints what came of them.
+/// Plays and watches all checks at once, and prints their results.
 pub(super) async fn play(
     client: &Client,
     reads_results: bool,
@@ -31,22 +33,22 @@ pub(super) async fn play(
         let client = client.as_caller(outcome.caller);
         let device = Device::new(&simulator.to_string(), &session.region, VIDEO);
         checks.spawn(async move {
-            let check = device.play(&session.session_id).await;
-            let result = if check.is_ok() && reads_results {
-                read(&client, session).await
-            } else {
-                None
-            };
-            (check, result)
+            let id = session.session_id.clone();
+            let watching = reads_results.then(|| watch(client, session));
+            let watching = OptionFuture::from(watching).map(Ok);
+            // A check that fails ends the watch, which would otherwise last for minutes.
+            tokio::try_join!(device.play(&id), watching)
         });
     }
     let (mut counts, mut results) = (CheckCounts::default(), BTreeMap::new());
     while let Some(outcome) = checks.join_next().await {
-        let (check, result) = outcome?;
-        counts.add(check);
-        if let Some(result) = result {
+        let check = outcome?;
+        if let Ok(((), Some(result))) = &check {
+            let failed = |error: &ClientError| format!("result not read: {}", error.reason);
+            let result = result.as_ref().map_or_else(failed, String::clone);
             *results.entry(result).or_insert(0) += 1;
         }
+        counts.add(check.map(drop));
     }
     print_out(format_args!("\nchecks that devices played"))?;
     counts.print_lines()?;
@@ -56,23 +58,24 @@ pub(super) async fn play(
     Ok(())
 }
 
-/// Returns the result of a session in words.
-async fn read(client: &Client, session: v1::Session) -> Option<String> {
-    let request = v1::GetSessionResultRequest {
-        session_id: session.session_id,
-        result_token: session.result_token,
-        ..Default::default()
-    };
-    Some(match client.result(request).await {
-        Ok(response) => {
-            let status = response.message.status().as_str_name();
-            let status = status.trim_start_matches("SESSION_STATUS_");
-            match response.message.confidence {
-                Some(confidence) => format!("result {status} with confidence {confidence}"),
-                None => format!("result {status}"),
-            }
-        }
-        Err(error) => format!("result not read: {}", error.reason),
+/// Watches a session, and returns its result in words.
+async fn watch(client: Client, session: v1::Session) -> Result<String, ClientError> {
+    let mut states = client
+        .watch(v1::WatchSessionRequest {
+            session_id: session.session_id,
+            result_token: session.result_token,
+            ..Default::default()
+        })
+        .await?;
+    let mut last = v1::GetSessionResultResponse::default();
+    while let Some(state) = states.next().await? {
+        last = state;
+    }
+    let status = last.status().as_str_name();
+    let status = status.trim_start_matches("SESSION_STATUS_");
+    Ok(match last.confidence {
+        Some(confidence) => format!("result {status} with confidence {confidence}"),
+        None => format!("result {status}"),
     })
 }
 
