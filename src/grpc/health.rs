@@ -12,6 +12,9 @@ use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 
 use super::v1::session_service_server::SERVICE_NAME;
 
+/// The largest request for health, in bytes: the name of a service.
+const MAX_HEALTH_BYTES: usize = 256;
+
 /// The serving status of the server. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Health(watch::Sender<HealthState>);
@@ -40,7 +43,7 @@ impl Health {
     }
 
     pub(super) fn into_service(self) -> health_server::HealthServer<Self> {
-        health_server::HealthServer::new(self)
+        health_server::HealthServer::new(self).max_decoding_message_size(MAX_HEALTH_BYTES)
     }
 }
 

@@ -10,6 +10,7 @@ use livegate::grpc::{MAX_REQUEST_BYTES, v1};
 use crate::harness::pipes::Livegate;
 
 const CREATE: &str = "/livegate.v1.SessionService/CreateSession";
+const CHECK: &str = "/grpc.health.v1.Health/Check";
 
 #[tokio::test(start_paused = true)]
 async fn an_unknown_method_is_unimplemented() {
@@ -52,6 +53,20 @@ async fn a_message_that_is_too_large_must_not_be_retried() {
         expected,
         "parsed, and refused because of its key"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_health_check_has_at_most_256_bytes() {
+    let livegate = Livegate::start().await;
+    // An unknown field, so that the longest request is answered.
+    let check = |length: usize| {
+        let rest = length - 3;
+        let prefix = [0x7a, (rest % 128) as u8 | 128, (rest / 128) as u8];
+        Bytes::from([&prefix[..], &vec![b's'; rest]].concat())
+    };
+    livegate.caller().send(CHECK, check(256)).await.unwrap();
+    let status = livegate.caller().send(CHECK, check(257)).await.unwrap_err();
+    assert_eq!(status.reason, "MESSAGE_TOO_LARGE");
 }
 
 /// Returns an encoded request of exactly `length` bytes, with a key that is too long.
