@@ -33,6 +33,7 @@ mod middleware;
 mod peer_credentials;
 mod reason;
 mod recent_errors;
+mod request_body;
 mod response;
 mod rpc_error;
 mod server;

@@ -39,6 +39,7 @@ pub use metrics::TransportMetrics;
 pub use peer::{Authentication, Connection, Peer};
 pub(crate) use response_state::{ResponseKind, ResponseState};
 pub(crate) use service::{
-    ConcurrencyLimit, ConcurrencyLimitExceeded, RequestCount, RequestPermit, ResponseBody,
+    ByteCount, ConcurrencyLimit, ConcurrencyLimitExceeded, RequestCount, RequestPermit,
+    ResponseBody,
 };
 pub use tls::{Tls, TlsError, TlsSettings};

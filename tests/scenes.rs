@@ -33,6 +33,7 @@ mod scenes {
     mod result_tokens;
     mod retries;
     mod secrets;
+    mod unfinished_requests;
     mod upstream_errors;
     mod validation;
     mod verdicts;

@@ -15,7 +15,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use http::Request;
+use http::{Extensions, Request};
 use hyper::body::Incoming;
 use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -23,11 +23,12 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::call::Call;
 use super::http_refusal;
 use super::method::{LIVEGATE_PREFIX, response_kind};
+use super::request_body::HeldBytes;
 use crate::auth::AuthMethod;
 use crate::model::CallerId;
 use crate::transport::{
-    ConcurrencyLimit, ConcurrencyLimitExceeded, RequestCount, RequestPermit, ResponseKind,
-    ResponseState, TransportLimits,
+    ByteCount, ConcurrencyLimit, ConcurrencyLimitExceeded, Peer, RequestCount, RequestPermit,
+    ResponseKind, ResponseState, TransportLimits,
 };
 
 /// The most watches and reflection calls of a connection.
@@ -46,7 +47,16 @@ pub(super) struct ProcessLimits {
     limit: usize,
     sessions: Arc<Semaphore>,
     others: Arc<Semaphore>,
-    callers: Mutex<HashMap<CallerId, RequestCount>>,
+    /// The bytes of unfinished requests.
+    unfinished: ByteCount,
+    callers: Mutex<HashMap<CallerId, CallerCounts>>,
+}
+
+/// The requests of a caller, and the bytes of those that are unfinished.
+#[derive(Clone, Debug, Default)]
+struct CallerCounts {
+    requests: RequestCount,
+    unfinished: ByteCount,
 }
 
 impl ProcessLimits {
@@ -57,34 +67,43 @@ impl ProcessLimits {
             limit,
             sessions: semaphore(),
             others: semaphore(),
+            unfinished: ByteCount::default(),
             callers: Mutex::default(),
         }
     }
 
     /// Counts `call`, which has a permit already, in the share of its caller until its stream
-    /// ends. Without authentication all callers are one, which needs no share.
+    /// ends, and returns the counts for its bytes. Without authentication all callers are one,
+    /// which needs no share.
     pub(super) fn count(
         &self,
         call: &Call,
-        response: Option<&ResponseState>,
-    ) -> Result<(), ConcurrencyLimitExceeded> {
+        extensions: &Extensions,
+    ) -> Result<HeldBytes, ConcurrencyLimitExceeded> {
+        let (peer, response) = (extensions.get::<Peer>(), extensions.get::<ResponseState>());
+        let mut held = HeldBytes::default();
+        held.connection = peer.map(|peer| peer.unfinished.clone()).unwrap_or_default();
+        held.process = self.unfinished.clone();
         if let (false, Some(response)) = (call.auth_method == AuthMethod::None, response) {
-            response.count_in(self.count_caller(&call.caller)?);
+            let counts = self.count_caller(&call.caller)?;
+            response.count_in(counts.requests);
+            held.caller = counts.unfinished;
         }
-        Ok(())
+        Ok(held)
     }
 
-    fn count_caller(&self, caller: &CallerId) -> Result<RequestCount, ConcurrencyLimitExceeded> {
+    fn count_caller(&self, caller: &CallerId) -> Result<CallerCounts, ConcurrencyLimitExceeded> {
         let mut callers = self.callers.lock();
         if callers.len() >= MIN_CALLERS_TO_CLEAN && callers.len() == callers.capacity() {
-            callers.retain(|_, count| count.in_progress() > 0);
+            callers.retain(|_, counts| counts.requests.in_progress() > 0);
         }
-        let count = callers.entry(caller.clone()).or_default();
-        let (limit, free) = (count.in_progress(), self.sessions.available_permits());
+        let counts = callers.entry(caller.clone()).or_default();
+        let limit = counts.requests.in_progress();
+        let free = self.sessions.available_permits();
         if limit > free {
             return Err(ConcurrencyLimitExceeded::Caller { limit, free });
         }
-        Ok(count.clone())
+        Ok(counts.clone())
     }
 
     fn acquire<B>(

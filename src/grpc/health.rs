@@ -13,7 +13,7 @@ use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 use super::v1::session_service_server::SERVICE_NAME;
 
 /// The largest request for health, in bytes: the name of a service.
-const MAX_HEALTH_BYTES: usize = 256;
+pub(super) const MAX_HEALTH_BYTES: usize = 256;
 
 /// The serving status of the server. Clones share it.
 #[derive(Clone, Debug)]

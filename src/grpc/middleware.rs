@@ -29,16 +29,15 @@ use super::concurrency_limit::ProcessLimits;
 use super::failure_log::FailureLog;
 use super::method::{LIVEGATE_PREFIX, REFLECTION_PREFIX, RpcMethod, response_kind};
 use super::metrics::{CallGuard, GrpcMetrics};
+use super::request_body::HeldBytes;
 use super::response::{self, code_of};
 use super::rpc_error::RpcError;
-use super::{call, deadline, http_refusal, peer_credentials, span};
+use super::{call, deadline, http_refusal, peer_credentials, request_body, span};
 use crate::audit::Audit;
 use crate::auth::Authenticator;
 use crate::auth::policy::Authorizer;
 use crate::model::Deadline;
-use crate::transport::{
-    BodyTimeout, ConcurrencyLimitExceeded, Peer, RequestBodyError, ResponseBody, ResponseState,
-};
+use crate::transport::{ConcurrencyLimitExceeded, Peer, ResponseBody, ResponseState};
 
 /// The response header with the call's id.
 const CALL_ID_HEADER: &str = "livegate-call-id";
@@ -63,7 +62,7 @@ impl<S> Layer<S> for MiddlewareLayer {
 
     fn layer(&self, inner: S) -> Middleware<S> {
         Middleware {
-            layer: self.clone(),
+            layer: Arc::new(self.clone()),
             inner,
         }
     }
@@ -72,7 +71,7 @@ impl<S> Layer<S> for MiddlewareLayer {
 /// The middleware around the services `inner`.
 #[derive(Clone, Debug)]
 pub(super) struct Middleware<S> {
-    layer: MiddlewareLayer,
+    layer: Arc<MiddlewareLayer>,
     inner: S,
 }
 
@@ -114,8 +113,8 @@ impl MiddlewareLayer {
         let mut response = match http_refusal::refuse(&request) {
             Some(refusal) => refusal,
             None => match self.prepare(&mut request, &mut guard, now).await {
-                Ok(()) => {
-                    let response = self.respond(inner, request, &id);
+                Ok(held) => {
+                    let response = self.respond(inner, request, held, &id);
                     response.instrument(span.clone()).await
                 }
                 Err(error) => {
@@ -141,7 +140,7 @@ impl MiddlewareLayer {
         request: &mut Request<Body>,
         guard: &mut CallGuard,
         now: Instant,
-    ) -> Result<(), RpcError> {
+    ) -> Result<HeldBytes, RpcError> {
         let exceeded = request
             .extensions_mut()
             .remove::<ConcurrencyLimitExceeded>();
@@ -154,18 +153,17 @@ impl MiddlewareLayer {
             response::until(self.drain.clone(), body)
         } else {
             let response_state = request.extensions().get::<ResponseState>().cloned();
-            let body = BodyTimeout::new(self.request_body_timeout, body, response_state);
-            let id = guard.call_id.clone();
-            Body::new(body.map_err(move |error| body_status(error, &id)))
+            let timeout = self.request_body_timeout;
+            request_body::limit_time(body, timeout, response_state, &guard.call_id)
         };
-        if request.uri().path().starts_with(LIVEGATE_PREFIX) {
-            let call = self.authenticate(request, &guard.call_id, now).await?;
-            guard.caller = Some(call.caller.clone());
-            let counted = self.concurrency.count(&call, request.extensions().get());
-            counted.map_err(RpcError::concurrency_limit)?;
-            request.extensions_mut().insert(call);
+        if !request.uri().path().starts_with(LIVEGATE_PREFIX) {
+            return Ok(HeldBytes::default());
         }
-        Ok(())
+        let call = self.authenticate(request, &guard.call_id, now).await?;
+        guard.caller = Some(call.caller.clone());
+        let held = self.concurrency.count(&call, request.extensions());
+        request.extensions_mut().insert(call);
+        held.map_err(RpcError::concurrency_limit)
     }
 
     /// Reads the deadline, and authenticates the caller within it.
@@ -208,8 +206,14 @@ impl MiddlewareLayer {
     }
 
     /// Returns the response of `inner`, or an error if the caller may not use the method, or
-    /// if `inner` panics or misses its deadline.
-    async fn respond<S>(&self, mut inner: S, request: Request<Body>, id: &str) -> Response<Body>
+    /// if `inner` panics or misses its deadline. It reads the request before it calls `inner`.
+    async fn respond<S>(
+        &self,
+        mut inner: S,
+        request: Request<Body>,
+        held: HeldBytes,
+        id: &str,
+    ) -> Response<Body>
     where
         S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
     {
@@ -221,11 +225,18 @@ impl MiddlewareLayer {
                 return error.into_status(id, call.patience()).into_http();
             }
         }
+        // Boxed, because each of the futures around it would have its size.
+        let response = Box::pin(async {
+            match request_body::receive(request, held, id).await {
+                Ok(request) => inner.call(request).await,
+                Err(status) => Ok(status.into_http()),
+            }
+        });
         let in_time = async {
             match left {
-                // A handler does not observe its deadline while its request arrives slowly.
-                Some(left) => timeout(deadline::backstop(left), inner.call(request)).await,
-                None => Ok(inner.call(request).await),
+                // No handler observes the deadline while the request arrives slowly.
+                Some(left) => timeout(deadline::backstop(left), response).await,
+                None => Ok(response.await),
             }
         };
         // A panic unwinds only through values of this call.
@@ -249,16 +260,6 @@ impl MiddlewareLayer {
             AuditGuard::unread(&self.audit, call, RpcMethod::of_path(path)).finish(Err(&error));
             error
         })
-    }
-}
-
-fn body_status(error: RequestBodyError<Status>, id: &str) -> Status {
-    match error {
-        RequestBodyError::Timeout { limit } => {
-            let error = RpcError::body_timeout(error.to_string(), limit);
-            error.into_status(id, None)
-        }
-        RequestBodyError::Read(status) => status,
     }
 }
 

@@ -52,7 +52,7 @@ impl RpcError {
         Self::invalid_field(deadline::HEADER, problem)
     }
 
-    /// The process has as many concurrent requests as it may have.
+    /// Requests are in progress, or hold bytes, up to a limit.
     pub(super) fn concurrency_limit(exceeded: ConcurrencyLimitExceeded) -> Self {
         let message = format!("{exceeded}, {}", retry_after(TRANSIENT_DELAY));
         let mut error = Self::new(
@@ -68,6 +68,7 @@ impl RpcError {
             ConcurrencyLimitExceeded::Caller { limit, free } => {
                 error.with("limit", &limit).with("free", &free)
             }
+            ConcurrencyLimitExceeded::Bytes { limit, .. } => error.with("limit_bytes", &limit),
         }
     }
 

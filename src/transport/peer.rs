@@ -7,6 +7,7 @@ use tokio::io::{AsyncRead, AsyncWrite, DuplexStream};
 use tokio::net::TcpStream;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 
+use super::service::ByteCount;
 use crate::model::PeerAddress;
 
 /// The peer of a connection. It is among the extensions of each of its requests.
@@ -19,6 +20,8 @@ pub struct Peer {
     pub certificates: Arc<[CertificateDer<'static>]>,
     /// Whether it has made an authenticated call on this connection.
     pub authentication: Authentication,
+    /// The bytes of unfinished requests on this connection.
+    pub(crate) unfinished: ByteCount,
 }
 
 /// Whether a peer has made an authenticated call on its connection. Clones share it.

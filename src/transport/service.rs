@@ -3,6 +3,7 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -85,6 +86,24 @@ impl RequestCount {
     }
 }
 
+/// Counts bytes of one connection, one caller, or all. Clones share the count.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ByteCount(Arc<AtomicUsize>);
+
+impl ByteCount {
+    pub(crate) fn get(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn add(&self, bytes: usize) {
+        self.0.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    pub(crate) fn subtract(&self, bytes: usize) {
+        self.0.fetch_sub(bytes, Ordering::Relaxed);
+    }
+}
+
 /// A request is beyond a limit. It is among the extensions of a request without a permit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ConcurrencyLimitExceeded {
@@ -97,4 +116,7 @@ pub(crate) enum ConcurrencyLimitExceeded {
     /// The caller has as many requests as it may have while no more than `free` fit.
     #[error("{limit} requests of this caller are in progress, its share while {free} more fit")]
     Caller { limit: usize, free: usize },
+    /// The unfinished requests of the connection or the caller hold as many bytes as they may.
+    #[error("unfinished requests of this {of} would hold more than {limit} bytes")]
+    Bytes { of: &'static str, limit: usize },
 }
