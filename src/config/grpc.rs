@@ -36,6 +36,7 @@ macro_rules! read_fields {
 
 fn limits(section: &mut Section<'_>) -> TransportLimits {
     let timeout = &time(millis(100)..=seconds(600));
+    let age = &time(seconds(1)..=seconds(7 * 24 * 60 * 60));
     read_fields!(
         section,
         TransportLimits {
@@ -49,7 +50,8 @@ fn limits(section: &mut Section<'_>) -> TransportLimits {
             response_write_timeout: timeout,
             keepalive_interval: timeout,
             keepalive_timeout: timeout,
-            max_connection_age: &time(seconds(1)..=seconds(7 * 24 * 60 * 60)),
+            max_connection_idle: age,
+            max_connection_age: age,
             max_connection_age_grace: &time(Duration::ZERO..=seconds(60 * 60)),
         }
     )

@@ -87,20 +87,14 @@ where
     let limits = server.limits;
     let streams = ConnectionStreams::new(server, peer);
     let (first_request, flooded) = (streams.first_request(), streams.flooded());
+    let idle = streams.idle(limits.max_connection_idle);
     let connection = builder(&limits, streams.clone()).serve_connection(TokioIo::new(io), streams);
     let mut connection = pin!(connection);
-    let no_request = async {
-        if timeout(limits.first_request_timeout, first_request.cancelled())
-            .await
-            .is_ok()
-        {
-            std::future::pending::<()>().await;
-        }
-    };
     let reason = tokio::select! {
         result = connection.as_mut() => return result.into(),
         () = flooded.cancelled() => return CloseReason::Flooded,
-        () = no_request => CloseReason::NoRequest,
+        () = no_request(&first_request, limits.first_request_timeout) => CloseReason::NoRequest,
+        () = idle => CloseReason::Idle,
         () = sleep(jittered(limits.max_connection_age)) => CloseReason::MaxAge,
         () = drain.cancelled() => CloseReason::Drained,
     };
@@ -108,7 +102,7 @@ where
     let grace = async {
         match reason {
             _ if !first_request.is_cancelled() => sleep(LINGER).await,
-            CloseReason::MaxAge => sleep(limits.max_connection_age_grace).await,
+            CloseReason::MaxAge | CloseReason::Idle => sleep(limits.max_connection_age_grace).await,
             _ => std::future::pending().await,
         }
     };
@@ -116,6 +110,13 @@ where
         _ = connection => reason,
         () = flooded.cancelled() => CloseReason::Flooded,
         () = grace => reason,
+    }
+}
+
+/// Returns after `limit`, unless the first request arrives before.
+async fn no_request(first_request: &CancellationToken, limit: Duration) {
+    if timeout(limit, first_request.cancelled()).await.is_ok() {
+        std::future::pending::<()>().await;
     }
 }
 

@@ -36,6 +36,8 @@ pub(super) enum CloseReason {
     HandshakeTimeout,
     /// No request arrived in time.
     NoRequest,
+    /// It had no stream for a long time.
+    Idle,
     /// It reached its maximum age.
     MaxAge,
     /// The server drained it to shut down.

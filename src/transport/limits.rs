@@ -13,8 +13,11 @@
 //!                        max_concurrent_requests, max_concurrent_streams
 //! ```
 //!
-//! For example, a peer sends 1000 requests of 8 KiB each without their last byte. They hold
-//! 8 MiB. After 10 s they fail, which frees the memory.
+//! A connection without a stream for `max_connection_idle` gets its GOAWAY before that age.
+//!
+//! For example, a peer sends 1000 requests of 8 KiB each without their last byte. 128 of them
+//! hold 1 MiB, the limit that `grpc` sets for a connection, and the others fail. After 10 s
+//! these 128 fail as well, which frees the memory.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -47,9 +50,11 @@ pub struct TransportLimits {
     pub keepalive_interval: Duration,
     /// How long a peer may take to acknowledge a PING.
     pub keepalive_timeout: Duration,
+    /// How long a connection may have no stream before it receives GOAWAY.
+    pub max_connection_idle: Duration,
     /// Age at which a connection receives GOAWAY, with up to 10 % of jitter.
     pub max_connection_age: Duration,
-    /// How long the requests of an aged connection may still take.
+    /// How long the requests of an aged or idle connection may still take.
     pub max_connection_age_grace: Duration,
 }
 
@@ -69,6 +74,7 @@ impl Default for TransportLimits {
             response_write_timeout: Duration::from_secs(10),
             keepalive_interval: Duration::from_secs(30),
             keepalive_timeout: Duration::from_secs(10),
+            max_connection_idle: Duration::from_secs(10 * 60),
             max_connection_age: Duration::from_secs(30 * 60),
             max_connection_age_grace: Duration::from_secs(60),
         }

@@ -15,7 +15,7 @@
 
 use std::convert::Infallible;
 use std::future::poll_fn;
-use std::pin::pin;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -23,7 +23,7 @@ use std::time::Duration;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use parking_lot::Mutex;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
@@ -60,6 +60,9 @@ struct ConnectionState {
     flooded: CancellationToken,
     reset_budget: Mutex<TokenBucket>,
     requests: RequestCount,
+    open_streams: RequestCount,
+    /// When the last stream ended, or the connection began.
+    idle_since: Mutex<Instant>,
     /// The guard of a request whose stream has no task yet.
     pending: Mutex<Option<StreamGuard>>,
     response_write_timeout: Duration,
@@ -68,17 +71,20 @@ struct ConnectionState {
 /// Belongs to a request until its stream ends.
 struct StreamGuard {
     _permit: Option<RequestPermit>,
+    _open: RequestCount,
     response: ResponseState,
 }
 
 impl<S> ConnectionStreams<S> {
     pub(super) fn new(server: ServerState<S>, peer: Peer) -> Self {
-        let limits = &server.limits;
+        let (limits, now) = (&server.limits, Instant::now());
         let connection = Arc::new(ConnectionState {
             first_request: CancellationToken::new(),
             flooded: CancellationToken::new(),
-            reset_budget: Mutex::new(reset_budget(limits, Instant::now())),
+            reset_budget: Mutex::new(reset_budget(limits, now)),
             requests: RequestCount::default(),
+            open_streams: RequestCount::default(),
+            idle_since: Mutex::new(now),
             pending: Mutex::new(None),
             response_write_timeout: limits.response_write_timeout,
         });
@@ -98,6 +104,17 @@ impl<S> ConnectionStreams<S> {
     pub(super) fn flooded(&self) -> CancellationToken {
         self.connection.flooded.clone()
     }
+
+    /// Returns a future that ends when the connection has had no stream for `limit`.
+    pub(super) fn idle(&self, limit: Duration) -> impl Future<Output = ()> + use<S> {
+        let connection = self.connection.clone();
+        async move {
+            // A timer for each stream would cost each call more.
+            while let Some(next) = connection.idle_at(Instant::now(), limit) {
+                sleep_until(next).await;
+            }
+        }
+    }
 }
 
 impl<S: RequestService> hyper::service::Service<Request<Incoming>> for ConnectionStreams<S> {
@@ -116,6 +133,7 @@ impl<S: RequestService> hyper::service::Service<Request<Incoming>> for Connectio
         let permit = permit.map_err(|exceeded| extensions.insert(exceeded));
         *self.connection.pending.lock() = Some(StreamGuard {
             _permit: permit.ok().flatten(),
+            _open: self.connection.open_streams.clone(),
             response,
         });
         self.server.service.clone().oneshot(request)
@@ -129,6 +147,8 @@ where
     fn execute(&self, stream: F) {
         let guard = self.connection.pending.lock().take();
         let connection = self.connection.clone();
+        // Boxed, because a task has room for each variable that its future passes through.
+        let stream = Box::pin(stream);
         self.server.streams.spawn(async move {
             match guard {
                 Some(guard) => connection.run(stream, guard).await,
@@ -140,8 +160,7 @@ where
 
 impl ConnectionState {
     /// Runs `stream` until it ends or the peer does not read its response in time.
-    async fn run(&self, stream: impl Future<Output = ()>, guard: StreamGuard) {
-        let mut stream = pin!(stream);
+    async fn run(&self, mut stream: Pin<Box<impl Future<Output = ()>>>, guard: StreamGuard) {
         // The handler runs within `stream`, so the response is ready after a poll of it.
         let answered = poll_fn(|cx| match stream.as_mut().poll(cx) {
             Poll::Ready(()) => Poll::Ready(None),
@@ -156,6 +175,16 @@ impl ConnectionState {
         if guard.response.is_abandoned() {
             self.spend_reset();
         }
+        *self.idle_since.lock() = Instant::now();
+    }
+
+    /// Returns when the connection can first be idle for `limit`, or `None` if it is at `now`.
+    fn idle_at(&self, now: Instant, limit: Duration) -> Option<Instant> {
+        if self.open_streams.in_progress() > 0 {
+            return Some(now + limit);
+        }
+        let idle_at = *self.idle_since.lock() + limit;
+        (idle_at > now).then_some(idle_at)
     }
 
     fn spend_reset(&self) {

@@ -45,6 +45,7 @@ fn the_bound_is_accepted_and_the_first_value_beyond_it_is_rejected() {
         ("grpc.default_deadline", "\"5m\"", "\"5m 1ms\""),
         ("grpc.max_connections", "1000000", "1000001"),
         ("grpc.handshake_timeout", "\"100ms\"", "\"99ms\""),
+        ("grpc.max_connection_idle", "\"1s\"", "\"999ms\""),
         ("grpc.max_connection_age", "\"7days\"", "\"7days 1s\""),
         ("upstream.attempt_timeout", "\"60s\"", "\"61s\""),
         ("quota.create.rate_per_second", "10000", "10000.1"),

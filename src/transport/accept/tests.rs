@@ -107,6 +107,34 @@ async fn a_request_holds_its_permit_until_its_stream_ends() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_connection_without_a_stream_for_some_minutes_is_closed() {
+    let (idle, call) = (Duration::from_secs(600), Duration::from_secs(900));
+    let service = service_fn(move |_: Request<Incoming>| async move {
+        sleep(call).await;
+        let body = Empty::new().map_err(|never| match never {});
+        Ok(http::Response::new(ResponseBody::new(body)))
+    });
+    let (client, server) = duplex(64 * 1024);
+    let incoming = futures_util::stream::iter([Ok(server)]);
+    let accept_loop = accept_loop(service, Arc::new(Semaphore::new(1)));
+    let _running = tokio::spawn(accept_loop.run(incoming, DrainSignals::default()));
+    let (mut sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(client))
+        .await
+        .unwrap();
+    let mut connection = tokio::spawn(connection);
+    let request = Request::post("http://livegate.test/").body(Empty::<Bytes>::new());
+    let response = sender.send_request(request.expect("a request")).await;
+    drop(response.expect("a call is not idle time"));
+    let early = timeout(idle - Duration::from_secs(1), &mut connection).await;
+    assert!(early.is_err(), "it is idle for less time than it may be");
+    let closed = timeout(Duration::from_secs(2), connection).await;
+    closed
+        .expect("it is closed")
+        .unwrap()
+        .expect("with a GOAWAY");
+}
+
 fn accept_loop<S: RequestService>(service: S, permits: Arc<Semaphore>) -> AcceptLoop<S> {
     let concurrency = Arc::new(OneRequest(permits));
     let metrics = TransportMetrics::default();
