@@ -1,7 +1,13 @@
-"""Unfinished requests on many streams, sent as fast as the flow control of the server allows."""
+"""Unfinished requests on many streams, sent as fast as the flow control of the server allows.
 
+They are sent by a process of its own, so that they delay no other client of the test.
+"""
+
+import json
 import selectors
 import struct
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -62,7 +68,9 @@ class Upload(frames.Connection):
             window = self.windows.get(stream, self.stream_window)
             length = min(LARGEST_FRAME, self.window, window, unsent)
             first = self.prefix if unsent == len(self.prefix) + self.part else b""
-            if length >= max(1, len(first)):
+            if not unsent:
+                del self.unsent[stream]
+            elif length >= max(1, len(first)):
                 self.out += frames.frame(DATA, first + bytes(length - len(first)), 0, stream)
                 self.window -= length
                 self.windows[stream] = window - length
@@ -74,7 +82,20 @@ class Upload(frames.Connection):
         return sent > 0
 
 
-def uploads(
+def uploads(address: tuple[str, int], connections: int, streams: int, **more: str | float) -> Callable[[], None]:
+    """Sends until the server has admitted nothing for some seconds, at most for a minute.
+
+    `more` has the other arguments of `send`. Returns a function that closes the connections.
+    """
+    arguments = json.dumps([[*address], connections, streams]), json.dumps(more)
+    process = subprocess.Popen(
+        [sys.executable, "-B", __file__, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout and process.stdout.readline() == "sent\n"
+    return lambda: process.communicate()
+
+
+def send(
     address: tuple[str, int],
     connections: int,
     streams: int,
@@ -84,11 +105,8 @@ def uploads(
     part: int,
     seconds: float,
     **headers: str,
-) -> Callable[[], None]:
-    """Sends until the server has admitted nothing for some seconds, at most for a minute.
-
-    Returns a function that closes the connections.
-    """
+) -> list[Upload]:
+    """Sends, and returns the open connections."""
     block = frames.header_block(path, **headers)
     opened = [Upload(address, block, streams, message, part) for _ in range(connections)]
     progress = time.monotonic()
@@ -106,9 +124,11 @@ def uploads(
                 with suppress(ConnectionError):
                     if key.data.feed():
                         progress = time.monotonic()
+    return opened
 
-    def close() -> None:
-        for upload in opened:
-            upload.close()
 
-    return close
+if __name__ == "__main__":
+    uploading = send(*json.loads(sys.argv[1]), **json.loads(sys.argv[2]))
+    print("sent", flush=True)
+    # The test closes the pipe.
+    sys.stdin.read()
