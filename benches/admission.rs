@@ -2,7 +2,7 @@
 //!
 //! `cargo bench --bench admission` prints nanoseconds for each operation, and for
 //! `queue::memory` the bytes of all waiting requests. `queue` measures the fair queue
-//! alone, and `scheduler` a call to [`Admission`], including its task.
+//! alone, and `scheduler` a call to [`Admission`], including its lock.
 //!
 //! The queues are ordered maps, so pushing, popping and cancelling cost the logarithm of the
 //! number of waiting requests. A prediction, and with it a refusal, is linear in the number
@@ -10,6 +10,7 @@
 
 use std::hint::black_box;
 use std::num::NonZeroU32;
+use std::pin::Pin;
 use std::time::Duration;
 
 use divan::{AllocProfiler, Bencher};
@@ -20,6 +21,7 @@ use livegate::admission::{
 };
 use livegate::model::Deadline;
 use livegate::model::{CallerId, PerCaller};
+use tokio::runtime::{Builder, Runtime};
 use tokio::time::Instant;
 
 #[global_allocator]
@@ -188,46 +190,44 @@ mod scheduler {
     }
 
     struct TestAdmission {
-        runtime: tokio::runtime::Runtime,
+        runtime: Runtime,
         admission: Admission,
-        waiting: Vec<tokio::task::JoinHandle<()>>,
+        _waiting: Vec<Pin<Box<dyn Future<Output = ()>>>>,
     }
 
     impl TestAdmission {
         fn with(waiting: usize) -> Self {
-            let runtime = tokio::runtime::Builder::new_current_thread()
+            let runtime = Builder::new_current_thread()
                 .enable_time()
                 .start_paused(true)
                 .build()
                 .expect("a runtime");
-            let admission = runtime.block_on(async { Admission::open(settings()) });
-            let mut test = Self {
+            let context = runtime.enter();
+            let admission = Admission::open(settings());
+            let deadline = Deadline::after(Instant::now(), Duration::from_secs(60));
+            let wait = |number| {
+                let (admission, caller) = (admission.clone(), caller(number % 10));
+                let mut request: Pin<Box<dyn Future<Output = ()>>> = Box::pin(async move {
+                    let _ = admission.admit(&caller, ArrivalKind::New, deadline).await;
+                });
+                assert!(request.as_mut().now_or_never().is_none());
+                request
+            };
+            let waiting = (0..waiting).map(wait).collect();
+            drop(context);
+            Self {
                 runtime,
                 admission,
-                waiting: Vec::new(),
-            };
-            for number in 0..waiting {
-                let admission = test.admission.clone();
-                let caller = caller(number % 10);
-                let wait = async move {
-                    let deadline = Deadline::after(Instant::now(), Duration::from_secs(60));
-                    let _ = admission.admit(&caller, ArrivalKind::New, deadline).await;
-                };
-                test.waiting.push(test.runtime.spawn(wait));
+                _waiting: waiting,
             }
-            while test.process_events() < waiting {}
-            test
         }
 
-        /// Lets the scheduler process all events, without advancing the clock. Returns
-        /// how many requests wait.
-        fn process_events(&self) -> usize {
-            let state = self.admission.state();
-            state.map_or(0, |state| state.waiting)
+        fn waiting(&self) -> Option<usize> {
+            Some(self.admission.state()?.waiting)
         }
     }
 
-    /// A request is refused, including the round trip to the scheduler.
+    /// A request is refused at once.
     #[divan::bench(args = WAITING)]
     fn refuse(bencher: Bencher<'_, '_>, waiting: usize) {
         let test = TestAdmission::with(waiting);
@@ -241,10 +241,10 @@ mod scheduler {
                     .err()
             })
         });
-        assert_eq!(test.waiting.len(), waiting);
+        assert_eq!(test.waiting(), Some(waiting));
     }
 
-    /// A request waits and is cancelled. This includes two calls of `read_state`.
+    /// A request waits and is cancelled.
     #[divan::bench(args = WAITING)]
     fn admit_then_cancel(bencher: Bencher<'_, '_>, waiting: usize) {
         let test = TestAdmission::with(waiting);
@@ -255,16 +255,7 @@ mod scheduler {
         bencher.bench_local(|| {
             let mut request = Box::pin(test.admission.admit(&caller, ArrivalKind::New, deadline));
             assert!(request.as_mut().now_or_never().is_none());
-            test.process_events();
-            drop(request);
-            test.process_events()
         });
-    }
-
-    /// A round trip to the scheduler without other work.
-    #[divan::bench(args = WAITING)]
-    fn read_state(bencher: Bencher<'_, '_>, waiting: usize) {
-        let test = TestAdmission::with(waiting);
-        bencher.bench_local(|| test.process_events());
+        assert_eq!(test.waiting(), Some(waiting));
     }
 }
