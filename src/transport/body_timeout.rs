@@ -2,7 +2,8 @@
 //!
 //! For example, a peer sends the headers of a request and then one byte each second.
 //! After 10 s reading its body fails with [`RequestBodyError::Timeout`], and the bytes
-//! that had arrived are dropped.
+//! that had arrived are dropped. Without the limit
+//! `test_a_slow_body_fails_in_time_and_its_connection_stays_open` fails.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};

@@ -7,7 +7,8 @@
 //! [token bucket](https://en.wikipedia.org/wiki/Token_bucket): it holds twice the
 //! streams that a connection may have, and a tenth of the streams refills each second.
 //! For example, with 1000 streams the budget allows 2000 resets at once, the 2001st
-//! ends the connection, and ten seconds later it would allow 1000 more.
+//! ends the connection, and ten seconds later it would allow 1000 more. Without it
+//! `a_peer_that_resets_more_streams_than_its_budget_is_disconnected` fails.
 
 use tokio::time::Instant;
 

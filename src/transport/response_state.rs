@@ -21,7 +21,8 @@ struct Shared {
 pub(crate) enum ResponseKind {
     /// The whole response is ready.
     Complete,
-    /// The response goes on for at most this time.
+    /// The response goes on for at most this time. Without this limit
+    /// `a_response_that_is_not_read_holds_its_permit_until_it_is_reset` fails.
     Limited(Duration),
     /// The response goes on for as long as the peer wants, for example a health watch.
     Streaming,

@@ -159,7 +159,9 @@ where
 }
 
 impl ConnectionState {
-    /// Runs `stream` until it ends or the peer does not read its response in time.
+    /// Runs `stream` until it ends or the peer does not read its response in time. Without
+    /// the timeout, and if the permit is released before,
+    /// `a_response_that_is_not_read_holds_its_permit_until_it_is_reset` fails.
     async fn run(&self, mut stream: Pin<Box<impl Future<Output = ()>>>, guard: StreamGuard) {
         // The handler runs within `stream`, so the response is ready after a poll of it.
         let answered = poll_fn(|cx| match stream.as_mut().poll(cx) {

@@ -1,5 +1,7 @@
 //! The accept loop drops every handler before it returns, and releases every permit.
 
+mod hostile;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 
