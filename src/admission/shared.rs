@@ -28,9 +28,9 @@
 //!
 //! # Bounds
 //!
-//! Together the replicas make at most rate x time + depth calls, where the depth is the
-//! burst and 10 ms of the rate, plus one reservation for each replica, if used late. A
-//! failover loses unreplicated writes: at most one more reservation for each replica.
+//! Together the replicas make at most rate x time + burst calls, plus one reservation for
+//! each replica, if used late. A failover loses unreplicated writes: at most one more
+//! reservation for each replica.
 //! When `p` of `n` replicas are cut off from the store, they add `p/n` of the rate for
 //! [`REPLICA_COUNT_TTL`], then `p` / `max_replicas`.
 
@@ -53,10 +53,13 @@ pub(super) use self::reserver::Reserver;
 use super::QuotaSettings;
 use crate::store::Store;
 
-/// How long an isolated replica relies on the number of replicas last seen.
+/// How long an isolated replica relies on the number of replicas last seen. Without it
+/// `an_isolated_replica_uses_its_share_and_recovers_without_a_burst` fails, and without its
+/// end `an_isolated_replica_relies_on_the_number_of_replicas_for_30_s`.
 const REPLICA_COUNT_TTL: Duration = Duration::from_secs(30);
 
-/// How many seconds' worth of tokens are reserved at once, if more than one token.
+/// How many seconds' worth of tokens are reserved at once, if more than one token. Without
+/// it `a_distant_store_does_not_limit_a_high_rate` fails.
 const BATCH_SECONDS: f64 = 0.01;
 
 /// The quota of one operation that all replicas share.

@@ -3,9 +3,7 @@
 //! Calls are encoded in millionths and times in microseconds, as integers in text
 //! without exponent, because the script's numbers are doubles, exact up to 2^53.
 //!
-//! For example, rate 24.5 and burst 5 are `24500000` and a depth of `5245000`: the
-//! burst and ten milliseconds' worth of calls, so that a reply that is late by a timer
-//! tick loses no token.
+//! For example, rate 24.5 and burst 5 are `24500000` and a depth of `5000000`.
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -15,10 +13,9 @@ use redis::Script;
 use super::{CallerReport, Demand, OtherReplicas, SharedQuota, SharedState};
 use crate::store::StoreError;
 
-/// How late a reply may be without the loss of a token.
-const SLACK_SECONDS: f64 = 0.01;
 /// For how long tokens must have accumulated, at least two of them and at most half the
-/// burst, so that calls need no turn: a replica whose turn it is may be late.
+/// burst, so that calls need no turn: a replica whose turn it is may be late. Without it
+/// `replicas_take_turns_until_tokens_for_50_ms_have_accumulated` fails.
 const IDLE_SECONDS: f64 = 0.05;
 /// Calls are encoded in millionths.
 const CALL_SCALE: f64 = 1e6;
@@ -73,7 +70,7 @@ pub(super) async fn reserve(
     let script = script
         .arg(replica)
         .arg(integer(rate * CALL_SCALE))
-        .arg(integer((burst + rate * SLACK_SECONDS) * CALL_SCALE))
+        .arg(integer(burst * CALL_SCALE))
         .arg(demand.max_wait.as_micros().to_string())
         .arg(calls.to_string())
         .arg(integer((demand.weight * WEIGHT_SCALE).max(1.0)))

@@ -30,11 +30,12 @@ use crate::model::ClientRequestToken;
 use crate::store::StoreError;
 
 /// How long a replica is silent at most. The script takes one that is silent for 600 ms
-/// for isolated.
+/// for isolated. Without it `a_store_that_hangs_degrades_until_it_replies` fails.
 const HEARTBEAT: Duration = Duration::from_millis(500);
 /// Reports change more slowly than tokens are reserved, and may be large.
 const EXCHANGE_INTERVAL: Duration = Duration::from_millis(100);
-/// A store that fails at once would otherwise be called without a pause.
+/// A store that fails at once would otherwise be called without a pause. Without it
+/// `a_wrong_type_or_a_full_store_degrades_until_it_is_fixed` fails.
 const RETRY_DELAY: Duration = Duration::from_millis(100);
 
 pub(in crate::admission) struct Reserver {
@@ -206,5 +207,33 @@ impl Reserver {
             most.max(self.replicas)
         };
         1.0 / f64::from(replicas)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU32;
+
+    use super::*;
+    use crate::store::{Store, StoreMetrics, test_server};
+
+    #[tokio::test(start_paused = true)]
+    async fn an_isolated_replica_relies_on_the_number_of_replicas_for_30_s() {
+        let unavailable = test_server::settings(1);
+        let quota = SharedQuota {
+            store: Store::open(&unavailable, &StoreMetrics::default()).expect("it has a URL"),
+            name: "us-east-1:create".to_owned(),
+            max_replicas: NonZeroU32::new(10).expect("not zero"),
+        };
+        let mut reserver = Reserver::new(quota, Arc::default(), Weak::new());
+        reserver.replicas = 2;
+        let since = Instant::now();
+        for (seconds, replicas) in [(0, 2.0), (29, 2.0), (30, 10.0)] {
+            let share = reserver.isolated_share(since, since + Duration::from_secs(seconds));
+            assert!(
+                (share * replicas - 1.0).abs() < 1e-9,
+                "{seconds} s: {share}"
+            );
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! Reservations of the shared quota, against a real redis-server.
 
+mod distance;
 mod golden;
 mod isolation;
 #[path = "../../../tests/harness/proxy.rs"]
@@ -138,6 +139,29 @@ async fn replicas_take_turns_by_weight_and_no_token_is_lost() {
     assert!((280..=303).contains(&sum), "{admitted:?}");
     let share = f64::from(admitted[0]) / f64::from(sum);
     assert!((share - 0.8).abs() < 0.03, "{admitted:?}");
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server: tests/run"]
+async fn replicas_take_turns_until_tokens_for_50_ms_have_accumulated() {
+    let server = RedisServer::start().await;
+    let quota = quota(&server).await;
+    let request = |replica, weight| {
+        let mut request = request(replica, 500.0, 1);
+        (request.demand.burst, request.demand.weight) = (100, weight);
+        request
+    };
+    let mut levels_out_of_turn = Vec::new();
+    for _ in 0..50 {
+        reserve(&quota, request("heavy", 1000.0)).await;
+        sleep(SECOND / 100).await;
+        let reply = send(&quota, request("light", 1.0)).await;
+        if matches!(reply.outcome, ReservationOutcome::RetryAfter(_)) {
+            levels_out_of_turn.push(reply.state.level);
+        }
+    }
+    let highest = levels_out_of_turn.into_iter().fold(0.0, f64::max);
+    assert!(highest > 3.0 && highest < 25.0, "{highest}");
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ use crate::model::Deadline;
 use crate::store::test_server::{self, RedisServer};
 use crate::store::{Store, StoreMetrics};
 
-fn settings(rate: f64) -> AdmissionSettings {
+pub(super) fn settings(rate: f64) -> AdmissionSettings {
     AdmissionSettings {
         quota: QuotaSettings {
             rate_per_second: rate,
@@ -30,7 +30,7 @@ fn settings(rate: f64) -> AdmissionSettings {
     }
 }
 
-async fn wait_for_degraded(admission: &Admission, degraded: bool) {
+pub(super) async fn wait_for_degraded(admission: &Admission, degraded: bool) {
     let changed = async {
         while admission
             .state()
@@ -44,7 +44,7 @@ async fn wait_for_degraded(admission: &Admission, degraded: bool) {
 }
 
 /// Returns how many permits one caller gets within `span`.
-async fn permits(admission: &Admission, span: Duration) -> u32 {
+pub(super) async fn permits(admission: &Admission, span: Duration) -> u32 {
     let (caller, end) = (CallerId::anonymous(), Instant::now() + span);
     let mut count = 0;
     while Instant::now() < end {
@@ -88,6 +88,18 @@ async fn an_isolated_replica_uses_its_share_and_recovers_without_a_burst() {
     drop(server);
 }
 
+/// Returns how many scripts the server was asked to run.
+async fn script_calls(server: &RedisServer) -> u64 {
+    let statistics = server.command(&["INFO", "commandstats"]).await;
+    let calls = statistics
+        .lines()
+        .find_map(|line| line.strip_prefix("cmdstat_evalsha:calls="));
+    let (calls, _) = calls
+        .and_then(|rest| rest.split_once(','))
+        .expect("a count");
+    calls.parse().expect("a number")
+}
+
 #[tokio::test]
 #[ignore = "needs redis-server: tests/run"]
 async fn a_wrong_type_or_a_full_store_degrades_until_it_is_fixed() {
@@ -97,10 +109,13 @@ async fn a_wrong_type_or_a_full_store_degrades_until_it_is_fixed() {
     let key = "test:quota:1:{us-east-1:create}";
     server.command(&["SET", key, "nonsense"]).await;
     wait_for_degraded(&admission, true).await;
+    let before = script_calls(&server).await;
     assert!(
         permits(&admission, 2 * SECOND).await > 0,
         "permits are granted while isolated"
     );
+    let calls = script_calls(&server).await - before;
+    assert!(calls <= 25, "{calls} calls in 2 s, at most every 100 ms");
     server.command(&["DEL", key]).await;
     wait_for_degraded(&admission, false).await;
     server.command(&["CONFIG", "SET", "maxmemory", "1"]).await;
