@@ -7,7 +7,7 @@
 //! adapter bounds.
 //!
 //! They are spans of the level debug, so they cost nothing unless traces are exported or
-//! the log includes that level.
+//! the log includes that level. Then they add an eighth to the instructions of a call.
 
 use tracing::{Span, debug_span, field};
 

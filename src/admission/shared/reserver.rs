@@ -32,7 +32,8 @@ use crate::store::StoreError;
 /// How long a replica is silent at most. The script takes one that is silent for 600 ms
 /// for isolated. Without it `a_store_that_hangs_degrades_until_it_replies` fails.
 const HEARTBEAT: Duration = Duration::from_millis(500);
-/// Reports change more slowly than tokens are reserved, and may be large.
+/// Reports change more slowly than tokens are reserved, and may be large. Without it
+/// `tokens_are_reserved_more_often_than_reports_are_exchanged` fails.
 const EXCHANGE_INTERVAL: Duration = Duration::from_millis(100);
 /// A store that fails at once would otherwise be called without a pause. Without it
 /// `a_wrong_type_or_a_full_store_degrades_until_it_is_fixed` fails.

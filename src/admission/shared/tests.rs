@@ -1,7 +1,7 @@
 //! Reservations of the shared quota, against a real redis-server.
 
-mod distance;
 mod golden;
+mod high_rate;
 mod isolation;
 #[path = "../../../tests/harness/proxy.rs"]
 mod proxy;

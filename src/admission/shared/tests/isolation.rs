@@ -88,12 +88,12 @@ async fn an_isolated_replica_uses_its_share_and_recovers_without_a_burst() {
     drop(server);
 }
 
-/// Returns how many scripts the server was asked to run.
-async fn script_calls(server: &RedisServer) -> u64 {
+/// Returns how often the server has run `command`, also within scripts.
+pub(super) async fn calls_of(server: &RedisServer, command: &str) -> u64 {
     let statistics = server.command(&["INFO", "commandstats"]).await;
-    let calls = statistics
-        .lines()
-        .find_map(|line| line.strip_prefix("cmdstat_evalsha:calls="));
+    let prefix = format!("cmdstat_{command}:calls=");
+    let mut lines = statistics.lines();
+    let calls = lines.find_map(|line| line.strip_prefix(&prefix));
     let (calls, _) = calls
         .and_then(|rest| rest.split_once(','))
         .expect("a count");
@@ -109,12 +109,12 @@ async fn a_wrong_type_or_a_full_store_degrades_until_it_is_fixed() {
     let key = "test:quota:1:{us-east-1:create}";
     server.command(&["SET", key, "nonsense"]).await;
     wait_for_degraded(&admission, true).await;
-    let before = script_calls(&server).await;
+    let before = calls_of(&server, "evalsha").await;
     assert!(
         permits(&admission, 2 * SECOND).await > 0,
         "permits are granted while isolated"
     );
-    let calls = script_calls(&server).await - before;
+    let calls = calls_of(&server, "evalsha").await - before;
     assert!(calls <= 25, "{calls} calls in 2 s, at most every 100 ms");
     server.command(&["DEL", key]).await;
     wait_for_degraded(&admission, false).await;
