@@ -103,3 +103,14 @@ async fn a_sample_starts_again_at_the_cut_of_another_replica() {
         "half were throttled before"
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_sample_of_throttled_attempts_cuts_off_half() {
+    let start = Instant::now();
+    let mut factor = AdaptiveFactor::new(start);
+    factor.record_throttle(start);
+    (0..10).for_each(|_| factor.record_attempt());
+    (0..9).for_each(|_| factor.record_throttle(start + 100 * MS));
+    factor.record_throttle(start + 200 * MS);
+    assert!((factor.get() - 0.95 * 0.5).abs() < 1e-9);
+}
