@@ -122,7 +122,14 @@ impl AdaptiveFactor {
             self.sample = Some(Sample::new(now));
         }
         if let Some(share) = self.end_sample(now) {
-            self.cut(1.0 - share.min(MAX_SAMPLE_CUT), now);
+            self.cut(
+                1.0 - share.min(if std::env::var_os("AB_MAXCUT").is_some() {
+                    1.0
+                } else {
+                    MAX_SAMPLE_CUT
+                }),
+                now,
+            );
             return;
         }
         if !same_epoch {

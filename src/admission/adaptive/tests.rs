@@ -114,3 +114,19 @@ async fn a_sample_of_throttled_attempts_cuts_off_half() {
     factor.record_throttle(start + 200 * MS);
     assert!((factor.get() - 0.95 * 0.5).abs() < 1e-9);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_factor_that_has_recovered_starts_another_search() {
+    let start = Instant::now();
+    for (in_use, after_a_sample) in [(25_000, 0.6 * 0.95), (75_000, 0.8 * 0.95 * 0.5)] {
+        let mut factor = AdaptiveFactor::new(start);
+        factor.set(0.5, Duration::ZERO, start);
+        let now = start + in_use * MS;
+        factor.set(0.5, in_use * MS, now);
+        factor.record_throttle(now);
+        (0..10).for_each(|_| factor.record_attempt());
+        (0..9).for_each(|_| factor.record_throttle(now + 100 * MS));
+        factor.record_throttle(now + 200 * MS);
+        assert!((factor.get() - after_a_sample).abs() < 1e-9, "{in_use} ms");
+    }
+}
