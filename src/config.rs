@@ -39,6 +39,7 @@ mod store;
 mod suggestions;
 mod telemetry;
 mod text;
+mod upstream;
 mod warnings;
 
 use std::net::SocketAddr;

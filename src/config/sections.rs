@@ -13,10 +13,10 @@ use super::kind::{Kind, count, number, positive, time};
 use super::list::list;
 use super::reader::Reader;
 use super::section::Section;
-use super::text::{address, checked, choice, file, listed_file, parse_url};
+use super::text::{address, choice, file, listed_file};
 use super::{
     AdaptiveSettings, AdminSettings, Config, CreateSettings, ResultsSettings, SimulatorSettings,
-    callers, store, telemetry,
+    callers, store, telemetry, upstream,
 };
 use crate::admission::{CheckLimit, QueueSettings, QuotaSettings};
 use crate::audit::{AuditOutput, AuditSettings};
@@ -25,7 +25,6 @@ use crate::idempotency::IdempotencySettings;
 use crate::model::SESSION_LIFE;
 use crate::retry::RetrySettings;
 use crate::shutdown::ShutdownSettings;
-use crate::upstream::aws;
 
 /// The profiles of the simulator.
 const SIMULATOR_PROFILES: [&str; 7] = [
@@ -45,7 +44,7 @@ pub(super) fn config(reader: &mut Reader) -> Config {
         admin: AdminSettings {
             listen: Section::of(reader, "admin").read("listen", loopback(9464), &address()),
         },
-        upstream: upstream(&mut Section::of(reader, "upstream")),
+        upstream: upstream::upstream(&mut Section::of(reader, "upstream")),
         create_quota: quota(&mut Section::of(reader, "quota.create")),
         results_quota: quota(&mut Section::of(reader, "quota.results")),
         check_limit: check_limit(&mut Section::of(reader, "checks")),
@@ -75,25 +74,6 @@ pub(super) fn config(reader: &mut Reader) -> Config {
         callers,
         policy,
         ..config
-    }
-}
-
-fn upstream(section: &mut Section<'_>) -> aws::AwsSettings {
-    let region = checked("an AWS region, as in \"us-east-1\"", is_region);
-    let endpoint = "an http or https URL with a host and no user, query or fragment, as in \
-        \"http://127.0.0.1:9900\"";
-    let role = checked(
-        "the ARN of an IAM role, as in \"arn:aws:iam::111122223333:role/livegate\"",
-        is_role,
-    );
-    let timeout = &time(millis(10)..=seconds(60));
-    aws::AwsSettings {
-        region: section.read("region", "us-east-1".to_owned(), &region),
-        endpoint_url: section.optional("endpoint_url", &checked(endpoint, is_endpoint)),
-        use_fips: section.flag("use_fips", false),
-        use_dual_stack: section.flag("use_dual_stack", false),
-        role_arn: section.optional("role_arn", &role),
-        attempt_timeout: section.read("attempt_timeout", seconds(3), timeout),
     }
 }
 
@@ -195,34 +175,6 @@ fn simulator(section: &mut Section<'_>) -> SimulatorSettings {
     }
 }
 
-/// Returns whether `text` is at least two words and a number, as in `us-gov-west-1`.
-fn is_region(text: &str) -> bool {
-    let Some((words, number)) = text.rsplit_once('-') else {
-        return false;
-    };
-    let is_word =
-        |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase());
-    (1..=2).contains(&number.len())
-        && number.bytes().all(|byte| byte.is_ascii_digit())
-        && words.contains('-')
-        && words.split('-').all(is_word)
-}
-
-fn is_role(text: &str) -> bool {
-    let parts: Vec<&str> = text.splitn(6, ':').collect();
-    let [_, partition, service, region, account, resource] = parts[..] else {
-        return false;
-    };
-    let is_account = account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit());
-    let is_arn = text.starts_with("arn:aws") && partition.len() <= 16 && text.len() <= 2048;
-    is_arn && (service, region) == ("iam", "") && is_account && resource.starts_with("role/")
-}
-
-fn is_endpoint(text: &str) -> bool {
-    parse_url(text)
-        .is_some_and(|url| ["http", "https"].contains(&url.scheme()) && url.query().is_none())
-}
-
 pub(super) fn loopback(port: u16) -> SocketAddr {
     (Ipv4Addr::LOCALHOST, port).into()
 }
@@ -253,53 +205,6 @@ mod tests {
             let config = loaded.expect("all values are valid").config;
             assert_eq!(config.create_quota.burst.get(), burst, "{text}");
             assert_eq!(config.results_quota.burst.get(), 5, "{text}");
-        }
-    }
-
-    #[test]
-    fn a_region_is_words_and_a_number() {
-        for valid in ["us-east-1", "ap-southeast-2", "us-gov-west-1"] {
-            assert!(is_region(valid), "{valid}");
-        }
-        for invalid in [
-            "",
-            "us",
-            "us-1",
-            "us-east",
-            "US-EAST-1",
-            "us--1",
-            "us-east-1a",
-            "us-east-100",
-        ] {
-            assert!(!is_region(invalid), "{invalid}");
-        }
-    }
-
-    #[test]
-    fn an_endpoint_is_an_http_url_with_a_host() {
-        for valid in [
-            "http://127.0.0.1:9900",
-            "https://vpce-1.amazonaws.com",
-            "http://[::1]:80/x",
-        ] {
-            assert!(is_endpoint(valid), "{valid}");
-        }
-        for invalid in [
-            "",
-            "/",
-            "host:80",
-            "127.0.0.1:9900",
-            "ftp://host",
-            "http://",
-            "http://:80",
-            "http://h:",
-            "http://h:99999",
-            "http://me:pass@h",
-            "http://h?q",
-            "http://h#f",
-            "http://h/é",
-        ] {
-            assert!(!is_endpoint(invalid), "{invalid}");
         }
     }
 }
