@@ -20,13 +20,14 @@ pub(super) struct Kind<'k, T> {
     /// Describes valid values; completes `must be ...`.
     pub(super) expected: String,
     /// Returns the action for an invalid value, if it is known.
-    pub(super) hint: fn(&RawValue) -> Option<String>,
+    pub(super) hint: Hint<'k>,
     /// Whether values must not be shown.
     pub(super) is_secret: bool,
     read: Parse<'k, T>,
     write: Box<dyn Fn(&T) -> String + 'k>,
 }
 
+type Hint<'k> = Box<dyn Fn(&RawValue) -> Option<String> + 'k>;
 type Parse<'k, T> = Box<dyn Fn(&RawValue) -> Option<T> + 'k>;
 
 impl<'k, T> Kind<'k, T> {
@@ -37,7 +38,7 @@ impl<'k, T> Kind<'k, T> {
     ) -> Self {
         Self {
             expected: expected.into(),
-            hint: |_| None,
+            hint: Box::new(|_| None),
             is_secret: false,
             read: Box::new(read),
             write: Box::new(write),
@@ -67,6 +68,10 @@ impl<'k, T> Kind<'k, T> {
 pub(super) fn time(bounds: RangeInclusive<Duration>) -> Kind<'static, Duration> {
     let [low, high] = [bounds.start(), bounds.end()].map(|end| humantime::format_duration(*end));
     let expected = format!("a duration from {low} to {high}");
+    let hint = {
+        let bounds = bounds.clone();
+        move |raw: &RawValue| unit_hint(raw, &bounds)
+    };
     let read = move |raw: &RawValue| {
         let text = raw.text().filter(|text| !is_number(text))?;
         let time = humantime::parse_duration(text).ok()?;
@@ -74,18 +79,25 @@ pub(super) fn time(bounds: RangeInclusive<Duration>) -> Kind<'static, Duration> 
     };
     let write = |value: &Duration| quote(&humantime::format_duration(*value).to_string());
     Kind {
-        hint: unit_hint,
+        hint: Box::new(hint),
         ..Kind::new(expected, read, write)
     }
 }
 
-fn unit_hint(raw: &RawValue) -> Option<String> {
-    let example = match raw {
-        RawValue::Toml(Value::Integer(number)) => format!("{}s", number.unsigned_abs()),
-        RawValue::Toml(Value::Float(_)) => "1500ms".to_owned(),
-        _ => format!("{}s", raw.text().filter(|text| is_number(text))?.trim()),
+/// Returns the number with a unit that makes it valid, or an example if there is none.
+fn unit_hint(raw: &RawValue, bounds: &RangeInclusive<Duration>) -> Option<String> {
+    let number = match raw {
+        RawValue::Toml(Value::Integer(number)) => *number as f64,
+        RawValue::Toml(Value::Float(number)) => *number,
+        _ => raw.text()?.trim().parse().ok()?,
     };
-    Some(format!("add a unit, as in {}", quote(&example)))
+    let times = [1.0, 0.001].map(|unit| Duration::try_from_secs_f64(number * unit));
+    let valid = times
+        .into_iter()
+        .flatten()
+        .find(|time| bounds.contains(time));
+    let example = humantime::format_duration(valid.unwrap_or(*bounds.start()));
+    Some(format!("add a unit, as in {}", quote(&example.to_string())))
 }
 
 fn is_number(text: &str) -> bool {
@@ -172,6 +184,10 @@ mod tests {
             assert_eq!(time.read(&bare), None);
             let hint = "add a unit, as in \"3s\"";
             assert_eq!((time.hint)(&bare).as_deref(), Some(hint));
+        }
+        for (bare, valid) in [(50, "50s"), (500, "500ms"), (0, "10ms")] {
+            let hint = format!("add a unit, as in \"{valid}\"");
+            assert_eq!((time.hint)(&toml(bare)), Some(hint));
         }
         assert_eq!((time.hint)(&untyped("soon")), None);
         assert_eq!(time.read(&untyped("0")), None);
