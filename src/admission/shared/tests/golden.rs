@@ -113,7 +113,7 @@ async fn the_golden_quota_is_used_and_that_of_this_build_has_its_layout() {
     let quota = quota(&server).await;
     let reply = send(&quota, with_report("replica-a", 0)).await;
     let debt = number(&golden.field("d")) as f64 / 1e6;
-    let level = reply.state.level - (5.0 + RATE / 100.0 - debt);
+    let level = reply.state.level - (5.0 - debt);
     assert!((0.0..0.5).contains(&level), "the debt counts: {reply:?}");
     assert_eq!(reply.state.replicas, 2);
     assert!((reply.state.others_weight - 2.0).abs() < 1e-9, "{reply:?}");
