@@ -32,6 +32,8 @@ NO_VALUES = (
     "livegate_auth_jwks_",
     # No call is repeated, and no connection has ended yet.
     "livegate_idempotent_",
+    # No caller has a limit in shadow mode.
+    "livegate_admission_shadow_",
     # No result is read.
     "livegate_check",
     "livegate_watchers",
