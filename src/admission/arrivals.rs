@@ -8,7 +8,7 @@
 //! [Adam](https://arxiv.org/abs/1412.6980), because it starts at 0.
 //!
 //! For example, a caller sends one request a second, so its rate approaches 1: after 3 s it
-//! is 0.7, and would be 0.26 without the correction. When it stops, 0.37 of the rate is left
+//! is 0.88, and would be 0.35 without the correction. When it stops, 0.37 of the rate is left
 //! after 10 s, and the rate is 0 from 30 s on.
 
 use std::time::Duration;
@@ -17,10 +17,10 @@ use tokio::time::Instant;
 
 const TIME_CONSTANT: Duration = Duration::from_secs(10);
 
-/// By how much the time of observation is overstated: otherwise the first call of a caller
-/// would count as an endless number a second. With 1 s, calls at 0.8 of the quota of 5 are
-/// refused. Without the correction, 10 % of the calls in the first 15 s of twice the quota
-/// fail slowly: `few_calls_fail_slowly_while_the_load_starts`.
+/// By how much the time of observation is overstated: with 0 s, the first call of a caller
+/// would be an infinite rate. With 1 s, fewer than 99.9 % are served at 0.8 of the quota of 5.
+/// Without the correction, 10 % of the calls in the first 15 s of twice the quota fail slowly:
+/// `few_calls_fail_slowly_while_the_load_starts`.
 const HEAD_START: Duration = Duration::from_secs(2);
 
 /// A caller without an arrival for so long counts as idle.
