@@ -52,6 +52,23 @@ fn every_file_is_short_and_has_a_module_comment() {
 }
 
 #[test]
+fn every_file_is_a_module_of_another_file() {
+    let sources = Source::all();
+    let is_declared = |source: &Source| {
+        let module = source.module();
+        let (parent, name) = module.rsplit_once("::").unwrap_or(("lib", &module));
+        let declared = format!("mod {name};");
+        let mut parents = sources.iter().filter(|one| one.module() == parent);
+        parents.any(|one| one.text.lines().any(|line| line.ends_with(&declared)))
+    };
+    let is_root = |source: &&Source| ["lib", "main"].contains(&source.module().as_str());
+    let modules = sources.iter().filter(|source| !is_root(source));
+    let unused: Vec<_> = modules.filter(|source| !is_declared(source)).collect();
+    let unused: Vec<&str> = unused.iter().map(|source| source.file.as_str()).collect();
+    assert!(unused.is_empty(), "files without a module: {unused:?}");
+}
+
+#[test]
 fn one_version_of_each_large_library_is_locked() {
     let locked = include_str!("../../Cargo.lock");
     for name in ["rustls", "hyper", "tonic", "h2", "http"] {
