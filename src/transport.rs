@@ -6,8 +6,8 @@
 //!
 //! The accept loop gives each connection a task, a connection gives each stream a task,
 //! and a stream passes its request to the service, which is the middleware of `grpc`.
-//! Each request carries its [`Peer`] and its `ResponseState` as extensions; a request
-//! over the limit of concurrent requests also carries `ConcurrencyLimitExceeded`.
+//! Each request carries its [`Peer`] and its `ResponseState` as extensions. The latter holds
+//! the permit that `grpc` gives to the request, until the stream ends.
 //!
 //! The transport knows nothing of gRPC and sessions. It has its own error types, which
 //! `grpc` maps to a status.
@@ -38,8 +38,5 @@ pub use listener::incoming;
 pub use metrics::TransportMetrics;
 pub use peer::{Authentication, Connection, Peer};
 pub(crate) use response_state::{ResponseKind, ResponseState};
-pub(crate) use service::{
-    ByteCount, ConcurrencyLimit, ConcurrencyLimitExceeded, RequestCount, RequestPermit,
-    ResponseBody,
-};
+pub(crate) use service::{ByteCount, RequestCount, RequestPermit, ResponseBody};
 pub use tls::{Tls, TlsError, TlsSettings};

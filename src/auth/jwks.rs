@@ -44,8 +44,8 @@ const RETRY_DELAY: Duration = Duration::from_secs(1);
 /// How long a call waits for a refresh.
 const WAIT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How many calls may wait for a refresh; each occupies one of the service's concurrent
-/// requests.
+/// How many calls may wait for a refresh. They have no caller yet, so no other limit of
+/// concurrent requests counts them.
 const MAX_WAITERS: usize = 100;
 
 /// The keys that were loaded last.

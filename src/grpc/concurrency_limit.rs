@@ -1,7 +1,9 @@
 //! The limits of concurrent requests: of the process, and of connections and callers in it.
 //!
 //! Sessions on the one side, health and reflection on the other have separate limits, so that
-//! neither can block the other. A request that is not gRPC is refused without counting.
+//! neither can block the other. A request for a session counts once its caller is known. Until
+//! then it counts in no limit, so a flood takes nothing from other callers while it waits for
+//! its authentication.
 //!
 //! The share of a caller is a [dynamic threshold](https://doi.org/10.1109/90.664262): a caller
 //! may have as many requests in progress as still fit. For example, with a limit of 10,000 a
@@ -15,20 +17,17 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use http::{Extensions, Request};
-use hyper::body::Incoming;
+use http::Extensions;
 use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::call::Call;
-use super::http_refusal;
-use super::method::{LIVEGATE_PREFIX, response_kind};
+use super::method::response_kind;
 use super::request_body::HeldBytes;
 use crate::auth::AuthMethod;
 use crate::model::CallerId;
 use crate::transport::{
-    ByteCount, ConcurrencyLimit, ConcurrencyLimitExceeded, Peer, RequestCount, RequestPermit,
-    ResponseKind, ResponseState, TransportLimits,
+    ByteCount, Peer, RequestCount, RequestPermit, ResponseKind, ResponseState, TransportLimits,
 };
 
 /// The most watches and reflection calls of a connection.
@@ -59,6 +58,23 @@ struct CallerCounts {
     unfinished: ByteCount,
 }
 
+/// A request is beyond a limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum ConcurrencyLimitExceeded {
+    /// The process has as many requests as it may have.
+    #[error("{limit} requests are in progress, the limit of this replica")]
+    Process { limit: usize },
+    /// The connection has as many requests for health or reflection as it may have.
+    #[error("{limit} health or reflection requests of this connection are in progress, its limit")]
+    Connection { limit: usize },
+    /// The caller has as many requests as it may have while no more than `free` fit.
+    #[error("{limit} requests of this caller are in progress, its share while {free} more fit")]
+    Caller { limit: usize, free: usize },
+    /// The unfinished requests of the connection or the caller hold as many bytes as they may.
+    #[error("unfinished requests of this {of} would hold more than {limit} bytes")]
+    Bytes { of: &'static str, limit: usize },
+}
+
 impl ProcessLimits {
     pub(super) fn new(limits: &TransportLimits) -> Self {
         let limit = limits.max_concurrent_requests.get() as usize;
@@ -72,28 +88,35 @@ impl ProcessLimits {
         }
     }
 
-    /// Counts `call`, which has a permit already, in the share of its caller until its stream
-    /// ends, and returns the counts for its bytes. Without authentication all callers are one,
-    /// which needs no share.
-    pub(super) fn count(
+    /// Counts `call` until its stream ends, and returns the counts for its bytes. Without
+    /// authentication all callers are one, which needs no share.
+    pub(super) fn admit(
         &self,
         call: &Call,
         extensions: &Extensions,
     ) -> Result<HeldBytes, ConcurrencyLimitExceeded> {
-        let (peer, response) = (extensions.get::<Peer>(), extensions.get::<ResponseState>());
         let mut held = HeldBytes::default();
-        held.connection = peer.map(|peer| peer.unfinished.clone()).unwrap_or_default();
-        held.process = self.unfinished.clone();
-        if let (false, Some(response)) = (call.auth_method == AuthMethod::None, response) {
-            let counts = self.count_caller(&call.caller)?;
-            response.count_in(counts.requests);
-            held.caller = counts.unfinished;
+        if let Some(peer) = extensions.get::<Peer>() {
+            held.connection = peer.unfinished.clone();
         }
+        held.process = self.unfinished.clone();
+        let permit = if call.auth_method == AuthMethod::None {
+            RequestPermit::new(Some(self.permit_of(&self.sessions)?), None)
+        } else {
+            let (permit, bytes) = self.admit_caller(&call.caller)?;
+            held.caller = bytes;
+            permit
+        };
+        hold(permit, extensions);
         Ok(held)
     }
 
-    fn count_caller(&self, caller: &CallerId) -> Result<CallerCounts, ConcurrencyLimitExceeded> {
+    fn admit_caller(
+        &self,
+        caller: &CallerId,
+    ) -> Result<(RequestPermit, ByteCount), ConcurrencyLimitExceeded> {
         let mut callers = self.callers.lock();
+        let permit = self.permit_of(&self.sessions)?;
         if callers.len() >= MIN_CALLERS_TO_CLEAN && callers.len() == callers.capacity() {
             callers.retain(|_, counts| counts.requests.in_progress() > 0);
         }
@@ -103,35 +126,41 @@ impl ProcessLimits {
         if limit > free {
             return Err(ConcurrencyLimitExceeded::Caller { limit, free });
         }
-        Ok(counts.clone())
+        let permit = RequestPermit::new(Some(permit), Some(counts.requests.clone()));
+        Ok((permit, counts.unfinished.clone()))
     }
 
-    fn acquire<B>(
+    /// Counts a request for `path`, which needs no authentication, until its stream ends.
+    pub(super) fn admit_unauthenticated(
         &self,
-        request: &Request<B>,
+        path: &str,
+        extensions: &Extensions,
+    ) -> Result<(), ConcurrencyLimitExceeded> {
+        let peer = extensions.get::<Peer>().cloned().unwrap_or_default();
+        hold(self.permit_for(path, &peer.unauthenticated)?, extensions);
+        Ok(())
+    }
+
+    fn permit_for(
+        &self,
+        path: &str,
         connection: &RequestCount,
-    ) -> Result<Option<RequestPermit>, ConcurrencyLimitExceeded> {
-        if http_refusal::refusal_status(request).is_some() {
-            return Ok(None);
-        }
-        let path = request.uri().path();
-        if path.starts_with(LIVEGATE_PREFIX) {
-            let permit = self.permit_of(&self.sessions)?;
-            return Ok(Some(RequestPermit::new(Some(permit), None)));
-        }
+    ) -> Result<RequestPermit, ConcurrencyLimitExceeded> {
         let is_streaming = response_kind(path) == ResponseKind::Streaming;
         let limit = match is_streaming {
             true => MAX_STREAMING_PER_CONNECTION,
             false => MAX_OTHERS_PER_CONNECTION,
         };
-        if connection.in_progress() >= limit {
+        // The clone counts this request at once, whichever thread counts another one.
+        let count = connection.clone();
+        if count.in_progress() > limit {
             return Err(ConcurrencyLimitExceeded::Connection { limit });
         }
         let permit = match is_streaming {
             true => None,
             false => Some(self.permit_of(&self.others)?),
         };
-        Ok(Some(RequestPermit::new(permit, Some(connection.clone()))))
+        Ok(RequestPermit::new(permit, Some(count)))
     }
 
     fn permit_of(
@@ -144,13 +173,10 @@ impl ProcessLimits {
     }
 }
 
-impl ConcurrencyLimit for ProcessLimits {
-    fn try_acquire(
-        &self,
-        request: &Request<Incoming>,
-        connection: &RequestCount,
-    ) -> Result<Option<RequestPermit>, ConcurrencyLimitExceeded> {
-        self.acquire(request, connection)
+/// The transport drops `permit` when the stream ends.
+fn hold(permit: RequestPermit, extensions: &Extensions) {
+    if let Some(response) = extensions.get::<ResponseState>() {
+        response.hold(permit);
     }
 }
 
@@ -158,12 +184,8 @@ impl ConcurrencyLimit for ProcessLimits {
 mod tests {
     use std::num::NonZeroU32;
 
-    use http::Method;
-    use http::header::CONTENT_TYPE;
-
     use super::*;
 
-    const CREATE: &str = "/livegate.v1.SessionService/CreateSession";
     const CHECK: &str = "/grpc.health.v1.Health/Check";
     const WATCH: &str = "/grpc.health.v1.Health/Watch";
 
@@ -174,36 +196,11 @@ mod tests {
         })
     }
 
-    fn request(method: Method, path: &str, content_type: &str) -> Request<()> {
-        let request = Request::builder()
-            .method(method)
-            .uri(path)
-            .header(CONTENT_TYPE, content_type);
-        request.body(()).expect("a valid request")
-    }
-
     /// Acquires permits for one connection until one is refused.
     fn hold(limits: &ProcessLimits, path: &str) -> Vec<RequestPermit> {
         let connection = RequestCount::default();
-        let grpc = request(Method::POST, path, "application/grpc");
-        let permit = || limits.acquire(&grpc, &connection).ok().flatten();
+        let permit = || limits.permit_for(path, &connection).ok();
         std::iter::from_fn(permit).collect()
-    }
-
-    #[test]
-    fn a_request_that_is_not_grpc_does_not_count() {
-        let (limits, connection) = (limits(1), RequestCount::default());
-        for other in [
-            request(Method::GET, CREATE, "application/grpc"),
-            request(Method::POST, CREATE, "text/plain"),
-        ] {
-            let permit = limits.acquire(&other, &connection);
-            assert!(permit.expect("it is not limited").is_none());
-        }
-        assert_eq!(hold(&limits, CREATE).len(), 1);
-        let _permit = hold(&limits, CREATE);
-        let other = limits.acquire(&request(Method::GET, CREATE, ""), &connection);
-        assert!(other.expect("it is not limited").is_none());
     }
 
     #[test]
@@ -214,7 +211,7 @@ mod tests {
             .collect();
         let lengths = |held: &(Vec<_>, Vec<_>)| (held.0.len(), held.1.len());
         assert!(connections.iter().all(|held| lengths(held) == (4, 16)));
-        assert_eq!(hold(&limits, CREATE).len(), 10_000);
+        assert_eq!(limits.sessions.available_permits(), 10_000);
         drop(connections);
         assert_eq!(limits.others.available_permits(), 10_000);
     }
@@ -222,10 +219,7 @@ mod tests {
     #[test]
     fn watches_leave_room_for_checks_on_the_same_connection() {
         let (limits, connection) = (limits(10_000), RequestCount::default());
-        let acquire = |path| {
-            let request = request(Method::POST, path, "application/grpc");
-            limits.acquire(&request, &connection)
-        };
+        let acquire = |path| limits.permit_for(path, &connection);
         let _watches = [(); 4].map(|()| acquire(WATCH).expect("it is below the limit"));
         let limit = MAX_STREAMING_PER_CONNECTION;
         let exceeded = ConcurrencyLimitExceeded::Connection { limit };
@@ -238,10 +232,7 @@ mod tests {
         let limits = limits(10_000);
         let caller = |number| CallerId::new(&format!("caller-{number}")).expect("a valid name");
         let hold = |caller: &CallerId| {
-            let next = || {
-                let permit = limits.permit_of(&limits.sessions).ok()?;
-                Some((permit, limits.count_caller(caller).ok()?))
-            };
+            let next = || limits.admit_caller(caller).ok();
             std::iter::from_fn(next).collect::<Vec<_>>()
         };
         let first = hold(&caller(1));
@@ -259,7 +250,7 @@ mod tests {
         for number in 0..10_000 {
             let caller = CallerId::new(&format!("caller-{number}")).expect("a valid name");
             limits
-                .count_caller(&caller)
+                .admit_caller(&caller)
                 .expect("nothing is in progress");
         }
         assert!(limits.callers.lock().len() < 200);

@@ -36,7 +36,7 @@ use crate::audit::Audit;
 use crate::auth::Authenticator;
 use crate::auth::policy::Authorizer;
 use crate::model::Deadline;
-use crate::transport::{ConcurrencyLimitExceeded, Peer, ResponseBody, ResponseState};
+use crate::transport::{Peer, ResponseBody, ResponseState};
 
 /// The response header with the call's id.
 const CALL_ID_HEADER: &str = "livegate-call-id";
@@ -132,20 +132,14 @@ impl MiddlewareLayer {
         response::counted(response, kind, (span, guard), &self.drain)
     }
 
-    /// Refuses the call beyond the concurrency limit, sets a timeout on reading its body,
-    /// authenticates its caller, and adds the [`Call`] to the extensions.
+    /// Sets a timeout on reading the body, authenticates the caller, adds the [`Call`] to the
+    /// extensions, and refuses it beyond the concurrency limit.
     async fn prepare(
         &self,
         request: &mut Request<Body>,
         guard: &mut CallGuard,
         now: Instant,
     ) -> Result<HeldBytes, RpcError> {
-        let exceeded = request
-            .extensions_mut()
-            .remove::<ConcurrencyLimitExceeded>();
-        if let Some(exceeded) = exceeded {
-            return Err(RpcError::concurrency_limit(exceeded));
-        }
         let body = std::mem::take(request.body_mut());
         // A call of the reflection service sends messages for as long as it lasts.
         *request.body_mut() = if request.uri().path().starts_with(REFLECTION_PREFIX) {
@@ -156,11 +150,15 @@ impl MiddlewareLayer {
             request_body::limit_time(body, timeout, response_state, &guard.call_id)
         };
         if !request.uri().path().starts_with(LIVEGATE_PREFIX) {
-            return Ok(HeldBytes::default());
+            let (path, extensions) = (request.uri().path(), request.extensions());
+            let admitted = self.concurrency.admit_unauthenticated(path, extensions);
+            return admitted
+                .map(|()| HeldBytes::default())
+                .map_err(RpcError::concurrency_limit);
         }
         let call = self.authenticate(request, &guard.call_id, now).await?;
         guard.caller = Some(call.caller.clone());
-        let held = self.concurrency.count(&call, request.extensions());
+        let held = self.concurrency.admit(&call, request.extensions());
         request.extensions_mut().insert(call);
         held.map_err(RpcError::concurrency_limit)
     }

@@ -19,12 +19,11 @@ use tonic::body::Body;
 
 use super::MAX_REQUEST_BYTES;
 use super::call::Call;
+use super::concurrency_limit::ConcurrencyLimitExceeded;
 use super::health::MAX_HEALTH_BYTES;
 use super::method::RpcMethod;
 use super::rpc_error::RpcError;
-use crate::transport::{
-    BodyTimeout, ByteCount, ConcurrencyLimitExceeded, RequestBodyError, ResponseState,
-};
+use crate::transport::{BodyTimeout, ByteCount, RequestBodyError, ResponseState};
 
 /// The most bytes of unfinished requests: of a connection, of a caller, and in all.
 const MAX_CONNECTION_BYTES: usize = 1 << 20;

@@ -82,11 +82,10 @@ impl<A: LivenessApi> Server<A> {
         incoming: impl Stream<Item = io::Result<IO>>,
         signals: DrainSignals,
     ) -> io::Result<()> {
-        let concurrency = Arc::new(ProcessLimits::new(&self.limits));
         let middleware = MiddlewareLayer {
             auth: self.auth,
             authorizer: self.authorizer,
-            concurrency: concurrency.clone(),
+            concurrency: Arc::new(ProcessLimits::new(&self.limits)),
             audit: self.service.audit().clone(),
             log: self.service.failure_log().clone(),
             default_deadline: self.default_deadline,
@@ -95,15 +94,9 @@ impl<A: LivenessApi> Server<A> {
             drain: signals.drain.clone(),
         };
         let service = middleware.layer(services(self.service, self.health));
-        AcceptLoop::new(
-            service,
-            self.limits,
-            concurrency,
-            self.tls,
-            &self.transport_metrics,
-        )
-        .run(incoming, signals)
-        .await
+        AcceptLoop::new(service, self.limits, self.tls, &self.transport_metrics)
+            .run(incoming, signals)
+            .await
     }
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tonic::Code;
 
 use super::call::Call;
+use super::concurrency_limit::ConcurrencyLimitExceeded;
 use super::deadline;
 use super::reason::Reason;
 use super::rpc_error::{RetryHint, RpcError};
@@ -15,7 +16,6 @@ use crate::admission::{AdmissionRefused, RefusalReason};
 use crate::auth::NotAuthenticated;
 use crate::model::SESSION_LIFE;
 use crate::session::SessionError;
-use crate::transport::ConcurrencyLimitExceeded;
 use crate::upstream::{UpstreamError, UpstreamErrorKind as Kind};
 
 /// The retry delay after a transient error for which AWS gave none.

@@ -21,7 +21,7 @@ use tracing::warn;
 use super::connection;
 use super::connection_limiter::ConnectionLimiter;
 use super::connection_metrics::{CloseReason, ConnectionMetrics};
-use super::service::{ConcurrencyLimit, RequestService};
+use super::service::RequestService;
 use super::streams::ServerState;
 use super::{Connection, Peer, Tls, TransportLimits, TransportMetrics};
 use crate::model::PeerAddress;
@@ -51,14 +51,12 @@ impl<S: RequestService> AcceptLoop<S> {
     pub(crate) fn new(
         service: S,
         limits: TransportLimits,
-        concurrency: Arc<dyn ConcurrencyLimit>,
         tls: Option<Arc<Tls>>,
         metrics: &TransportMetrics,
     ) -> Self {
         Self {
             server: ServerState {
                 service,
-                concurrency,
                 limits,
                 streams: TaskTracker::new(),
             },

@@ -7,7 +7,7 @@ use tokio::io::{AsyncRead, AsyncWrite, DuplexStream};
 use tokio::net::TcpStream;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 
-use super::service::ByteCount;
+use super::service::{ByteCount, RequestCount};
 use crate::model::PeerAddress;
 
 /// The peer of a connection. It is among the extensions of each of its requests.
@@ -22,6 +22,9 @@ pub struct Peer {
     pub authentication: Authentication,
     /// The bytes of unfinished requests on this connection.
     pub(crate) unfinished: ByteCount,
+    /// The requests on this connection that need no authentication. Shared, because a clone of
+    /// the count itself is a request.
+    pub(crate) unauthenticated: Arc<RequestCount>,
 }
 
 /// Whether a peer has made an authenticated call on its connection. Clones share it.

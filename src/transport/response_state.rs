@@ -1,9 +1,10 @@
-//! How a request handler tells the transport that its response is ready.
+//! What a request handler tells the transport: that its response is ready, and what the request
+//! holds until its stream ends.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use super::service::RequestCount;
+use super::service::RequestPermit;
 
 /// The state of one response. It is among the extensions of its request; clones share
 /// it.
@@ -13,7 +14,7 @@ pub(crate) struct ResponseState(Arc<Shared>);
 #[derive(Debug, Default)]
 struct Shared {
     kind: OnceLock<ResponseKind>,
-    caller: OnceLock<RequestCount>,
+    permit: OnceLock<RequestPermit>,
 }
 
 /// How a request is answered, known when the first bytes of the response are ready.
@@ -36,10 +37,10 @@ impl ResponseState {
         let _ = self.0.kind.set(kind);
     }
 
-    /// Counts the request in `caller` until its stream ends.
-    pub(crate) fn count_in(&self, caller: RequestCount) {
-        // A request has one caller, so this is the first.
-        let _ = self.0.caller.set(caller);
+    /// Holds the permit of the request until its stream ends.
+    pub(crate) fn hold(&self, permit: RequestPermit) {
+        // A request has one permit, so this is the first.
+        let _ = self.0.permit.set(permit);
     }
 
     /// Whether the request ended without a response.

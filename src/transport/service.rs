@@ -1,5 +1,5 @@
-//! The interface to the layer above: the service that answers requests, and its limit of
-//! concurrent requests.
+//! The interface to the layer above: the service that answers requests, and what it counts of
+//! them.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -44,33 +44,19 @@ impl<S> RequestService for S where
 {
 }
 
-/// Limits the requests that are in progress in the whole process.
-pub(crate) trait ConcurrencyLimit: Send + Sync + 'static {
-    /// Returns a permit for `request`, which the transport holds until the stream ends, or
-    /// `None` if the request does not count. `connection` counts those of its connection.
-    fn try_acquire(
-        &self,
-        request: &Request<Incoming>,
-        connection: &RequestCount,
-    ) -> Result<Option<RequestPermit>, ConcurrencyLimitExceeded>;
-}
-
 /// Permits one request until it is dropped.
 #[derive(Debug)]
 pub(crate) struct RequestPermit {
     _process: Option<OwnedSemaphorePermit>,
-    _connection: Option<RequestCount>,
+    _count: Option<RequestCount>,
 }
 
 impl RequestPermit {
-    /// Returns a permit that holds one of the process, and counts in `connection`.
-    pub(crate) fn new(
-        process: Option<OwnedSemaphorePermit>,
-        connection: Option<RequestCount>,
-    ) -> Self {
+    /// Returns a permit that holds one of the process, and counts in `count`.
+    pub(crate) fn new(process: Option<OwnedSemaphorePermit>, count: Option<RequestCount>) -> Self {
         Self {
             _process: process,
-            _connection: connection,
+            _count: count,
         }
     }
 }
@@ -102,21 +88,4 @@ impl ByteCount {
     pub(crate) fn subtract(&self, bytes: usize) {
         self.0.fetch_sub(bytes, Ordering::Relaxed);
     }
-}
-
-/// A request is beyond a limit. It is among the extensions of a request without a permit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum ConcurrencyLimitExceeded {
-    /// The process has as many requests as it may have.
-    #[error("{limit} requests are in progress, the limit of this replica")]
-    Process { limit: usize },
-    /// The connection has as many requests for health or reflection as it may have.
-    #[error("{limit} health or reflection requests of this connection are in progress, its limit")]
-    Connection { limit: usize },
-    /// The caller has as many requests as it may have while no more than `free` fit.
-    #[error("{limit} requests of this caller are in progress, its share while {free} more fit")]
-    Caller { limit: usize, free: usize },
-    /// The unfinished requests of the connection or the caller hold as many bytes as they may.
-    #[error("unfinished requests of this {of} would hold more than {limit} bytes")]
-    Bytes { of: &'static str, limit: usize },
 }

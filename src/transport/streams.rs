@@ -4,8 +4,8 @@
 //! `hyper` (1.12, `proto/h2/server.rs`) passes a request to [`Service::call`] and, immediately
 //! afterwards, the future of its stream to [`Executor::execute`]. A test of the accept loop
 //! fails if that order changes. The first stores a [`StreamGuard`] in `pending`,
-//! the second takes it. The request's concurrency permit is thus held until the peer has
-//! read the last byte of the response, and a peer that does not read loses one stream, not
+//! the second takes it. What the request's [`ResponseState`] holds is thus held until the peer
+//! has read the last byte of the response, and a peer that does not read loses one stream, not
 //! the connection. For example, with a `response_write_timeout` of 10 s, a response is ready
 //! after 2 s and the peer's flow-control window is closed: at 12 s the stream is reset, and
 //! the other streams continue.
@@ -31,7 +31,7 @@ use tower::util::Oneshot;
 
 use super::reset_budget::reset_budget;
 use super::response_state::ResponseState;
-use super::service::{ConcurrencyLimit, RequestCount, RequestPermit, RequestService, ResponseBody};
+use super::service::{RequestCount, RequestService, ResponseBody};
 use super::{Peer, TransportLimits};
 use crate::model::TokenBucket;
 
@@ -39,7 +39,6 @@ use crate::model::TokenBucket;
 #[derive(Clone)]
 pub(super) struct ServerState<S> {
     pub(super) service: S,
-    pub(super) concurrency: Arc<dyn ConcurrencyLimit>,
     pub(super) limits: TransportLimits,
     /// The tasks of all streams.
     pub(super) streams: TaskTracker,
@@ -59,7 +58,6 @@ struct ConnectionState {
     /// Cancelled when the reset budget is exceeded.
     flooded: CancellationToken,
     reset_budget: Mutex<TokenBucket>,
-    requests: RequestCount,
     open_streams: RequestCount,
     /// When the last stream ended, or the connection began.
     idle_since: Mutex<Instant>,
@@ -70,7 +68,6 @@ struct ConnectionState {
 
 /// Belongs to a request until its stream ends.
 struct StreamGuard {
-    _permit: Option<RequestPermit>,
     _open: RequestCount,
     response: ResponseState,
 }
@@ -82,7 +79,6 @@ impl<S> ConnectionStreams<S> {
             first_request: CancellationToken::new(),
             flooded: CancellationToken::new(),
             reset_budget: Mutex::new(reset_budget(limits, now)),
-            requests: RequestCount::default(),
             open_streams: RequestCount::default(),
             idle_since: Mutex::new(now),
             pending: Mutex::new(None),
@@ -124,15 +120,11 @@ impl<S: RequestService> hyper::service::Service<Request<Incoming>> for Connectio
 
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
         self.connection.first_request.cancel();
-        let concurrency = &self.server.concurrency;
-        let permit = concurrency.try_acquire(&request, &self.connection.requests);
         let response = ResponseState::default();
         let extensions = request.extensions_mut();
         extensions.insert(self.peer.clone());
         extensions.insert(response.clone());
-        let permit = permit.map_err(|exceeded| extensions.insert(exceeded));
         *self.connection.pending.lock() = Some(StreamGuard {
-            _permit: permit.ok().flatten(),
             _open: self.connection.open_streams.clone(),
             response,
         });

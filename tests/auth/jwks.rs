@@ -1,9 +1,13 @@
 //! JWKS that rotate, are late, or are unavailable.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use livegate::auth::{AuthMode, JwksSource};
+use livegate::transport::TransportLimits;
+use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::aws_lc_rs;
@@ -120,6 +124,32 @@ async fn forged_keys_do_not_refuse_a_rotated_key() {
         advance(Duration::from_secs(1)).await;
     }
     println!("rotated key: accepted after {deferred} s of forged keys");
+}
+
+#[tokio::test]
+async fn calls_that_wait_for_a_key_take_no_place_of_callers_whose_key_is_known() {
+    let (key, forged) = (Key::new("known"), Key::new("forged"));
+    let server = JwksServer::start(ok(set(&[&key])), None).await;
+    let limits = TransportLimits {
+        max_concurrent_requests: NonZeroU32::MIN,
+        ..TransportLimits::default()
+    };
+    let auth = settings(AuthMode::Jwt, url(&server));
+    let stack = Stack::with_limits(auth, None, limits).await;
+    assert_eq!(present(&stack, &key).await, Ok(SUBJECT.to_owned()));
+
+    // The server waits for the end of this request, and the next fetch for the server.
+    let _unfinished = TcpStream::connect(server.address).await.expect("a port");
+    let token = format!("Bearer {}", forged.token(|_| {}));
+    let authorization = [token.as_str()];
+    let channel = stack.plain();
+    let mut waiting: FuturesUnordered<_> = (0..101)
+        .map(|_| whoami(channel.clone(), &authorization))
+        .collect();
+    assert_eq!(waiting.next().await, Some(pending()), "100 calls may wait");
+    let known = timeout(Duration::from_secs(1), present(&stack, &key));
+    assert_eq!(known.await, Ok(Ok(SUBJECT.to_owned())));
+    assert_eq!(waiting.len(), 100);
 }
 
 #[tokio::test]

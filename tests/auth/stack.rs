@@ -9,7 +9,7 @@ use livegate::auth::AuthSettings;
 use livegate::config::Config;
 use livegate::grpc::v1::GetSessionResultRequest;
 use livegate::grpc::v1::session_service_client::SessionServiceClient;
-use livegate::transport::TlsSettings;
+use livegate::transport::{TlsSettings, TransportLimits};
 use livegate::upstream::aws::CredentialsSource;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
@@ -36,6 +36,14 @@ pub(crate) type AuthOutcome = Result<String, (Code, String)>;
 
 impl Stack {
     pub(crate) async fn start(auth: AuthSettings, files: Option<&Files>) -> Self {
+        Self::with_limits(auth, files, TransportLimits::default()).await
+    }
+
+    pub(crate) async fn with_limits(
+        auth: AuthSettings,
+        files: Option<&Files>,
+        limits: TransportLimits,
+    ) -> Self {
         let text = "grpc.listen = \"127.0.0.1:0\"\nadmin.listen = \"127.0.0.1:0\"\n\
             shutdown.lameduck = \"0s\"\nshutdown.grace = \"1s\"\nresults.enabled = true\n\
             callers.default.allow = [\"create\", \"results\"]\n\
@@ -44,6 +52,7 @@ impl Stack {
             .expect("a valid configuration")
             .config;
         config.auth = auth;
+        config.grpc.limits = limits;
         config.audit.output = AuditOutput::Disabled;
         config.grpc.tls = files.map(|files| TlsSettings {
             certificate: files.path("tls.crt"),

@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from http.client import HTTPConnection, HTTPException
 
-import grpc
 import pytest
 
 import frames
@@ -30,7 +29,6 @@ HOLD_SECONDS = 5
 PROBE_SECONDS = 15
 # In a pod of 256 MiB. The largest growth of a debug build was 73 MiB.
 GROWTH_BYTES = 96 * 2**20
-MAX_REFUSED_SHARE = 0.05
 AFTER_SECONDS = int(os.environ.get("AFTER_SECONDS", "1"))
 SETTINGS = {
     # As in deploy/kubernetes, for a pod of 256 MiB.
@@ -196,11 +194,6 @@ def observe(caller: RegularCaller, seconds: float) -> float:
     return quiet.p99()
 
 
-def is_refused_for_now(error: grpc.RpcError) -> bool:
-    pushback = dict(error.trailing_metadata() or ()).get("grpc-retry-pushback-ms", "-1")
-    return error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED and int(pushback) >= 0
-
-
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.__name__)
 def test_an_attack_gets_no_more_than_its_share(serve, connect, table, attack):
     server = serve(SETTINGS)
@@ -225,10 +218,7 @@ def test_an_attack_gets_no_more_than_its_share(serve, connect, table, attack):
     cells = [attack.__name__, *(f"{size / 1e6:.0f}" for size in memory), len(caller.seconds), len(caller.failures)]
     cells += [f"{seconds * 1000:.0f}" for seconds in (quiet, caller.p99(), max(observer.probe_seconds))]
     table.append("| " + " | ".join(map(str, cells)) + " |")
-    # A flood of requests holds all places for the moment until its caller is known.
-    refused = [error for error in caller.failures if is_refused_for_now(error)]
-    assert caller.failures == refused, caller.failures
-    assert len(refused) <= MAX_REFUSED_SHARE * len(caller.seconds), refused
+    assert not caller.failures, caller.failures
     assert not observer.failures, observer.failures
     # Latencies are printed and not asserted: they depend on the machine.
     assert observer.peak - before < GROWTH_BYTES

@@ -17,7 +17,8 @@ use tokio::time::timeout;
 use tower::service_fn;
 
 use super::super::ResponseBody;
-use super::super::service::{ConcurrencyLimitExceeded, RequestCount, RequestPermit};
+use super::super::ResponseState;
+use super::super::service::RequestPermit;
 use super::*;
 
 /// A handler whose drop takes a while.
@@ -31,19 +32,12 @@ impl Drop for SlowDrop {
     }
 }
 
-/// Permits one request.
-struct OneRequest(Arc<Semaphore>);
-
-impl ConcurrencyLimit for OneRequest {
-    fn try_acquire(
-        &self,
-        _: &Request<Incoming>,
-        _: &RequestCount,
-    ) -> Result<Option<RequestPermit>, ConcurrencyLimitExceeded> {
-        let permit = self.0.clone().try_acquire_owned();
-        let permit = permit.map_err(|_| ConcurrencyLimitExceeded::Process { limit: 1 })?;
-        Ok(Some(RequestPermit::new(Some(permit), None)))
-    }
+/// Takes one of `permits`, if there is one, until the stream of `request` ends.
+fn hold_one(permits: &Arc<Semaphore>, request: &Request<Incoming>) {
+    let permit = permits.clone().try_acquire_owned().ok();
+    let state = request.extensions().get::<ResponseState>();
+    let state = state.expect("every request has one");
+    state.hold(RequestPermit::new(permit, None));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -61,8 +55,7 @@ async fn aborted_handlers_are_dropped_before_the_accept_loop_returns() {
     let (client, server) = duplex(64 * 1024);
     let signals = DrainSignals::default();
     let incoming = futures_util::stream::iter([Ok(server)]);
-    let permits = Arc::new(Semaphore::new(1));
-    let running = accept_loop(service, permits).run(incoming, signals.clone());
+    let running = accept_loop(service).run(incoming, signals.clone());
     let running = tokio::spawn(running);
     let request = tokio::spawn(send_request(client));
     started.notified().await;
@@ -79,7 +72,10 @@ async fn aborted_handlers_are_dropped_before_the_accept_loop_returns() {
 async fn a_request_holds_its_permit_until_its_stream_ends() {
     let (started, finish) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let (starting, finishing) = (started.clone(), finish.clone());
-    let service = service_fn(move |_: Request<Incoming>| {
+    let permits = Arc::new(Semaphore::new(1));
+    let held = permits.clone();
+    let service = service_fn(move |request: Request<Incoming>| {
+        hold_one(&held, &request);
         let (starting, finishing) = (starting.clone(), finishing.clone());
         async move {
             starting.notify_one();
@@ -90,8 +86,7 @@ async fn a_request_holds_its_permit_until_its_stream_ends() {
     });
     let (client, server) = duplex(64 * 1024);
     let incoming = futures_util::stream::iter([Ok(server)]);
-    let permits = Arc::new(Semaphore::new(1));
-    let accept_loop = accept_loop(service, permits.clone());
+    let accept_loop = accept_loop(service);
     let _running = tokio::spawn(accept_loop.run(incoming, DrainSignals::default()));
     let (mut sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(client))
         .await
@@ -119,7 +114,7 @@ async fn a_connection_without_a_stream_for_some_minutes_is_closed() {
     });
     let (client, server) = duplex(64 * 1024);
     let incoming = futures_util::stream::iter([Ok(server)]);
-    let accept_loop = accept_loop(service, Arc::new(Semaphore::new(1)));
+    let accept_loop = accept_loop(service);
     let _running = tokio::spawn(accept_loop.run(incoming, DrainSignals::default()));
     let (mut sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(client))
         .await
@@ -137,16 +132,9 @@ async fn a_connection_without_a_stream_for_some_minutes_is_closed() {
         .expect("with a GOAWAY");
 }
 
-fn accept_loop<S: RequestService>(service: S, permits: Arc<Semaphore>) -> AcceptLoop<S> {
-    let concurrency = Arc::new(OneRequest(permits));
+fn accept_loop<S: RequestService>(service: S) -> AcceptLoop<S> {
     let metrics = TransportMetrics::default();
-    AcceptLoop::new(
-        service,
-        TransportLimits::default(),
-        concurrency,
-        None,
-        &metrics,
-    )
+    AcceptLoop::new(service, TransportLimits::default(), None, &metrics)
 }
 
 /// Sends one request over `pipe`.

@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use http_body::{Body, Frame};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use super::super::super::{ResponseKind, ResponseState};
+use super::super::super::ResponseKind;
 use super::*;
 
 const CHUNK: &[u8] = &[0; 16 * 1024];
@@ -54,7 +54,10 @@ impl RawPeer {
     async fn open(permits: usize, window: u32, kind: ResponseKind) -> Self {
         let taken = Arc::new(AtomicUsize::new(0));
         let counted = taken.clone();
+        let semaphore = Arc::new(Semaphore::new(permits));
+        let held = semaphore.clone();
         let service = service_fn(move |request: Request<Incoming>| {
+            hold_one(&held, &request);
             let state = request.extensions().get::<ResponseState>();
             state.expect("every request has one").report(kind);
             let body = Endless(counted.clone()).map_err(|never| match never {});
@@ -67,8 +70,7 @@ impl RawPeer {
         });
         let (mut pipe, server) = duplex(1024);
         let incoming = futures_util::stream::iter([Ok(server)]);
-        let semaphore = Arc::new(Semaphore::new(permits));
-        let accept_loop = accept_loop(service, semaphore.clone());
+        let accept_loop = accept_loop(service);
         let signals = DrainSignals::default();
         tokio::spawn(accept_loop.run(incoming, signals.clone()));
         let mut opening = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
