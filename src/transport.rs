@@ -18,6 +18,7 @@ mod chunked_body;
 mod connection;
 mod connection_limiter;
 mod connection_metrics;
+mod frame_budget;
 mod limits;
 mod listener;
 mod metrics;

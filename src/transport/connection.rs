@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
 use super::connection_metrics::CloseReason;
+use super::frame_budget;
 use super::service::RequestService;
 use super::streams::{ConnectionStreams, ServerState};
 use super::{Peer, Tls, TransportLimits};
@@ -88,7 +89,8 @@ where
     let streams = ConnectionStreams::new(server, peer);
     let (first_request, flooded) = (streams.first_request(), streams.flooded());
     let idle = streams.idle(limits.max_connection_idle);
-    let connection = builder(&limits, streams.clone()).serve_connection(TokioIo::new(io), streams);
+    let io = TokioIo::new(frame_budget::limited(io, &limits, flooded.clone()));
+    let connection = builder(&limits, streams.clone()).serve_connection(io, streams);
     let mut connection = pin!(connection);
     let reason = tokio::select! {
         result = connection.as_mut() => return result.into(),

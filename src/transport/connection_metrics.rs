@@ -42,7 +42,7 @@ pub(super) enum CloseReason {
     MaxAge,
     /// The server drained it to shut down.
     Drained,
-    /// The peer exceeded its reset budget.
+    /// The peer exceeded its budget of frames or resets.
     Flooded,
     /// It was still open at the end of the shutdown.
     Aborted,

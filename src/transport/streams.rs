@@ -55,7 +55,7 @@ pub(super) struct ConnectionStreams<S> {
 struct ConnectionState {
     /// A signal that the first request sets, by cancelling the token.
     first_request: CancellationToken,
-    /// Cancelled when the reset budget is exceeded.
+    /// Cancelled when a budget of the peer is exceeded.
     flooded: CancellationToken,
     reset_budget: Mutex<TokenBucket>,
     open_streams: RequestCount,
@@ -96,7 +96,7 @@ impl<S> ConnectionStreams<S> {
         self.connection.first_request.clone()
     }
 
-    /// Returns a token that is cancelled when the peer exceeds its reset budget.
+    /// Returns a token that is cancelled when the peer exceeds a budget.
     pub(super) fn flooded(&self) -> CancellationToken {
         self.connection.flooded.clone()
     }

@@ -33,6 +33,13 @@ def resident(server: Server) -> int:
         return int(statm.read().split()[1]) * os.sysconf("SC_PAGESIZE")
 
 
+def cpu_seconds(server: Server) -> float:
+    """Returns the CPU time of the process."""
+    with open(f"/proc/{server.process.pid}/stat") as stat:
+        user, system = stat.read().rsplit(")", 1)[1].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+
 def ended(server: Server, outcome: str) -> float:
     """Returns how many connections ended with this outcome."""
     line = f'grpc_server_connections_total{{outcome="{outcome}"}} '
@@ -81,6 +88,7 @@ def bystander(serve, connect) -> Callable:
         for _ in range(50):
             client.create()
         regular, before = RegularCaller(client), resident(server)
+        started, cpu = time.monotonic(), cpu_seconds(server)
         regular.thread.start()
         try:
             yield server
@@ -90,8 +98,9 @@ def bystander(serve, connect) -> Callable:
             regular.over.set()
             regular.thread.join()
         after = resident(server)
+        cores = (cpu_seconds(server) - cpu) / (time.monotonic() - started)
         print(f"\n{name}: p99 {regular.p99() * 1000:.1f} ms of {len(regular.seconds)} calls, "
-              f"memory {before / 1e6:.1f} -> {after / 1e6:.1f} MB")
+              f"memory {before / 1e6:.1f} -> {after / 1e6:.1f} MB, {cores:.2f} cores")
         assert not regular.failures, regular.failures[0]
         assert regular.p99() < P99_SECONDS
         assert after - before < GROWTH_BYTES

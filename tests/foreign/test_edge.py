@@ -15,7 +15,7 @@ import pytest
 
 import frames
 from bystander import TIMEOUT_SECONDS, address, bystander, ended  # noqa: F401: a fixture
-from frames import CANCEL, CONTINUATION, DATA, HEADERS, PING, RST_STREAM, SETTINGS, Connection
+from frames import CANCEL, CONTINUATION, DATA, HEADERS, PING, PRIORITY, RST_STREAM, SETTINGS, WINDOW_UPDATE, Connection
 from processes import Server
 
 ATTACK_SECONDS = 2
@@ -67,15 +67,27 @@ def spread_resets(server: Server) -> None:
     assert ends and ended(server, "flooded"), "no connection was closed for its resets"
 
 
+def frame_flood(server: Server, frame: bytes, first: bytes = b"") -> None:
+    """Sends one frame again and again, and reads no responses."""
+    thousand = frame * 1000
+    thousands, _ = flood(server, frames.opening() + first, lambda _: thousand)
+    assert ended(server, "flooded"), f"{thousands * 1000} frames, but no connection was closed"
+
+
 def ping_flood(server: Server) -> None:
-    """Sends PINGs, and reads no responses."""
-    pings = frames.frame(PING, bytes(8)) * 1000
-    flood(server, frames.opening(), lambda _: pings)
+    frame_flood(server, frames.frame(PING, bytes(8)))
 
 
 def settings_flood(server: Server) -> None:
-    settings = frames.frame(SETTINGS) * 1000
-    flood(server, frames.opening(), lambda _: settings)
+    frame_flood(server, frames.frame(SETTINGS))
+
+
+def priority_flood(server: Server) -> None:
+    frame_flood(server, frames.frame(PRIORITY, bytes(5), 0, 1))
+
+
+def window_update_flood(server: Server) -> None:
+    frame_flood(server, frames.frame(WINDOW_UPDATE, bytes([0, 0, 0, 1])))
 
 
 def continuation_flood(server: Server) -> None:
@@ -93,9 +105,7 @@ def empty_continuation_flood(server: Server) -> None:
 
 
 def empty_data_flood(server: Server) -> None:
-    first = frames.opening() + frames.begin(1, frames.header_block())
-    data = frames.frame(DATA, b"", 0, 1) * 1000
-    flood(server, first, lambda _: data)
+    frame_flood(server, frames.frame(DATA, b"", 0, 1), frames.begin(1, frames.header_block()))
 
 
 def garbage(server: Server) -> None:
@@ -127,6 +137,8 @@ ATTACKS = [
     spread_resets,
     ping_flood,
     settings_flood,
+    priority_flood,
+    window_update_flood,
     continuation_flood,
     empty_continuation_flood,
     empty_data_flood,

@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::sync::atomic::AtomicUsize;
 use std::task::{Context, Poll};
 
+use futures_util::FutureExt as _;
 use http_body::{Body, Frame};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
@@ -19,6 +20,8 @@ const HEADERS: [u8; 2] = [1, 4];
 const WHOLE_REQUEST: [u8; 2] = [1, 5];
 const RST_STREAM: [u8; 2] = [3, 0];
 const SETTINGS: [u8; 2] = [4, 0];
+const PRIORITY: [u8; 2] = [2, 0];
+const PING: [u8; 2] = [6, 0];
 const WINDOW_UPDATE: [u8; 2] = [8, 0];
 /// POST, http, the path "/" and the authority "a".
 const HEADER_BLOCK: [u8; 6] = [0x83, 0x86, 0x84, 0x41, 1, b'a'];
@@ -145,6 +148,25 @@ async fn a_peer_that_resets_more_streams_than_its_budget_is_disconnected() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_peer_that_sends_more_frames_than_its_budget_is_disconnected() {
+    let ping = (PING, 0, &[0; 8][..]);
+    let priority = (PRIORITY, 1, &[0; 5][..]);
+    let one_byte = (WINDOW_UPDATE, 0, &[0, 0, 0, 1][..]);
+    for (kind, stream, payload) in [ping, priority, one_byte] {
+        for (frames, is_open) in [(2900, true), (3100, false)] {
+            let mut peer = RawPeer::open(1, 1000, ResponseKind::Complete).await;
+            for _ in 0..frames {
+                peer.send(stream, 1, kind, payload).await;
+                // The acknowledgements of PING would fill the pipe.
+                let _ = peer.pipe.read(&mut [0; 1024]).now_or_never();
+            }
+            let end = timeout(SECOND, peer.pipe.read_to_end(&mut Vec::new())).await;
+            assert_eq!(end.is_err(), is_open, "{frames} frames of type {}", kind[0]);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_peer_without_a_request_is_disconnected_soon_after_its_goaway() {
     for requests in [0, 1] {
         let mut peer = RawPeer::open(1, 1000, ResponseKind::Complete).await;
@@ -153,7 +175,7 @@ async fn a_peer_without_a_request_is_disconnected_soon_after_its_goaway() {
         sleep(SECOND * 9 / 10).await;
         peer.send(1, requests, WHOLE_REQUEST, &HEADER_BLOCK).await;
         sleep(SECOND * 2 / 10).await;
-        let ping = frame([6, 0], 0, &[0; 8]);
+        let ping = frame(PING, 0, &[0; 8]);
         let is_closed = peer.pipe.write_all(&ping).await.is_err();
         assert_eq!(is_closed, requests == 0, "{requests} requests");
     }
