@@ -141,12 +141,12 @@ impl MiddlewareLayer {
         now: Instant,
     ) -> Result<HeldBytes, RpcError> {
         let body = std::mem::take(request.body_mut());
+        let timeout = self.request_body_timeout;
         // A call of the reflection service sends messages for as long as it lasts.
         *request.body_mut() = if request.uri().path().starts_with(REFLECTION_PREFIX) {
-            response::until(self.drain.clone(), body)
+            response::until(self.drain.clone(), timeout, body)
         } else {
             let response_state = request.extensions().get::<ResponseState>().cloned();
-            let timeout = self.request_body_timeout;
             request_body::limit_time(body, timeout, response_state, &guard.call_id)
         };
         if !request.uri().path().starts_with(LIVEGATE_PREFIX) {

@@ -8,12 +8,15 @@
 //! drain with the status OK. Otherwise it would keep its connection open until the end of
 //! the grace period. A session's watch ends by itself, with an error.
 
+use std::time::Duration;
+
 use bytes::Bytes;
-use futures_util::stream::{PollNext, select_with_strategy};
+use futures_util::stream::{PollNext, select_with_strategy, unfold};
 use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use http_body::Frame;
 use http_body_util::{BodyExt as _, BodyStream, StreamBody};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tonic::body::Body;
 use tonic::{Code, Status};
@@ -62,10 +65,13 @@ pub(super) fn counted(
     })
 }
 
-/// Returns the messages of a client until the drain.
-pub(super) fn until(drain: CancellationToken, body: Body) -> Body {
-    let frames = BodyStream::new(body).take_until(drain.cancelled_owned());
-    Body::new(StreamBody::new(frames))
+/// Returns the messages of a client until the drain, or until it sends nothing for `limit`.
+pub(super) fn until(drain: CancellationToken, limit: Duration, body: Body) -> Body {
+    let frames = unfold(BodyStream::new(body), move |mut frames| async move {
+        let frame = timeout(limit, frames.next()).await.ok().flatten()?;
+        Some((frame, frames))
+    });
+    Body::new(StreamBody::new(frames.take_until(drain.cancelled_owned())))
 }
 
 /// Returns the status in the headers. Only a Trailers-Only response has one.

@@ -87,6 +87,17 @@ async fn a_stream_is_counted_with_the_status_that_ends_it() {
 }
 
 #[tokio::test]
+async fn a_reflection_stream_ends_when_its_client_sends_nothing_for_the_body_timeout() {
+    let process = Process::start(at_once(), &["grpc.request_body_timeout=100ms"]).await;
+    let list = MessageRequest::ListServices(String::new());
+    let mut replies = reflect(&process, Some(list)).await;
+    assert!(replies.message().await.unwrap().is_some());
+    let end = timeout(TIMEOUT, replies.message()).await;
+    assert_eq!(end.expect("it ends").expect("its status is OK"), None);
+    process.shut_down().await;
+}
+
+#[tokio::test]
 async fn a_reflection_stream_does_not_delay_the_shutdown() {
     let set = ["shutdown.lameduck=0s", "shutdown.grace=15s"];
     let process = Process::start(at_once(), &set).await;
