@@ -41,7 +41,7 @@ use tracing::error;
 
 pub use self::digest::DigestKey;
 pub use self::metrics::AuditMetrics;
-pub use self::record::{AuditEvent, AuditRecord};
+pub use self::record::{AuditEvent, AuditRecord, AuditedRead};
 pub use self::sink::AuditFileError;
 
 use self::record::{RefusalsOmitted, line};

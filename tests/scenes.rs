@@ -18,6 +18,7 @@ mod harness {
 mod scenes {
     mod audit;
     mod audit_file;
+    mod audited_reads;
     mod callers;
     mod coalescing;
     mod create_session;

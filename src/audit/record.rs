@@ -53,6 +53,9 @@ pub struct AuditRecord {
     /// The requested profile.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub profile: Option<String>,
+    /// What the caller read of the session.
+    #[serde(flatten)]
+    pub read: Option<AuditedRead>,
     /// AWS's request id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub aws_request_id: Option<String>,
@@ -67,6 +70,20 @@ pub struct AuditRecord {
     pub latency: Duration,
     /// The number of attempts at AWS.
     pub attempts: u32,
+}
+
+/// What a caller read of a session: no image, and no confidence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct AuditedRead {
+    /// The status of the session.
+    pub status: &'static str,
+    /// The verdict, if there is a minimum confidence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<&'static str>,
+    /// The images of which the caller received the bytes.
+    pub images: usize,
+    /// The images in S3 of which the caller received the place.
+    pub stored_images: usize,
 }
 
 /// Refused calls without a record of their own.

@@ -27,6 +27,7 @@ fn record_of(caller: String, event: AuditEvent) -> impl FnOnce(&DigestKey) -> Au
         subject_digest: None,
         session_digest: None,
         profile: None,
+        read: None,
         aws_request_id: None,
         code: None,
         reason: None,

@@ -13,7 +13,7 @@ use super::method::RpcMethod;
 use super::reason::Reason;
 use super::rpc_error::RpcError;
 use super::{metrics, v1};
-use crate::audit::{Audit, AuditEvent, AuditRecord};
+use crate::audit::{Audit, AuditEvent, AuditRecord, AuditedRead};
 use crate::model::{ProfileName, SessionId, Subject};
 use crate::session::Progress;
 
@@ -25,6 +25,7 @@ pub(super) struct AuditGuard<'a> {
     /// The progress that the domain updates during the call.
     pub(super) progress: Progress,
     started: Instant,
+    read: Option<AuditedRead>,
     outcome: Option<Outcome>,
 }
 
@@ -84,8 +85,26 @@ impl<'a> AuditGuard<'a> {
             fields,
             progress: Progress::default(),
             started: Instant::now(),
+            read: None,
             outcome: None,
         }
+    }
+
+    /// Records what the caller reads in `response`.
+    pub(super) fn read_by_caller(&mut self, response: &v1::GetSessionResultResponse) {
+        let images = || {
+            response
+                .reference_image
+                .iter()
+                .chain(&response.audit_images)
+        };
+        let verdict = Some(response.verdict()).filter(|it| *it != v1::Verdict::Unspecified);
+        self.read = Some(AuditedRead {
+            status: short(response.status().as_str_name(), "SESSION_STATUS_"),
+            verdict: verdict.map(|verdict| short(verdict.as_str_name(), "VERDICT_")),
+            images: images().filter(|image| !image.bytes.is_empty()).count(),
+            stored_images: images().filter(|image| image.s3_object.is_some()).count(),
+        });
     }
 
     /// Records how the call was answered.
@@ -134,6 +153,11 @@ impl RequestFields {
     }
 }
 
+/// Returns the name of an enum's value without the prefix that protobuf requires.
+fn short(name: &'static str, prefix: &str) -> &'static str {
+    name.strip_prefix(prefix).unwrap_or(name)
+}
+
 impl Drop for AuditGuard<'_> {
     fn drop(&mut self) {
         let Some(event) = self.event() else {
@@ -155,6 +179,7 @@ impl Drop for AuditGuard<'_> {
                 .or(fields.session)
                 .map(|session| key.session(&session)),
             profile: fields.profile.as_ref().map(|name| name.as_str().to_owned()),
+            read: self.read,
             aws_request_id: progress.aws_request_id.clone(),
             code: self.outcome.map(|outcome| metrics::name(outcome.code)),
             reason: reason.map(Reason::as_str),

@@ -153,6 +153,9 @@ impl<A: LivenessApi> v1::session_service_server::SessionService for SessionServi
         let (call, request) = (call_of(request.extensions())?, request.get_ref());
         let mut record = AuditGuard::read(&self.audit, call, request);
         let result = self.read(request, call, &mut record.progress).await;
+        if let Ok(response) = &result {
+            record.read_by_caller(response);
+        }
         let served = record.progress.served.as_str();
         let mut response = answer(result, record)?;
         let metadata = response.metadata_mut();

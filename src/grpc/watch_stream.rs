@@ -34,8 +34,11 @@ impl WatchStream {
         match self.watch.next(&mut self.record.progress).await {
             Ok(state) => {
                 let is_final = state.result.status.is_final();
-                let result = Some(convert::result(state, self.image_bytes));
-                let message = Ok(v1::WatchSessionResponse { result });
+                let result = convert::result(state, self.image_bytes);
+                self.record.read_by_caller(&result);
+                let message = Ok(v1::WatchSessionResponse {
+                    result: Some(result),
+                });
                 if !is_final {
                     return (message, Some(self));
                 }

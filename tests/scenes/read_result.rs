@@ -25,7 +25,7 @@ fn result(status: SessionStatus) -> LivenessResult {
 }
 
 /// Returns a result with all fields set, and images as bytes and in a bucket.
-fn full() -> LivenessResult {
+pub(crate) fn full() -> LivenessResult {
     let with_bytes = Image {
         bytes: Some(Bytes::from_static(b"a face")),
         stored: None,
