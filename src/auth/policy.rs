@@ -108,8 +108,14 @@ impl CallerPermissions {
             (None, DefaultPermission::Allow) => true,
             (None, DefaultPermission::Deny) => false,
         };
-        let refused = || NotAllowed::one(Field::Operation(operation), FieldRefused::Operation);
-        is_allowed.then_some(()).ok_or_else(refused)
+        if is_allowed {
+            return Ok(());
+        }
+        let refused = match self.policy.permissions.has_section(&self.caller) {
+            true => FieldRefused::Operation,
+            false => FieldRefused::NoSection(self.caller.clone()),
+        };
+        Err(NotAllowed::one(Field::Operation(operation), refused))
     }
 
     /// Returns the settings of the session that the caller may create for `requested`.

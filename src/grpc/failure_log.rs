@@ -97,8 +97,14 @@ impl FailureLog {
 
 /// Returns the log message of an error that an operator must fix.
 fn for_operators(error: &SessionError) -> Option<&'static str> {
-    if let SessionError::ProfileRefused { .. } = error {
-        return Some("profile rejected by AWS, every request for it fails");
+    match error {
+        SessionError::ProfileRefused { .. } => {
+            return Some("profile rejected by AWS, every request for it fails");
+        }
+        SessionError::DefaultsRefused(_) => {
+            return Some("request without settings rejected by AWS");
+        }
+        _ => {}
     }
     let upstream = error.upstream()?;
     match upstream.kind {

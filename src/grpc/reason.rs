@@ -118,8 +118,8 @@ reasons! {
     UpstreamUnavailable = "UPSTREAM_UNAVAILABLE", Aws;
     UpstreamTimeout = "UPSTREAM_TIMEOUT", Aws;
     UpstreamInvalidResponse = "UPSTREAM_INVALID_RESPONSE", Aws;
-    /// AWS rejects a profile's settings, so every call for the profile fails.
-    UpstreamInvalidProfile = "UPSTREAM_INVALID_PARAMETER", Livegate;
+    /// AWS rejects settings that the caller did not send: of a profile, or the defaults.
+    UpstreamInvalidSettings = "UPSTREAM_INVALID_PARAMETER", Livegate;
     /// Usually the account or the endpoint is wrong, and no other alert covers it.
     UpstreamUnknown = "UPSTREAM_UNKNOWN", Livegate;
     UpstreamAccessDenied = "UPSTREAM_ACCESS_DENIED", Livegate;

@@ -107,9 +107,10 @@ impl RpcError {
             SessionError::StoreUnavailable(_) => new(Code::Unavailable, Reason::StoreUnavailable)
                 .retry(RetryHint::After(TRANSIENT_DELAY)),
             SessionError::Refused(refused) => Self::from_refusal(*refused, call),
-            SessionError::ProfileRefused { error, .. } => {
-                Self::from_upstream(error).with_reason(Reason::UpstreamInvalidProfile)
-            }
+            SessionError::ProfileRefused { error: cause, .. }
+            | SessionError::DefaultsRefused(cause) => Self::from_upstream(cause)
+                .with_reason(Reason::UpstreamInvalidSettings)
+                .with_message(error),
             SessionError::CallerResourceDenied(cause) => Self::from_upstream(cause)
                 .with_reason(Reason::UpstreamResourceDenied)
                 .with_message(error),

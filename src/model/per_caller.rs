@@ -22,8 +22,17 @@ impl<T> PerCaller<T> {
     /// Returns the value of `caller`.
     #[must_use]
     pub fn of(&self, caller: &CallerId) -> &T {
-        let named = self.named.get(caller).or_else(|| self.globs.of(caller));
-        named.unwrap_or(&self.default)
+        self.own(caller).unwrap_or(&self.default)
+    }
+
+    /// Whether a name or a pattern matches `caller`.
+    #[must_use]
+    pub fn has_section(&self, caller: &CallerId) -> bool {
+        self.own(caller).is_some()
+    }
+
+    fn own(&self, caller: &CallerId) -> Option<&T> {
+        self.named.get(caller).or_else(|| self.globs.of(caller))
     }
 
     /// Returns `part` of each value.

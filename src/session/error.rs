@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::admission::{AdmissionRefused, RefusalReason};
 use crate::auth::policy::NotAllowed;
 use crate::idempotency::IdempotencyError;
-use crate::model::{ProfileName, RequestedSettings, SESSION_LIFE};
+use crate::model::{ProfileName, RequestedSettings, SESSION_LIFE, SessionSettings};
 use crate::upstream::{UpstreamError, UpstreamErrorKind};
 
 /// Why a session or result cannot be returned.
@@ -59,13 +59,16 @@ pub enum SessionError {
     StoreUnavailable(String),
     /// AWS rejected a parameter of a configured profile. The operators must fix it, not the
     /// caller.
-    #[error("the profile {}: {error}", profile.as_str())]
+    #[error("the profile {} is refused, inform the operators: {error}", profile.as_str())]
     ProfileRefused {
         /// The name of the profile.
         profile: ProfileName,
         /// The error from AWS.
         error: UpstreamError,
     },
+    /// AWS rejected a parameter although the caller sent no settings.
+    #[error("a request without settings is refused, inform the operators: {0}")]
+    DefaultsRefused(UpstreamError),
     /// AWS denied access for a call whose bucket or key the caller chose. The other calls
     /// show whether the role of Livegate lacks a permission as well.
     #[error("check the s3_bucket and the kms_key_id of the request: {0}")]
@@ -86,13 +89,18 @@ impl SessionError {
         retry_after: Duration::ZERO,
     });
 
-    /// Attributes an error of AWS on creating a session with `requested`: a parameter of a
-    /// profile to the operators, and a bucket or key in the request to the caller.
+    /// Attributes an error of AWS on creating a session with `requested`: a parameter that the
+    /// caller did not send to the operators, and a bucket or key in the request to the caller.
     pub(super) fn of_create(error: UpstreamError, requested: &RequestedSettings) -> Self {
         match (error.kind, requested) {
             (UpstreamErrorKind::InvalidParameter, RequestedSettings::Profile(profile)) => {
                 let profile = profile.clone();
                 Self::ProfileRefused { profile, error }
+            }
+            (UpstreamErrorKind::InvalidParameter, RequestedSettings::Settings(own))
+                if *own == SessionSettings::default() =>
+            {
+                Self::DefaultsRefused(error)
             }
             (UpstreamErrorKind::AccessDenied, RequestedSettings::Settings(own))
                 if own.output.is_some() || own.kms_key_id.is_some() =>
@@ -109,6 +117,7 @@ impl SessionError {
         match self {
             Self::Upstream(error)
             | Self::ProfileRefused { error, .. }
+            | Self::DefaultsRefused(error)
             | Self::CallerResourceDenied(error) => Some(error),
             Self::OutcomeUnknown(cause) => cause.upstream(),
             Self::RequestIdExpired

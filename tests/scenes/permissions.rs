@@ -205,6 +205,9 @@ async fn a_caller_without_permissions_is_refused_if_the_default_is_deny() {
         status.code_and_reason(),
         (Code::PermissionDenied, "CALLER_NOT_ALLOWED")
     );
+    let no_section = "not allowed: CreateSession: method is not allowed: no section of callers \
+        matches \"anonymous\"";
+    assert_eq!(status.message, no_section);
     let request = v1::GetSessionResultRequest {
         session_id: ID.to_owned(),
         result_token: "t".to_owned(),

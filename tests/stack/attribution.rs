@@ -16,7 +16,7 @@ async fn errors_of_aws_about_the_access_are_the_fault_of_livegate() {
         ("create:AccessDeniedException/400", "livegate"),
         ("create:ExpiredTokenException/400**", "livegate"),
         ("create:BrandNewException/400", "livegate"),
-        ("create:InvalidParameterException/400", "caller"),
+        ("create:InvalidParameterException/400", "livegate"),
         ("create:LimitExceededException/400", "quota"),
         ("create:InternalServerError/500**", "aws"),
         ("create:hang", "aws"),
@@ -29,25 +29,39 @@ async fn errors_of_aws_about_the_access_are_the_fault_of_livegate() {
 }
 
 #[tokio::test]
-async fn a_rejected_profile_is_the_fault_of_livegate_and_rejected_settings_of_the_caller() {
+async fn rejected_settings_are_the_fault_of_the_party_that_wrote_them() {
     let process = Process::start(at_once(), &["profiles.kyc.audit_images_limit=1"]).await;
     let caller = process.caller();
     let with_profile = v1::CreateSessionRequest {
         profile: "kyc".to_owned(),
         ..Default::default()
     };
-    let mut failed = Vec::new();
-    for (request, fault) in [
-        (with_profile, "livegate"),
-        (v1::CreateSessionRequest::default(), "caller"),
+    for (request, fault, inform) in [
+        (
+            with_profile,
+            "livegate",
+            "the profile kyc is refused, inform the operators",
+        ),
+        (
+            v1::CreateSessionRequest::default(),
+            "livegate",
+            "a request without settings is refused, inform the operators",
+        ),
+        (with_bucket("mine"), "caller", ""),
     ] {
         process.inject("create:InvalidParameterException/400");
         let error = caller.ask(request).await.unwrap_err();
         assert_eq!(error.reason, "UPSTREAM_INVALID_PARAMETER");
         assert_eq!(error.metadata["aws_code"], "InvalidParameterException");
-        failed.push((CREATE, error, fault));
+        assert!(error.message.starts_with(inform), "{}", error.message);
+        let informs = error.message.contains("inform the operators");
+        assert_eq!(informs, fault == "livegate");
     }
-    assert_counted(&process, failed).await;
+    let expected = counts([
+        ("CreateSession UPSTREAM_INVALID_PARAMETER caller", 1),
+        ("CreateSession UPSTREAM_INVALID_PARAMETER livegate", 2),
+    ]);
+    assert_eq!(failures(&process).await, expected);
     process.shut_down().await;
 }
 

@@ -6,7 +6,7 @@
 //! caller; kms_key_id: value is not allowed for this caller`.
 
 use super::Operation;
-use crate::model::{AuditImagesLimit, ChallengeType, ProfileName, S3Bucket};
+use crate::model::{AuditImagesLimit, CallerId, ChallengeType, ProfileName, S3Bucket};
 
 /// The fields that are not allowed for a caller, each with the reason.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -51,6 +51,9 @@ pub enum FieldRefused {
     /// The method is not allowed for the caller.
     #[error("method is not allowed for this caller")]
     Operation,
+    /// The method is not allowed for callers without a section of their own.
+    #[error("method is not allowed: no section of callers matches \"{_0}\"")]
+    NoSection(CallerId),
     /// The profile is not allowed for the caller, or does not exist.
     #[error("\"{}\" is not allowed for this caller", .0.as_str())]
     Profile(ProfileName),
