@@ -79,9 +79,9 @@ impl RpcError {
         self
     }
 
-    /// Replaces the reason, which decides the fault.
-    pub(super) fn with_reason(self, reason: Reason) -> Self {
-        Self { reason, ..self }
+    /// Replaces the reason, which decides the fault, and the message.
+    pub(super) fn attribute(self, reason: Reason, message: &impl ToString) -> Self {
+        Self { reason, ..self }.with_message(message)
     }
 
     pub(super) fn with_message(self, message: &impl ToString) -> Self {

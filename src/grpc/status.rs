@@ -94,12 +94,7 @@ impl RpcError {
                 denied(Reason::CallerNotAllowed).with("field", &refused.field())
             }
             SessionError::ResultTokenInvalid => denied(Reason::ResultTokenInvalid),
-            SessionError::WatchLimitExceeded { limit } => Self {
-                quota: Some("watchers".to_owned()),
-                ..new(Code::ResourceExhausted, Reason::WatchLimitExceeded)
-            }
-            .retry(RetryHint::After(TRANSIENT_DELAY))
-            .with("limit", limit),
+            SessionError::WatchLimitExceeded { limit } => Self::watch_limit(error, *limit),
             SessionError::DeadlineExceeded | SessionError::WatchDeadlineExceeded => {
                 too_late(Reason::DeadlineExceeded)
             }
@@ -108,12 +103,12 @@ impl RpcError {
                 .retry(RetryHint::After(TRANSIENT_DELAY)),
             SessionError::Refused(refused) => Self::from_refusal(*refused, call),
             SessionError::ProfileRefused { error: cause, .. }
-            | SessionError::DefaultsRefused(cause) => Self::from_upstream(cause)
-                .with_reason(Reason::UpstreamInvalidSettings)
-                .with_message(error),
-            SessionError::CallerResourceDenied(cause) => Self::from_upstream(cause)
-                .with_reason(Reason::UpstreamResourceDenied)
-                .with_message(error),
+            | SessionError::DefaultsRefused(cause) => {
+                Self::from_upstream(cause).attribute(Reason::UpstreamInvalidSettings, error)
+            }
+            SessionError::CallerResourceDenied(cause) => {
+                Self::from_upstream(cause).attribute(Reason::UpstreamResourceDenied, error)
+            }
             SessionError::Upstream(error) => Self::from_upstream(error),
             SessionError::OutcomeUnknown(cause) => Self::from_session(cause, call)
                 .with_message(error)
@@ -121,6 +116,15 @@ impl RpcError {
                 .with("outcome", &"unknown"),
         };
         rpc_error.with("caller", &call.caller)
+    }
+
+    fn watch_limit(error: &SessionError, limit: u32) -> Self {
+        let (code, reason) = (Code::ResourceExhausted, Reason::WatchLimitExceeded);
+        let mut rpc_error = Self::new(code, reason, error.to_string());
+        rpc_error.quota = Some("watchers".to_owned());
+        rpc_error
+            .retry(RetryHint::After(TRANSIENT_DELAY))
+            .with("limit", &limit)
     }
 
     fn from_refusal(refused: AdmissionRefused, call: &Call) -> Self {
