@@ -10,6 +10,7 @@ mod descriptors;
 mod error;
 mod key_file;
 mod lifecycle;
+mod lowered_rate;
 mod metrics;
 mod process;
 mod ready;

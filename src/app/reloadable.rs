@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::time::interval;
 
+use super::lowered_rate::LoweredRate;
 use super::metrics::named_callers;
 use crate::admission::{
     Admission, AdmissionMetrics, AdmissionSettings, AdmissionState, CheckLimit, SharedQuota,
@@ -76,19 +77,21 @@ impl Reloadable {
         degradation: &watch::Sender<String>,
     ) {
         let mut ticks = interval(UPDATE_INTERVAL);
+        let mut quotas = [
+            (Operation::Create, &self.create_admission),
+            (Operation::Results, &self.results_admission),
+        ]
+        .map(|(operation, admission)| (operation.as_str(), admission, LoweredRate::default()));
         loop {
             ticks.tick().await;
             let mut lines = String::new();
-            for (operation, admission) in [
-                (Operation::Create, &self.create_admission),
-                (Operation::Results, &self.results_admission),
-            ] {
+            for (operation, admission, lowered) in &mut quotas {
                 let Some(state) = admission.state() else {
                     return;
                 };
-                let operation = operation.as_str();
                 metrics.record(operation, &state);
                 lines.push_str(&degraded_line(operation, &state));
+                lines.extend(lowered.report(operation, &state));
             }
             degradation.send_replace(lines);
         }

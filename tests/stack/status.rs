@@ -38,6 +38,32 @@ async fn status_until(process: &Process, condition: impl Fn(&Value) -> bool) -> 
     timeout(TIMEOUT, reached).await.expect("it becomes true")
 }
 
+#[tokio::test]
+async fn a_rate_that_throttling_has_lowered_is_reported() {
+    let set = ["adaptive.enabled=true", "quota.create.rate_per_second=50"];
+    let process = Process::start(at_once(), &set).await;
+    process.inject("create:ThrottlingException/400**");
+    let mut calls = JoinSet::new();
+    for _ in 0..20 {
+        let caller = process.caller().within(Duration::from_secs(2));
+        calls.spawn(async move { caller.create().await });
+    }
+    let reported = async {
+        loop {
+            let page = process.get("/readyz?verbose").await.unwrap();
+            if page.contains("create: AWS throttles it, using ") {
+                return page;
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let page = timeout(TIMEOUT, reported).await.expect("it is reported");
+    assert!(page.starts_with("HTTP/1.1 200"), "it is no outage: {page}");
+    assert!(!page.contains("results: AWS"), "{page}");
+    calls.shutdown().await;
+    process.shut_down().await;
+}
+
 /// The texts of a session that must stay secret.
 struct Secrets(Vec<String>);
 
