@@ -5,7 +5,7 @@
 //! be used together, and a certificate that has expired or is not valid yet, are rejected
 //! with the reason in the log. The previous files stay in use, and the rejected ones are
 //! tried again each minute. At the start there are no previous files: a certificate outside
-//! its validity is then used with a warning. For example, cert-manager swaps a symlink at
+//! its validity is then used, and an error is logged. For example, cert-manager swaps a symlink at
 //! 12:00:00: a handshake at 12:00:03 uses the new certificate, and requests in progress are
 //! not affected.
 
@@ -23,7 +23,7 @@ use tokio::time::sleep;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::server::TlsStream;
-use tracing::{error, info, warn};
+use tracing::{error, info};
 
 use self::material::{Content, Material};
 use super::TransportMetrics;
@@ -62,7 +62,7 @@ impl Tls {
     pub fn load(settings: TlsSettings) -> Result<Self, TlsError> {
         let material = Material::new(Content::read(&settings)?, &settings)?;
         if let Err(error) = material.check_validity(&settings) {
-            warn!(%error, "certificate used outside its validity, clients refuse it");
+            error!(%error, "certificate used outside its validity, clients refuse it");
         }
         let current = ArcSwap::from_pointee(material);
         Ok(Self { settings, current })
@@ -102,7 +102,7 @@ impl Tls {
                     rejection.end();
                     info!(
                         certificate = %self.settings.certificate.display(),
-                        expires = material.validity.not_after,
+                        expires = %material::shown(material.validity.not_after),
                         "certificate reloaded"
                     );
                     metrics.applied(material.validity);
