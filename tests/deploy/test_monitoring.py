@@ -21,6 +21,14 @@ def test_the_chart_contains_the_alerts_unchanged(manifests: Manifests) -> None:
     assert [name for group in rule["spec"]["groups"] for name in group["rules"] if "alert" in name]
 
 
+def test_each_aggregation_of_the_rules_keeps_the_labels_of_the_deployment() -> None:
+    rules = [one for group in yaml.safe_load(RULES.read_text())["groups"] for one in group["rules"]]
+    text = "\n".join(one["expr"] for one in rules)
+    aggregations = re.findall(r"\b(?:sum|min|max|avg|count|group|topk)\b.{0,32}", text)
+    assert aggregations
+    assert [one for one in aggregations if " by (cluster, namespace, job" not in one] == []
+
+
 def test_the_alerts_link_to_the_runbook_of_the_operator() -> None:
     mine = "https://wiki.example.org/livegate"
     rule = chart({"monitoring": {"prometheusRule": True, "runbookUrl": mine}}).only("PrometheusRule")
