@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+from pathlib import Path
 
 import pytest
 import yaml
@@ -62,14 +64,28 @@ def test_none_of_them_is_made_without_the_operator() -> None:
     assert kinds.isdisjoint({"PodMonitor", "PrometheusRule"})
 
 
-def test_the_first_command_of_the_runbook_passes_problems_of_all_pods_and_no_audit_lines() -> None:
+def test_the_first_commands_of_the_runbook_print_problems_of_all_pods_and_reasons_of_calls(tmp_path: Path) -> None:
     runbook = (REPOSITORY / "deploy/runbook.md").read_text()
-    [(logs, pattern)] = re.findall(r"^(kubectl .* logs .*) \|\n  grep -E '(.*)'$", runbook, re.MULTILINE)
+    commands = runbook.split("```sh\n")[1].split("```")[0].splitlines()
+    [logs] = [command for command in commands if " logs " in command]
     assert "--selector=" in logs and "--tail=-1" in logs, "kubectl prints 10 lines of a selector's pods"
-    line = '[pod/livegate-1/livegate] {"timestamp":"2026-01-01T00:00:00Z",%s"message":"m"}'
-    passed = [level for level in ("INFO", "WARN", "ERROR") if re.search(pattern, line % f'"level":"{level}",')]
-    assert passed == ["WARN", "ERROR"]
-    assert not re.search(pattern, line % '"kind":"audit",')
+    line = '[pod/livegate-1/livegate] {"timestamp":"2026-01-01T00:00:00Z",%s"target":"t"}\n'
+    failed = '"level":"INFO","message":"call failed","reason":"UPSTREAM_THROTTLED",'
+    refused = '"level":"INFO","message":"caller not authenticated","auth.failure":"token_expired",'
+    problems = [line % f'"level":"{level}","message":"m",' for level in ("WARN", "ERROR")]
+    audit = '"event":"refused","reason":"CALLER_NOT_ALLOWED",'
+    others = [line % fields for fields in (audit, refused, failed, failed)]
+    (tmp_path / logs.split(" > ")[1]).write_text("".join(problems + others))
+    outputs = [
+        subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+        for command in commands
+        if command.startswith("grep ")
+    ]
+    assert outputs[0] == "".join(problems)
+    assert [one.split() for one in outputs[1].splitlines()] == [
+        ["2", '"reason":"UPSTREAM_THROTTLED"'],
+        ["1", '"auth.failure":"token_expired"'],
+    ]
 
 
 def test_the_runbook_has_a_section_for_each_alert() -> None:
