@@ -213,12 +213,15 @@ class Workplace:
         """
 
     def _npm(self) -> str:
-        """Installs to the directory of the page."""
+        """Installs to the directory of the page, if the packages are not kept from an earlier run."""
         return f"""
             if [[ $* != "install --prefix target/node "* ]]; then echo "not for this test: npm $*"; exit 2; fi
-            mkdir -p {self.packages}/node/node_modules target/node
-            {shutil.which("npm")} install --prefix {self.packages}/node --no-audit --no-fund "${{@:4}}"
-            ln -s {self.packages}/node/node_modules target/node/node_modules
+            node={self.packages}/node
+            mkdir -p "$node/node_modules" target/node
+            if [[ ! -e $node/created ]]; then
+              {shutil.which("npm")} install --prefix "$node" --no-audit --no-fund "${{@:4}}" && touch "$node/created"
+            fi
+            ln -s "$node/node_modules" target/node/node_modules
         """
 
     def _cargo(self) -> str:

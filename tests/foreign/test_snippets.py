@@ -16,6 +16,10 @@ from processes import BINARY
 CALLING = (REPOSITORY / "docs/calling.md").read_text()
 PYTHON = "python target/python/create.py"
 NODE = "node target/node/create.mjs"
+# Both languages have the same programs, with the same names of what a test changes.
+both_languages = pytest.mark.parametrize(
+    ("language", "caller"), [("python", PYTHON), ("js", NODE)], ids=["python", "node"]
+)
 RUST = f"cargo run --example create -- http://127.0.0.1:{DEFAULT_PORT}"
 UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
@@ -80,42 +84,53 @@ def test_a_caller_prints_a_session_or_the_violations(language: str, caller: str,
     assert re.search(r"settings\.audit_images_limit", place.output), place.output
 
 
-def test_the_caller_in_python_waits_for_a_retry_delay_beyond_its_deadline(serve, workplace, simulator):
+@both_languages
+def test_a_caller_waits_for_a_retry_delay_beyond_its_deadline(language: str, caller: str, serve, workplace, simulator):
     quota = {"quota.create.rate_per_second": 0.2, "quota.create.burst": 1, "quota.create.max_wait": "0s"}
-    place = workplace(port(serve(quota).address))
-    shorten = "sed -i 's/deadline=10)/deadline=1)/' target/python/create.py; grep -q 'deadline=1)' target/python/create.py"
+    place = workplace(port(serve(quota).address), language=language)
+    [calls] = (place.directory / "target").glob("*/calls.*")
+    shortened, changes = re.subn(r"(deadline ?= ?1)0(_000)?\)", r"\1\2)", calls.read_text())
+    assert changes == 1
+    calls.write_text(shortened)
     # The second one waits for up to five seconds.
-    place.run(Block("sh", f"{shorten}\n{PYTHON} 0 &\n{PYTHON} 0\nwait $!", None))
+    place.run(Block("sh", f"{caller} 0 &\n{caller} 0\nwait $!", None))
 
     assert simulator.sessions_made() == 2, place.output
 
 
-def test_the_caller_in_python_repeats_a_call_that_the_network_loses(serve, workplace, simulator):
+@both_languages
+def test_a_caller_repeats_a_call_that_the_network_loses(language: str, caller: str, serve, workplace, simulator):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         address = f"127.0.0.1:{listener.getsockname()[1]}"
-        place = workplace(port(address))
+        place = workplace(port(address), language=language)
         listener.settimeout(30)
-        caller = subprocess.Popen(["bash", "-c", f"{PYTHON} 0"], **place.context, stdout=subprocess.PIPE, text=True)
+        process = subprocess.Popen(["bash", "-c", f"{caller} 0"], **place.context, stdout=subprocess.PIPE, text=True)
         # The service config alone gives up before the third connection.
         for _ in range(3):
             listener.accept()[0].close()
     serve({"grpc.listen": address})
-    output, _ = caller.communicate(timeout=60)
+    output, _ = process.communicate(timeout=60)
 
     assert re.search(UUID, output), output
     assert simulator.sessions_made() == 1
 
 
 @pytest.mark.parametrize(
-    ("outcome", "verdict"), [("live:95", "passed"), ("spoof:12", "not passed: CONFIDENCE_BELOW_MINIMUM")]
+    ("outcome", "last_line"),
+    [("live:95", r"passed, reference image: [1-9]\d* bytes"), ("spoof:12", "not passed: CONFIDENCE_BELOW_MINIMUM")],
+    ids=["passed", "not passed"],
 )
-def test_the_caller_in_python_watches_a_check_to_its_verdict(outcome: str, verdict: str, simulate, serve, workplace):
+@both_languages
+def test_a_caller_watches_a_check_to_its_verdict(
+    language: str, caller: str, outcome: str, last_line: str, simulate, serve, workplace
+):
     simulator = simulate(f"--outcome={outcome}", "--require-streams")
     server = serve({"results.enabled": True}, simulator)
-    place = workplace(port(server.address), port(simulator.url))
-    place.run(next(block for block in blocks(CALLING) if "python target/python/check.py" in block.text))
+    place = workplace(port(server.address), port(simulator.url), language)
+    check = caller.replace("create.", "check.")
+    place.run(next(block for block in blocks(CALLING) if block.info == "sh" and check in block.text))
 
-    assert place.output.splitlines()[-1] == verdict, place.output
+    assert re.fullmatch(last_line, place.output.splitlines()[-1]), place.output
     assert "SESSION_STATUS_IN_PROGRESS" in place.output
 
 
