@@ -1,9 +1,10 @@
 // Creates sessions with mTLS and a bearer token, and prints them.
 //
-//	create 127.0.0.1:50051 DIRECTORY 1
+//	target/go/create 127.0.0.1:50051 DIRECTORY 1
 //
 // DIRECTORY has ca.crt, tls.crt, tls.key and token, as mounted in a pod. The last arguments are
-// numbers of audit images: one call for each. Run it from the root of the repository.
+// numbers of audit images: one call for each. Run it from the root of the repository;
+// examples/README.md shows how to build it.
 package main
 
 import (
@@ -73,6 +74,7 @@ func create(sessions livegatev1.SessionServiceClient, images int32) (*livegatev1
 	return sessions.CreateSession(ctx, &livegatev1.CreateSessionRequest{
 		// Once for each session that you want, outside of any retry.
 		RequestId: uuid.Must(uuid.NewV7()).String(),
+		Subject:   "user-7", // the end user, from your own login
 		Settings:  &livegatev1.SessionSettings{AuditImagesLimit: images},
 	})
 }

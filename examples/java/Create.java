@@ -110,6 +110,7 @@ public final class Create {
     for (int index = 2; index < arguments.length; index++) {
       CreateSessionRequest request = CreateSessionRequest.newBuilder()
           .setRequestId(uuid7().toString()) // once for each session that you want, outside of any retry
+          .setSubject("user-7") // the end user, from your own login
           .setSettings(SessionSettings.newBuilder().setAuditImagesLimit(Integer.parseInt(arguments[index])))
           .build();
       try {

@@ -3,15 +3,14 @@
 //     node examples/node/create.mjs 127.0.0.1:50051 DIRECTORY 1
 //
 // DIRECTORY has ca.crt, tls.crt, tls.key and token, as mounted in a pod. The last arguments
-// are numbers of audit images: one call for each. Run it from the root of the repository.
+// are numbers of audit images: one call for each. Run it from the root of the repository, after
+// `npm install --prefix examples/node`.
 import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import grpc from '@grpc/grpc-js';
 import protoLoader from '@grpc/proto-loader';
-import protobuf from 'protobufjs';
 import { v7 as uuid7 } from 'uuid';
 
 const DEADLINE_MILLISECONDS = 10_000;
@@ -19,9 +18,14 @@ const DEADLINE_MILLISECONDS = 10_000;
 const [endpoint, directory, ...numbers] = process.argv.slice(2);
 const file = (name) => join(directory, name);
 
-const contract = protoLoader.loadSync('livegate/v1/session.proto', { includeDirs: ['proto'] });
+const contract = protoLoader.loadSync(['livegate/v1/session.proto', 'error_details.proto'], {
+  includeDirs: ['proto', import.meta.dirname],
+  enums: String, // otherwise, enums are numbers
+  json: true, // decodes the details of errors
+  defaults: true,
+  longs: String,
+});
 const { SessionService } = grpc.loadPackageDefinition(contract).livegate.v1;
-const errors = protobuf.loadSync(fileURLToPath(new URL('error_details.proto', import.meta.url)));
 
 const tls = grpc.credentials.createSsl(...['ca.crt', 'tls.key', 'tls.crt'].map((name) => readFileSync(file(name))));
 // Reads the token again for each call, because the kubelet replaces it.
@@ -41,21 +45,17 @@ const createSession = promisify(client.CreateSession.bind(client));
 
 function printError(error) {
   console.log(grpc.status[error.code], error.details);
-  for (const [type, detail] of errorDetails(error)) {
-    if (type === 'google.rpc.ErrorInfo') console.log('reason:', detail.reason);
-    if (type === 'google.rpc.RetryInfo') console.log('retry after:', seconds(detail.retryDelay), 's');
+  for (const detail of errorDetails(error)) {
+    if (detail.reason) console.log('reason:', detail.reason);
+    if (detail.retryDelay) console.log('retry after:', seconds(detail.retryDelay), 's');
     for (const violation of detail.fieldViolations ?? []) console.log(`${violation.field}: ${violation.description}`);
   }
 }
 
 // The details are in the trailers, still encoded; there are none if the server did not respond.
 function errorDetails(error) {
-  const [bytes] = error.metadata?.get('grpc-status-details-bin') ?? [];
-  if (!bytes) return [];
-  return errors.lookupType('google.rpc.Status').decode(bytes).details.flatMap(({ type_url: url, value }) => {
-    const type = url.slice(url.lastIndexOf('/') + 1);
-    return errors.lookup(type) ? [[type, errors.lookupType(type).decode(value)]] : [];
-  });
+  const [status] = error.metadata.get('grpc-status-details-bin');
+  return status ? contract['google.rpc.Status'].deserialize(status).details : [];
 }
 
 function seconds(duration) {
@@ -65,6 +65,7 @@ function seconds(duration) {
 for (const images of numbers) {
   const request = {
     requestId: uuid7(), // once for each session that you want, outside of any retry
+    subject: 'user-7', // the end user, from your own login
     settings: { auditImagesLimit: Number(images) },
   };
   try {

@@ -1,9 +1,10 @@
 """Creates sessions with mTLS and a bearer token, and prints them.
 
-    python examples/python/create.py 127.0.0.1:50051 DIRECTORY 1
+    PYTHONPATH=target/python python examples/python/create.py 127.0.0.1:50051 DIRECTORY 1
 
 DIRECTORY has ca.crt, tls.crt, tls.key and token, as mounted in a pod. The last arguments are
-numbers of audit images: one call for each. Run it from the root of the repository.
+numbers of audit images: one call for each. Run it from the root of the repository, with the
+packages and modules that examples/README.md installs and generates.
 """
 
 import secrets
@@ -68,6 +69,7 @@ def main() -> None:
         for images in numbers:
             request = CreateSessionRequest(
                 request_id=uuid7(),  # once for each session that you want, outside of any retry
+                subject="user-7",  # the end user, from your own login
                 settings=SessionSettings(audit_images_limit=int(images)),
             )
             try:

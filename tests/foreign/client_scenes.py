@@ -22,6 +22,8 @@ from processes import BINARY, Server, get
 TOOLS = Path(os.environ["CLIENT_TOOLS"])
 EXAMPLES = REPOSITORY / "examples"
 PROTO = REPOSITORY / "proto"
+README = (EXAMPLES / "README.md").read_text()
+INSTALLS = re.compile(r"python3 -m venv|pip install|npm install")
 CONTRACT = "livegate/v1/session.proto"
 SESSION = r"^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12} in us-east-1$"
 PROGRAM_SECONDS = 120
@@ -41,18 +43,29 @@ def run(*command: object, **options: object) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def documented(work: Path, language: str) -> dict:
+    """Follows examples/README.md in a copy of the repository, with the packages of the tests."""
+    for name in ("proto", "deploy", f"examples/{language}"):
+        shutil.copytree(REPOSITORY / name, work / name, ignore=shutil.ignore_patterns("node_modules"))
+    pattern = rf"```sh\n([^`]*{EXAMPLES.name}/{language}/[^`]*) 127\.0\.0\.1:50051 DIRECTORY 1\n```"
+    *preparations, last = re.search(pattern, README)[1].splitlines()
+    environment = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    for line in preparations:
+        if not INSTALLS.match(line):
+            run("bash", "-c", line, cwd=work, env=os.environ | environment)
+    return {"command": ["bash", "-c", f'exec env {last} "$@"', "caller"], "env": environment, "cwd": work}
+
+
 def python(work: Path) -> dict:
     """Generates the modules of the contract."""
-    protoc = (sys.executable, "-m", "grpc_tools.protoc", "-I", PROTO)
-    run(*protoc, f"--python_out={work}", f"--grpc_python_out={work}", CONTRACT)
-    return {"command": [sys.executable, EXAMPLES / "python/create.py"], "env": {"PYTHONPATH": str(work)}}
+    return documented(work, "python")
 
 
 def node(work: Path) -> dict:
-    """Copies the program beside its packages; it loads the contract itself."""
-    shutil.copytree(EXAMPLES / "node", work, dirs_exist_ok=True)
-    (work / "node_modules").symlink_to((REPOSITORY / "tests/foreign/node_modules").resolve())
-    return {"command": ["node", work / "create.mjs"]}
+    """Puts the packages beside the program; it loads the contract itself."""
+    program = documented(work, "node")
+    (work / "examples/node/node_modules").symlink_to((REPOSITORY / "tests/foreign/node_modules").resolve())
+    return program
 
 
 def go(work: Path) -> dict:
@@ -140,7 +153,7 @@ def started(program: dict, server: Server, files: Path, *images: int) -> Iterato
     endpoint = server.address.replace("127.0.0.1", "localhost")
     process = subprocess.Popen(
         [str(word) for word in (*program["command"], endpoint, files, *images)],
-        cwd=REPOSITORY,
+        cwd=program.get("cwd", REPOSITORY),
         env=os.environ | program.get("env", {}),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

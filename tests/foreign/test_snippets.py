@@ -38,12 +38,16 @@ def test_a_block_that_is_neither_run_nor_marked_is_an_error(info: str, started, 
 
 
 def test_the_packages_that_callers_install_are_those_of_the_tests():
-    python = re.search(r"^pip install (.*)$", CALLING, re.MULTILINE)[1].split()
     pinned = (Path(__file__).parent / "requirements.txt").read_text()
-    assert set(python) <= set(re.findall(r"^([\w-]+)==", pinned, re.MULTILINE))
+    for page in ("README.md", "docs/calling.md", "examples/README.md"):
+        python = re.search(r"^pip install (.*)$", (REPOSITORY / page).read_text(), re.MULTILINE)[1].split()
+        assert set(python) <= set(re.findall(r"^([\w-]+)==", pinned, re.MULTILINE))
     node = re.search(r"^npm install --prefix \S+ (.*)$", CALLING, re.MULTILINE)[1].split()
-    package = json.loads((Path(__file__).parent / "package.json").read_text())
-    assert set(node) <= {name for key in ("dependencies", "devDependencies") for name in package.get(key, {})}
+    example, package = (
+        json.loads((REPOSITORY / path / "package.json").read_text())["dependencies"]
+        for path in ("examples/node", "tests/foreign")
+    )
+    assert {*node, *example} <= set(package)
 
 
 @pytest.fixture

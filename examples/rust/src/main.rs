@@ -1,6 +1,6 @@
 //! Creates sessions with mTLS and a bearer token, and prints them.
 //!
-//!     livegate-caller 127.0.0.1:50051 DIRECTORY 1
+//!     cargo run --package livegate-caller -- 127.0.0.1:50051 DIRECTORY 1
 //!
 //! DIRECTORY has ca.crt, tls.crt, tls.key and token, as mounted in a pod. The last arguments
 //! are numbers of audit images: one call for each. The client makes one `request_id` for all
@@ -30,6 +30,8 @@ async fn main() -> anyhow::Result<()> {
             ..Default::default()
         };
         let request = CreateSessionRequest {
+            // The end user, from your own login.
+            subject: "user-7".to_owned(),
             settings: Some(settings),
             ..Default::default()
         };
