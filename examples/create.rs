@@ -27,6 +27,8 @@ async fn main() -> anyhow::Result<ExitCode> {
         ..Default::default()
     };
     let request = CreateSessionRequest {
+        // The end user, from your own login.
+        subject: "user-7".to_owned(),
         settings: Some(settings),
         ..Default::default()
     };
