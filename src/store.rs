@@ -55,6 +55,9 @@ use crate::change::Condition;
 const MIN_BACKOFF: Duration = Duration::from_millis(25);
 const MAX_BACKOFF: Duration = Duration::from_millis(500);
 
+/// The length limit of the store's error messages, in bytes.
+const MAX_ERROR_BYTES: usize = 500;
+
 /// A connection that lasted for this long is replaced without backoff.
 const STABLE_AFTER: Duration = Duration::from_secs(1);
 
@@ -226,6 +229,14 @@ async fn keep_connected(
     }
 }
 
+/// Returns the error with its message cut, and with control characters escaped, because the
+/// message comes from the store.
 fn store_error(error: &RedisError) -> StoreError {
-    StoreError::Failed(error.to_string())
+    let text = error.to_string();
+    let cut = &text[..text.floor_char_boundary(MAX_ERROR_BYTES)];
+    let printable = |letter: char| match letter.is_control() {
+        true => letter.escape_default().to_string(),
+        false => letter.to_string(),
+    };
+    StoreError::Failed(cut.chars().map(printable).collect())
 }

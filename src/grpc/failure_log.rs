@@ -41,7 +41,7 @@ impl FailureLog {
         let (code, fault) = (metrics::name(rpc_error.code), reason.fault().as_str());
         let reason = reason.as_str();
         let upstream = error.upstream();
-        let cause = upstream.and_then(|upstream| upstream.cause.as_deref());
+        let cause = error.cause();
         let request_id = upstream.and_then(|upstream| upstream.aws_request_id.as_deref());
         match for_operators(error).filter(|_| fault != Fault::Caller.as_str()) {
             Some(message) => {

@@ -54,8 +54,9 @@ pub enum SessionError {
     /// The deadline of a watch passed before the check has finished.
     #[error("the deadline of the watch passed before the check finished: watch again")]
     WatchDeadlineExceeded,
-    /// The record of the request id is required and cannot be read or written.
-    #[error("the record of the request_id cannot be stored: {0}")]
+    /// The record of the request id is required and cannot be read or written. The cause is
+    /// for the log only: it may name hosts of the operators.
+    #[error("the record of the request_id cannot be stored: the store failed")]
     StoreUnavailable(String),
     /// AWS rejected a parameter of a configured profile. The operators must fix it, not the
     /// caller.
@@ -131,6 +132,15 @@ impl SessionError {
             | Self::DeadlineExceededUpstream
             | Self::WatchDeadlineExceeded
             | Self::StoreUnavailable(_) => None,
+        }
+    }
+
+    /// Returns the cause that only the log may have.
+    #[must_use]
+    pub fn cause(&self) -> Option<&str> {
+        match self {
+            Self::StoreUnavailable(cause) => Some(cause),
+            _ => self.upstream()?.cause.as_deref(),
         }
     }
 }

@@ -71,6 +71,18 @@ async fn errors_of_many_calls_end_one_connection_only() {
 
 #[tokio::test]
 #[ignore = "needs redis-server: tests/run"]
+async fn the_message_of_an_error_is_cut_and_its_control_characters_are_escaped() {
+    let server = RedisServer::start().await;
+    let store = server.store().await;
+    let script = Script::new(r"return redis.error_reply('ERR \27[31m' .. string.rep('x', 200000))");
+    let failed = store.run::<()>("test", &script.prepare_invoke()).await;
+    let failed = failed.expect_err("an error").to_string();
+    assert!(failed.contains(r"\u{1b}[31mxxx"), "{failed}");
+    assert!(failed.len() < 600, "{} bytes", failed.len());
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server: tests/run"]
 async fn a_cluster_of_several_shards_is_refused() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut nodes = Vec::new();

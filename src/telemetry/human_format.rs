@@ -1,7 +1,8 @@
 //! Log lines for people: time, level, message, then `code`, `reason`, `caller` and `method`,
 //! then the other fields. Lines in JSON have all attributes of the span too.
 //!
-//! A line about a call is cut at 160 columns. For example:
+//! Characters that control a terminal or the direction of text are escaped, because fields
+//! quote peers. A line about a call is cut at 160 columns. For example:
 //!
 //! ```text
 //! 2026-11-26T19:19:44.924Z  INFO call failed code=RESOURCE_EXHAUSTED reason=QUOTA_EXHAUSTED caller=payments method=CreateSession ...
@@ -57,6 +58,7 @@ where
             "{}{}{call}{}",
             fields.message, fields.first, fields.rest
         )?;
+        let mut line = escaped(line);
         if !call.is_empty() && line.chars().count() > MAX_CALL_COLUMNS {
             line = line.chars().take(MAX_CALL_COLUMNS - 3).collect::<String>() + "...";
         }
@@ -66,6 +68,22 @@ where
         }
         writeln!(writer, "{line}")
     }
+}
+
+/// Escapes characters that change how a terminal shows the line.
+fn escaped(line: String) -> String {
+    let is_unsafe = |letter: char| match letter {
+        '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => true,
+        letter => letter.is_control(),
+    };
+    if !line.contains(is_unsafe) {
+        return line;
+    }
+    let printable = |letter: char| match is_unsafe(letter) {
+        true => letter.escape_default().to_string(),
+        false => letter.to_string(),
+    };
+    line.chars().map(printable).collect()
 }
 
 fn color(level: Level) -> u8 {
@@ -214,6 +232,23 @@ mod tests {
         assert_eq!(rest, expected);
         assert_eq!(lines[1].chars().count(), MAX_CALL_COLUMNS);
         assert!(lines[1].ends_with("xxx..."), "{}", lines[1]);
+    }
+
+    #[test]
+    fn control_characters_of_messages_and_fields_are_escaped() {
+        let hostile = "red\u{1b}[31m\r\nforged\u{9b}2J\u{202e}";
+        let lines = logged(|| {
+            let span = info_span!(target: "livegate::grpc", "call", caller = hostile);
+            span.in_scope(|| info!(target: "livegate::grpc", "inside"));
+            info!(target: "livegate::grpc", text = hostile, shown = %hostile, "{hostile}");
+            info!(target: "livegate::grpc", code = hostile, debug = ?Some(hostile), "plain");
+        });
+        assert_eq!(lines.len(), 3, "{lines:?}");
+        let escaped = r"red\u{1b}[31m\r\nforged\u{9b}2J\u{202e}";
+        for (line, count) in lines.iter().zip([1, 3, 2]) {
+            assert_eq!(line.matches(escaped).count(), count, "{line}");
+            assert!(!line.contains(char::is_control), "{line:?}");
+        }
     }
 
     #[test]
