@@ -58,7 +58,7 @@ pub fn timeout(value: &[u8]) {
     let Some(timeout) = deadline::parse(value) else {
         return;
     };
-    let usable = deadline::usable(timeout);
+    let (timeout, usable) = (timeout.sent(), timeout.usable());
     assert!(
         usable <= timeout,
         "the deadline is not later than the caller's"

@@ -118,7 +118,8 @@ impl MiddlewareLayer {
                 }
                 Err(error) => {
                     let timeout = deadline::timeout(request.headers());
-                    let patience = timeout.map(|timeout| timeout.saturating_sub(now.elapsed()));
+                    let patience =
+                        timeout.map(|timeout| timeout.usable().saturating_sub(now.elapsed()));
                     error.into_status(&id, patience).into_http()
                 }
             },
@@ -171,7 +172,7 @@ impl MiddlewareLayer {
         now: Instant,
     ) -> Result<Call, RpcError> {
         let (deadline_source, left) = match deadline::timeout(request.headers()) {
-            Some(timeout) => (DeadlineSource::Caller, deadline::usable(timeout)),
+            Some(timeout) => (DeadlineSource::Caller, timeout.usable()),
             None if request.headers().contains_key(deadline::HEADER) => {
                 return Err(RpcError::invalid_timeout());
             }

@@ -147,6 +147,16 @@ def test_a_hanging_call_to_aws_ends_at_the_deadline(serve, connect, simulator):
     assert (refusal.code, refusal.reason) == (CODES.DEADLINE_EXCEEDED, "UPSTREAM_TIMEOUT")
 
 
+def test_the_reason_arrives_although_the_client_sends_a_longer_timeout(serve, connect, simulator):
+    client = connect(serve(SHORT_RETRIES | {"upstream.attempt_timeout": "10s"}))
+    assert client.create(timeout=4).session_id
+    simulator.script("create:hang**")
+    # The client sends 4 s again, because the new timeout is shorter by less than 3 %.
+    refusal = refused(lambda: client.create(timeout=3.89))
+
+    assert (refusal.code, refusal.reason) == (CODES.DEADLINE_EXCEEDED, "UPSTREAM_TIMEOUT")
+
+
 def test_a_session_that_aws_does_not_have_is_not_found(serve, connect, simulator):
     client = connect(serve(SHORT_RETRIES | {"results.enabled": True}))
     session = client.create()
