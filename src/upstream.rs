@@ -166,15 +166,23 @@ impl UpstreamError {
             | UpstreamErrorKind::Unavailable
             | UpstreamErrorKind::Timeout
             | UpstreamErrorKind::InvalidResponse => true,
-            UpstreamErrorKind::Unknown => self.http_status.is_some_and(|status| status >= 500),
+            UpstreamErrorKind::Unknown => {
+                self.is_from_proxy() || self.http_status.is_some_and(|status| status >= 500)
+            }
+            UpstreamErrorKind::AccessDenied => self.is_from_proxy(),
             UpstreamErrorKind::Throttled
             | UpstreamErrorKind::QuotaExceeded
             | UpstreamErrorKind::InvalidParameter
-            | UpstreamErrorKind::AccessDenied
             | UpstreamErrorKind::Credentials
             | UpstreamErrorKind::SessionNotFound
             | UpstreamErrorKind::RequestConflict => false,
         }
+    }
+
+    /// Whether the response has no sign of AWS. A proxy that inspects responses may refuse
+    /// them after AWS has carried out the operation.
+    fn is_from_proxy(&self) -> bool {
+        self.http_status.is_some() && self.code.is_none() && self.aws_request_id.is_none()
     }
 }
 

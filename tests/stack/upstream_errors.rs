@@ -50,6 +50,10 @@ async fn transient_errors_are_retried() {
         ("html/503", Code::Unavailable, "UPSTREAM_UNAVAILABLE", 2),
         ("html/302", Code::Unavailable, "UPSTREAM_UNAVAILABLE", 2),
         ("html/407", Code::Unavailable, "UPSTREAM_UNAVAILABLE", 2),
+        ("html/408", Code::Unavailable, "UPSTREAM_UNAVAILABLE", 2),
+        ("html/421", Code::Unavailable, "UPSTREAM_UNAVAILABLE", 2),
+        ("html/425", Code::Unavailable, "UPSTREAM_UNAVAILABLE", 2),
+        ("html/511", Code::Unavailable, "UPSTREAM_UNAVAILABLE", 2),
         ("xml/503", Code::Unavailable, "UPSTREAM_UNAVAILABLE", 2),
         ("empty/503", Code::Unavailable, "UPSTREAM_UNAVAILABLE", 2),
         ("status/504", Code::Unavailable, "UPSTREAM_UNAVAILABLE", 2),
@@ -131,6 +135,11 @@ async fn the_details_of_aws_reach_the_caller() {
         "a proxy's page is not passed on: {html:?}"
     );
     assert_eq!(html.metadata.get("aws_code"), None);
+    assert_eq!(
+        html.metadata["outcome"], "unknown",
+        "AWS may have created it"
+    );
+    assert_eq!(no_message.metadata.get("outcome"), None, "AWS refused it");
     process.shut_down().await;
 }
 

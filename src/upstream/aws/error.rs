@@ -112,14 +112,25 @@ fn by_code(code: &str, status: Option<u16>) -> Kind {
     }
 }
 
+/// Returns the kind for a response without AWS's error code, which is a proxy's as a rule
+/// ([RFC 9110](https://www.rfc-editor.org/rfc/rfc9110#section-15)).
 fn by_status(status: u16) -> Kind {
     match status {
-        429 => Kind::Throttled,
-        403 => Kind::AccessDenied,
-        500 => Kind::Internal,
-        // A proxy redirects or wants credentials of its own; AWS sends neither.
-        300..=399 | 407 | 501..=599 => Kind::Unavailable,
         200..=299 => Kind::InvalidResponse,
+        // A redirect, for example to a login page. The SDK does not follow it.
+        300..=399 => Kind::Unavailable,
+        403 => Kind::AccessDenied,
+        // The proxy wants credentials of its own.
+        407 => Kind::Unavailable,
+        // The request did not arrive in time, took the wrong connection, or arrived too early
+        // in a TLS handshake: another attempt may succeed.
+        408 | 421 | 425 => Kind::Unavailable,
+        429 => Kind::Throttled,
+        500 => Kind::Internal,
+        // Includes 511, a network that wants a login.
+        501..=599 => Kind::Unavailable,
+        // A request that a proxy refuses, such as 401, 404 or 413, and statuses without a
+        // meaning.
         _ => Kind::Unknown,
     }
 }
@@ -192,18 +203,60 @@ mod tests {
             ),
             (Some("AccessDeniedException"), Some(500), Kind::AccessDenied),
             (Some("SomethingNew"), Some(503), Kind::Unknown),
-            (None, Some(429), Kind::Throttled),
-            (None, Some(403), Kind::AccessDenied),
-            (None, Some(404), Kind::Unknown),
-            (None, Some(302), Kind::Unavailable),
-            (None, Some(407), Kind::Unavailable),
-            (None, Some(500), Kind::Internal),
-            (None, Some(503), Kind::Unavailable),
-            (None, Some(200), Kind::InvalidResponse),
             (None, None, Kind::Unavailable),
         ];
         for (code, status, kind) in rows {
             assert_eq!(classify(code, status), kind, "{code:?} {status:?}");
+        }
+    }
+
+    #[test]
+    fn a_status_without_a_code_proves_only_in_case_of_429_that_no_session_exists() {
+        let rows = [
+            (&[200, 204][..], Kind::InvalidResponse, true),
+            (&[302, 307, 407], Kind::Unavailable, true),
+            (&[408, 421, 425], Kind::Unavailable, true),
+            (
+                &[501, 502, 503, 504, 511, 520, 599],
+                Kind::Unavailable,
+                true,
+            ),
+            (&[500], Kind::Internal, true),
+            (&[429], Kind::Throttled, false),
+            (&[403], Kind::AccessDenied, true),
+            (
+                &[400, 401, 404, 413, 426, 431, 451, 499],
+                Kind::Unknown,
+                true,
+            ),
+            (&[101, 600, 999], Kind::Unknown, true),
+        ];
+        for (statuses, kind, is_outcome_unknown) in rows {
+            for status in statuses {
+                let error = UpstreamError {
+                    http_status: Some(*status),
+                    ..UpstreamError::bare(classify(None, Some(*status)))
+                };
+                let found = (error.kind, error.is_outcome_unknown());
+                assert_eq!(found, (kind, is_outcome_unknown), "{status}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_refusal_by_aws_proves_that_no_session_exists() {
+        for (code, aws_request_id) in [(Some("Never.Seen"), None), (None, Some("an id"))] {
+            for (status, is_outcome_unknown) in
+                [(400, false), (403, false), (404, false), (599, true)]
+            {
+                let error = UpstreamError {
+                    code: code.map(str::to_owned),
+                    aws_request_id: aws_request_id.map(str::to_owned),
+                    http_status: Some(status),
+                    ..UpstreamError::bare(classify(code, Some(status)))
+                };
+                assert_eq!(error.is_outcome_unknown(), is_outcome_unknown, "{error:?}");
+            }
         }
     }
 
