@@ -45,8 +45,9 @@ const CALLER: &Columns = &[
 ];
 const ERROR: &Columns = &[
     ("time", 10),
+    ("count", 7),
     ("reason", 28),
-    ("caller", 23),
+    ("caller", 16),
     ("call_id", 37),
 ];
 
