@@ -13,6 +13,8 @@ mod permissions;
 mod printing;
 #[path = "config/properties.rs"]
 mod properties;
+#[path = "config/secrets.rs"]
+mod secrets;
 #[path = "config/tokens.rs"]
 mod tokens;
 #[path = "config/values.rs"]

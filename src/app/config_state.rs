@@ -27,7 +27,8 @@ pub(super) struct ConfigState {
     /// The first bytes of a digest of all settings in effect.
     hash: String,
     applied_at: SystemTime,
-    /// The errors of the last reload, if it was rejected.
+    /// The places of the errors of the last reload, if it was rejected. The log has the
+    /// problems and the values.
     errors: Vec<String>,
     /// The keys whose new values need a restart.
     pending: Vec<String>,
@@ -48,9 +49,9 @@ impl ConfigState {
         }
     }
 
-    /// Records that a reload was rejected.
-    pub(super) fn reject(&mut self, errors: &[String]) {
-        self.errors = errors.to_vec();
+    /// Records that a reload was rejected because of errors at `places`.
+    pub(super) fn reject(&mut self, places: Vec<String>) {
+        self.errors = places;
     }
 
     fn is_rejected(&self) -> bool {

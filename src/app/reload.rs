@@ -96,18 +96,23 @@ impl Reload {
             Ok(loaded) if self.latest.uses_file() && !loaded.uses_file() => {
                 let file = self.sources.file.as_deref().unwrap_or(Path::new(""));
                 let problem = "has no settings any more; restore it, or restart to use defaults";
-                let error = format!("{}: {problem}", file.display());
-                self.reject(&[error]);
+                let place = file.display().to_string();
+                self.reject(&[(place.clone(), format!("{place}: {problem}"))]);
             }
             Ok(loaded) => self.apply(loaded, reloadable),
-            Err(errors) => self.reject(&errors.iter().map(ToString::to_string).collect::<Vec<_>>()),
+            Err(errors) => {
+                let errors = errors.iter().map(|one| (one.place(), one.to_string()));
+                self.reject(&errors.collect::<Vec<_>>());
+            }
         }
     }
 
-    fn reject(&mut self, errors: &[String]) {
-        self.state.send_modify(|state| state.reject(errors));
+    /// Keeps the settings, and reports `errors`, each with its place.
+    fn reject(&mut self, errors: &[(String, String)]) {
+        let places = errors.iter().map(|(place, _)| place.clone()).collect();
+        self.state.send_modify(|state| state.reject(places));
         self.log_unchanged = true;
-        for error in errors {
+        for (_, error) in errors {
             error!(error, "configuration rejected, keeping previous settings");
         }
     }

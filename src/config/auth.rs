@@ -15,7 +15,7 @@ use super::list::list;
 use super::reader::Reader;
 use super::section::Section;
 use super::sections::seconds;
-use super::text::{checked, choice, file, graphic_ascii, parse_url, text};
+use super::text::{checked, choice, file, graphic_ascii, name, parse_url};
 use crate::auth::{AuthMode, AuthSettings, JwksSource, JwtSettings, TokenAlgorithm};
 
 const MODES: [(&str, AuthMode); 5] = [
@@ -31,17 +31,17 @@ fn networks() -> Kind<'static, Vec<IpNet>> {
     list(
         "networks",
         1..=64,
-        text(expected, network, IpNet::to_string),
+        name(expected, network, IpNet::to_string),
     )
 }
 
 fn algorithms() -> Kind<'static, Vec<TokenAlgorithm>> {
     let expected = "one of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, EdDSA";
-    let name = |algorithm: &TokenAlgorithm| algorithm.name().to_owned();
+    let format = |algorithm: &TokenAlgorithm| algorithm.name().to_owned();
     list(
         "algorithms",
         1..=9,
-        text(expected, TokenAlgorithm::named, name),
+        name(expected, TokenAlgorithm::named, format),
     )
 }
 

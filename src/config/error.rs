@@ -1,6 +1,6 @@
 //! Configuration errors, each with the place, the key, the value and the bound.
 //!
-//! An error is one line. For example, `burst = 0` in `[quota.create]` on line 12 gives
+//! An error is one line. It has no value of a key that may hold a secret. For example, `burst = 0` in `[quota.create]` on line 12 gives
 //! `livegate.toml:12: quota.create.burst = 0: must be a whole number from 1 to 10000`.
 
 use std::fmt;
@@ -46,9 +46,10 @@ impl fmt::Display for Source {
 pub struct ConfigError {
     /// Where to fix it.
     pub source: Source,
-    /// The key and, if it matters, ` = ` and the value as written; `None` for an
-    /// error of the whole source.
-    pub setting: Option<String>,
+    /// The key; `None` for an error of the whole source.
+    pub key: Option<String>,
+    /// The value as written, if it may be shown.
+    pub value: Option<String>,
     /// The other settings of a conflict.
     pub related: Vec<ResolvedSetting>,
     /// The problem, and usually the valid values.
@@ -57,30 +58,34 @@ pub struct ConfigError {
 
 impl ConfigError {
     /// An error of one setting, or of a source as a whole.
-    pub(super) fn new(
-        source: &Source,
-        setting: Option<String>,
-        problem: impl Into<String>,
-    ) -> Self {
+    pub(super) fn new(source: &Source, key: Option<String>, problem: impl Into<String>) -> Self {
         Self {
             source: source.clone(),
-            setting,
+            key,
+            value: None,
             related: Vec::new(),
             problem: problem.into(),
         }
+    }
+
+    /// Returns where to fix it: the source and the key, as in `livegate.toml:12: store.url`.
+    #[must_use]
+    pub fn place(&self) -> String {
+        let key = self.key.as_ref().map(|key| format!(": {key}"));
+        format!("{}{}", self.source, key.unwrap_or_default())
     }
 }
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: ", self.source)?;
-        if let Some(setting) = &self.setting {
-            f.write_str(setting)?;
-            for other in &self.related {
-                write!(f, ", {other} ({})", other.source)?;
-            }
-            f.write_str(": ")?;
+        f.write_str(&self.place())?;
+        if let Some(value) = &self.value {
+            write!(f, " = {value}")?;
         }
+        for other in &self.related {
+            write!(f, ", {} ({})", other.in_error(), other.source)?;
+        }
+        f.write_str(": ")?;
         write_on_one_line(f, &self.problem)
     }
 }

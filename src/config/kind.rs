@@ -21,10 +21,21 @@ pub(super) struct Kind<'k, T> {
     pub(super) expected: String,
     /// Returns the action for an invalid value, if it is known.
     pub(super) hint: Hint<'k>,
-    /// Whether values must not be shown.
-    pub(super) is_secret: bool,
+    pub(super) visibility: Visibility,
     read: Parse<'k, T>,
     write: Box<dyn Fn(&T) -> String + 'k>,
+}
+
+/// Where values are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Visibility {
+    /// In errors and in the printed configuration: numbers, names and addresses.
+    Public,
+    /// Only in the printed configuration, so only if they are valid. Other text could
+    /// contain a password, as in `redis:me:hunter2@host`.
+    IfValid,
+    /// Nowhere.
+    Secret,
 }
 
 type Hint<'k> = Box<dyn Fn(&RawValue) -> Option<String> + 'k>;
@@ -39,18 +50,14 @@ impl<'k, T> Kind<'k, T> {
         Self {
             expected: expected.into(),
             hint: Box::new(|_| None),
-            is_secret: false,
+            visibility: Visibility::Public,
             read: Box::new(read),
             write: Box::new(write),
         }
     }
 
-    /// Makes the values secret.
-    pub(super) fn secret(self) -> Self {
-        Self {
-            is_secret: true,
-            ..self
-        }
+    pub(super) fn visible(self, visibility: Visibility) -> Self {
+        Self { visibility, ..self }
     }
 
     /// Parses `raw`; returns `None` if it is not valid.

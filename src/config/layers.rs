@@ -79,25 +79,17 @@ impl LayerEntry {
         matches!(self.source, Source::File { .. })
     }
 
-    /// Formats the entry for an error message: `key = value` on one line of bounded
-    /// length. The user and password of a URL are masked.
-    pub(super) fn summary(&self) -> String {
+    /// Returns the value on one line of bounded length; `None` for a section.
+    pub(super) fn summary(&self) -> Option<String> {
         const MAX_CHARACTERS: usize = 100;
         if self.raw == RawValue::Table {
-            return format!("[{}]", self.key);
+            return None;
         }
-        let credentials = self.written.find("://").zip(self.written.rfind('@'));
-        let written = match credentials {
-            Some((scheme, at)) if scheme < at => {
-                format!("{}://***{}", &self.written[..scheme], &self.written[at..])
-            }
-            _ => self.written.clone(),
-        };
-        let mut value = written.replace(char::is_control, " ");
+        let mut value = self.written.replace(char::is_control, " ");
         if let Some((end, _)) = value.char_indices().nth(MAX_CHARACTERS) {
             value.replace_range(end.., "...");
         }
-        format!("{} = {value}", self.key)
+        Some(value)
     }
 }
 
@@ -110,6 +102,8 @@ pub(super) struct Layers {
     latest: HashMap<KeyPath, usize>,
     /// Parts of the sources that could not be read.
     pub(super) errors: Vec<ConfigError>,
+    /// The texts after `--set` that are not `KEY=VALUE`.
+    pub(super) malformed_sets: Vec<String>,
     /// Whether the file could not be read. Conflicts between settings are not
     /// reported then.
     pub(super) incomplete: bool,

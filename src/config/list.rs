@@ -23,6 +23,7 @@ pub(super) fn list<'k, T: 'k>(
 ) -> Kind<'k, Vec<T>> {
     let (low, high) = (sizes.start(), sizes.end());
     let expected = format!("a list of {low} to {high} {plural}, each {}", each.expected);
+    let visibility = each.visibility;
     let each = Rc::new(each);
     let element = each.clone();
     let read = move |raw: &RawValue| {
@@ -40,7 +41,7 @@ pub(super) fn list<'k, T: 'k>(
         let values: Vec<String> = values.iter().map(|value| each.write(value)).collect();
         format!("[{}]", values.join(", "))
     };
-    Kind::new(expected, read, write)
+    Kind::new(expected, read, write).visible(visibility)
 }
 
 /// Splits an untyped list: a TOML array, or comma-separated.

@@ -10,7 +10,7 @@ use super::kind::{Kind, integer};
 use super::list::list;
 use super::reader::Reader;
 use super::section::Section;
-use super::text::{constrained, text};
+use super::text::{constrained, name};
 use crate::model::{
     AuditImagesLimit, ChallengePreference, KmsKeyId, OutputConfig, ProfileName, S3Bucket,
     S3KeyPrefix, SessionSettings,
@@ -54,7 +54,7 @@ pub(super) fn profile_name(profiles: &Profiles) -> Kind<'_, ProfileName> {
         let name = ProfileName::parse(text).ok()?;
         profiles.contains_key(&name).then_some(name)
     };
-    text(expected, parse, |name| name.as_str().to_owned())
+    name(expected, parse, |name| name.as_str().to_owned())
 }
 
 fn profile(reader: &mut Reader, key: &KeyPath) -> SessionSettings {

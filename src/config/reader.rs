@@ -10,10 +10,11 @@ use std::collections::{BTreeSet, HashSet};
 
 use super::error::{ConfigError, ConfigErrors, Source};
 use super::key_path::KeyPath;
-use super::kind::Kind;
+use super::kind::{Kind, Visibility};
 use super::layers::{LayerEntry, Layers, RawValue};
 use super::resolved::ResolvedSetting;
 use super::suggestions::suggestions;
+use crate::store::Password;
 
 /// Reads settings from all sources.
 pub(super) struct Reader {
@@ -39,26 +40,37 @@ impl Reader {
         let default_text = kind.write(&default);
         let configured = self.configured(&key, kind);
         let (value, source) = configured.unwrap_or((default, Source::Default));
-        let text = kind.write(&value);
-        self.resolved.push(ResolvedSetting {
-            key,
-            is_default: text == default_text,
-            value: Some(text),
-            source,
-        });
+        let is_default = kind.write(&value) == default_text;
+        self.record(key, kind, Some(&value), source, is_default);
         value
     }
 
     /// Returns the optional setting at `key`.
     pub(super) fn optional<T>(&mut self, key: KeyPath, kind: &Kind<'_, T>) -> Option<T> {
         let (value, source) = self.configured(&key, kind).unzip();
-        self.resolved.push(ResolvedSetting {
-            key,
-            value: value.as_ref().map(|value| kind.write(value)),
-            source: source.unwrap_or(Source::Default),
-            is_default: value.is_none(),
-        });
+        let source = source.unwrap_or(Source::Default);
+        self.record(key, kind, value.as_ref(), source, value.is_none());
         value
+    }
+
+    fn record<T>(
+        &mut self,
+        key: KeyPath,
+        kind: &Kind<'_, T>,
+        value: Option<&T>,
+        source: Source,
+        is_default: bool,
+    ) {
+        let is_secret = kind.visibility == Visibility::Secret && value.is_some();
+        let entry = self.layers.latest(&key).filter(|_| is_secret);
+        self.resolved.push(ResolvedSetting {
+            value: value.map(|value| kind.write(value)),
+            source,
+            is_default,
+            visibility: kind.visibility,
+            secret: entry.and_then(|entry| entry.raw.text()).map(Password::new),
+            key,
+        });
     }
 
     /// Returns the names directly below `section`.
@@ -102,9 +114,11 @@ impl Reader {
         let mut sources = settings.iter().map(|setting| &setting.source);
         let first_set = sources.position(|source| *source != Source::Default);
         let first = settings.remove(first_set.unwrap_or(0));
+        let is_public = first.visibility == Visibility::Public;
         self.errors.push(ConfigError {
+            value: first.value.filter(|_| is_public),
             related: settings,
-            ..ConfigError::new(&first.source, Some(first.to_string()), problem)
+            ..ConfigError::new(&first.source, Some(first.key.to_string()), problem)
         });
     }
 
@@ -136,10 +150,14 @@ impl Reader {
                 self.errors.push(self.unknown(entry));
             } else if !is_section {
                 let problem = "must be a section, not a value";
-                let error = ConfigError::new(&entry.source, Some(entry.summary()), problem);
+                let error = ConfigError::new(&entry.source, Some(entry.key.to_string()), problem);
                 self.errors.push(error);
             }
         }
+        let malformed = self.layers.malformed_sets.iter();
+        let known = || known.iter().copied().chain(&sections);
+        self.errors
+            .extend(malformed.map(|text| malformed_set(text, known())));
         if self.errors.is_empty() {
             Ok(self.resolved)
         } else {
@@ -155,13 +173,11 @@ impl Reader {
         }
         let hint = (kind.hint)(&entry.raw).map(|hint| format!("; {hint}"));
         let problem = format!("must be {}{}", kind.expected, hint.unwrap_or_default());
-        let setting = if kind.is_secret {
-            key.to_string()
-        } else {
-            entry.summary()
-        };
-        let error = ConfigError::new(&entry.source, Some(setting), problem);
-        self.errors.push(error);
+        let is_public = kind.visibility == Visibility::Public;
+        self.errors.push(ConfigError {
+            value: entry.summary().filter(|_| is_public),
+            ..ConfigError::new(&entry.source, Some(key.to_string()), problem)
+        });
         self.invalid.insert(key.clone());
         None
     }
@@ -182,6 +198,18 @@ impl Reader {
         }
         ConfigError::new(&entry.source, Some(entry.key.to_string()), problem)
     }
+}
+
+/// Returns the error for a text after `--set` that is not `KEY=VALUE`. Of the text, only a
+/// known key at its start is shown, because the rest could be a secret.
+fn malformed_set<'k>(text: &str, known: impl Iterator<Item = &'k KeyPath>) -> ConfigError {
+    let keys = known.map(ToString::to_string);
+    let key = keys
+        .filter(|key| text.starts_with(key.as_str()))
+        .max_by_key(String::len);
+    let problem = "must be KEY=VALUE, as in quota.create.burst=9; quote a name that contains dots \
+        or slashes";
+    ConfigError::new(&Source::Set, key, problem)
 }
 
 /// Returns the sections that contain one of `keys`.

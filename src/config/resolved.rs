@@ -17,6 +17,8 @@ use std::fmt;
 
 use super::error::Source;
 use super::key_path::KeyPath;
+use super::kind::Visibility;
+use crate::store::Password;
 
 /// One resolved setting.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +31,9 @@ pub struct ResolvedSetting {
     pub source: Source,
     /// Whether the value equals the default.
     pub is_default: bool,
+    pub(super) visibility: Visibility,
+    /// The secret itself, to detect its change: `value` is the same for all secrets.
+    pub(super) secret: Option<Password>,
 }
 
 impl fmt::Display for ResolvedSetting {
@@ -41,6 +46,16 @@ impl fmt::Display for ResolvedSetting {
 }
 
 impl ResolvedSetting {
+    /// Formats the setting for an error, with the value if it may be shown there.
+    pub(super) fn in_error(&self) -> String {
+        match self.visibility {
+            Visibility::IfValid | Visibility::Secret if self.value.is_some() => {
+                self.key.to_string()
+            }
+            _ => self.to_string(),
+        }
+    }
+
     fn line(&self) -> String {
         match &self.value {
             Some(value) => format!("{} = {value}", self.key.name()),
@@ -76,10 +91,11 @@ pub(super) fn to_toml<'s>(settings: impl Iterator<Item = &'s ResolvedSetting> + 
 /// Returns the keys whose values differ between `before` and `after`, or that only
 /// one of them has. A change of the source alone is no change.
 pub(super) fn changed_keys(before: &[ResolvedSetting], after: &[ResolvedSetting]) -> Vec<KeyPath> {
-    fn values(settings: &[ResolvedSetting]) -> HashMap<&KeyPath, &Option<String>> {
+    type Value<'s> = (&'s Option<String>, &'s Option<Password>);
+    fn values(settings: &[ResolvedSetting]) -> HashMap<&KeyPath, Value<'_>> {
         let values = settings
             .iter()
-            .map(|setting| (&setting.key, &setting.value));
+            .map(|setting| (&setting.key, (&setting.value, &setting.secret)));
         values.collect()
     }
     let (old, new) = (values(before), values(after));

@@ -2,11 +2,12 @@
 //!
 //! `url = "redis://10.0.0.7:6379/2"` enables the store. The URL has an address and a
 //! database only: `redis://me:word@10.0.0.7` is rejected because user and password have
-//! keys of their own, and the password is never shown.
+//! keys of their own, and the password is never shown. Errors show no value of this
+//! section, because it could be a password under the wrong key.
 
 use std::num::NonZeroU32;
 
-use super::kind::{count, time};
+use super::kind::{Visibility, count, time};
 use super::reader::Reader;
 use super::section::Section;
 use super::sections::{millis, seconds};
@@ -18,6 +19,8 @@ pub(super) fn store(reader: &mut Reader) -> StoreSettings {
     let url = "a redis:// or rediss:// (TLS) URL with a host, optionally a port and a database \
         number, and no user, as in \"redis://127.0.0.1:6379/0\"";
     let prefix = checked("1 to 64 characters of A-Z a-z 0-9 . _ -", is_prefix);
+    let timeout = time(millis(1)..=seconds(10)).visible(Visibility::IfValid);
+    let replicas = count(10_000).visible(Visibility::IfValid);
     let max_replicas = NonZeroU32::new(16).expect("16 is not zero");
     let settings = StoreSettings {
         url: section.optional("url", &checked(url, is_store_url)),
@@ -29,9 +32,9 @@ pub(super) fn store(reader: &mut Reader) -> StoreSettings {
             certificate: section.optional("certificate", &file()),
             key: section.optional("key", &file()),
         },
-        timeout: section.read("timeout", millis(50), &time(millis(1)..=seconds(10))),
+        timeout: section.read("timeout", millis(50), &timeout),
         prefix: section.read("prefix", "livegate".to_owned(), &prefix),
-        max_replicas: section.read("max_replicas", max_replicas, &count(10_000)),
+        max_replicas: section.read("max_replicas", max_replicas, &replicas),
     };
     check_tls(&settings, reader);
     settings

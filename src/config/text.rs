@@ -1,8 +1,8 @@
 //! The kinds of strings: each is parsed by a function, and its error states the bound.
 //!
 //! For example, [`constrained`] over `S3Bucket::parse` reads `"kyc-images"`, and rejects
-//! `"no bucket"` with `must be 3 to 255 characters of A-Z a-z 0-9 . - _`. A secret is
-//! never shown: `LIVEGATE_STORE__PASSWORD=hunter2` is written as `"********"`. That text
+//! `"no bucket"` with `must be 3 to 255 characters of A-Z a-z 0-9 . - _`. Errors show
+//! invalid names, and no other invalid text. A secret is never shown: `LIVEGATE_STORE__PASSWORD=hunter2` is written as `"********"`. That text
 //! is rejected as a value, so a printed configuration that is read back fails instead of
 //! authenticating with asterisks.
 
@@ -12,18 +12,28 @@ use std::path::PathBuf;
 use url::Url;
 
 use super::key_path::quote;
-use super::kind::Kind;
+use super::kind::{Kind, Visibility};
 use crate::model::BrokenConstraint;
 use crate::store::Password;
 
-/// A string that `parse` converts and `format` converts back.
+/// A string that `parse` converts and `format` converts back. Errors do not show it.
 pub(super) fn text<'k, T>(
     expected: impl Into<String>,
     parse: impl Fn(&str) -> Option<T> + 'k,
     format: impl Fn(&T) -> String + 'k,
 ) -> Kind<'k, T> {
     let write = move |value: &T| quote(&format(value));
-    Kind::new(expected, move |raw| parse(raw.text()?), write)
+    let kind = Kind::new(expected, move |raw| parse(raw.text()?), write);
+    kind.visible(Visibility::IfValid)
+}
+
+/// Text that cannot be mistaken for a secret, such as a name or an address.
+pub(super) fn name<'k, T>(
+    expected: impl Into<String>,
+    parse: impl Fn(&str) -> Option<T> + 'k,
+    format: impl Fn(&T) -> String + 'k,
+) -> Kind<'k, T> {
+    text(expected, parse, format).visible(Visibility::Public)
 }
 
 /// A string that passes a check.
@@ -35,7 +45,7 @@ pub(super) fn checked(
     text(expected, parse, String::clone)
 }
 
-/// A string that a type of [`crate::model`] constrains.
+/// A name that a type of [`crate::model`] constrains.
 pub(super) fn constrained<T>(
     parse: impl Fn(&str) -> Result<T, BrokenConstraint> + 'static,
     format: impl Fn(&T) -> String + 'static,
@@ -44,7 +54,7 @@ pub(super) fn constrained<T>(
     let broken = parse("").err().map(|error| error.to_string());
     let expected = broken.unwrap_or_default();
     let expected = expected.strip_prefix("must be ").unwrap_or(&expected);
-    text(expected, move |text| parse(text).ok(), format)
+    name(expected, move |text| parse(text).ok(), format)
 }
 
 /// One of several names, each with its value.
@@ -59,10 +69,10 @@ pub(super) fn choice<'k, T: Clone + PartialEq>(choices: &'k [(&str, T)]) -> Kind
         let (name, _) = named.expect("the default is one of the choices");
         (*name).to_owned()
     };
-    text(format!("one of {}", names.join(", ")), parse, format)
+    name(format!("one of {}", names.join(", ")), parse, format)
 }
 
-/// A name, a login or a URL.
+/// A login or an identifier, which may be a URL.
 pub(super) fn graphic_ascii() -> Kind<'static, String> {
     let expected = "1 to 512 printable ASCII characters without spaces";
     checked(expected, is_graphic_ascii)
@@ -96,7 +106,7 @@ fn path(expected: &str, is_valid: impl Fn(&str) -> bool + 'static) -> Kind<'stat
 /// An address to listen on. Host names are not resolved.
 pub(super) fn address() -> Kind<'static, SocketAddr> {
     let expected = "an IP address and a port, as in \"127.0.0.1:50051\" or \"[::]:50051\"";
-    text(expected, |text| text.parse().ok(), SocketAddr::to_string)
+    name(expected, |text| text.parse().ok(), SocketAddr::to_string)
 }
 
 /// A secret in printable ASCII.
@@ -106,7 +116,7 @@ pub(super) fn secret() -> Kind<'static, Password> {
         let is_valid = is_graphic_ascii(text) && text.bytes().any(|byte| byte != b'*');
         is_valid.then(|| Password::new(text))
     };
-    text(expected, parse, |_| "********".to_owned()).secret()
+    text(expected, parse, |_| "********".to_owned()).visible(Visibility::Secret)
 }
 
 /// Parses a URL in printable ASCII, with a host and without user and fragment.

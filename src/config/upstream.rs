@@ -2,7 +2,7 @@
 //!
 //! For example, `region = "us-east-1"` is valid, and `us-east` lacks its number.
 
-use super::kind::time;
+use super::kind::{Visibility, time};
 use super::section::Section;
 use super::sections::{millis, seconds};
 use super::text::{checked, parse_url};
@@ -10,6 +10,7 @@ use crate::upstream::aws::AwsSettings;
 
 pub(super) fn upstream(section: &mut Section<'_>) -> AwsSettings {
     let region = checked("an AWS region, as in \"us-east-1\"", is_region);
+    let region = region.visible(Visibility::Public);
     let endpoint = "an http or https URL with a host and no user, query or fragment, as in \
         \"http://127.0.0.1:9900\"";
     let role = checked(

@@ -73,11 +73,11 @@ fn all_errors_of_all_sources_are_reported_in_the_order_of_their_places() {
                 "LIVEGATE_RETRY__MAX_ATTEMPTS: retry.max_attempts = \"11\": \
              must be a whole number from 1 to 10"
                     .to_owned(),
-                "--set: \"nonsense\": must be KEY=VALUE, as in quota.create.burst=9; \
-             quote a name that contains dots or slashes"
-                    .to_owned(),
                 "--set: auth.mode = \"magic\": must be one of \"none\", \"trusted-header\", \"mtls\", \
              \"jwt\", \"mtls+jwt\""
+                    .to_owned(),
+                "--set: must be KEY=VALUE, as in quota.create.burst=9; \
+             quote a name that contains dots or slashes"
                     .to_owned(),
             ];
             assert_eq!(errors_of(&given), expected);

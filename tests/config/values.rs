@@ -93,7 +93,7 @@ fn an_unknown_section_and_a_value_instead_of_a_section_are_rejected() {
     assert_eq!(errors_in("quota = 5").len(), 1);
     assert_eq!(
         errors_in("callers.weight = 5"),
-        ["<text>:1: callers.weight = 5: must be a section, not a value"]
+        ["<text>:1: callers.weight: must be a section, not a value"]
     );
     assert_eq!(
         errors_in("[qouta.create]\nburst = 1\ntarget_utilization = 1").len(),
@@ -102,10 +102,11 @@ fn an_unknown_section_and_a_value_instead_of_a_section_are_rejected() {
 }
 
 #[test]
-fn a_password_in_a_url_is_masked() {
+fn a_password_in_a_url_is_not_shown() {
     let errors = errors_in("upstream.endpoint_url = \"http://me:hunter2@host\"");
+    let expected = "<text>:1: upstream.endpoint_url: must be an http or https URL with a host";
     assert!(
-        !errors[0].contains("hunter2") && errors[0].contains("***@host"),
+        !errors[0].contains("hunter2") && errors[0].starts_with(expected),
         "{errors:?}"
     );
 }

@@ -5,23 +5,15 @@
 //! quotes.
 
 use super::{LayerEntry, Layers};
-use crate::config::error::{ConfigError, Source};
-use crate::config::key_path::{KeyPath, quote};
+use crate::config::error::Source;
+use crate::config::key_path::KeyPath;
 
 /// Adds `settings` to `layers`.
 pub(super) fn read(settings: &[String], layers: &mut Layers) {
     for setting in settings {
-        let parts = split(setting);
-        match parts.and_then(|(key, value)| Some((KeyPath::parse(key)?, value))) {
+        match split(setting).and_then(|(key, value)| Some((KeyPath::parse(key)?, value))) {
             Some((key, value)) => layers.push(LayerEntry::untyped(key, value, Source::Set)),
-            None => {
-                let problem = "must be KEY=VALUE, as in quota.create.burst=9; \
-                    quote a name that contains dots or slashes";
-                let shown = quote(parts.map_or(setting, |(key, _)| key));
-                let shown: String = shown.chars().take(100).collect();
-                let error = ConfigError::new(&Source::Set, Some(shown), problem);
-                layers.errors.push(error);
-            }
+            None => layers.malformed_sets.push(setting.clone()),
         }
     }
 }
