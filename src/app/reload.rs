@@ -74,11 +74,10 @@ impl Reload {
     }
 
     async fn run(mut self, reloadable: &Reloadable) {
-        let path = self.sources.file.clone();
-        let read = move || std::fs::read(path.as_ref()?).ok();
+        let sources = self.sources.clone();
+        let read = move || sources.file_content().filter(|content| !content.is_empty());
         // The file may have changed since startup, so its first content counts as a change.
-        let mut file =
-            ContentWatch::new(None, move || read().filter(|content| !content.is_empty()));
+        let mut file = ContentWatch::new(None, read);
         loop {
             tokio::select! {
                 _ = self.hangup.recv() => {

@@ -30,6 +30,14 @@ pub struct Sources {
     pub set: Vec<String>,
 }
 
+impl Sources {
+    /// Returns the content of the file, if there is one that can be read. It blocks.
+    #[must_use]
+    pub fn file_content(&self) -> Option<Vec<u8>> {
+        file::content(self.file.as_ref()?).ok()
+    }
+}
+
 /// A value before it is parsed.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum RawValue {

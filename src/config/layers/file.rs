@@ -1,10 +1,16 @@
 //! The configuration file: TOML, each entry with the line of its key.
 //!
+//! It must be a regular file of bounded size: reading a named pipe or a device could take
+//! forever.
+//!
 //! A malformed file gives one error for each place that cannot be parsed, with line and
 //! column, and no entries: the parser's partial result would only cause further,
 //! misleading errors.
 
+use std::fs::OpenOptions;
+use std::io::{self, Read as _};
 use std::ops::Range;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -16,15 +22,37 @@ use super::{LayerEntry, Layers, RawValue};
 use crate::config::error::{ConfigError, Source};
 use crate::config::key_path::KeyPath;
 
+/// The largest file in bytes: 4 MiB. With 1000 callers, a file has about 0.3 MiB.
+const MAX_BYTES: u64 = 4 << 20;
+
+/// Returns the content of the file at `path`, or the problem.
+pub(super) fn content(path: &Path) -> Result<Vec<u8>, String> {
+    let unreadable = |error: io::Error| format!("cannot be read: {error}");
+    let mut options = OpenOptions::new();
+    // With O_NONBLOCK, opening a named pipe does not wait for a writer.
+    let file = options.read(true).custom_flags(libc::O_NONBLOCK).open(path);
+    let file = file.map_err(unreadable)?;
+    if !file.metadata().map_err(unreadable)?.is_file() {
+        return Err("must be a regular file".to_owned());
+    }
+    let mut content = Vec::new();
+    let mut start = file.take(MAX_BYTES + 1);
+    start.read_to_end(&mut content).map_err(unreadable)?;
+    if content.len() as u64 > MAX_BYTES {
+        return Err(format!("must be at most {MAX_BYTES} bytes long"));
+    }
+    Ok(content)
+}
+
 /// Reads the file at `path` into `layers`.
 pub(super) fn read(path: &Path, layers: &mut Layers) {
-    let problem = match std::fs::read(path).map(String::from_utf8) {
+    let problem = match content(path).map(String::from_utf8) {
         Ok(Ok(text)) => return read_text(path, &text, layers),
         Ok(Err(error)) => {
             let valid = error.utf8_error().valid_up_to();
             format!("must be UTF-8; the first invalid byte is at offset {valid}")
         }
-        Err(error) => format!("cannot be read: {error}"),
+        Err(problem) => problem,
     };
     let source = Source::File {
         path: Arc::from(path),
