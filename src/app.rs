@@ -26,6 +26,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
+use tokio::signal::unix::Signal;
 use tracing::{field, info, warn};
 
 use self::admin_port::AdminPort;
@@ -78,20 +79,18 @@ impl Livegate {
         })
     }
 
-    /// Makes the service reload `sources` on SIGHUP and when the file changes. `loaded`
-    /// is the result of the first load. From this call on, SIGHUP does not end the
-    /// process.
-    ///
-    /// # Errors
-    /// Returns an error if the signal handler cannot be installed.
+    /// Makes the service reload `sources` on `hangup` and when the file changes. `loaded`
+    /// is the result of the first load.
+    #[must_use]
     pub fn reloading(
         self,
         sources: Sources,
         loaded: Loaded,
         filter: LogFilter,
-    ) -> std::io::Result<Self> {
-        let reload = Some(Reload::new(sources, loaded, filter)?);
-        Ok(Self { reload, ..self })
+        hangup: Signal,
+    ) -> Self {
+        let reload = Some(Reload::new(sources, loaded, filter, hangup));
+        Self { reload, ..self }
     }
 
     /// Returns the bound address of the gRPC listener.

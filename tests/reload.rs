@@ -5,6 +5,8 @@
 mod admin;
 #[path = "reload/config_state.rs"]
 mod config_state;
+#[path = "reload/files.rs"]
+mod files;
 #[path = "reload/process.rs"]
 mod process;
 

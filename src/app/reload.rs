@@ -5,7 +5,7 @@
 //! and then stayed the same for a second. A file with errors is rejected as a whole: the
 //! errors are logged and the settings stay in effect. A file that no longer has any setting
 //! is rejected too, because it would remove every permission and limit. Changed keys that
-//! need a restart are logged.
+//! need a restart are logged, and so are new warnings about settings in effect.
 //!
 //! For example, the file now has `quota.create.rate_per_second = 50.0` and `grpc.listen =
 //! "0.0.0.0:50051"`. The rate is 50 at once, waiting requests keep their position, and the
@@ -13,7 +13,7 @@
 
 use std::path::Path;
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::signal::unix::Signal;
 use tokio::sync::watch;
 use tracing::{error, info, warn};
 
@@ -45,11 +45,11 @@ impl Reload {
         sources: Sources,
         started: Loaded,
         filter: LogFilter,
-    ) -> std::io::Result<Self> {
+        hangup: Signal,
+    ) -> Self {
         let latest = started.clone();
-        let hangup = signal(SignalKind::hangup())?;
         let state = ConfigState::applied(&effective(&started, &latest), Vec::new());
-        Ok(Self {
+        Self {
             sources,
             started,
             latest,
@@ -57,7 +57,7 @@ impl Reload {
             hangup,
             state: watch::channel(state).0,
             log_unchanged: false,
-        })
+        }
     }
 
     /// Returns the state of the configuration, now and later.
@@ -136,6 +136,7 @@ impl Reload {
             info!("configuration unchanged");
         }
         self.log_unchanged = false;
+        self.log_new_warnings(&loaded);
         if !pending.is_empty() {
             warn!(
                 config.pending = pending.join(", "),
@@ -144,6 +145,20 @@ impl Reload {
         }
         self.filter.set(&loaded.config.log.filter);
         self.latest = loaded;
+    }
+
+    /// Logs the warnings about the settings in effect that there were not before.
+    fn log_new_warnings(&self, loaded: &Loaded) {
+        let warnings = |latest: &Config| {
+            let policy = latest.policy.clone();
+            let started = self.started.config.clone();
+            Config { policy, ..started }.warnings()
+        };
+        let known = warnings(&self.latest.config);
+        let all = warnings(&loaded.config).into_iter();
+        for warning in all.filter(|warning| !known.contains(warning)) {
+            warn!("configuration: {warning}");
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::anyhow;
 use serde_json::json;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
@@ -35,6 +36,9 @@ pub struct ServeArgs {
 /// # Errors
 /// If the service cannot start, or fails.
 pub async fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
+    // Without a handler, SIGHUP would end the process. The handler keeps the signal until
+    // the service runs.
+    let hangup = signal(SignalKind::hangup())?;
     let sources = args.sources.sources();
     let loaded = match Config::load(&sources) {
         Ok(loaded) => loaded,
@@ -46,7 +50,7 @@ pub async fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
         }
         Err(errors) => return report(&errors),
     };
-    match serve(args.log_format, sources, loaded).await {
+    match serve(args.log_format, sources, loaded, hangup).await {
         Err(error) if args.log_format == LogFormat::Json => {
             print_json_error(&with_causes(&error));
             Ok(ExitCode::FAILURE)
@@ -63,7 +67,12 @@ fn print_json_error(message: &str) {
     print_err(format_args!("{line}"));
 }
 
-async fn serve(format: LogFormat, sources: Sources, loaded: Loaded) -> anyhow::Result<()> {
+async fn serve(
+    format: LogFormat,
+    sources: Sources,
+    loaded: Loaded,
+    hangup: Signal,
+) -> anyhow::Result<()> {
     let Config { log, traces, .. } = &loaded.config;
     let region = &loaded.config.upstream.region;
     let telemetry =
@@ -73,7 +82,7 @@ async fn serve(format: LogFormat, sources: Sources, loaded: Loaded) -> anyhow::R
     }
     let mut signals = ShutdownSignals::listen()?;
     let service = Livegate::bind(loaded.config.clone(), CredentialsSource::DefaultChain).await?;
-    let service = service.reloading(sources, loaded, telemetry.filter())?;
+    let service = service.reloading(sources, loaded, telemetry.filter(), hangup);
     let stop = CancellationToken::new();
     let second_signal = async {
         signals.next().await;

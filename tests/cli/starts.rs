@@ -1,8 +1,9 @@
 //! The start of `serve` and of `demo`.
 
-use std::io::{BufRead as _, BufReader};
+use std::fs::OpenOptions;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
@@ -64,6 +65,39 @@ async fn serve_without_credentials_logs_one_line_and_readyz_names_them() {
         "{error}"
     );
     assert!(error.contains("WebIdentityToken"), "{error}");
+}
+
+#[test]
+fn sighup_during_the_start_reloads_the_configuration_after_it() {
+    let run = |command: &mut Command| {
+        let status = command.status().expect("it is installed");
+        assert!(status.success(), "{command:?}");
+    };
+    let folder = tempfile::tempdir().expect("a folder");
+    let key = folder.path().join("key");
+    run(Command::new("mkfifo").arg(&key));
+    let keys = format!("results.token_key_files={}", key.display());
+    let settings = [
+        "grpc.listen=127.0.0.1:0",
+        "admin.listen=127.0.0.1:0",
+        "results.enabled=true",
+    ];
+    let mut serve = livegate(&["serve", "--set", &keys]);
+    for setting in settings {
+        serve.args(["--set", setting]);
+    }
+    let mut child = serve.stderr(Stdio::piped()).spawn().expect("it starts");
+    // This waits until the service reads the key, which it does before it binds the ports.
+    let pipe = OpenOptions::new().write(true).open(&key);
+    run(Command::new("kill").args(["-s", "HUP", &child.id().to_string()]));
+    let written = pipe.and_then(|mut pipe| pipe.write_all(&[7; 32]));
+    written.expect("the service reads the key");
+    let lines = BufReader::new(child.stderr.take().expect("it is piped")).lines();
+    let mut lines = lines.map_while(Result::ok);
+    let reloaded = lines.find(|line| line.contains("configuration unchanged"));
+    let _ = child.kill();
+    let status = child.wait().expect("it ends");
+    assert!(reloaded.is_some(), "{status}");
 }
 
 #[test]

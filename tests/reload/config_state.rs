@@ -24,10 +24,8 @@ async fn a_rejected_file_is_reported_until_it_is_fixed() {
     assert!(page.contains("last reload rejected"), "{page}");
     let page = service.admin_page("/status").await;
     assert!(page.contains("\"last_reload_successful\":false"), "{page}");
-    assert!(
-        page.contains("quota.create.rate_per_second = -1.0: must be"),
-        "{page}"
-    );
+    let place = "livegate.toml:2: quota.create.rate_per_second\"]";
+    assert!(page.contains(place), "{page}");
     map.swap(SLOW);
     service.logs("configuration reloaded").await;
     assert_eq!(value(&service, SUCCESSFUL).await, "1");
@@ -78,6 +76,41 @@ async fn a_change_that_needs_a_restart_is_pending_and_leaves_the_hash() {
     service.logs("configuration reloaded").await;
     assert_eq!(value(&service, PENDING).await, "0");
     assert_ne!(hash(&service).await, first);
+}
+
+#[tokio::test]
+async fn a_changed_password_needs_a_restart_and_is_not_shown() {
+    let store = |password: &str| {
+        format!("{FAST}[store]\nurl = \"redis://127.0.0.1:1\"\npassword = \"{password}\"\n")
+    };
+    let map = ConfigMap::holding(&store("hunter1"));
+    let service = Process::serve(&map).await;
+    map.swap(&store("hunter2"));
+    let pending = service.logs("need a restart").await;
+    assert!(pending.contains("\"store.password\""), "{pending}");
+    assert!(!pending.contains("hunter"), "{pending}");
+    let page = service.admin_page("/readyz?verbose").await;
+    assert!(
+        page.contains("restart pending for store.password"),
+        "{page}"
+    );
+}
+
+#[tokio::test]
+async fn a_new_warning_is_logged_once() {
+    let jwt = "[auth]\nmode = \"jwt\"\n[auth.jwt]\nissuer = \"i\"\naudience = \"a\"\n\
+        jwks_file = \"/no/such/file\"\n[callers.default]\nallow = [\"create\"]\n";
+    let map = ConfigMap::holding(jwt);
+    let service = Process::start(&map, &[]).await;
+    let web = format!("{jwt}[callers.web]\nweight = 2\n");
+    map.swap(&web);
+    let warning = service.logs("every call is refused").await;
+    assert!(warning.contains("\"WARN\""), "{warning}");
+    assert!(warning.contains("web"), "{warning}");
+    map.swap(&format!("{web}[callers.job]\nweight = 3\n"));
+    let lines = service.logs_until("every call is refused").await;
+    let last = lines.last().expect("the line itself");
+    assert!(last.contains("job") && !last.contains("web"), "{last}");
 }
 
 /// Returns the value of a metric without labels.

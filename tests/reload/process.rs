@@ -1,7 +1,7 @@
 //! `livegate serve` as a process, in front of a simulator in the test process.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
@@ -37,12 +37,17 @@ impl ConfigMap {
 
     /// Replaces the file atomically.
     pub(crate) fn swap(&self, text: &str) {
+        self.swap_for(|file| std::fs::write(file, text).expect("a file"));
+    }
+
+    /// Replaces the file atomically by the one that `make` creates.
+    pub(crate) fn swap_for(&self, make: impl FnOnce(&Path)) {
         let version = uuid::Uuid::new_v4().to_string();
         let (file, link) = (
             self.folder.path().join(&version),
             self.folder.path().join("..new"),
         );
-        std::fs::write(&file, text).expect("a file");
+        make(&file);
         std::os::unix::fs::symlink(&file, &link).expect("a link");
         std::fs::rename(&link, self.path()).expect("a swap");
     }
