@@ -4,14 +4,13 @@
 mod output;
 
 use std::process::ExitCode;
-use std::time::Duration;
 
 use livegate_client::{ClientResponse, v1};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use self::output::{Output, words};
-use super::duration::seconds;
+use super::duration::{non_negative, seconds};
 use super::target::Target;
 use crate::model::{ChallengePreference, ChallengeType, Version};
 
@@ -114,7 +113,7 @@ fn describe_session(
     let create_time = session.create_time.map(|time| time.to_string());
     let expire_time = session.expire_time.map(|time| time.to_string());
     let time_to_live = session.time_to_live.unwrap_or_default();
-    let time_to_live = Duration::try_from(time_to_live).unwrap_or_default();
+    let time_to_live = non_negative(time_to_live.seconds, time_to_live.nanos);
     let json = json!({
         "session_id": session.session_id,
         "region": session.region,

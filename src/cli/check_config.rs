@@ -9,7 +9,7 @@
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use super::out::{counted, print_err, print_out};
+use super::out::{counted, print_err, print_out, printable};
 use super::sources::SourceArgs;
 use crate::app::{CheckOutcome, check_connections, check_files};
 use crate::config::{Config, ConfigErrors, Loaded};
@@ -49,7 +49,7 @@ pub async fn run(args: &CheckConfigArgs) -> anyhow::Result<ExitCode> {
     }
     let outcomes = args.check(&loaded).await;
     for Ok(text) | Err(text) in &outcomes {
-        print_err(format_args!("{text}"));
+        print_err(format_args!("{}", printable(text)));
     }
     let failed = outcomes.iter().filter(|outcome| outcome.is_err()).count();
     if failed > 0 {

@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 use url::Url;
 
 use super::duration::duration;
-use super::out::print_out;
+use super::out::{print_json, print_out, printable};
 use super::target::Target;
 use crate::config::parse_url;
 
@@ -104,7 +104,7 @@ impl CheckCounts {
     fn print(&self, json: bool) -> anyhow::Result<()> {
         if json {
             let object = json!({"completed": self.completed, "failures": self.failures});
-            return print_out(format_args!("{object}"));
+            return print_json(&object);
         }
         self.print_lines()
     }
@@ -112,7 +112,7 @@ impl CheckCounts {
     pub(super) fn print_lines(&self) -> anyhow::Result<()> {
         print_out(format_args!("{:>5}  completed", self.completed))?;
         for (error, count) in &self.failures {
-            print_out(format_args!("{count:>5}  {error}"))?;
+            print_out(format_args!("{count:>5}  {}", printable(error)))?;
         }
         Ok(())
     }

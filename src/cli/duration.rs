@@ -13,6 +13,14 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| format!("{text:?} must be a number with a unit, such as 50ms, at most 24h"))
 }
 
+/// Returns a duration from a response; zero if it is negative. The conversion of `prost_types`
+/// overflows at extreme values.
+pub(super) fn non_negative(seconds: i64, nanoseconds: i32) -> Duration {
+    let seconds = u64::try_from(seconds).unwrap_or(0);
+    let nanoseconds = u64::try_from(nanoseconds).unwrap_or(0);
+    Duration::from_secs(seconds) + Duration::from_nanos(nanoseconds)
+}
+
 /// Formats a duration in seconds with one decimal, as in `0.3 s`.
 pub(super) fn seconds(duration: Duration) -> String {
     format!("{:.1} s", duration.as_secs_f64())

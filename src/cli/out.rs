@@ -8,6 +8,7 @@ use std::fmt;
 use std::io::{ErrorKind, Write as _, stderr, stdout};
 
 use anyhow::Context as _;
+use serde_json::Value;
 
 /// The reader of standard output has closed it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -29,6 +30,39 @@ pub(super) fn print_out(line: fmt::Arguments<'_>) -> anyhow::Result<()> {
 /// stream to report it on.
 pub fn print_err(line: fmt::Arguments<'_>) {
     let _ = writeln!(stderr().lock(), "{line}");
+}
+
+/// Prints a value as one line of JSON.
+///
+/// # Errors
+/// Like [`print_out`].
+pub(super) fn print_json(value: &Value) -> anyhow::Result<()> {
+    let mut line = String::new();
+    // Only strings have these characters, and JSON permits their escapes there.
+    for character in value.to_string().chars() {
+        match acts_on_terminal(character) {
+            true => line.push_str(&format!("\\u{:04x}", u32::from(character))),
+            false => line.push(character),
+        }
+    }
+    print_out(format_args!("{line}"))
+}
+
+/// Returns the text of a server without the characters that a terminal acts on, so that it
+/// can neither erase other lines nor look like one.
+pub(super) fn printable(text: &str) -> String {
+    let printed = text.chars().filter(|one| !acts_on_terminal(*one));
+    printed.collect()
+}
+
+/// Whether a terminal acts on the character: control characters, line separators, and those
+/// that change the direction of text ([UAX 9](https://www.unicode.org/reports/tr9/)).
+fn acts_on_terminal(character: char) -> bool {
+    let directions = ['\u{61c}', '\u{200e}', '\u{200f}'];
+    character.is_control()
+        || directions.contains(&character)
+        || ('\u{2028}'..='\u{202e}').contains(&character)
+        || ('\u{2066}'..='\u{2069}').contains(&character)
 }
 
 /// Formats an error with its causes, without those whose text the message already has.
@@ -61,6 +95,12 @@ mod tests {
     use anyhow::anyhow;
 
     use super::*;
+
+    #[test]
+    fn a_text_of_a_server_cannot_act_on_the_terminal() {
+        let hostile = "a\u{1b}[2J\r\nb\u{7f}\u{9b}0m\u{2028}\u{202e}\u{2066}c\u{200f} é";
+        assert_eq!(printable(hostile), "a[2Jb0mc é");
+    }
 
     #[test]
     fn a_cause_that_the_message_already_has_is_not_repeated() {

@@ -18,7 +18,7 @@ use tokio::net::TcpStream;
 use tokio::time::{interval, timeout};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::out::{print_err, print_out};
+use super::out::{print_err, print_json, print_out};
 use super::target::probe::{ConnectionProblem, PortNames, connect, problem};
 
 const REFRESH_INTERVAL: Duration = Duration::from_secs(1);
@@ -69,7 +69,7 @@ pub async fn run(args: &StatusArgs) -> anyhow::Result<ExitCode> {
             print_out(format_args!("{CLEAR_SCREEN}"))?;
         }
         let code = match &status {
-            Ok(status) if args.json => print_out(format_args!("{status}")),
+            Ok(status) if args.json => print_json(status),
             Ok(status) => print_out(format_args!("{}", screen::lines(status).join("\n"))),
             Err(problem) => print_problem(args, problem),
         };
@@ -86,7 +86,7 @@ fn print_problem(args: &StatusArgs, problem: &ConnectionProblem) -> anyhow::Resu
     let message = format!("{}: {cause}", args.admin);
     if args.json {
         let error = json!({"code": "UNAVAILABLE", "message": message, "check": check});
-        return print_out(format_args!("{error}"));
+        return print_json(&error);
     }
     print_err(format_args!("UNAVAILABLE\n  {message}\n  {check}"));
     Ok(())

@@ -6,7 +6,7 @@ use livegate_client::{ClientError, Code, FieldViolation};
 use serde_json::{Value, json};
 
 use crate::cli::duration::delay;
-use crate::cli::out::{print_err, print_out};
+use crate::cli::out::{print_err, print_json, print_out, printable};
 use crate::cli::target::Target;
 
 /// Prints the outcome of a call to `target`, and its request id if it has one.
@@ -33,10 +33,7 @@ impl Output<'_> {
         let (error, check) = self.explain(error).await;
         if self.target.json {
             // The exit code reports the error, even if standard output is closed.
-            let _ = print_out(format_args!(
-                "{}",
-                self.with_id(describe_error(&error, check))
-            ));
+            let _ = print_json(&self.with_id(describe_error(&error, check)));
         } else {
             print_error(&error, check.as_deref());
             if let Some(id) = &self.request_id
@@ -53,14 +50,14 @@ impl Output<'_> {
         (json, mut lines): (Value, Vec<(&'static str, String)>),
     ) -> anyhow::Result<()> {
         if self.target.json {
-            return print_out(format_args!("{}", self.with_id(json)));
+            return print_json(&self.with_id(json));
         }
         lines.extend(self.request_id.clone().map(|id| ("request_id", id)));
         lines.retain(|(_, value)| !value.is_empty());
         let width = lines.iter().map(|(name, _)| name.len()).max();
         let width = width.unwrap_or_default() + 2;
         for (name, value) in lines {
-            print_out(format_args!("{name:<width$}{value}"))?;
+            print_out(format_args!("{name:<width$}{}", printable(&value)))?;
         }
         Ok(())
     }
@@ -127,10 +124,8 @@ fn describe_error(error: &ClientError, check: Option<String>) -> Value {
 }
 
 fn print_error(error: &ClientError, check: Option<&str>) {
-    print_err(format_args!(
-        "{}",
-        format!("{} {}", error.code_name(), error.reason).trim_end()
-    ));
+    let print = |line: &str| print_err(format_args!("{}", printable(line)));
+    print(format!("{} {}", error.code_name(), error.reason).trim_end());
     if error.violations.is_empty() {
         let message = match error.retry_after {
             // The delay has a line of its own.
@@ -141,19 +136,19 @@ fn print_error(error: &ClientError, check: Option<&str>) {
                 .unwrap_or_default(),
             None => &error.message,
         };
-        print_err(format_args!("  {message}"));
+        print(&format!("  {message}"));
     }
     for FieldViolation { field, description } in &error.violations {
-        print_err(format_args!("  {field}: {description}"));
+        print(&format!("  {field}: {description}"));
     }
     if let Some(check) = check {
-        print_err(format_args!("  {check}"));
+        print(&format!("  {check}"));
     }
     if let Some(wait) = error.retry_after {
-        print_err(format_args!("  retry after {}", delay(wait)));
+        print(&format!("  retry after {}", delay(wait)));
     }
     if let Some(call_id) = &error.call_id {
-        print_err(format_args!("  call id: {call_id}"));
+        print(&format!("  call id: {call_id}"));
     }
 }
 

@@ -7,7 +7,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
 use crate::cli::duration::{delay, seconds};
-use crate::cli::out::print_out;
+use crate::cli::out::{print_out, printable};
 
 const CALLERS: [(&str, usize); 3] = [("onboarding", 18), ("payments", 7), ("recovery", 5)];
 
@@ -46,7 +46,7 @@ pub(super) async fn send(client: &Client) -> anyhow::Result<Vec<CallOutcome>> {
         print_out(format_args!(
             "{:>6}  {}",
             seconds(start.elapsed()),
-            line(&outcome)
+            printable(&line(&outcome))
         ))?;
         outcomes.push(outcome);
     }

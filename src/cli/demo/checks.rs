@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 
 use super::burst::CallOutcome;
 use crate::cli::device::CheckCounts;
-use crate::cli::out::print_out;
+use crate::cli::out::{print_out, printable};
 
 /// The length of the videos. Devices of end users take about 8 s.
 const VIDEO: Duration = Duration::from_secs(2);
@@ -53,7 +53,7 @@ pub(super) async fn play(
     print_out(format_args!("\nchecks that devices played"))?;
     counts.print_lines()?;
     for (result, count) in results {
-        print_out(format_args!("{count:>5}  {result}"))?;
+        print_out(format_args!("{count:>5}  {}", printable(&result)))?;
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::burst::{CallOutcome, reason};
 use crate::cli::duration::seconds;
-use crate::cli::out::print_out;
+use crate::cli::out::{print_out, printable};
 
 /// Prints the outcomes by caller, and the refusals by reason.
 pub(super) fn print(outcomes: &[CallOutcome]) -> anyhow::Result<()> {
@@ -55,9 +55,10 @@ fn print_refusals(outcomes: &[CallOutcome]) -> anyhow::Result<()> {
         let example = refused[0].response.as_ref().err();
         let message = example.map(|failure| failure.message.as_str());
         print_out(format_args!(
-            "{:>3} x {reason}, within {milliseconds} ms, for example: {}",
+            "{:>3} x {}, within {milliseconds} ms, for example: {}",
             refused.len(),
-            message.unwrap_or_default()
+            printable(reason),
+            printable(message.unwrap_or_default())
         ))?;
     }
     Ok(())

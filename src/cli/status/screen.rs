@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::cli::out::printable;
+
 /// The most columns of a line.
 const WIDTH: usize = 100;
 
@@ -149,12 +151,11 @@ fn words(name: &str) -> String {
     }
 }
 
-/// Replaces the end of a text that is too long. Foreign control characters do not reach the
-/// terminal.
+/// Replaces the end of a text that is too long.
 fn cut(text: &str, width: usize) -> String {
-    let printed = text.chars().filter(|one| !one.is_control());
-    match printed.clone().count() {
-        length if length <= width => printed.collect(),
-        _ => printed.take(width - 1).chain(['…']).collect(),
+    let printed = printable(text);
+    match printed.chars().count() {
+        length if length <= width => printed,
+        _ => printed.chars().take(width - 1).chain(['…']).collect(),
     }
 }

@@ -18,6 +18,8 @@ use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{AlertDescription, CertificateError, ClientConfig, Error};
 use url::Url;
 
+use crate::cli::out::printable;
+
 /// The time limit of a step.
 const STEP_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -47,7 +49,7 @@ pub(in crate::cli) fn problem(
     check: impl fmt::Display,
 ) -> ConnectionProblem {
     ConnectionProblem {
-        cause: cause.to_string(),
+        cause: printable(&cause.to_string()),
         check: check.to_string(),
     }
 }
