@@ -16,6 +16,8 @@ mod demo;
 mod devices;
 #[path = "cli/golden.rs"]
 mod golden;
+#[path = "cli/hostile.rs"]
+mod hostile;
 #[expect(dead_code, reason = "only the tests of TLS use all of it")]
 #[path = "tls/pki.rs"]
 mod pki;
