@@ -165,6 +165,15 @@ impl Admission {
         })
     }
 
+    /// Returns whether the next request of `caller` would wait for the caller's own rate limit
+    /// or requests, so that it delays no other caller.
+    #[must_use]
+    pub fn is_held_back(&self, caller: &CallerId) -> bool {
+        let scheduler = &self.scheduler;
+        let is_held_back = scheduler.run(|s, now| s.queue.is_held_back(caller, now));
+        is_held_back.unwrap_or(false)
+    }
+
     /// Uses `settings` from now on. Waiting requests keep their positions, and the
     /// bucket gains no second burst.
     pub fn apply(&self, settings: AdmissionSettings) {

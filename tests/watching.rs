@@ -9,6 +9,7 @@
 mod watching {
     pub(crate) mod clients;
     pub(crate) mod figures;
+    pub(crate) mod neighbours;
     pub(crate) mod upstream;
 }
 
@@ -17,6 +18,7 @@ use std::thread;
 use livegate::model::SessionStatus;
 use watching::clients::{self, Client};
 use watching::figures::Figures;
+use watching::neighbours::Neighbours;
 
 /// Runs one arm on paused time, alone in its thread.
 fn run(client: Client) -> Figures {
@@ -48,4 +50,32 @@ fn watching_delivers_every_result_in_time_and_reading_each_second_does_not() {
 async fn a_watch_that_is_read_late_receives_the_newest_state_only() {
     let states = clients::read_late().await;
     assert_eq!(states, [SessionStatus::Created, SessionStatus::Succeeded]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_is_polled_while_another_caller_waits_at_its_own_limit() {
+    let neighbours = Neighbours::start(Some(1.0));
+    let _reads = neighbours.keep_reading(4);
+    neighbours.assert_victim_is_served().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_is_polled_while_another_caller_watches_more_than_its_own_limit_allows() {
+    let neighbours = Neighbours::start(Some(5.0));
+    let _watches = neighbours.keep_watching(200);
+    neighbours.assert_victim_is_served().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_is_polled_while_the_reads_of_another_caller_use_up_the_quota() {
+    let neighbours = Neighbours::start(None);
+    let _reads = neighbours.keep_reading(40);
+    neighbours.assert_victim_is_served().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_is_polled_while_another_caller_watches_more_than_the_quota_allows() {
+    let neighbours = Neighbours::start(None);
+    let _watches = neighbours.keep_watching(500);
+    neighbours.assert_victim_is_served().await;
 }

@@ -159,6 +159,15 @@ impl<T> FairQueue<T> {
         key
     }
 
+    /// Returns whether the next request of `caller` would wait for the caller's own rate limit
+    /// or requests.
+    pub fn is_held_back(&mut self, caller: &CallerId, now: Instant) -> bool {
+        let key = self.callers.get_or_create(caller, now);
+        let queue = &self.callers.queues[key];
+        let group = &self.callers.groups[queue.group];
+        queue.len() > 0 || !group.rate_limited_for(now, 1).is_zero()
+    }
+
     /// Returns the section of `caller`'s limits if a limit in shadow mode would refuse its
     /// request in the queue `key`, which can wait for `time_left`.
     pub fn shadow_refusal(

@@ -89,6 +89,11 @@ impl AttemptPolicy {
         self.admission.state()
     }
 
+    /// Returns whether only the caller's own limit or requests delay its next attempt.
+    pub(super) fn is_held_back(&self, caller: &CallerId) -> bool {
+        self.admission.is_held_back(caller)
+    }
+
     /// Counts a call that returns the session of an earlier call.
     pub(super) fn replayed(&self) {
         self.metrics.replayed();

@@ -1,22 +1,29 @@
 //! When each watched session is polled: a pure state machine, without tasks or a clock.
 //!
-//! Of the sessions that are due, the one that expires first is polled first
+//! The callers take turns, so the sessions of one delay no other. Of the sessions of a
+//! caller that are due, the one that expires first is polled first
 //! ([earliest deadline first](https://en.wikipedia.org/wiki/Earliest_deadline_first_scheduling)).
 //! The older a session is, the longer it waits between two polls: most checks start within
 //! 20 s, and then the sessions of users that never start remain. A check in progress ends
 //! within seconds, so it waits the shortest interval. If the quota does not suffice for
-//! these intervals, all of them are stretched alike.
+//! these intervals, those of the callers that need more than their
+//! [max-min fair](https://en.wikipedia.org/wiki/Max-min_fairness) share are stretched.
 //!
 //! For example, 200 sessions of an age of 16 s are due every 6.4 s, and 20 checks in
 //! progress every second. They need 200 / 6.4 + 20 = 51 polls a second. If the quota leaves
-//! 24.5, all intervals are 51 / 24.5 = 2.1 times as long: 13.4 s and 2.1 s.
+//! 24.5 and they have one caller, all intervals are 51 / 24.5 = 2.1 times as long: 13.4 s
+//! and 2.1 s. Another caller with 4 checks in progress needs 4 polls a second, and gets
+//! them: 20.5 are left for the first one, whose intervals are 2.5 times as long.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+mod caller_turns;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use self::caller_turns::CallerTurns;
 use crate::model::{CallerId, SESSION_LIFE, SessionId, SessionStatus};
 
 /// A session waits its age between two polls at this age, and otherwise in proportion to
@@ -32,32 +39,38 @@ const MEASURE_INTERVAL: Duration = Duration::from_secs(1);
 /// The least share of the quota that the intervals assume for polls.
 const MIN_SHARE: f64 = 0.05;
 
+/// The greatest factor by which intervals are stretched, far beyond their bounds.
+const MAX_STRETCH: f64 = 1e6;
+
 /// The watched sessions.
 #[derive(Debug)]
 pub(super) struct PollSchedule {
     bounds: RangeInclusive<Duration>,
     sessions: HashMap<SessionId, Scheduled>,
+    callers: CallerTurns,
     /// Sessions by the time of their next poll.
     waiting: BTreeSet<(Instant, SessionId)>,
-    /// Sessions that are due, by their expiry.
-    due: BTreeSet<(Instant, SessionId)>,
-    /// Polls per second that all sessions need.
-    demand: f64,
-    /// Polls per second that the quota allows.
-    rate: f64,
-    /// When the rate was measured, and the number of reads by then.
+    /// Polls per second that each caller may have.
+    share: f64,
+    /// When the share was measured, and the number of reads by then.
     measured: Option<(Instant, u64)>,
 }
 
 #[derive(Debug)]
 struct Scheduled {
-    target: PollTarget,
-    /// The callers that watch it, in the order of their turns to pay for a poll.
-    callers: VecDeque<CallerId>,
-    /// The time of its next poll. Unset: it is due, or being polled.
-    next: Option<Instant>,
+    /// The callers that watch it, with the numbers of their watches.
+    callers: BTreeMap<CallerId, usize>,
+    expires_at: Instant,
+    next: NextPoll,
     /// Polls per second that it needs.
     demand: f64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum NextPoll {
+    At(Instant),
+    Due,
+    InProgress,
 }
 
 /// A session to poll.
@@ -75,43 +88,58 @@ impl PollSchedule {
         Self {
             bounds,
             sessions: HashMap::new(),
+            callers: CallerTurns::default(),
             waiting: BTreeSet::new(),
-            due: BTreeSet::new(),
-            demand: 0.0,
-            rate: f64::INFINITY,
+            share: f64::INFINITY,
             measured: None,
         }
     }
 
     /// Adds a watcher. The first one of a session makes it due.
     pub(super) fn add(&mut self, target: PollTarget) {
-        let (expires_at, session) = (target.expires_at, target.session);
-        let caller = target.caller.clone();
-        let scheduled = self.sessions.entry(session).or_insert_with(|| {
-            self.due.insert((expires_at, session));
-            Scheduled {
-                target,
-                callers: VecDeque::new(),
-                next: None,
-                demand: 0.0,
-            }
+        let PollTarget {
+            session,
+            caller,
+            expires_at,
+        } = target;
+        let scheduled = self.sessions.entry(session).or_insert_with(|| Scheduled {
+            callers: BTreeMap::new(),
+            expires_at,
+            next: NextPoll::Due,
+            demand: 0.0,
         });
-        scheduled.callers.push_back(caller);
+        let watches = scheduled.callers.entry(caller.clone()).or_default();
+        *watches += 1;
+        if *watches == 1 {
+            self.callers.add_session(&caller, scheduled.demand);
+            if scheduled.next == NextPoll::Due {
+                self.callers.add_due(&caller, (expires_at, session));
+            }
+        }
     }
 
     /// Removes a watcher. The session is not polled after its last one.
     pub(super) fn remove(&mut self, watcher: &PollTarget) {
-        let Some(scheduled) = self.sessions.get_mut(&watcher.session) else {
+        let (session, caller) = (watcher.session, &watcher.caller);
+        let Some(scheduled) = self.sessions.get_mut(&session) else {
             return;
         };
-        let callers = &mut scheduled.callers;
-        let place = callers.iter().position(|one| *one == watcher.caller);
-        place.map(|place| callers.remove(place));
-        if scheduled.callers.is_empty()
-            && let Some(removed) = self.sessions.remove(&watcher.session)
-        {
-            self.unschedule(&removed);
-            self.demand -= removed.demand;
+        let Some(watches) = scheduled.callers.get_mut(caller) else {
+            return;
+        };
+        *watches -= 1;
+        if *watches > 0 {
+            return;
+        }
+        scheduled.callers.remove(caller);
+        self.callers
+            .remove_due(caller, (scheduled.expires_at, session));
+        self.callers.remove_session(caller, scheduled.demand);
+        if scheduled.callers.is_empty() {
+            if let NextPoll::At(next) = scheduled.next {
+                self.waiting.remove(&(next, session));
+            }
+            self.sessions.remove(&session);
         }
     }
 
@@ -120,34 +148,22 @@ impl PollSchedule {
         self.waiting.first().map(|(next, _)| *next)
     }
 
-    /// Whether a session is due, as of the latest [`Self::take`].
-    pub(super) fn has_due(&self) -> bool {
-        !self.due.is_empty()
+    /// Takes a session to poll at `now`, and gives its caller the turn until
+    /// [`Self::end_turn`]. The session is due again after [`Self::polled`].
+    pub(super) fn take(&mut self, now: Instant) -> Option<PollTarget> {
+        self.find_due(now);
+        let (caller, (expires_at, session)) = self.callers.take_turn()?;
+        self.set_next(session, NextPoll::InProgress);
+        Some(PollTarget {
+            session,
+            caller,
+            expires_at,
+        })
     }
 
-    /// Takes the session to poll at `now`, if it expires by `expires_by`. It is due again
-    /// after [`Self::polled`].
-    pub(super) fn take(&mut self, now: Instant, expires_by: Option<Instant>) -> Option<PollTarget> {
-        while let Some((next, session)) = self.waiting.first().copied()
-            && next <= now
-        {
-            self.waiting.pop_first();
-            if let Some(scheduled) = self.sessions.get_mut(&session) {
-                scheduled.next = None;
-                self.due.insert((scheduled.target.expires_at, session));
-            }
-        }
-        let (expires_at, session) = *self.due.first()?;
-        if expires_by.is_some_and(|latest| expires_at > latest) {
-            return None;
-        }
-        self.due.pop_first();
-        let scheduled = self.sessions.get_mut(&session)?;
-        scheduled.target.caller = scheduled.callers.front()?.clone();
-        // Another caller pays for the next poll: one that is at its limit must not end the
-        // polls of the others.
-        scheduled.callers.rotate_left(1);
-        Some(scheduled.target.clone())
+    /// Ends the turn of a caller, whose poll waits no longer for a quota token.
+    pub(super) fn end_turn(&mut self, caller: &CallerId) {
+        self.callers.end_turn(caller);
     }
 
     /// Schedules the next poll of a session whose latest status is `status`. `jitter` is
@@ -159,49 +175,75 @@ impl PollSchedule {
         now: Instant,
         jitter: f64,
     ) {
-        let Some(mut scheduled) = self.sessions.remove(session) else {
+        let Some(scheduled) = self.sessions.get(session) else {
             return;
         };
-        self.unschedule(&scheduled);
-        let expires_at = scheduled.target.expires_at;
-        let left = expires_at.saturating_duration_since(now);
+        let left = scheduled.expires_at.saturating_duration_since(now);
         let interval = self.interval(status, SESSION_LIFE.saturating_sub(left));
-        let demand = interval.as_secs_f64().recip();
-        self.demand += demand - scheduled.demand;
-        let stretch = (self.demand / self.rate).max(1.0) * (0.9 + 0.2 * jitter);
-        let stretched = self.bounded(interval.mul_f64(stretch));
+        let stretch = self.set_demand(session, interval.as_secs_f64().recip());
+        let stretched = self.bounded(interval.mul_f64(stretch * (0.9 + 0.2 * jitter)));
         let next = if left > LAST_POLL {
             stretched.min(left - LAST_POLL)
         } else {
             stretched
         };
-        scheduled.demand = demand;
-        scheduled.next = Some(now + next);
-        self.waiting.insert((now + next, *session));
-        self.sessions.insert(*session, scheduled);
+        self.set_next(*session, NextPoll::At(now + next));
     }
 
-    /// Measures the rate that is left for polls: `rate` calls per second without those of
-    /// the callers, which have made `reads` calls in total.
+    /// Measures the share of each caller: `rate` calls per second without the reads, of
+    /// which there were `reads` in total, are left for polls.
     pub(super) fn measure(&mut self, rate: f64, reads: u64, now: Instant) {
         let Some((since, before)) = self.measured else {
-            (self.rate, self.measured) = (rate, Some((now, reads)));
+            (self.share, self.measured) = (rate, Some((now, reads)));
             return;
         };
         let elapsed = now.saturating_duration_since(since);
         if elapsed >= MEASURE_INTERVAL {
             let used = reads.saturating_sub(before) as f64 / elapsed.as_secs_f64();
-            self.rate = (rate - used).max(rate * MIN_SHARE);
+            let left = (rate - used).max(rate * MIN_SHARE);
+            self.share = self.callers.fair_share(left);
             self.measured = Some((now, reads));
         }
     }
 
-    fn unschedule(&mut self, scheduled: &Scheduled) {
-        let session = scheduled.target.session;
-        match scheduled.next {
-            Some(next) => self.waiting.remove(&(next, session)),
-            None => self.due.remove(&(scheduled.target.expires_at, session)),
+    fn find_due(&mut self, now: Instant) {
+        while let Some((next, session)) = self.waiting.first().copied()
+            && next <= now
+        {
+            self.set_next(session, NextPoll::Due);
+        }
+    }
+
+    fn set_next(&mut self, session: SessionId, next: NextPoll) {
+        let Some(scheduled) = self.sessions.get_mut(&session) else {
+            return;
         };
+        if let NextPoll::At(before) = std::mem::replace(&mut scheduled.next, next) {
+            self.waiting.remove(&(before, session));
+        }
+        if let NextPoll::At(next) = next {
+            self.waiting.insert((next, session));
+        }
+        let expiry = (scheduled.expires_at, session);
+        for caller in scheduled.callers.keys() {
+            match next {
+                NextPoll::Due => self.callers.add_due(caller, expiry),
+                NextPoll::At(_) | NextPoll::InProgress => self.callers.remove_due(caller, expiry),
+            }
+        }
+    }
+
+    /// Sets the polls per second that a session needs, and returns how much longer its
+    /// intervals are, by the share of that one of its callers that needs least.
+    fn set_demand(&mut self, session: &SessionId, demand: f64) -> f64 {
+        let Some(scheduled) = self.sessions.get_mut(session) else {
+            return 1.0;
+        };
+        let change = demand - std::mem::replace(&mut scheduled.demand, demand);
+        let callers = scheduled.callers.keys();
+        let demands = callers.map(|caller| self.callers.change_demand(caller, change));
+        let least = demands.fold(f64::INFINITY, f64::min);
+        (least / self.share).clamp(1.0, MAX_STRETCH)
     }
 
     fn interval(&self, status: Option<SessionStatus>, age: Duration) -> Duration {

@@ -1,8 +1,13 @@
 //! The task that polls watched sessions with the quota that unary reads leave.
 //!
-//! One poll at a time waits for a quota token, and only while no read waits; a session
-//! that is about to expire waits in the queue like a read. The quota token is charged to
-//! the callers that watch the session, in turn.
+//! A poll waits for a quota token in the queue of its caller, like a read. One at a time
+//! waits there for the calls of other callers, so a read of any caller waits for at most one
+//! poll in each round of the queues. The callers that watch sessions take turns for it, and
+//! a turn has a time limit.
+//!
+//! A poll that its own caller delays, by its rate limit or its waiting requests, delays no
+//! other caller. It gives the turn to the next caller at once, and waits on. Each caller has
+//! at most one waiting poll.
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -10,20 +15,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
 use super::poll_schedule::{PollSchedule, PollTarget};
 use super::result_source::ResultSource;
-use crate::model::{SessionId, SessionStatus};
+use crate::model::{CallerId, SessionId, SessionStatus};
 use crate::upstream::LivenessApi;
-
-/// How long polls wait before they check again whether reads wait.
-const BUSY_DELAY: Duration = Duration::from_millis(100);
-
-/// The time before its expiry at which a session is polled although reads wait.
-const URGENT: Duration = Duration::from_secs(20);
 
 /// How long the task sleeps while no session is watched.
 const IDLE_SLEEP: Duration = Duration::from_secs(3600);
@@ -42,6 +41,15 @@ pub(super) struct Polls {
 pub(super) struct PollGuard {
     polls: Arc<Polls>,
     target: PollTarget,
+}
+
+/// The turn of a caller, which has no other poll in the queue until it is dropped.
+#[derive(Debug)]
+pub(super) struct PollTurn {
+    polls: Arc<Polls>,
+    caller: CallerId,
+    /// Held while the poll delays those of other callers.
+    permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Polls {
@@ -85,16 +93,35 @@ impl Drop for PollGuard {
     }
 }
 
+impl PollTurn {
+    /// Passes the turn to the next caller.
+    pub(super) fn pass_on(&mut self) {
+        self.permit = None;
+    }
+}
+
+impl Drop for PollTurn {
+    fn drop(&mut self) {
+        self.polls.schedule.lock().end_turn(&self.caller);
+        self.polls.changed.notify_one();
+    }
+}
+
 /// Polls the watched sessions of `source` until admission ends.
 pub(super) async fn run<A: LivenessApi>(source: Arc<ResultSource<A>>) {
     let turns = Arc::new(Semaphore::new(1));
     let mut polls = JoinSet::new();
-    while let Ok(turn) = turns.clone().acquire_owned().await {
+    while let Ok(permit) = turns.clone().acquire_owned().await {
         while polls.try_join_next().is_some() {}
         let Some(target) = next(&source).await else {
             return;
         };
         let source = source.clone();
+        let turn = PollTurn {
+            polls: source.polls.clone(),
+            caller: target.caller.clone(),
+            permit: Some(permit),
+        };
         polls.spawn(async move {
             if !source.poll(&target, turn).await {
                 source.polls.polled(&target.session, None);
@@ -103,8 +130,7 @@ pub(super) async fn run<A: LivenessApi>(source: Arc<ResultSource<A>>) {
     }
 }
 
-/// Waits for the next session to poll: while reads wait, only for one that is about to
-/// expire.
+/// Waits for the next session to poll.
 async fn next<A: LivenessApi>(source: &ResultSource<A>) -> Option<PollTarget> {
     let polls = &source.polls;
     loop {
@@ -114,15 +140,10 @@ async fn next<A: LivenessApi>(source: &ResultSource<A>) -> Option<PollTarget> {
             let mut schedule = polls.schedule.lock();
             let reads = polls.reads.load(Ordering::Relaxed);
             schedule.measure(state.rate_per_second, reads, now);
-            let expires_by = (state.waiting > 0).then_some(now + URGENT);
-            if let Some(target) = schedule.take(now, expires_by) {
+            if let Some(target) = schedule.take(now) {
                 return Some(target);
             }
-            if schedule.has_due() {
-                now + BUSY_DELAY
-            } else {
-                schedule.next_due().unwrap_or(now + IDLE_SLEEP)
-            }
+            schedule.next_due().unwrap_or(now + IDLE_SLEEP)
         };
         tokio::select! {
             () = polls.changed.notified() => {}

@@ -7,12 +7,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use moka::sync::Cache;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::attempts::AttemptPolicy;
 use super::poll_schedule::PollTarget;
-use super::poller::Polls;
+use super::poller::{PollTurn, Polls};
 use super::result_flight::{ResultAnswer, ResultFlight};
 use super::{CheckMetrics, Progress, ResultRequest, Served, SessionError};
 use crate::model::{Deadline, LivenessResult, SESSION_LIFE, SessionId};
@@ -26,8 +25,8 @@ const CACHE_BYTES: u64 = 64 * 1024 * 1024;
 /// The longest duration of a poll.
 const POLL_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long a poll that waits for a quota token holds back the next one.
-const TURN_TIMEOUT: Duration = Duration::from_millis(200);
+/// How long a poll that waits for a quota token delays those of other callers at most.
+const TURN_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The results of all sessions.
 pub(super) struct ResultSource<A> {
@@ -113,23 +112,27 @@ impl<A: LivenessApi> ResultSource<A> {
 
     /// Reads a watched session once, and returns whether AWS answered. `turn` is dropped
     /// once the poll has a quota token.
-    pub(super) async fn poll(&self, target: &PollTarget, turn: OwnedSemaphorePermit) -> bool {
+    pub(super) async fn poll(&self, target: &PollTarget, mut turn: PollTurn) -> bool {
         let flight = self.join(&target.session, target.expires_at);
         let deadline = Deadline::after(Instant::now(), POLL_TIMEOUT);
         let mut progress = Progress::default();
         let mut attempts = self
             .attempts
             .attempts(&target.caller, deadline, &mut progress);
+        if self.attempts.is_held_back(&target.caller) {
+            turn.pass_on();
+        }
         let permit = {
             let mut permit = std::pin::pin!(attempts.acquire_permit());
-            let in_turn = timeout(TURN_TIMEOUT, &mut permit).await;
-            // A caller that is at its own rate limit must not delay others.
-            drop(turn);
-            match in_turn {
+            match timeout(TURN_TIMEOUT, &mut permit).await {
                 Ok(permit) => permit,
-                Err(_) => permit.await,
+                Err(_) => {
+                    turn.pass_on();
+                    permit.await
+                }
             }
         };
+        drop(turn);
         let Ok(permit) = permit else {
             return false;
         };

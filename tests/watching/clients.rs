@@ -35,10 +35,6 @@ pub(crate) enum Client {
 pub(crate) async fn run(client: Client) -> Figures {
     let mut rng = fastrand::Rng::with_seed(7);
     let start = Instant::now() + 10 * SECOND;
-    let session = |number: u32| {
-        let id = format!("0b5e3a4c-7d57-4f0e-9a51-{number:012x}");
-        SessionId::parse(&id).unwrap()
-    };
     let sessions: Vec<(SessionId, Check, Instant)> = (0..CLIENTS)
         .map(|number| {
             let issued_at = start + SECOND * number / 25;
@@ -51,11 +47,12 @@ pub(crate) async fn run(client: Client) -> Figures {
         .map(|(id, check, _)| (*id, *check))
         .collect();
     let upstream = Arc::new(Upstream::new(checks));
-    let keys = TokenKeys::new(SigningKey::new(&[1; 32]).unwrap(), Vec::new()).unwrap();
-    let reader = Arc::new(reader(&upstream, &keys));
+    let keys = keys();
+    let reader = Arc::new(reader(&upstream, &keys, QueueSettings::default()));
     let mut clients = JoinSet::new();
     for (number, (id, check, issued_at)) in sessions.into_iter().enumerate() {
-        let request = request(number as u32 % CALLERS, id, &keys);
+        let caller = format!("caller-{}", number as u32 % CALLERS);
+        let request = request(&caller, id, &keys);
         let reader = reader.clone();
         clients.spawn(async move {
             sleep_until(issued_at).await;
@@ -73,17 +70,23 @@ pub(crate) async fn run(client: Client) -> Figures {
     Figures::new(&delays, upstream.calls())
 }
 
+/// Returns the id of a session.
+pub(crate) fn session(number: u32) -> SessionId {
+    let id = format!("0b5e3a4c-7d57-4f0e-9a51-{number:012x}");
+    SessionId::parse(&id).unwrap()
+}
+
 /// Returns the first two states of a watch that is read only after its check has finished.
 pub(crate) async fn read_late() -> Vec<SessionStatus> {
-    let session = SessionId::parse("0b5e3a4c-7d57-4f0e-9a51-000000000001").unwrap();
+    let session = session(1);
     let mut rng = fastrand::Rng::with_seed(0);
     let used = |check: &Check| check.finished_at().is_some();
     let checks = std::iter::repeat_with(|| Check::issued_at(Instant::now(), &mut rng));
     let check = checks.filter(|check| used(check)).take(1).last().unwrap();
     let upstream = Arc::new(Upstream::new(HashMap::from([(session, check)])));
-    let keys = TokenKeys::new(SigningKey::new(&[1; 32]).unwrap(), Vec::new()).unwrap();
-    let reader = reader(&upstream, &keys);
-    let mut watch = reader.watch(&request(0, session, &keys)).unwrap();
+    let keys = keys();
+    let reader = reader(&upstream, &keys, QueueSettings::default());
+    let mut watch = reader.watch(&request("caller-0", session, &keys)).unwrap();
     let first = watch.next(&mut Progress::default()).await.unwrap();
     sleep_until(check.finished_at().unwrap() + 20 * SECOND).await;
     let second = watch.next(&mut Progress::default()).await.unwrap();
@@ -123,7 +126,16 @@ async fn read_each_second(
     None
 }
 
-fn reader(upstream: &Arc<Upstream>, keys: &TokenKeys) -> ResultReader<Upstream> {
+pub(crate) fn keys() -> TokenKeys {
+    TokenKeys::new(SigningKey::new(&[1; 32]).unwrap(), Vec::new()).unwrap()
+}
+
+/// Returns a reader whose callers have the limits of `callers`.
+pub(crate) fn reader(
+    upstream: &Arc<Upstream>,
+    keys: &TokenKeys,
+    callers: QueueSettings,
+) -> ResultReader<Upstream> {
     let count = |number| NonZeroU32::new(number).unwrap();
     let admission = Admission::open(AdmissionSettings {
         quota: QuotaSettings {
@@ -132,7 +144,7 @@ fn reader(upstream: &Arc<Upstream>, keys: &TokenKeys) -> ResultReader<Upstream> 
             target_utilization: 0.98,
             max_wait: 10 * SECOND,
         },
-        callers: QueueSettings::default(),
+        callers,
         adaptive: true,
         check_limit: None,
     });
@@ -152,8 +164,9 @@ fn reader(upstream: &Arc<Upstream>, keys: &TokenKeys) -> ResultReader<Upstream> 
     )
 }
 
-fn request(caller: u32, session: SessionId, keys: &TokenKeys) -> ResultRequest {
-    let caller = CallerId::new(&format!("caller-{caller}")).unwrap();
+/// Returns the request of `caller` for the result of `session`, without a limit of time.
+pub(crate) fn request(caller: &str, session: SessionId, keys: &TokenKeys) -> ResultRequest {
+    let caller = CallerId::new(caller).unwrap();
     let binding = Binding {
         caller: &caller,
         subject: None,

@@ -14,6 +14,11 @@ fn target(number: u8, left: Duration) -> PollTarget {
     }
 }
 
+fn watched_by(name: &str, target: PollTarget) -> PollTarget {
+    let caller = CallerId::new(name).expect("a valid name");
+    PollTarget { caller, ..target }
+}
+
 #[tokio::test(start_paused = true)]
 async fn of_the_sessions_that_are_due_the_one_that_expires_first_is_polled_first() {
     let mut polls = PollSchedule::new(SECOND..=60 * SECOND);
@@ -21,18 +26,13 @@ async fn of_the_sessions_that_are_due_the_one_that_expires_first_is_polled_first
     polls.add(late.clone());
     polls.add(early.clone());
     let now = Instant::now();
-    assert_eq!(polls.take(now, Some(now + 19 * SECOND)), None);
-    assert_eq!(
-        polls.take(now, Some(now + 20 * SECOND)),
-        Some(early.clone())
-    );
+    assert_eq!(polls.take(now), Some(early.clone()));
+    assert_eq!(polls.take(now), None, "its caller has the turn");
+    polls.end_turn(&early.caller);
     polls.polled(&early.session, None, now, 0.5);
-    assert_eq!(polls.take(now, None), Some(late.clone()));
-    assert_eq!(
-        polls.take(now, None),
-        None,
-        "one waits, and one is being polled"
-    );
+    assert_eq!(polls.take(now), Some(late.clone()));
+    polls.end_turn(&late.caller);
+    assert_eq!(polls.take(now), None, "one waits, and one is being polled");
     polls.polled(&late.session, None, now, 0.5);
     assert_eq!(polls.next_due(), Some(now + 2500 * SECOND / 1000));
 }
@@ -52,7 +52,8 @@ async fn the_interval_follows_the_age_the_status_and_the_bounds() {
     ] {
         let target = target(1, left * SECOND);
         polls.add(target.clone());
-        assert_eq!(polls.take(now, None), Some(target.clone()));
+        assert_eq!(polls.take(now), Some(target.clone()));
+        polls.end_turn(&target.caller);
         polls.polled(&target.session, Some(status), now, 0.5);
         assert_eq!(
             polls.next_due(),
@@ -62,7 +63,9 @@ async fn the_interval_follows_the_age_the_status_and_the_bounds() {
         polls.remove(&target);
         assert_eq!(polls.next_due(), None);
     }
-    assert!(polls.demand.abs() < 1e-9, "{}", polls.demand);
+    polls.measure(25.0, 0, now);
+    polls.measure(25.0, 0, now + SECOND);
+    assert_eq!(polls.share, 25.0, "no caller is left");
 }
 
 #[tokio::test(start_paused = true)]
@@ -99,35 +102,83 @@ async fn a_session_is_polled_until_its_last_watcher_leaves() {
     polls.add(target.clone());
     polls.remove(&target);
     let now = Instant::now();
-    assert_eq!(polls.take(now, None), Some(target.clone()));
+    assert_eq!(polls.take(now), Some(target.clone()));
     polls.remove(&target);
     polls.polled(&target.session, None, now, 0.5);
-    assert_eq!((polls.take(now, None), polls.next_due()), (None, None));
+    assert_eq!((polls.take(now), polls.next_due()), (None, None));
     polls.remove(&target);
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_callers_that_watch_a_session_pay_for_its_polls_in_turn() {
     let mut polls = PollSchedule::new(SECOND..=60 * SECOND);
-    let watched_by = |name: &str| PollTarget {
-        caller: CallerId::new(name).expect("a valid name"),
-        ..target(1, 100 * SECOND)
-    };
     let mut now = Instant::now();
     let mut payers = |polls: &mut PollSchedule, count: usize| {
         let mut payers = Vec::new();
         for _ in 0..count {
-            let taken = polls.take(now, None).expect("it is due");
+            let taken = polls.take(now).expect("it is due");
+            polls.end_turn(&taken.caller);
             polls.polled(&taken.session, None, now, 0.5);
             payers.push(taken.caller.to_string());
             now = polls.next_due().expect("it is polled again");
         }
         payers
     };
-    let [web, app] = ["web", "app"].map(watched_by);
+    let [web, app] = ["web", "app"].map(|name| watched_by(name, target(1, 100 * SECOND)));
     polls.add(web.clone());
     polls.add(app.clone());
-    assert_eq!(payers(&mut polls, 3), ["web", "app", "web"]);
-    polls.remove(&web);
-    assert_eq!(payers(&mut polls, 2), ["app", "app"]);
+    assert_eq!(payers(&mut polls, 3), ["app", "web", "app"]);
+    polls.remove(&app);
+    assert_eq!(payers(&mut polls, 2), ["web", "web"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn callers_take_turns_and_each_has_one_at_a_time() {
+    let mut polls = PollSchedule::new(SECOND..=60 * SECOND);
+    let now = Instant::now();
+    for number in 1..=3 {
+        polls.add(watched_by("app", target(number, 10 * SECOND)));
+        polls.add(watched_by("web", target(10 + number, 100 * SECOND)));
+    }
+    let next = |polls: &mut PollSchedule| polls.take(now).map(|one| one.caller.to_string());
+    assert_eq!(next(&mut polls).as_deref(), Some("app"));
+    assert_eq!(next(&mut polls).as_deref(), Some("web"));
+    assert_eq!(next(&mut polls), None, "both have a turn");
+    for _ in 0..2 {
+        polls.end_turn(&CallerId::new("web").expect("a valid name"));
+        assert_eq!(next(&mut polls).as_deref(), Some("web"), "app still waits");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_intervals_of_a_caller_that_needs_less_than_its_share_are_not_stretched() {
+    let mut polls = PollSchedule::new(SECOND..=60 * SECOND);
+    let now = Instant::now();
+    let greedy: Vec<_> = (1..100)
+        .map(|number| watched_by("greedy", target(number, 150 * SECOND)))
+        .collect();
+    let modest = watched_by("modest", target(0, 150 * SECOND));
+    let status = Some(SessionStatus::InProgress);
+    for target in greedy.iter().chain([&modest]) {
+        polls.add(target.clone());
+        polls.polled(&target.session, status, now, 0.5);
+    }
+    polls.measure(12.0, 0, now);
+    polls.measure(12.0, 0, now + SECOND);
+    assert_eq!(polls.share, 11.0);
+    for (target, seconds) in [(&greedy[0], 9), (&modest, 1)] {
+        polls.polled(&target.session, status, now, 0.5);
+        let next = polls.sessions[&target.session].next;
+        assert_eq!(next, NextPoll::At(now + seconds * SECOND));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_vanishing_quota_stretches_the_intervals_to_their_bound() {
+    let mut polls = PollSchedule::new(SECOND..=60 * SECOND);
+    let (now, target) = (Instant::now(), target(1, 150 * SECOND));
+    polls.measure(1e-310, 0, now);
+    polls.add(target.clone());
+    polls.polled(&target.session, None, now, 0.5);
+    assert_eq!(polls.next_due(), Some(now + 60 * SECOND));
 }
