@@ -79,7 +79,7 @@ pub struct QuotaSettings {
     pub rate_per_second: f64,
     /// The most calls at once after idle time.
     pub burst: NonZeroU32,
-    /// The share of the quota to use: above 0, at most 1.
+    /// The share of the quota to use: 0.01 to 1.
     pub target_utilization: f64,
     /// The longest wait of a request, whatever its deadline.
     pub max_wait: Duration,

@@ -23,6 +23,7 @@ mod result_source;
 mod spans;
 mod verdict;
 mod watch;
+mod watch_limit;
 
 pub use attempts::AttemptPolicy;
 pub use check_metrics::CheckMetrics;
@@ -36,3 +37,4 @@ pub use read_result::{ResultReader, WatchSettings};
 pub use result_request::{ImageBytes, ResultRequest, SessionResult};
 pub use verdict::{CheckFailure, Verdict};
 pub use watch::Watch;
+pub use watch_limit::WatchLimitExceeded;

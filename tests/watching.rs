@@ -14,6 +14,7 @@ mod watching {
 }
 
 use std::thread;
+use std::time::Duration;
 
 use livegate::model::SessionStatus;
 use watching::clients::{self, Client};
@@ -78,4 +79,13 @@ async fn a_watch_is_polled_while_another_caller_watches_more_than_the_quota_allo
     let neighbours = Neighbours::start(None);
     let _watches = neighbours.keep_watching(500);
     neighbours.assert_victim_is_served().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_read_waits_for_one_poll_only_while_many_callers_watch() {
+    let neighbours = Neighbours::start(None);
+    let _watches = neighbours.watch_from_each(500);
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let took = neighbours.read_time().await;
+    assert!(took < Duration::from_millis(500), "{took:?}");
 }

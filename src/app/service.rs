@@ -79,20 +79,25 @@ pub(super) fn service(
     };
     let attempts = attempts(Operation::Results, &reloadable.results_admission);
     let results = config.results.enabled;
-    let watches = WatchSettings {
-        max_watchers: config.results.max_watchers.get(),
-        poll_interval: config.results.min_poll_interval..=config.results.max_poll_interval,
-        metrics: metrics.checks.clone(),
-    };
     let results = results.then(|| {
         ResultReader::new(
             api.clone(),
             attempts,
             ownership,
             token_requirement,
-            &watches,
+            &watches(config, metrics),
         )
         .until(drain.clone())
     });
     SessionService::new(creator, results).audited(audit.clone())
+}
+
+fn watches(config: &Config, metrics: &Metrics) -> WatchSettings {
+    let results = &config.results;
+    WatchSettings {
+        max_watchers: results.max_watchers.get(),
+        has_shares: config.auth.mode.is_authenticated(),
+        poll_interval: results.min_poll_interval..=results.max_poll_interval,
+        metrics: metrics.checks.clone(),
+    }
 }

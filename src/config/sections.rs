@@ -89,7 +89,7 @@ fn quota(section: &mut Section<'_>) -> QuotaSettings {
     QuotaSettings {
         rate_per_second,
         burst: section.read("burst", fifth_of(rate_per_second), &count(10_000)),
-        target_utilization: section.read("target_utilization", 0.98, &positive(1.0)),
+        target_utilization: section.read("target_utilization", 0.98, &number(0.01..=1.0)),
         max_wait: section.read("max_wait", seconds(10), wait),
     }
 }

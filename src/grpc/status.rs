@@ -15,7 +15,7 @@ use super::rpc_error::{RetryHint, RpcError};
 use crate::admission::{AdmissionRefused, RefusalReason};
 use crate::auth::NotAuthenticated;
 use crate::model::SESSION_LIFE;
-use crate::session::SessionError;
+use crate::session::{SessionError, WatchLimitExceeded};
 use crate::upstream::{UpstreamError, UpstreamErrorKind as Kind};
 
 /// The retry delay after a transient error for which AWS gave none.
@@ -94,7 +94,7 @@ impl RpcError {
                 denied(Reason::CallerNotAllowed).with("field", &refused.field())
             }
             SessionError::ResultTokenInvalid => denied(Reason::ResultTokenInvalid),
-            SessionError::WatchLimitExceeded { limit } => Self::watch_limit(error, *limit),
+            SessionError::WatchLimitExceeded(exceeded) => Self::watch_limit(*exceeded),
             SessionError::DeadlineExceeded | SessionError::WatchDeadlineExceeded => {
                 too_late(Reason::DeadlineExceeded)
             }
@@ -118,13 +118,17 @@ impl RpcError {
         rpc_error.with("caller", &call.caller)
     }
 
-    fn watch_limit(error: &SessionError, limit: u32) -> Self {
+    fn watch_limit(exceeded: WatchLimitExceeded) -> Self {
         let (code, reason) = (Code::ResourceExhausted, Reason::WatchLimitExceeded);
-        let mut rpc_error = Self::new(code, reason, error.to_string());
-        rpc_error.quota = Some("watchers".to_owned());
-        rpc_error
-            .retry(RetryHint::After(TRANSIENT_DELAY))
-            .with("limit", &limit)
+        let mut error =
+            Self::new(code, reason, exceeded.to_string()).retry(RetryHint::After(TRANSIENT_DELAY));
+        error.quota = Some("watchers".to_owned());
+        match exceeded {
+            WatchLimitExceeded::Process { limit } => error.with("limit", &limit),
+            WatchLimitExceeded::Caller { limit, free } => {
+                error.with("limit", &limit).with("free", &free)
+            }
+        }
     }
 
     fn from_refusal(refused: AdmissionRefused, call: &Call) -> Self {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::WatchLimitExceeded;
 use crate::admission::{AdmissionRefused, RefusalReason};
 use crate::auth::policy::NotAllowed;
 use crate::idempotency::IdempotencyError;
@@ -38,12 +39,9 @@ pub enum SessionError {
     /// Admission refused the request before any attempt.
     #[error(transparent)]
     Refused(#[from] AdmissionRefused),
-    /// There are as many watches as allowed.
-    #[error("{limit} watches are in progress, the limit of this replica")]
-    WatchLimitExceeded {
-        /// The limit.
-        limit: u32,
-    },
+    /// There are as many watches as allowed, of all callers or of this one.
+    #[error(transparent)]
+    WatchLimitExceeded(#[from] WatchLimitExceeded),
     /// The deadline passed before an attempt was sent.
     #[error("the deadline passed before a call was sent to AWS")]
     DeadlineExceeded,
@@ -127,7 +125,7 @@ impl SessionError {
             | Self::NotAllowed(_)
             | Self::ResultTokenInvalid
             | Self::Refused(_)
-            | Self::WatchLimitExceeded { .. }
+            | Self::WatchLimitExceeded(_)
             | Self::DeadlineExceeded
             | Self::DeadlineExceededUpstream
             | Self::WatchDeadlineExceeded

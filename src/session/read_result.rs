@@ -4,7 +4,6 @@ use std::ops::RangeInclusive;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -12,6 +11,7 @@ use super::attempts::AttemptPolicy;
 use super::poll_schedule::PollTarget;
 use super::poller::{self, Polls};
 use super::result_source::ResultSource;
+use super::watch_limit::WatchLimit;
 use super::{
     CheckMetrics, Ownership, Progress, ResultRequest, SessionError, SessionResult,
     TokenRequirement, Watch,
@@ -23,6 +23,9 @@ use crate::upstream::LivenessApi;
 pub struct WatchSettings {
     /// The most watches at once.
     pub max_watchers: u32,
+    /// Whether each caller has a share of them. Without authentication all callers are one,
+    /// which needs none.
+    pub has_shares: bool,
     /// The shortest and the longest time between two polls of a session.
     pub poll_interval: RangeInclusive<Duration>,
     /// The metrics of checks.
@@ -30,10 +33,11 @@ pub struct WatchSettings {
 }
 
 impl Default for WatchSettings {
-    /// 2000 watches, polls every 1 to 60 s.
+    /// 2000 watches, shared by callers, polls every 1 to 60 s.
     fn default() -> Self {
         Self {
             max_watchers: 2000,
+            has_shares: true,
             poll_interval: Duration::from_secs(1)..=Duration::from_secs(60),
             metrics: CheckMetrics::default(),
         }
@@ -45,8 +49,7 @@ pub struct ResultReader<A> {
     source: Arc<ResultSource<A>>,
     ownership: Ownership,
     token_requirement: TokenRequirement,
-    max_watchers: u32,
-    places: Arc<Semaphore>,
+    watch_limit: Arc<WatchLimit>,
     drain: CancellationToken,
     /// The task that polls for the watches, from the first one on.
     poller: OnceLock<AbortOnDropHandle<()>>,
@@ -71,8 +74,7 @@ impl<A: LivenessApi> ResultReader<A> {
             )),
             ownership,
             token_requirement,
-            max_watchers: watches.max_watchers,
-            places: Arc::new(Semaphore::new(watches.max_watchers as usize)),
+            watch_limit: Arc::new(WatchLimit::new(watches.max_watchers, watches.has_shares)),
             drain: CancellationToken::new(),
             poller: OnceLock::new(),
         }
@@ -117,16 +119,13 @@ impl<A: LivenessApi> ResultReader<A> {
     ///
     /// # Errors
     /// If the request does not pass ownership, the process shuts down, or there are
-    /// [`WatchSettings::max_watchers`] already.
+    /// [`WatchSettings::max_watchers`] or the caller's share of them already.
     pub fn watch(&self, request: &ResultRequest) -> Result<Watch, SessionError> {
         let expires_at = self.ownership.check(request, self.token_requirement)?;
         if self.drain.is_cancelled() {
             return Err(SessionError::SHUTTING_DOWN);
         }
-        let place = self.places.clone().try_acquire_owned();
-        let place = place.map_err(|_| SessionError::WatchLimitExceeded {
-            limit: self.max_watchers,
-        })?;
+        let place = self.watch_limit.acquire(&request.caller)?;
         let run = || AbortOnDropHandle::new(tokio::spawn(poller::run(self.source.clone())));
         self.poller.get_or_init(run);
         let flight = self.source.join(&request.session, expires_at);

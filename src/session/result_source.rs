@@ -3,13 +3,14 @@
 //! Reads and polls of one session share a [`ResultFlight`], so at most one of them calls
 //! AWS at a time.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use moka::sync::Cache;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
-use super::attempts::AttemptPolicy;
+use super::attempts::{AttemptPolicy, Attempts, UnsentPermit};
 use super::poll_schedule::PollTarget;
 use super::poller::{PollTurn, Polls};
 use super::result_flight::{ResultAnswer, ResultFlight};
@@ -122,18 +123,7 @@ impl<A: LivenessApi> ResultSource<A> {
         if self.attempts.is_held_back(&target.caller) {
             turn.pass_on();
         }
-        let permit = {
-            let mut permit = std::pin::pin!(attempts.acquire_permit());
-            match timeout(TURN_TIMEOUT, &mut permit).await {
-                Ok(permit) => permit,
-                Err(_) => {
-                    turn.pass_on();
-                    permit.await
-                }
-            }
-        };
-        drop(turn);
-        let Ok(permit) = permit else {
+        let Ok(permit) = acquire_in_turn(&mut attempts, turn).await else {
             return false;
         };
         let Ok(_turn) = flight.try_turn() else {
@@ -177,6 +167,19 @@ impl<A: LivenessApi> ResultSource<A> {
         }
         answer
     }
+}
+
+/// Waits for a permit, and holds back the polls of other callers for a limited time.
+async fn acquire_in_turn<'a>(
+    attempts: &mut Attempts<'a>,
+    mut turn: PollTurn,
+) -> Result<UnsentPermit<'a>, SessionError> {
+    let mut permit = pin!(attempts.acquire_permit());
+    if let Ok(permit) = timeout(TURN_TIMEOUT, &mut permit).await {
+        return permit;
+    }
+    turn.pass_on();
+    permit.await
 }
 
 /// Returns `answer` if it is about `session`. The result of another session must not reach

@@ -5,13 +5,14 @@
 
 use std::sync::Arc;
 
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::check_metrics::WatcherGuard;
 use super::poller::PollGuard;
 use super::result_flight::{LatestAnswer, ResultAnswer, ResultFlight};
+use super::watch_limit::WatchPlace;
 use super::{CheckMetrics, ImageBytes, Progress, ResultRequest, SessionError, SessionResult};
 use crate::model::{Deadline, LivenessResult, MinimumConfidence, SessionId, SessionStatus};
 use crate::single_flight::FlightGuard;
@@ -34,7 +35,7 @@ pub struct Watch {
 }
 
 /// The polls of the session, the place of the watch, and its count.
-pub(super) type WatchGuards = (PollGuard, OwnedSemaphorePermit, WatcherGuard);
+pub(super) type WatchGuards = (PollGuard, WatchPlace, WatcherGuard);
 
 impl Watch {
     pub(super) fn new(

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use livegate::admission::{CallerLimits, QueueSettings};
 
-use super::fixture::{TestQueue, named};
+use super::fixture::{TestQueue, caller, named};
 
 #[test]
 fn a_rate_limited_caller_is_passed_over_until_its_limit_allows_a_call() {
@@ -54,4 +54,24 @@ fn idleness_does_not_reset_an_exhausted_rate_limit() {
         assert!(queue.pop().is_none());
         queue.inner.remove(ticket);
     }
+}
+
+#[test]
+fn a_caller_is_held_back_by_its_own_limit_or_requests_and_by_no_other_caller() {
+    let slow = CallerLimits {
+        max_rate_per_second: Some(1.0),
+        ..CallerLimits::default()
+    };
+    let mut queue = TestQueue::new(named(&[("a", slow)]));
+    let held_back = |queue: &mut TestQueue| {
+        ["a", "b", "c"].map(|name| queue.inner.is_held_back(&caller(name), queue.now))
+    };
+    assert_eq!(held_back(&mut queue), [false; 3]);
+    queue.arrive("a");
+    queue.arrive("b");
+    assert_eq!(held_back(&mut queue), [true, true, false], "requests wait");
+    assert_eq!(queue.pops(2), "ab");
+    assert_eq!(held_back(&mut queue), [true, false, false], "a's limit");
+    queue.now += Duration::from_secs(1);
+    assert_eq!(held_back(&mut queue), [false; 3]);
 }

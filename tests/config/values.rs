@@ -51,6 +51,8 @@ fn the_bound_is_accepted_and_the_first_value_beyond_it_is_rejected() {
         ("quota.create.rate_per_second", "10000", "10000.1"),
         ("quota.create.rate_per_second", "0.001", "0.000999"),
         ("quota.results.target_utilization", "1", "1.01"),
+        ("quota.results.target_utilization", "0.01", "1e-300"),
+        ("quota.create.target_utilization", "0.01", "0.0099"),
         ("quota.results.max_wait", "\"0s\"", "\"181s\""),
         ("retry.budget_ratio", "0", "-0.1"),
         ("shutdown.grace", "\"10m\"", "\"601s\""),

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use livegate::auth::AuthMode;
 use livegate::grpc::v1;
 use livegate::model::{LivenessResult, SessionStatus};
 use livegate::session::WatchSettings;
@@ -42,6 +43,17 @@ pub(super) fn request() -> v1::WatchSessionRequest {
         result_token: Owner::of(ID).token(),
         minimum_confidence: Some(90.0),
         ..Default::default()
+    }
+}
+
+fn request_of(caller: &str) -> v1::WatchSessionRequest {
+    let owner = Owner {
+        caller,
+        ..Owner::of(ID)
+    };
+    v1::WatchSessionRequest {
+        result_token: owner.token(),
+        ..request()
     }
 }
 
@@ -185,6 +197,35 @@ async fn watches_beyond_the_limit_are_refused_until_one_disconnects() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_caller_with_its_share_of_watches_leaves_room_for_another() {
+    let livegate = Livegate::with(Setup {
+        auth: AuthMode::TrustedHeader,
+        watches: WatchSettings {
+            max_watchers: 10,
+            ..WatchSettings::default()
+        },
+        ..Setup::default()
+    })
+    .await;
+    let [web, app] = ["web", "app"].map(|name| (livegate.caller().named(name), request_of(name)));
+    let mut held = Vec::new();
+    for _ in 0..5 {
+        held.push(web.0.watch(web.1.clone()).await.unwrap());
+    }
+    let status = web.0.watch(web.1.clone()).await.unwrap_err();
+    let expected = (Code::ResourceExhausted, "WATCH_LIMIT_EXCEEDED");
+    assert_eq!(status.code_and_reason(), expected);
+    let message = "5 watches of this caller are in progress, its share while 4 more fit";
+    assert_eq!(status.message, message);
+    assert_eq!(
+        (&*status.metadata["limit"], &*status.metadata["free"]),
+        ("5", "4")
+    );
+    assert_eq!(status.quotas, ["watchers"]);
+    held.push(app.0.watch(app.1.clone()).await.unwrap());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_watch_needs_the_token_of_its_session_and_valid_fields() {
     let livegate = Livegate::start().await;
     let stranger = v1::WatchSessionRequest {
@@ -230,14 +271,7 @@ async fn a_watch_writes_one_audit_line_for_its_result_and_none_if_it_ends_before
     let audited = AuditedLivegate::start(Setup::default()).await;
     audited.livegate.aws.plan(check());
     let caller = audited.livegate.caller().named("web");
-    let request = v1::WatchSessionRequest {
-        result_token: Owner {
-            caller: "web",
-            ..Owner::of(ID)
-        }
-        .token(),
-        ..request()
-    };
+    let request = request_of("web");
     let mut early = caller.watch(request.clone()).await.unwrap();
     next(&mut early).await;
     drop(early);

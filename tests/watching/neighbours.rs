@@ -72,6 +72,25 @@ impl Neighbours {
         reads
     }
 
+    /// Opens a watch of each of `count` callers.
+    pub(crate) fn watch_from_each(&self, count: u32) -> Vec<Watch> {
+        let watch = |number| {
+            let request = request(&format!("caller-{number}"), session(number), &self.keys);
+            self.reader.watch(&request).unwrap()
+        };
+        (0..count).map(watch).collect()
+    }
+
+    /// Returns how long a read of the victim takes.
+    pub(crate) async fn read_time(&self) -> Duration {
+        let mut request = request("victim", session(VICTIM), &self.keys);
+        request.deadline = Deadline::after(Instant::now(), 8 * SECOND);
+        let start = Instant::now();
+        let read = self.reader.read(&request, &mut Progress::default()).await;
+        read.unwrap();
+        start.elapsed()
+    }
+
     /// Opens `count` watches of the greedy caller.
     pub(crate) fn keep_watching(&self, count: u32) -> Vec<Watch> {
         let watch = |number| {

@@ -14,9 +14,11 @@ fn target(number: u8, left: Duration) -> PollTarget {
     }
 }
 
-fn watched_by(name: &str, target: PollTarget) -> PollTarget {
-    let caller = CallerId::new(name).expect("a valid name");
-    PollTarget { caller, ..target }
+fn watched_by(name: &str, number: u8, left: Duration) -> PollTarget {
+    PollTarget {
+        caller: CallerId::new(name).expect("a valid name"),
+        ..target(number, left)
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -124,7 +126,7 @@ async fn the_callers_that_watch_a_session_pay_for_its_polls_in_turn() {
         }
         payers
     };
-    let [web, app] = ["web", "app"].map(|name| watched_by(name, target(1, 100 * SECOND)));
+    let [web, app] = ["web", "app"].map(|name| watched_by(name, 1, 100 * SECOND));
     polls.add(web.clone());
     polls.add(app.clone());
     assert_eq!(payers(&mut polls, 3), ["app", "web", "app"]);
@@ -137,8 +139,8 @@ async fn callers_take_turns_and_each_has_one_at_a_time() {
     let mut polls = PollSchedule::new(SECOND..=60 * SECOND);
     let now = Instant::now();
     for number in 1..=3 {
-        polls.add(watched_by("app", target(number, 10 * SECOND)));
-        polls.add(watched_by("web", target(10 + number, 100 * SECOND)));
+        polls.add(watched_by("app", number, 10 * SECOND));
+        polls.add(watched_by("web", 10 + number, 100 * SECOND));
     }
     let next = |polls: &mut PollSchedule| polls.take(now).map(|one| one.caller.to_string());
     assert_eq!(next(&mut polls).as_deref(), Some("app"));
@@ -155,9 +157,9 @@ async fn the_intervals_of_a_caller_that_needs_less_than_its_share_are_not_stretc
     let mut polls = PollSchedule::new(SECOND..=60 * SECOND);
     let now = Instant::now();
     let greedy: Vec<_> = (1..100)
-        .map(|number| watched_by("greedy", target(number, 150 * SECOND)))
+        .map(|number| watched_by("greedy", number, 150 * SECOND))
         .collect();
-    let modest = watched_by("modest", target(0, 150 * SECOND));
+    let modest = watched_by("modest", 0, 150 * SECOND);
     let status = Some(SessionStatus::InProgress);
     for target in greedy.iter().chain([&modest]) {
         polls.add(target.clone());
