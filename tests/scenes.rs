@@ -40,6 +40,7 @@ mod scenes {
     mod verdicts;
     mod violations;
     mod watch_errors;
+    mod watch_limits;
     mod watches;
     mod wire;
 }
