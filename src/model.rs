@@ -23,7 +23,7 @@ mod token_bucket;
 mod wall_clock;
 
 pub use challenge::{ChallengePreference, ChallengeType, ChallengeVersions, Version};
-pub use clock::{Clock, ClockSource};
+pub use clock::{Clock, ClockSource, agree};
 pub use confidence::{ConfidenceOutOfRange, MinimumConfidence};
 pub use deadline::Deadline;
 pub use glob::{CallerGlob, CallerGlobs, MalformedGlob, TooManyGlobs};

@@ -20,6 +20,7 @@ mod scenes {
     mod audit_file;
     mod audited_reads;
     mod callers;
+    mod clock;
     mod coalescing;
     mod create_session;
     mod deadlines;

@@ -24,7 +24,7 @@ const MAX_POLL_INTERVAL: Duration = Duration::from_millis(200);
 #[derive(Debug)]
 pub struct Flight {
     pub(super) record: Option<(RecordKey, RecordStore)>,
-    first_sent: OnceLock<FirstSent>,
+    first_sent: parking_lot::Mutex<Option<FirstSent>>,
     first_settings: OnceLock<SessionSettings>,
     session: Mutex<Option<SessionId>>,
 }
@@ -63,7 +63,7 @@ impl Flight {
     pub(super) fn new(record: Option<(RecordKey, RecordStore)>) -> Self {
         Self {
             record,
-            first_sent: OnceLock::new(),
+            first_sent: parking_lot::Mutex::default(),
             first_settings: OnceLock::new(),
             session: Mutex::default(),
         }
@@ -80,7 +80,15 @@ impl Flight {
 
     fn set_first_sent(&self, recorded: RecordedSend, wall: Option<SystemTime>) {
         let sent = FirstSent::from_record(recorded, wall, Instant::now());
-        self.first_sent.get_or_init(|| sent);
+        self.first_sent.lock().get_or_insert(sent);
+    }
+
+    /// Dates the first attempt again, after the clock was corrected. `sent` is the earliest
+    /// time of the session's creation, with its age when the attempt was sent, and `wall` the
+    /// time then if it is confirmed.
+    pub fn date_again(&self, sent: RecordedSend, wall: Option<SystemTime>) {
+        let mut first_sent = self.first_sent.lock();
+        *first_sent = first_sent.map(|first| first.dated_again(sent, wall));
     }
 
     /// Returns the settings that this process first sent to AWS with the token, initially
@@ -94,7 +102,7 @@ impl Flight {
     /// Returns when the first attempt was sent, or `None` if no attempt is known.
     #[must_use]
     pub fn first_sent(&self) -> Option<FirstSent> {
-        self.first_sent.get().copied()
+        *self.first_sent.lock()
     }
 
     /// Waits until no other request of this process creates the session, and returns the

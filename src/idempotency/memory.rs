@@ -87,7 +87,13 @@ impl MemoryBackend {
     pub(super) fn record_issued(&self, key: &RecordKey, session: SessionId, sent: FirstSent) {
         let sent = sent.recorded(Instant::now());
         self.change(key, Some(sent), |stored| {
-            stored.session.get_or_insert(session);
+            if stored.session.is_none() {
+                // The clock may have been corrected since the claim.
+                *stored = MemoryRecord {
+                    session: Some(session),
+                    ..MemoryRecord::new(key, sent, Instant::now())
+                };
+            }
             stored.lease = None;
         });
     }

@@ -20,7 +20,7 @@ use tokio::time::Instant;
 use super::seal::Seal;
 use crate::model::{
     ChallengeType, ClientRequestToken, RequestedSettings, SESSION_LIFE, SessionId, SessionSettings,
-    length_prefixed,
+    agree, length_prefixed,
 };
 
 /// The name of a record, the digest of its parameters, the seal of its content, and the
@@ -96,6 +96,8 @@ pub struct FirstSent {
     pub at: SystemTime,
     /// By this process's monotonic clock, for durations.
     pub expires_at: Instant,
+    /// Whether `at` was compared with a confirmed time.
+    pub is_confirmed: bool,
 }
 
 impl FirstSent {
@@ -113,7 +115,22 @@ impl FirstSent {
         Self {
             at: recorded.at,
             expires_at: now + SESSION_LIFE.saturating_sub(age),
+            is_confirmed: wall.is_some(),
         }
+    }
+
+    /// Computes it again from `recorded`, whose age was computed when the attempt was sent.
+    /// A creation time that agrees remains, so that repeats return the same.
+    pub(super) fn dated_again(self, recorded: RecordedSend, wall: Option<SystemTime>) -> Self {
+        let sent_at = self.expires_at.checked_sub(SESSION_LIFE);
+        let sent_at = sent_at.unwrap_or(self.expires_at);
+        let again = Self::from_record(recorded, wall, sent_at);
+        let at = if agree(self.at, again.at) {
+            self.at
+        } else {
+            again.at
+        };
+        Self { at, ..again }
     }
 
     /// Returns what is left of the session's life at `now`.
@@ -122,11 +139,26 @@ impl FirstSent {
         self.expires_at.saturating_duration_since(now)
     }
 
-    /// Returns the value to record at `now`. The age is at most the session's whole life.
+    /// Returns what is left of the session's life at `now`, also by `wall` if both this and
+    /// `wall` are confirmed: the monotonic clock stands still while the machine is suspended.
+    #[must_use]
+    pub fn time_to_live_by(&self, wall: Option<SystemTime>, now: Instant) -> Duration {
+        let by_monotonic = self.at + self.age(now);
+        let wall = wall.filter(|wall| self.is_confirmed && !agree(by_monotonic, *wall));
+        Self::from_record(self.recorded(now), wall, now).time_to_live(now)
+    }
+
+    /// Returns the time since the attempt was sent, at most the session's whole life.
+    #[must_use]
+    pub fn age(&self, now: Instant) -> Duration {
+        SESSION_LIFE.saturating_sub(self.time_to_live(now))
+    }
+
+    /// Returns the value to record at `now`.
     pub(super) fn recorded(&self, now: Instant) -> RecordedSend {
         RecordedSend {
             at: self.at,
-            age: SESSION_LIFE.saturating_sub(self.time_to_live(now)),
+            age: self.age(now),
         }
     }
 }

@@ -3,6 +3,7 @@
 //! The tests have two replicas over one store. Leases last 200 ms, so that a test can wait
 //! for their end. Time is real, because the store's clock is real.
 
+mod dating;
 mod eviction;
 mod server;
 
@@ -10,6 +11,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::time::{Instant, timeout};
 
+use self::dating::*;
 use self::eviction::*;
 use super::backend::RecordBackend;
 use super::{
@@ -93,6 +95,7 @@ suite! {
     a_claim_after_a_wait_finds_the_attempt_of_another_replica
     the_first_of_two_attempts_sets_the_creation_time
     an_expired_session_has_no_time_left
+    a_session_that_is_dated_again_has_its_new_time_on_every_replica
     refused_request_ids_evict_no_session
     waiting_request_ids_evict_no_session
 }

@@ -181,6 +181,7 @@ impl<A: LivenessApi> Creator<A> {
                     // lose the session id.
                     let session = answer.value;
                     attempts.progress.answered(session, answer.aws_request_id);
+                    request_id_age::date_again(request, flight, self.clock());
                     lease.record_issued(session, deadline).await;
                     return Ok(session);
                 }
@@ -195,8 +196,8 @@ impl<A: LivenessApi> Creator<A> {
         lease: &mut Lease<'_>,
         request: &CreateRequest,
     ) -> Result<Claimed, IdempotencyError> {
-        let (now, id) = (self.clock().now(), request.request_id.as_ref());
-        let confirmed = self.clock().is_confirmed().then_some(now);
+        let (confirmed, id) = (self.clock().confirmed_now(), request.request_id.as_ref());
+        let now = confirmed.unwrap_or_else(|| self.clock().now());
         let sent = request_id_age::earliest_creation(id, now, confirmed);
         lease.claim(sent, confirmed).await
     }
@@ -208,13 +209,12 @@ impl<A: LivenessApi> Creator<A> {
         flight: &Flight,
         progress: &mut Progress,
     ) -> Result<Session, SessionError> {
+        request_id_age::date_again(request, flight, self.clock());
         let sent = flight
             .first_sent()
             .expect("a session exists only after an attempt was sent");
-        // AWS's answer may have corrected the clock since the attempt was dated.
-        let id_age = request_id_age::age(request.request_id.as_ref(), self.clock().now());
-        let time_to_live = sent.time_to_live(Instant::now());
-        let time_to_live = time_to_live.min(SESSION_LIFE.saturating_sub(id_age));
+        let confirmed = self.clock().confirmed_now();
+        let time_to_live = sent.time_to_live_by(confirmed, Instant::now());
         if time_to_live.is_zero() {
             return Err(SessionError::RequestIdExpired);
         }

@@ -70,7 +70,8 @@ impl Ownership {
     }
 
     /// Checks that the request may read the result, and returns when the session expires at
-    /// the latest. Without a token, that is a session's life from now.
+    /// the latest. Without a token, that is a session's life from now. While the time is not
+    /// confirmed, a token expires by the earliest time that it can be.
     pub(super) fn check(
         &self,
         request: &ResultRequest,
@@ -84,7 +85,7 @@ impl Ownership {
         };
         let subject = request.subject.as_ref();
         let binding = self.binding(&request.caller, subject, &request.session);
-        let now = self.clock.now();
+        let now = self.clock.earliest_now();
         let verified = self.keys.verify(token, &binding, now);
         let expire_time = verified.map_err(|_| SessionError::ResultTokenInvalid)?;
         let left = expire_time.duration_since(now).unwrap_or_default();

@@ -7,35 +7,27 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::SessionError;
-use crate::idempotency::RecordedSend;
+use tokio::time::Instant;
+
+use super::{CreateRequest, SessionError};
+use crate::idempotency::{Flight, RecordedSend};
 use crate::model::{Clock, RequestId, SESSION_LIFE};
 
-/// The error that is tolerated in this process's clock until another clock confirms it. A
-/// larger one would let an id pass that is too old by any sensible clock, and create a
-/// session in vain.
-const MAX_UNCONFIRMED_SKEW: Duration = Duration::from_secs(300);
-
-/// Returns the age of a version 7 id at `now`, or zero if it is of another version.
-pub(super) fn age(request_id: Option<&RequestId>, now: SystemTime) -> Duration {
-    let created = earliest(request_id, now);
-    now.duration_since(created).unwrap_or_default()
-}
-
-/// Refuses an id that is older than a session's life. Until another clock confirms this
-/// process's clock, it also admits an id that is at most [`MAX_UNCONFIRMED_SKEW`] older. The
-/// response of AWS has AWS's time, and the id is then checked again.
+/// Refuses an id that is older than a session's life. While the time is not confirmed, it
+/// must be so by the earliest time that it can be. The response of AWS has AWS's time, and
+/// the attempt is then dated again.
 pub(super) fn refuse_old(request_id: &RequestId, clock: &Clock) -> Result<(), SessionError> {
-    let age = age(Some(request_id), clock.now());
-    let tolerance = if clock.is_confirmed() {
-        Duration::ZERO
-    } else {
-        MAX_UNCONFIRMED_SKEW
-    };
-    if age > SESSION_LIFE + tolerance {
+    if age(request_id, clock.earliest_now()) > SESSION_LIFE {
+        let age = age(request_id, clock.now());
         return Err(SessionError::RequestIdTooOld { age });
     }
     Ok(())
+}
+
+/// Returns the age of a version 7 id at `now`, or zero if it is of another version.
+fn age(request_id: &RequestId, now: SystemTime) -> Duration {
+    let created = earliest(Some(request_id), now);
+    now.duration_since(created).unwrap_or_default()
 }
 
 /// Returns the earliest time at which a session without a record was created. `now` may be
@@ -50,6 +42,18 @@ pub(super) fn earliest_creation(
     RecordedSend {
         at,
         age: age.unwrap_or_default(),
+    }
+}
+
+/// Dates the first attempt by AWS's clock, unless its time was confirmed when it was dated.
+/// AWS's answer may have corrected the clock since.
+pub(super) fn date_again(request: &CreateRequest, flight: &Flight, clock: &Clock) {
+    let unconfirmed = flight.first_sent().filter(|sent| !sent.is_confirmed);
+    let confirmed = clock.confirmed_now();
+    if let (Some(sent), Some(now)) = (unconfirmed, confirmed.or_else(|| clock.aws_now())) {
+        let (age, id) = (sent.age(Instant::now()), request.request_id.as_ref());
+        let confirmed = confirmed.map(|now| now - age);
+        flight.date_again(earliest_creation(id, now - age, confirmed), confirmed);
     }
 }
 

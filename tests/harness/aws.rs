@@ -7,7 +7,8 @@ use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use livegate::model::{
-    ClientRequestToken, LivenessResult, SessionId, SessionSettings, SessionStatus,
+    ClientRequestToken, Clock, ClockSource, LivenessResult, SessionId, SessionSettings,
+    SessionStatus, wall_clock,
 };
 use livegate::upstream::{AttemptOutput, LivenessApi, UpstreamError, UpstreamErrorKind};
 use parking_lot::Mutex;
@@ -45,6 +46,7 @@ pub(crate) struct Aws {
     attempts: Mutex<Vec<Attempt>>,
     sessions: Mutex<HashMap<String, SessionId>>,
     reads: Mutex<Vec<String>>,
+    date: Mutex<Option<(Clock, i64)>>,
 }
 
 /// Returns the result of a session without a video.
@@ -121,6 +123,25 @@ impl Aws {
         self.reads.lock().clone()
     }
 
+    /// Passes AWS's time to `clock` with every answer: this many seconds after the wall clock.
+    pub(crate) fn is_ahead(&self, seconds: i64, clock: &Clock) {
+        *self.date.lock() = Some((clock.clone(), seconds));
+    }
+
+    async fn play(&self, step: Step) -> Result<StepOutcome, UpstreamError> {
+        let outcome = step.play().await;
+        if let Some((clock, ahead)) = &*self.date.lock() {
+            let distance = Duration::from_secs(ahead.unsigned_abs());
+            let time = if *ahead < 0 {
+                wall_clock() - distance
+            } else {
+                wall_clock() + distance
+            };
+            clock.observe(ClockSource::Aws, time);
+        }
+        outcome
+    }
+
     fn next_step(&self) -> Option<Step> {
         self.plan.lock().pop_front()
     }
@@ -148,7 +169,7 @@ impl LivenessApi for Aws {
             at: Instant::now(),
         });
         let step = self.next_step().unwrap_or_else(answers);
-        let StepOutcome::Session = step.play().await? else {
+        let StepOutcome::Session = self.play(step).await? else {
             panic!("the planned step is for a read")
         };
         Ok(answered(self.session(&token)))
@@ -161,7 +182,7 @@ impl LivenessApi for Aws {
         self.reads.lock().push(session.expose());
         let unknown = || fails(UpstreamErrorKind::SessionNotFound);
         let step = self.next_step().unwrap_or_else(unknown);
-        let StepOutcome::Result(result) = step.play().await? else {
+        let StepOutcome::Result(result) = self.play(step).await? else {
             panic!("the planned step is for a create")
         };
         Ok(answered(*result))

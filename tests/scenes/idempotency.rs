@@ -3,7 +3,6 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use livegate::grpc::v1;
-use livegate::model::{Clock, ClockSource};
 use livegate::upstream::UpstreamErrorKind as Kind;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
@@ -13,19 +12,19 @@ use uuid::{NoContext, Timestamp, Uuid};
 use crate::harness::aws::{answers, fails, never_answers};
 use crate::harness::pipes::{Livegate, Setup, quota};
 
-const SECOND: Duration = Duration::from_secs(1);
+pub(super) const SECOND: Duration = Duration::from_secs(1);
 
 fn new_id() -> String {
     Uuid::now_v7().to_string()
 }
 
-fn left(session: &v1::Session) -> Duration {
+pub(super) fn left(session: &v1::Session) -> Duration {
     Duration::try_from(session.time_to_live.unwrap()).unwrap()
 }
 
 /// Asserts what is left of a session. Its life counts from the version 7 request id, which
 /// is created shortly before the call, in real time.
-fn assert_left(session: &v1::Session, expected: Duration) {
+pub(super) fn assert_left(session: &v1::Session, expected: Duration) {
     let left = left(session);
     assert!(left <= expected && left + SECOND > expected, "{left:?}");
 }
@@ -170,34 +169,6 @@ async fn an_old_request_id_names_the_clock_and_the_seconds() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_replica_whose_clock_is_ahead_uses_the_clock_of_aws() {
-    let setup = Setup {
-        clock: Clock::awaiting_check(),
-        ..Setup::default()
-    };
-    let clock = setup.clock.clone();
-    let livegate = Livegate::with(setup).await;
-    livegate.aws.plan([answers().after(SECOND)]);
-    let caller = livegate.caller();
-    let fresh = id_created(200);
-    let aws_responds = async {
-        sleep(SECOND / 2).await;
-        let time = UNIX_EPOCH + since_epoch() - 200 * SECOND;
-        clock.observe(ClockSource::Aws, time);
-    };
-    let (first, ()) = tokio::join!(caller.repeat(&fresh), aws_responds);
-    assert_left(&first.unwrap().session, 179 * SECOND);
-    assert_left(
-        &caller.repeat(&id_created(200)).await.unwrap().session,
-        180 * SECOND,
-    );
-    let old = caller.repeat(&id_created(440)).await.unwrap_err();
-    let expected = (Code::FailedPrecondition, "REQUEST_ID_EXPIRED");
-    assert_eq!(old.code_and_reason(), expected);
-    assert!(!old.metadata["request_id_age_seconds"].is_empty());
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_repeat_after_a_restart_without_a_store_reports_no_more_life_than_the_session_has() {
     let livegate = Livegate::start().await;
     let id = id_created(20);
@@ -262,7 +233,7 @@ async fn a_repeat_after_a_failure_calls_aws_again() {
 }
 
 /// Returns a version 7 id that was created this many seconds ago.
-fn id_created(seconds_ago: u64) -> String {
+pub(super) fn id_created(seconds_ago: u64) -> String {
     let created = since_epoch() - Duration::from_secs(seconds_ago);
     let created = Timestamp::from_unix(NoContext, created.as_secs(), created.subsec_nanos());
     Uuid::new_v7(created).to_string()

@@ -117,6 +117,7 @@ async fn write(server: &RedisServer) -> Vec<GoldenHash> {
     let first_sent = FirstSent {
         at: wall(),
         expires_at: Instant::now() + SESSION_LIFE,
+        is_confirmed: true,
     };
     let mut written = Vec::new();
     for state in STATES {

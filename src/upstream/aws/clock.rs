@@ -1,10 +1,12 @@
-//! Reads AWS's clock: the `Date` header of each response, also of errors.
+//! Reads AWS's clock: the `Date` header of each response, also of errors. A response without
+//! an AWS request id is not of AWS: a proxy's error page has the proxy's time.
 
 use std::time::SystemTime;
 
 use aws_sdk_rekognition::config::interceptors::BeforeDeserializationInterceptorContextRef;
 use aws_sdk_rekognition::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_rekognition::error::BoxError;
+use aws_sdk_rekognition::operation::RequestId as _;
 use aws_sdk_rekognition::primitives::{DateTime, DateTimeFormat};
 
 use crate::model::{Clock, ClockSource};
@@ -25,8 +27,9 @@ impl Intercept for DateObserver {
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        let date = context.response().headers().get("date");
-        if let Some(time) = date.and_then(parse) {
+        let response = context.response();
+        let date = response.headers().get("date");
+        if let (Some(time), Some(_)) = (date.and_then(parse), response.request_id()) {
             self.0.observe(ClockSource::Aws, time);
         }
         Ok(())
