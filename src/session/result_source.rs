@@ -24,7 +24,7 @@ use crate::upstream::{AttemptOutput, LivenessApi, UpstreamError};
 const CACHE_BYTES: u64 = 64 * 1024 * 1024;
 
 /// The longest duration of a poll.
-const POLL_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const POLL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long a poll that waits for a quota token delays those of other callers at most.
 const TURN_TIMEOUT: Duration = Duration::from_secs(1);

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::check_metrics::WatcherGuard;
 use super::poller::PollGuard;
 use super::result_flight::{LatestAnswer, ResultAnswer, ResultFlight};
+use super::result_source::POLL_TIMEOUT;
 use super::watch_limit::WatchPlace;
 use super::{CheckMetrics, ImageBytes, Progress, ResultRequest, SessionError, SessionResult};
 use crate::model::{Deadline, LivenessResult, MinimumConfidence, SessionId, SessionStatus};
@@ -25,6 +26,7 @@ pub struct Watch {
     minimum: Option<MinimumConfidence>,
     deadline: Deadline,
     expires_at: Instant,
+    first_answer_by: Instant,
     latest: watch::Receiver<LatestAnswer>,
     /// The state that the caller has received last.
     sent: Option<LivenessResult>,
@@ -51,6 +53,7 @@ impl Watch {
             minimum: request.minimum_confidence,
             deadline: request.deadline,
             expires_at: flight.expires_at,
+            first_answer_by: Instant::now() + POLL_TIMEOUT,
             latest: flight.subscribe(),
             sent: None,
             drain,
@@ -77,11 +80,12 @@ impl Watch {
                 progress.answered(self.session, answer.aws_request_id.clone());
                 return Ok(self.finish(result));
             }
+            let expires_at = self.reports_expiry_at();
             tokio::select! {
                 // In this order: a deadline at the end of the session's life is no error.
                 biased;
                 _ = self.latest.changed() => {}
-                () = sleep_until(self.expires_at) => {
+                () = sleep_until(expires_at) => {
                     progress.answered(self.session, None);
                     let expired = LivenessResult::of_status(self.session, SessionStatus::Expired);
                     return Ok(self.finish(expired));
@@ -91,6 +95,16 @@ impl Watch {
                     return Err(SessionError::WatchDeadlineExceeded);
                 }
             }
+        }
+    }
+
+    /// Returns when the session counts as expired without an answer that says so: not before
+    /// AWS has answered once, unless the first poll fails.
+    fn reports_expiry_at(&self) -> Instant {
+        if self.latest.borrow().is_some() {
+            self.expires_at
+        } else {
+            self.expires_at.max(self.first_answer_by)
         }
     }
 

@@ -6,8 +6,8 @@
 use std::time::{Duration, SystemTime};
 
 use livegate::grpc::v1;
-use livegate::model::{Clock, ClockSource, wall_clock};
-use tokio::time::sleep;
+use livegate::model::{Clock, ClockSource, LivenessResult, SessionStatus, wall_clock};
+use tokio::time::{Instant, sleep};
 use tonic::Code;
 
 use super::idempotency::{SECOND, assert_left, id_created, left};
@@ -172,6 +172,33 @@ async fn no_token_expires_by_an_unconfirmed_clock() {
     clock.observe(ClockSource::Aws, wall_clock());
     let refused = caller.result(read(almost_new)).await.unwrap_err();
     assert_eq!(refused.reason, "RESULT_TOKEN_INVALID", "it is confirmed");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_asks_aws_before_it_reports_that_a_session_has_expired() {
+    let (livegate, clock) = start().await;
+    clock.observe(ClockSource::Aws, wall_clock());
+    let request = || v1::WatchSessionRequest {
+        session_id: ID.to_owned(),
+        result_token: token(wall_clock() - 30 * SECOND),
+        ..Default::default()
+    };
+    let succeeded = LivenessResult {
+        status: SessionStatus::Succeeded,
+        confidence: Some(97.5),
+        ..created(ID)
+    };
+    for (step, expected) in [
+        (never_answers(), v1::SessionStatus::Expired),
+        (reads(succeeded), v1::SessionStatus::Succeeded),
+    ] {
+        livegate.aws.plan([step]);
+        let start = Instant::now();
+        let mut states = livegate.caller().watch(request()).await.unwrap();
+        let state = states.message().await.unwrap().unwrap().result.unwrap();
+        assert_eq!(state.status(), expected);
+        assert!(start.elapsed() < 11 * SECOND);
+    }
 }
 
 #[tokio::test(start_paused = true)]
