@@ -18,6 +18,7 @@ mod stack {
 
     mod attribution;
     mod aws;
+    mod clock;
     mod error_metrics;
     mod invalid_responses;
     mod metrics;
