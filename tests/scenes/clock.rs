@@ -214,3 +214,16 @@ async fn a_repeat_after_a_suspension_reports_what_is_left_by_the_wall_clock() {
     let repeat = caller.repeat(&id).await.unwrap().session;
     assert_left(&repeat, 80 * SECOND);
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_old_request_id_that_an_unconfirmed_clock_admits_is_refused_after_the_answer() {
+    let (livegate, clock) = start().await;
+    livegate.aws.is_ahead(0, &clock);
+    let id = id_created(200);
+    for _ in 0..2 {
+        let refused = livegate.caller().repeat(&id).await.unwrap_err();
+        let expected = (Code::FailedPrecondition, "REQUEST_ID_EXPIRED");
+        assert_eq!(refused.code_and_reason(), expected);
+        assert_eq!(livegate.aws.attempts().len(), 1);
+    }
+}
