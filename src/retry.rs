@@ -59,6 +59,25 @@ pub struct Retries<'a> {
     credentials_retried: bool,
 }
 
+/// The errors of consecutive polls. A poll does not retry: the next one follows in any case,
+/// unless its error would be the same.
+#[derive(Debug, Default)]
+pub struct PollErrors {
+    /// An error that the next poll may repair.
+    repairable: Option<UpstreamErrorKind>,
+}
+
+/// Whether to poll again after an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AfterPollError {
+    /// Poll on schedule.
+    PollOnSchedule,
+    /// Poll soon: a second error of this kind is final.
+    PollSoon,
+    /// Stop: a later poll would fail alike.
+    Stop,
+}
+
 impl RetryPolicy {
     /// Returns a policy whose budget starts with the retries of one second.
     #[must_use]
@@ -122,4 +141,30 @@ impl Retries<'_> {
         }
         kind.is_transient()
     }
+}
+
+impl PollErrors {
+    /// Adds the error of a poll.
+    pub fn add(&mut self, kind: UpstreamErrorKind) -> AfterPollError {
+        if kind.is_transient() {
+            AfterPollError::PollOnSchedule
+        } else if is_repairable(kind) && self.repairable != Some(kind) {
+            self.repairable = Some(kind);
+            AfterPollError::PollSoon
+        } else {
+            AfterPollError::Stop
+        }
+    }
+}
+
+/// Whether the cause may be over at the next poll: rejected credentials are reloaded, a
+/// policy of the role may be in the middle of a replacement, and an unknown error may come
+/// from a proxy.
+fn is_repairable(kind: UpstreamErrorKind) -> bool {
+    matches!(
+        kind,
+        UpstreamErrorKind::Credentials
+            | UpstreamErrorKind::AccessDenied
+            | UpstreamErrorKind::Unknown
+    )
 }

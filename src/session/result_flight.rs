@@ -15,14 +15,21 @@ use tokio::time::Instant;
 use super::check_metrics::CheckTimeline;
 use super::{ImageBytes, SessionError};
 use crate::model::LivenessResult;
+use crate::retry::{AfterPollError, PollErrors};
 use crate::single_flight::Shared;
 use crate::upstream::AttemptOutput;
 
 /// What a flight costs beside the bytes of its images.
 const FLIGHT_BYTES: usize = 1024;
 
-/// The latest answer, or the error that ends all watches. None yet: unset.
-pub(super) type LatestAnswer = Option<Result<Arc<ResultAnswer>, SessionError>>;
+/// The latest answer, and the errors of the polls after it.
+#[derive(Debug, Default)]
+pub(super) struct LatestAnswer {
+    pub(super) answer: Option<Arc<ResultAnswer>>,
+    /// The error that ends all watches which have received the answer.
+    pub(super) failure: Option<SessionError>,
+    errors: PollErrors,
+}
 
 /// An answer of AWS.
 #[derive(Debug)]
@@ -54,7 +61,7 @@ impl ResultAnswer {
 impl ResultFlight {
     pub(super) fn new(expires_at: Instant) -> Self {
         Self {
-            latest: watch::Sender::new(None),
+            latest: watch::Sender::default(),
             turn: Mutex::default(),
             wants_images: AtomicBool::new(false),
             expires_at,
@@ -81,16 +88,17 @@ impl ResultFlight {
 
     /// Returns the latest answer, if it serves a read that asks for `image_bytes`.
     pub(super) fn answer(&self, image_bytes: ImageBytes) -> Option<Arc<ResultAnswer>> {
-        let latest = self.latest.borrow();
-        let answer = latest.as_ref()?.as_ref().ok()?;
-        answer.serves(image_bytes).then(|| answer.clone())
+        let answer = self.latest.borrow().answer.clone()?;
+        answer.serves(image_bytes).then_some(answer)
     }
 
     /// Returns a receiver of the latest answer and those after it. The error that ended
     /// earlier watches is not for later ones.
     pub(super) fn subscribe(&self) -> watch::Receiver<LatestAnswer> {
         self.latest.send_if_modified(|latest| {
-            latest.take_if(|answer| answer.is_err());
+            if latest.failure.take().is_some() {
+                latest.errors = PollErrors::default();
+            }
             false
         });
         self.latest.subscribe()
@@ -120,20 +128,37 @@ impl ResultFlight {
             aws_request_id: output.aws_request_id,
             image_bytes,
         });
-        self.latest.send_replace(Some(Ok(answer.clone())));
+        self.latest.send_replace(LatestAnswer {
+            answer: Some(answer.clone()),
+            ..LatestAnswer::default()
+        });
         answer
     }
 
-    /// Ends all watches with `error`.
-    pub(super) fn fail(&self, error: SessionError) {
-        self.latest.send_replace(Some(Err(error)));
+    /// Adds the error of a poll, which ends all watches if the polls stop. A final answer
+    /// stays, because it still serves those that ask for no more.
+    pub(super) fn poll_failed(&self, error: SessionError) -> AfterPollError {
+        let mut after = AfterPollError::PollOnSchedule;
+        self.latest.send_if_modified(|latest| {
+            if let Some(upstream) = error.upstream() {
+                after = latest.errors.add(upstream.kind);
+            }
+            let stops = after == AfterPollError::Stop;
+            if stops {
+                let answer = &mut latest.answer;
+                answer.take_if(|answer| !answer.result.status.is_final());
+                latest.failure = Some(error);
+            }
+            stops
+        });
+        after
     }
 
     /// Returns the memory that it takes while it is kept.
     pub(super) fn bytes(&self) -> u32 {
         let latest = self.latest.borrow();
-        let answer = latest.as_ref().and_then(|answer| answer.as_ref().ok());
-        let images = answer.map_or(0, |answer| answer.result.image_bytes());
+        let images = latest.answer.as_ref();
+        let images = images.map_or(0, |answer| answer.result.image_bytes());
         u32::try_from(images + FLIGHT_BYTES).unwrap_or(u32::MAX)
     }
 }

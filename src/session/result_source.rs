@@ -15,7 +15,8 @@ use super::poll_schedule::PollTarget;
 use super::poller::{PollTurn, Polls};
 use super::result_flight::{ResultAnswer, ResultFlight};
 use super::{CheckMetrics, Progress, ResultRequest, Served, SessionError};
-use crate::model::{Deadline, LivenessResult, SESSION_LIFE, SessionId};
+use crate::model::{Deadline, LivenessResult, SESSION_LIFE, SessionId, SessionStatus};
+use crate::retry::AfterPollError;
 use crate::single_flight::{FlightGuard, SingleFlight};
 use crate::upstream::{AttemptOutput, LivenessApi, UpstreamError};
 
@@ -111,8 +112,8 @@ impl<A: LivenessApi> ResultSource<A> {
         }
     }
 
-    /// Reads a watched session once, and returns whether AWS answered. `turn` is dropped
-    /// once the poll has a quota token.
+    /// Reads a watched session once, and returns whether its next poll is scheduled. `turn`
+    /// is dropped once the poll has a quota token.
     pub(super) async fn poll(&self, target: &PollTarget, mut turn: PollTurn) -> bool {
         let flight = self.join(&target.session, target.expires_at);
         let deadline = Deadline::after(Instant::now(), POLL_TIMEOUT);
@@ -136,11 +137,13 @@ impl<A: LivenessApi> ResultSource<A> {
                 true
             }
             Err(error) => {
-                let is_final = error.upstream().is_some_and(|it| !it.kind.is_transient());
-                if is_final {
-                    flight.fail(error);
+                let is_soon = flight.poll_failed(error) == AfterPollError::PollSoon;
+                if is_soon {
+                    // The shortest interval.
+                    let status = Some(SessionStatus::InProgress);
+                    self.polls.polled(&target.session, status);
                 }
-                false
+                is_soon
             }
         }
     }

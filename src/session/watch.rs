@@ -116,11 +116,18 @@ impl Watch {
     }
 
     /// Returns the newest state, if the caller has not received it.
+    ///
+    /// # Errors
+    /// If there is none, and the polls have failed.
     fn newest(&mut self) -> Result<Option<Arc<ResultAnswer>>, SessionError> {
-        let latest = self.latest.borrow_and_update().clone().transpose()?;
-        Ok(latest.filter(|answer| {
+        let latest = self.latest.borrow_and_update();
+        let newest = latest.answer.as_ref().filter(|answer| {
             let is_complete = !answer.result.status.is_final() || answer.serves(self.image_bytes);
             is_complete && self.sent.as_ref() != Some(&answer.result)
-        }))
+        });
+        match (newest, &latest.failure) {
+            (None, Some(failure)) => Err(failure.clone()),
+            (newest, _) => Ok(newest.cloned()),
+        }
     }
 }
