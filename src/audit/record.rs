@@ -25,7 +25,7 @@ pub enum AuditEvent {
     Refused,
 }
 
-/// The record of one call.
+/// The record of one call, or of one state of a watch.
 #[derive(Clone, Debug, Serialize)]
 pub struct AuditRecord {
     /// What happened.
@@ -65,7 +65,7 @@ pub struct AuditRecord {
     /// The error reason that the caller received.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<&'static str>,
-    /// The duration of the call.
+    /// The duration of the call, up to this state of a watch.
     #[serde(rename = "latency_ms", serialize_with = "as_millis")]
     pub latency: Duration,
     /// The number of attempts at AWS.

@@ -1,4 +1,5 @@
-//! Writes the audit record of a call on drop, so that a cancelled call has one too.
+//! Writes the audit record of a call on drop, so that a cancelled call has one too. A watch
+//! has one for each state that it delivers.
 //!
 //! For example, AWS has answered and the caller disconnects. The handler is dropped with
 //! its guard, and the record has the event `session_issued` and no code.
@@ -109,6 +110,10 @@ impl<'a> AuditGuard<'a> {
 
     /// Records how the call was answered.
     pub(super) fn finish(mut self, result: Result<(), &RpcError>) {
+        self.answered(result);
+    }
+
+    fn answered(&mut self, result: Result<(), &RpcError>) {
         self.outcome = Some(Outcome {
             code: result.map_or_else(|error| error.code, |()| Code::Ok),
             reason: result.err().map(|error| error.reason),
@@ -131,6 +136,14 @@ impl AuditGuard<'static> {
     pub(super) fn watch(audit: &Audit, call: &Call, request: &v1::GetSessionResultRequest) -> Self {
         let fields = RequestFields::read(RpcMethod::WatchSession, request);
         Self::of(Cow::Owned(audit.clone()), Cow::Owned(call.clone()), fields)
+    }
+
+    /// Writes the record of a state that the watch delivers as `response`.
+    pub(super) fn delivered(&mut self, response: &v1::GetSessionResultResponse) {
+        self.read_by_caller(response);
+        self.answered(Ok(()));
+        self.write();
+        (self.progress, self.read, self.outcome) = (Progress::default(), None, None);
     }
 }
 
@@ -158,8 +171,9 @@ fn short(name: &'static str, prefix: &str) -> &'static str {
     name.strip_prefix(prefix).unwrap_or(name)
 }
 
-impl Drop for AuditGuard<'_> {
-    fn drop(&mut self) {
+impl AuditGuard<'_> {
+    /// Writes the record of the call so far, if there is an event to record.
+    fn write(&self) {
         let Some(event) = self.event() else {
             return;
         };
@@ -186,6 +200,12 @@ impl Drop for AuditGuard<'_> {
             latency: self.started.elapsed(),
             attempts: progress.attempts,
         });
+    }
+}
+
+impl Drop for AuditGuard<'_> {
+    fn drop(&mut self) {
+        self.write();
     }
 }
 

@@ -1,7 +1,7 @@
 //! The stream of a `WatchSession` call: one message for each state.
 //!
 //! The stream pulls each state when the transport can send it, so a slow client receives
-//! the newest one. The audit record is written with the final result.
+//! the newest one. Each delivered state has an audit record.
 
 use futures_util::Stream;
 use futures_util::stream;
@@ -35,15 +35,11 @@ impl WatchStream {
             Ok(state) => {
                 let is_final = state.result.status.is_final();
                 let result = convert::result(state, self.image_bytes);
-                self.record.read_by_caller(&result);
+                self.record.delivered(&result);
                 let message = Ok(v1::WatchSessionResponse {
                     result: Some(result),
                 });
-                if !is_final {
-                    return (message, Some(self));
-                }
-                self.record.finish(Ok(()));
-                (message, None)
+                (message, (!is_final).then_some(self))
             }
             Err(error) => {
                 let call = self.record.call.clone();

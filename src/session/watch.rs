@@ -64,7 +64,7 @@ impl Watch {
     }
 
     /// Waits for a state that differs from the one before. After a state whose status is
-    /// final, or an error, there are no more. Updates `progress` with the final state.
+    /// final, or an error, there are no more. Updates `progress` with each state.
     /// Dropping the future loses no state.
     ///
     /// # Errors
@@ -74,11 +74,8 @@ impl Watch {
             if let Some(answer) = self.newest()? {
                 let result = answer.result.clone();
                 self.sent = Some(result.clone());
-                if !result.status.is_final() {
-                    return Ok(SessionResult::new(result, self.minimum));
-                }
                 progress.answered(self.session, answer.aws_request_id.clone());
-                return Ok(self.finish(result));
+                return Ok(self.deliver(result));
             }
             let expires_at = self.reports_expiry_at();
             tokio::select! {
@@ -88,7 +85,7 @@ impl Watch {
                 () = sleep_until(expires_at) => {
                     progress.answered(self.session, None);
                     let expired = LivenessResult::of_status(self.session, SessionStatus::Expired);
-                    return Ok(self.finish(expired));
+                    return Ok(self.deliver(expired));
                 }
                 () = self.drain.cancelled() => return Err(SessionError::SHUTTING_DOWN),
                 () = sleep_until(self.deadline.instant()) => {
@@ -101,15 +98,15 @@ impl Watch {
     /// Returns when the session counts as expired without an answer that says so: not before
     /// AWS has answered once, unless the first poll fails.
     fn reports_expiry_at(&self) -> Instant {
-        if self.latest.borrow().is_some() {
+        if self.latest.borrow().answer.is_some() {
             self.expires_at
         } else {
             self.expires_at.max(self.first_answer_by)
         }
     }
 
-    /// Returns the final state, and counts it.
-    fn finish(&self, result: LivenessResult) -> SessionResult {
+    /// Returns a state, and counts a final one.
+    fn deliver(&self, result: LivenessResult) -> SessionResult {
         let result = SessionResult::new(result, self.minimum);
         self.metrics.count(&self.flight.timeline, &result);
         result

@@ -208,7 +208,7 @@ async fn a_watch_ends_at_the_deadline_of_its_caller() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_watch_writes_one_audit_line_for_its_result_and_none_if_it_ends_before() {
+async fn a_watch_writes_an_audit_line_for_each_state_that_it_delivers() {
     let audited = AuditedLivegate::start(Setup::default()).await;
     audited.livegate.aws.plan(check());
     let caller = audited.livegate.caller().named("web");
@@ -216,25 +216,28 @@ async fn a_watch_writes_one_audit_line_for_its_result_and_none_if_it_ends_before
     let mut early = caller.watch(request.clone()).await.unwrap();
     next(&mut early).await;
     drop(early);
+    let lines = audited.lines().await;
+    assert_eq!(lines.len(), 1, "the watch has ended early: {lines:?}");
     let mut states = caller.watch(request.clone()).await.unwrap();
-    statuses(&mut states).await;
+    assert_eq!(statuses(&mut states).await.len(), 3);
     let stranger = v1::WatchSessionRequest {
         subject: "a stranger".to_owned(),
         ..request
     };
     caller.watch(stranger).await.unwrap_err();
     let lines = audited.lines().await;
-    let events: Vec<_> = lines
-        .iter()
-        .map(|line| (line["event"].as_str(), line["operation"].as_str()))
-        .collect();
-    let operation = Some("WatchSession");
-    let expected = [
-        (Some("session_read"), operation),
-        (Some("refused"), operation),
-    ];
-    assert_eq!(events, expected, "{lines:?}");
-    assert_eq!(lines[0]["aws_request_id"], AWS_REQUEST_ID);
-    assert_eq!(lines[0]["code"], "OK");
-    assert_eq!(lines[1]["reason"], "RESULT_TOKEN_INVALID");
+    assert_eq!(lines.len(), 1 + 3 + 1, "not one for each poll: {lines:?}");
+    let (refused, read) = lines.split_last().unwrap();
+    let read_states = read.iter().map(|line| line["status"].as_str().unwrap());
+    let expected = ["CREATED", "CREATED", "IN_PROGRESS", "SUCCEEDED"];
+    assert_eq!(read_states.collect::<Vec<_>>(), expected);
+    for line in read {
+        assert_eq!(line["event"], "session_read");
+        assert_eq!(line["operation"], "WatchSession");
+        assert_eq!(line["aws_request_id"], AWS_REQUEST_ID);
+        assert_eq!(line["code"], "OK");
+    }
+    assert_eq!(refused["event"], "refused");
+    assert_eq!(refused["operation"], "WatchSession");
+    assert_eq!(refused["reason"], "RESULT_TOKEN_INVALID");
 }
