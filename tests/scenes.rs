@@ -31,6 +31,7 @@ mod scenes {
     mod protocol_errors;
     mod read_result;
     mod refusals;
+    mod reloaded_permissions;
     mod repeats;
     mod result_tokens;
     mod retries;

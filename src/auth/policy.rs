@@ -3,9 +3,10 @@
 //!
 //! A request asks the [`CallerPermissions`] of its caller twice: for the method before its
 //! body is read, and for its fields once they are valid. They are a snapshot of the
-//! [`Policy`], so a reload between the two has no effect. This module knows no wire format,
-//! file or clock, and not how the caller was authenticated. A caller's own section applies,
-//! else the most specific glob pattern that matches its name, else the default.
+//! [`Policy`], so a reload between the two has no effect. A call that waits asks for the
+//! current ones again whenever a reload replaces the policy. This module knows no wire
+//! format, file or clock, and not how the caller was authenticated. A caller's own section
+//! applies, else the most specific glob pattern that matches its name, else the default.
 //!
 //! # Terms
 //!
@@ -26,9 +27,10 @@ mod permissions;
 mod refusal;
 
 use std::collections::HashMap;
+use std::pin::pin;
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
+use tokio::sync::watch;
 
 pub use self::permissions::Permissions;
 pub use self::refusal::{Field, FieldRefused, NotAllowed};
@@ -59,15 +61,15 @@ pub enum DefaultPermission {
 /// Holds the policy in force. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Authorizer {
-    policy: Arc<ArcSwap<Policy>>,
+    policy: watch::Sender<Arc<Policy>>,
     default: DefaultPermission,
 }
 
 /// The permissions of one caller in the policy that was in force when its request arrived.
 #[derive(Clone, Debug)]
 pub struct CallerPermissions {
+    authorizer: Authorizer,
     policy: Arc<Policy>,
-    default: DefaultPermission,
     caller: CallerId,
 }
 
@@ -76,34 +78,63 @@ impl Authorizer {
     #[must_use]
     pub fn new(policy: Policy, default: DefaultPermission) -> Self {
         Self {
-            policy: Arc::new(ArcSwap::from_pointee(policy)),
+            policy: watch::Sender::new(Arc::new(policy)),
             default,
         }
     }
 
-    /// Replaces the policy. Requests that have arrived keep their permissions.
+    /// Replaces the policy, and refuses the calls that wait without permission now.
     pub fn apply(&self, policy: Policy) {
-        self.policy.store(Arc::new(policy));
+        self.policy.send_replace(Arc::new(policy));
     }
 
     /// Returns the permissions of `caller`.
     #[must_use]
     pub fn permissions(&self, caller: &CallerId) -> CallerPermissions {
         CallerPermissions {
-            policy: self.policy.load_full(),
-            default: self.default,
+            authorizer: self.clone(),
+            policy: self.policy.borrow().clone(),
             caller: caller.clone(),
         }
     }
 }
 
 impl CallerPermissions {
+    /// Returns the caller's permissions in the policy that is in force now.
+    #[must_use]
+    pub fn current(&self) -> Self {
+        self.authorizer.permissions(&self.caller)
+    }
+
+    /// Awaits `step` while the caller's current permissions pass `check`. Dropping the future
+    /// drops `step`.
+    ///
+    /// # Errors
+    /// If `check` fails, also while `step` waits, or if `step` fails.
+    pub async fn while_allowed<T, E: From<NotAllowed>>(
+        &self,
+        check: impl Fn(&Self) -> Result<(), NotAllowed>,
+        step: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
+        let mut policies = self.authorizer.policy.subscribe();
+        let mut step = pin!(step);
+        loop {
+            check(&self.current())?;
+            tokio::select! {
+                // In this order: the result of a step comes after the check.
+                biased;
+                Ok(()) = policies.changed() => {}
+                result = &mut step => return result,
+            }
+        }
+    }
+
     /// Checks that the caller may use the method of `operation`, whatever fields it sends.
     ///
     /// # Errors
     /// If the method is not allowed for the caller.
     pub fn check(&self, operation: Operation) -> Result<(), NotAllowed> {
-        let is_allowed = match (&self.values().allow, self.default) {
+        let is_allowed = match (&self.values().allow, self.authorizer.default) {
             (Some(allowed), _) => allowed.contains(&operation),
             (None, DefaultPermission::Allow) => true,
             (None, DefaultPermission::Deny) => false,

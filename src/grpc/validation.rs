@@ -263,8 +263,9 @@ pub(super) fn result(
             session,
             token,
             image_bytes,
-            minimum_confidence: call.permissions.minimum_confidence(minimum),
+            minimum_confidence: minimum,
             deadline: call.deadline,
+            permissions: call.permissions.clone(),
         }),
         _ => Err(violations.0),
     }

@@ -1,10 +1,10 @@
 //! Creates sessions: permissions, idempotency, and the loop of attempts.
 //!
 //! Requests outside a caller's permissions fail first and use no quota token. A repeated
-//! request needs the current permissions as well. A request id is bound to the requested
-//! settings, or to the name of the profile, so a repeat returns the same session even if the
-//! profile has changed. For one client request token, this process always sends the settings
-//! of the first attempt.
+//! request, and one that waits, need the current permissions as well. A request id is bound
+//! to the requested settings, or to the name of the profile, so a repeat returns the same
+//! session even if the profile has changed. For one client request token, this process
+//! always sends the settings of the first attempt.
 //!
 //! This module owns the order of these steps and the session's lifetime. It knows neither
 //! gRPC nor the AWS SDK.
@@ -18,14 +18,14 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use futures_util::FutureExt as _;
+use futures_util::{FutureExt as _, TryFutureExt as _};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::attempts::AttemptPolicy;
 use super::create_request::{CreateRequest, RequestIdRequirement};
 use super::{Ownership, Progress, SessionError, request_id_age};
 use crate::idempotency::{Claimed, Flight, Idempotency, IdempotencyError, Lease, RequestFlight};
-use crate::model::{ClientRequestToken, Clock, Deadline, SESSION_LIFE, SessionId, SessionSettings};
+use crate::model::{ClientRequestToken, Clock, Deadline, SESSION_LIFE, SessionId};
 use crate::result_token::ResultToken;
 use crate::upstream::LivenessApi;
 
@@ -101,10 +101,10 @@ impl<A: LivenessApi> Creator<A> {
         request: &CreateRequest,
         progress: &mut Progress,
     ) -> Result<Session, SessionError> {
-        let settings = request.permissions.settings(&request.requested)?;
+        request.settings()?;
         let (token, flight) = self.join(request)?;
-        let call = (&token, &settings);
-        match self.find_or_issue(request, call, &flight, progress).await {
+        let issued = self.find_or_issue(request, &token, &flight, progress);
+        match issued.await {
             Ok(id) => self.session(request, id, &flight, progress),
             Err(error) => Err(explain(error, request, &flight, progress)),
         }
@@ -131,18 +131,18 @@ impl<A: LivenessApi> Creator<A> {
     async fn find_or_issue(
         &self,
         request: &CreateRequest,
-        call: (&ClientRequestToken, &SessionSettings),
+        token: &ClientRequestToken,
         flight: &Flight,
         progress: &mut Progress,
     ) -> Result<SessionId, SessionError> {
-        let mut session = timeout_at(request.deadline.instant(), flight.turn())
-            .await
-            .map_err(|_| SessionError::DeadlineExceeded)?;
+        let turn = timeout_at(request.deadline.instant(), flight.turn());
+        let turn = turn.map_err(|_| SessionError::DeadlineExceeded);
+        let mut session = request.while_allowed(turn).await?;
         if let Some(session) = *session {
             progress.replayed = true;
             return Ok(session);
         }
-        let issued = self.issue(request, call, flight, progress).await?;
+        let issued = self.issue(request, token, flight, progress).await?;
         *session = Some(issued);
         Ok(issued)
     }
@@ -152,7 +152,7 @@ impl<A: LivenessApi> Creator<A> {
     async fn issue(
         &self,
         request: &CreateRequest,
-        (token, settings): (&ClientRequestToken, &SessionSettings),
+        token: &ClientRequestToken,
         flight: &Flight,
         progress: &mut Progress,
     ) -> Result<SessionId, SessionError> {
@@ -161,17 +161,18 @@ impl<A: LivenessApi> Creator<A> {
         let mut lease = flight.lease();
         loop {
             let found = in_time(deadline, lease.find(|| self.clock().confirmed_now()));
-            if let Some(session) = found.await? {
+            if let Some(session) = request.while_allowed(found).await? {
                 attempts.progress.replayed = true;
                 return Ok(session);
             }
             refuse_expired(flight)?;
-            let permit = attempts.acquire_permit().await?;
+            let permit = request.while_allowed(attempts.acquire_permit()).await?;
+            let settings = request.settings()?;
             let claimed = in_time(deadline, self.claim(&mut lease, request)).await?;
             if claimed != Claimed::Acquired {
                 continue;
             }
-            let settings = flight.first_settings(settings);
+            let settings = flight.first_settings(&settings);
             match attempts
                 .send(permit, self.api.create(token, settings))
                 .await

@@ -103,14 +103,15 @@ impl<A: LivenessApi> ResultReader<A> {
     ) -> Result<SessionResult, SessionError> {
         let expires_at = self.ownership.check(request, self.token_requirement)?;
         let flight = self.source.join(&request.session, expires_at);
-        let answer = match self.source.read(request, &flight, progress).await {
+        let read = self.source.read(request, &flight, progress);
+        let answer = match request.while_allowed(read).await {
             Err(SessionError::DeadlineExceeded) if progress.attempts > 0 => {
                 return Err(SessionError::DeadlineExceededUpstream);
             }
             answer => answer?,
         };
         progress.answered(request.session, answer.aws_request_id.clone());
-        let result = SessionResult::new(answer.result.clone(), request.minimum_confidence);
+        let result = request.judge(answer.result.clone());
         self.source.metrics.count(&flight.timeline, &result);
         Ok(result)
     }

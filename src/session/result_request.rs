@@ -1,7 +1,10 @@
 //! A request for the result of a session, and what it receives.
 
-use super::Verdict;
-use crate::model::{CallerId, Deadline, LivenessResult, MinimumConfidence, SessionId, Subject};
+use super::{SessionError, Verdict};
+use crate::auth::policy::CallerPermissions;
+use crate::model::{
+    CallerId, Deadline, LivenessResult, MinimumConfidence, Operation, SessionId, Subject,
+};
 use crate::result_token::ResultToken;
 
 /// A request for the result of a session.
@@ -17,10 +20,34 @@ pub struct ResultRequest {
     pub token: Option<ResultToken>,
     /// Whether the caller asks for the bytes of images.
     pub image_bytes: ImageBytes,
-    /// The confidence from which the check passes.
+    /// The confidence from which the check passes, if the permissions have no higher one.
     pub minimum_confidence: Option<MinimumConfidence>,
     /// When the caller stops waiting.
     pub deadline: Deadline,
+    /// What the caller may do.
+    pub permissions: CallerPermissions,
+}
+
+impl ResultRequest {
+    /// Awaits `step` while the caller may read results.
+    pub(super) async fn while_allowed<T>(
+        &self,
+        step: impl Future<Output = Result<T, SessionError>>,
+    ) -> Result<T, SessionError> {
+        let check = |current: &CallerPermissions| current.check(Operation::Results);
+        self.permissions.while_allowed(check, step).await
+    }
+
+    /// Returns `result` with the verdict by the current minimum confidence.
+    pub(super) fn judge(&self, result: LivenessResult) -> SessionResult {
+        let permissions = self.permissions.current();
+        let minimum = permissions.minimum_confidence(self.minimum_confidence);
+        let judge = |minimum| Verdict::of(result.status, result.confidence, minimum);
+        SessionResult {
+            verdict: minimum.map(judge),
+            result,
+        }
+    }
 }
 
 /// Whether a response includes the bytes of images.
@@ -39,14 +66,4 @@ pub struct SessionResult {
     pub result: LivenessResult,
     /// The verdict. Unset without a minimum confidence.
     pub verdict: Option<Verdict>,
-}
-
-impl SessionResult {
-    pub(super) fn new(result: LivenessResult, minimum: Option<MinimumConfidence>) -> Self {
-        let judge = |minimum| Verdict::of(result.status, result.confidence, minimum);
-        Self {
-            verdict: minimum.map(judge),
-            result,
-        }
-    }
 }

@@ -14,17 +14,14 @@ use super::poller::PollGuard;
 use super::result_flight::{LatestAnswer, ResultAnswer, ResultFlight};
 use super::result_source::POLL_TIMEOUT;
 use super::watch_limit::WatchPlace;
-use super::{CheckMetrics, ImageBytes, Progress, ResultRequest, SessionError, SessionResult};
-use crate::model::{Deadline, LivenessResult, MinimumConfidence, SessionId, SessionStatus};
+use super::{CheckMetrics, Progress, ResultRequest, SessionError, SessionResult};
+use crate::model::{LivenessResult, SessionId, SessionStatus};
 use crate::single_flight::FlightGuard;
 
 /// The states of one session. Dropping it frees its place.
 #[derive(Debug)]
 pub struct Watch {
-    session: SessionId,
-    image_bytes: ImageBytes,
-    minimum: Option<MinimumConfidence>,
-    deadline: Deadline,
+    request: ResultRequest,
     expires_at: Instant,
     first_answer_by: Instant,
     latest: watch::Receiver<LatestAnswer>,
@@ -48,10 +45,7 @@ impl Watch {
         guards: WatchGuards,
     ) -> Self {
         Self {
-            session: request.session,
-            image_bytes: request.image_bytes,
-            minimum: request.minimum_confidence,
-            deadline: request.deadline,
+            request: request.clone(),
             expires_at: flight.expires_at,
             first_answer_by: Instant::now() + POLL_TIMEOUT,
             latest: flight.subscribe(),
@@ -68,13 +62,20 @@ impl Watch {
     /// Dropping the future loses no state.
     ///
     /// # Errors
-    /// If AWS refuses to return the result, the deadline passes, or the process shuts down.
+    /// If the caller may not read results any more, AWS refuses to return the result, the
+    /// deadline passes, or the process shuts down.
     pub async fn next(&mut self, progress: &mut Progress) -> Result<SessionResult, SessionError> {
+        let request = self.request.clone();
+        request.while_allowed(self.next_state(progress)).await
+    }
+
+    async fn next_state(&mut self, progress: &mut Progress) -> Result<SessionResult, SessionError> {
+        let session = self.request.session;
         loop {
             if let Some(answer) = self.newest()? {
                 let result = answer.result.clone();
                 self.sent = Some(result.clone());
-                progress.answered(self.session, answer.aws_request_id.clone());
+                progress.answered(session, answer.aws_request_id.clone());
                 return Ok(self.deliver(result));
             }
             let expires_at = self.reports_expiry_at();
@@ -83,12 +84,12 @@ impl Watch {
                 biased;
                 _ = self.latest.changed() => {}
                 () = sleep_until(expires_at) => {
-                    progress.answered(self.session, None);
-                    let expired = LivenessResult::of_status(self.session, SessionStatus::Expired);
+                    progress.answered(session, None);
+                    let expired = LivenessResult::of_status(session, SessionStatus::Expired);
                     return Ok(self.deliver(expired));
                 }
                 () = self.drain.cancelled() => return Err(SessionError::SHUTTING_DOWN),
-                () = sleep_until(self.deadline.instant()) => {
+                () = sleep_until(self.request.deadline.instant()) => {
                     return Err(SessionError::WatchDeadlineExceeded);
                 }
             }
@@ -107,7 +108,7 @@ impl Watch {
 
     /// Returns a state, and counts a final one.
     fn deliver(&self, result: LivenessResult) -> SessionResult {
-        let result = SessionResult::new(result, self.minimum);
+        let result = self.request.judge(result);
         self.metrics.count(&self.flight.timeline, &result);
         result
     }
@@ -119,7 +120,8 @@ impl Watch {
     fn newest(&mut self) -> Result<Option<Arc<ResultAnswer>>, SessionError> {
         let latest = self.latest.borrow_and_update();
         let newest = latest.answer.as_ref().filter(|answer| {
-            let is_complete = !answer.result.status.is_final() || answer.serves(self.image_bytes);
+            let is_complete =
+                !answer.result.status.is_final() || answer.serves(self.request.image_bytes);
             is_complete && self.sent.as_ref() != Some(&answer.result)
         });
         match (newest, &latest.failure) {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use livegate::auth::policy::{Authorizer, DefaultPermission, Policy};
 use livegate::grpc::v1;
 use livegate::model::{CallerId, Deadline, SessionId, SessionStatus};
 use livegate::retry::RetryPolicy;
@@ -113,7 +114,7 @@ async fn a_final_result_serves_reads_although_a_poll_for_its_images_has_failed()
 #[tokio::test(start_paused = true)]
 async fn an_error_ends_the_watches_that_wait_for_the_poll_and_no_later_one() {
     let (reader, aws) = scripted_reader();
-    let request = result_request();
+    let request = result_request(&allow_all());
     aws.plan([fails(Kind::SessionNotFound)]);
     // A client that reads slowly: its watch has not received the error yet.
     let _slow = reader.watch(&request).unwrap();
@@ -130,7 +131,7 @@ async fn an_error_ends_the_watches_that_wait_for_the_poll_and_no_later_one() {
 async fn a_slow_client_receives_the_final_result_although_a_later_poll_has_failed() {
     let (reader, aws) = scripted_reader();
     aws.plan([step(SessionStatus::Succeeded), fails(Kind::SessionNotFound)]);
-    let mut slow = reader.watch(&result_request()).unwrap();
+    let mut slow = reader.watch(&result_request(&allow_all())).unwrap();
     tokio::time::sleep(Duration::from_secs(30)).await;
     assert!(aws.reads().len() > 1, "a poll has failed");
     let state = slow.next(&mut Progress::default()).await.unwrap();
@@ -138,7 +139,7 @@ async fn a_slow_client_receives_the_final_result_although_a_later_poll_has_faile
 }
 
 /// Returns a reader that needs no tokens, and its AWS.
-fn scripted_reader() -> (ResultReader<Aws>, Arc<Aws>) {
+pub(super) fn scripted_reader() -> (ResultReader<Aws>, Arc<Aws>) {
     let setup = Setup {
         token_requirement: TokenRequirement::Optional,
         ..Setup::default()
@@ -147,8 +148,13 @@ fn scripted_reader() -> (ResultReader<Aws>, Arc<Aws>) {
     (reader(&setup.aws, &setup, &retry), setup.aws)
 }
 
-fn result_request() -> ResultRequest {
+pub(super) fn allow_all() -> Authorizer {
+    Authorizer::new(Policy::default(), DefaultPermission::Allow)
+}
+
+pub(super) fn result_request(authorizer: &Authorizer) -> ResultRequest {
     ResultRequest {
+        permissions: authorizer.permissions(&CallerId::anonymous()),
         caller: CallerId::anonymous(),
         subject: None,
         session: SessionId::parse(ID).unwrap(),

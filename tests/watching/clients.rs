@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use livegate::admission::{Admission, AdmissionSettings, QueueSettings, QuotaSettings};
+use livegate::auth::policy::{Authorizer, DefaultPermission, Policy};
 use livegate::model::{CallerId, Deadline, MinimumConfidence, Operation, SessionId, SessionStatus};
 use livegate::result_token::{Binding, SigningKey, TokenKeys};
 use livegate::retry::{RetryPolicy, RetrySettings};
@@ -176,7 +177,9 @@ pub(crate) fn request(caller: &str, session: SessionId, keys: &TokenKeys) -> Res
     // The wall clock does not follow paused time.
     let expire_time = UNIX_EPOCH + Duration::from_secs(1 << 40);
     let token = keys.issue(&binding, expire_time);
+    let authorizer = Authorizer::new(Policy::default(), DefaultPermission::Allow);
     ResultRequest {
+        permissions: authorizer.permissions(&caller),
         caller,
         subject: None,
         session,
