@@ -85,8 +85,7 @@ impl Watch {
                 _ = self.latest.changed() => {}
                 () = sleep_until(expires_at) => {
                     progress.answered(session, None);
-                    let expired = LivenessResult::of_status(session, SessionStatus::Expired);
-                    return Ok(self.deliver(expired));
+                    return Ok(self.deliver(self.state_at_expiry()));
                 }
                 () = self.drain.cancelled() => return Err(SessionError::SHUTTING_DOWN),
                 () = sleep_until(self.request.deadline.instant()) => {
@@ -104,6 +103,16 @@ impl Watch {
         } else {
             self.expires_at.max(self.first_answer_by)
         }
+    }
+
+    /// Returns the final result if AWS has returned it without the images that the caller
+    /// asks for, and otherwise that the session has expired.
+    fn state_at_expiry(&self) -> LivenessResult {
+        let latest = self.latest.borrow();
+        let known = latest.answer.as_ref().map(|answer| &answer.result);
+        let known = known.filter(|result| result.status.is_final()).cloned();
+        let expired = || LivenessResult::of_status(self.request.session, SessionStatus::Expired);
+        known.unwrap_or_else(expired)
     }
 
     /// Returns a state, and counts a final one.

@@ -138,6 +138,26 @@ async fn a_slow_client_receives_the_final_result_although_a_later_poll_has_faile
     assert_eq!(state.result.status, SessionStatus::Succeeded);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_watch_for_images_that_aws_does_not_return_ends_with_the_known_result() {
+    let (reader, aws) = scripted_reader();
+    aws.plan([step(SessionStatus::Succeeded)]);
+    aws.plan((0..200).map(|_| fails(Kind::Unavailable)));
+    let request = result_request(&allow_all());
+    reader
+        .read(&request, &mut Progress::default())
+        .await
+        .unwrap();
+    let with_images = ResultRequest {
+        image_bytes: ImageBytes::Included,
+        deadline: Deadline::after(Instant::now(), Duration::from_secs(200)),
+        ..request
+    };
+    let mut watch = reader.watch(&with_images).unwrap();
+    let state = watch.next(&mut Progress::default()).await.unwrap();
+    assert_eq!(state.result.status, SessionStatus::Succeeded, "not EXPIRED");
+}
+
 /// Returns a reader that needs no tokens, and its AWS.
 pub(super) fn scripted_reader() -> (ResultReader<Aws>, Arc<Aws>) {
     let setup = Setup {
