@@ -1,6 +1,7 @@
 //! Configuration errors, each with the place, the key, the value and the bound.
 //!
-//! An error is one line. It has no value of a key that may hold a secret. For example, `burst = 0` in `[quota.create]` on line 12 gives
+//! An error is one line. It has no value of a key that may hold a secret. For example,
+//! `burst = 0` in `[quota.create]` on line 12 gives
 //! `livegate.toml:12: quota.create.burst = 0: must be a whole number from 1 to 10000`.
 
 use std::fmt;

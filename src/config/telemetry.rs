@@ -1,7 +1,7 @@
 //! `[log]` and `[traces]`.
 
 use super::LogSettings;
-use super::kind::{number, time};
+use super::kind::{Visibility, number, time};
 use super::section::Section;
 use super::sections::{millis, seconds};
 use super::text::{checked, file, parse_url};
@@ -9,7 +9,7 @@ use crate::telemetry::{DEFAULT_FILTER, TracesSettings, is_filter};
 
 pub(super) fn log(section: &mut Section<'_>) -> LogSettings {
     let expected = "a filter of log levels and modules, as in \"info,livegate=debug\"";
-    let filter = checked(expected, is_filter);
+    let filter = checked(expected, is_filter).visible(Visibility::Public);
     LogSettings {
         filter: section.read("filter", DEFAULT_FILTER.to_owned(), &filter),
     }

@@ -48,7 +48,15 @@ pub(super) struct ProcessLimits {
     others: Arc<Semaphore>,
     /// The bytes of unfinished requests.
     unfinished: ByteCount,
-    callers: Mutex<HashMap<CallerId, CallerCounts>>,
+    callers: Mutex<Callers>,
+}
+
+/// The callers with requests in progress, and some without.
+#[derive(Debug, Default)]
+struct Callers {
+    counts: HashMap<CallerId, CallerCounts>,
+    /// How many were left when those without requests were forgotten last.
+    kept: usize,
 }
 
 /// The requests of a caller, and the bytes of those that are unfinished.
@@ -117,10 +125,8 @@ impl ProcessLimits {
     ) -> Result<(RequestPermit, ByteCount), ConcurrencyLimitExceeded> {
         let mut callers = self.callers.lock();
         let permit = self.permit_of(&self.sessions)?;
-        if callers.len() >= MIN_CALLERS_TO_CLEAN && callers.len() == callers.capacity() {
-            callers.retain(|_, counts| counts.requests.in_progress() > 0);
-        }
-        let counts = callers.entry(caller.clone()).or_default();
+        callers.forget_idle();
+        let counts = callers.counts.entry(caller.clone()).or_default();
         let limit = counts.requests.in_progress();
         let free = self.sessions.available_permits();
         if limit > free {
@@ -170,6 +176,17 @@ impl ProcessLimits {
         let limit = self.limit;
         let permit = semaphore.clone().try_acquire_owned();
         permit.map_err(|_| ConcurrencyLimitExceeded::Process { limit })
+    }
+}
+
+impl Callers {
+    /// Forgets those without requests, each time that their number has doubled.
+    fn forget_idle(&mut self) {
+        if self.counts.len() >= (2 * self.kept).max(MIN_CALLERS_TO_CLEAN) {
+            self.counts
+                .retain(|_, counts| counts.requests.in_progress() > 0);
+            self.kept = self.counts.len();
+        }
     }
 }
 
@@ -253,6 +270,6 @@ mod tests {
                 .admit_caller(&caller)
                 .expect("nothing is in progress");
         }
-        assert!(limits.callers.lock().len() < 200);
+        assert!(limits.callers.lock().counts.len() <= MIN_CALLERS_TO_CLEAN);
     }
 }
