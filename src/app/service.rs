@@ -13,6 +13,7 @@ use super::metrics::Metrics;
 use super::reloadable::Reloadable;
 use crate::admission::Admission;
 use crate::audit::Audit;
+use crate::auth::AuthMode;
 use crate::config::Config;
 use crate::grpc::SessionService;
 use crate::idempotency::{Idempotency, RecordScope};
@@ -96,7 +97,7 @@ fn watches(config: &Config, metrics: &Metrics) -> WatchSettings {
     let results = &config.results;
     WatchSettings {
         max_watchers: results.max_watchers.get(),
-        has_shares: config.auth.mode.is_authenticated(),
+        has_shares: config.auth.mode != AuthMode::None,
         poll_interval: results.min_poll_interval..=results.max_poll_interval,
         metrics: metrics.checks.clone(),
     }

@@ -10,7 +10,7 @@ import grpc
 import pytest
 
 from contract import SERVICE, messages
-from refusals import read
+from refusals import read, refused
 
 RESULTS = {"results.enabled": True}
 CREATED, IN_PROGRESS, SUCCEEDED, FAILED, EXPIRED = (
@@ -89,6 +89,27 @@ def test_a_client_that_reconnects_receives_the_state_at_once(serve, connect, slo
     assert next(again).result.status == CREATED
     assert time.monotonic() - started < 1
     assert states(again)[-1].verdict == messages.VERDICT_PASSED
+
+
+def test_a_caller_may_have_as_many_watches_as_still_fit(serve, connect, slow_checks):
+    server = serve(RESULTS | {"auth.mode": "trusted-header", "results.max_watchers": 6}, slow_checks)
+    web, app = connect(server, caller="web"), connect(server, caller="app")
+    [of_web, of_app] = [issue(client, PASSED) for client in (web, app)]
+    held = [web.watch(**of_web) for _ in range(3)]
+    assert [next(watch).result.status for watch in held] == [CREATED] * 3
+    refusal = refused(lambda: next(web.watch(**of_web)))
+    assert refusal.reason == "WATCH_LIMIT_EXCEEDED"
+    assert refusal.metadata["limit"] == "3"
+    assert refusal.metadata["free"] == "2"
+    assert next(app.watch(**of_app)).result.status == CREATED
+
+
+def test_without_authentication_all_watches_are_of_one_caller(serve, connect, slow_checks):
+    client = connect(serve(RESULTS | {"results.max_watchers": 6}, slow_checks))
+    fields = issue(client, PASSED)
+    held = [client.watch(**fields) for _ in range(6)]
+    assert [next(watch).result.status for watch in held] == [CREATED] * 6
+    assert "free" not in refused(lambda: next(client.watch(**fields))).metadata
 
 
 def test_a_drain_ends_a_watch_which_goes_on_at_another_replica(serve, connect, slow_checks, tmp_path):
