@@ -68,6 +68,13 @@ async fn a_watch_is_polled_while_another_caller_watches_more_than_its_own_limit_
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_poll_that_its_own_limit_delays_for_seconds_delays_no_other_caller() {
+    let neighbours = Neighbours::start(Some(0.2));
+    let _watches = neighbours.keep_watching(200);
+    neighbours.assert_victim_is_served().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_watch_is_polled_while_the_reads_of_another_caller_use_up_the_quota() {
     let neighbours = Neighbours::start(None);
     let _reads = neighbours.keep_reading(40);
