@@ -18,7 +18,8 @@ impl Collector for ClockCollector {
         let mut family = encoder.encode_descriptor(
             "livegate_clock_skew_seconds",
             "By how much the own clock is ahead of AWS's and the store's; negative: behind. Up to \
-             5 s is normal. No series before the first answer",
+             5 s is normal. No series until the first answer after the start, a change of the own \
+             clock or a suspension",
             None,
             MetricType::Gauge,
         )?;
