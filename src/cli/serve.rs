@@ -36,8 +36,8 @@ pub struct ServeArgs {
 /// # Errors
 /// If the service cannot start, or fails.
 pub async fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
-    // Without a handler, SIGHUP would end the process. The handler keeps the signal until
-    // the service runs.
+    // Without a handler, SIGHUP ends the process, so install it first. It keeps the signal
+    // until the service runs.
     let hangup = signal(SignalKind::hangup())?;
     let sources = args.sources.sources();
     let loaded = match Config::load(&sources) {

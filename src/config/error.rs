@@ -1,8 +1,8 @@
 //! Configuration errors, each with the place, the key, the value and the bound.
 //!
-//! An error is one line. It has no value of a key that may hold a secret. For example,
-//! `burst = 0` in `[quota.create]` on line 12 gives
-//! `livegate.toml:12: quota.create.burst = 0: must be a whole number from 1 to 10000`.
+//! An error is one line. For example, `burst = 0` in `[quota.create]` on line 12 gives
+//! `livegate.toml:12: quota.create.burst = 0: must be a whole number from 1 to 10000`. The
+//! value is left out if it could be a secret.
 
 use std::fmt;
 use std::path::Path;

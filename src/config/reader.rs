@@ -154,10 +154,10 @@ impl Reader {
                 self.errors.push(error);
             }
         }
+        let named: Vec<&KeyPath> = known.iter().copied().chain(&sections).collect();
         let malformed = self.layers.malformed_sets.iter();
-        let known = || known.iter().copied().chain(&sections);
         self.errors
-            .extend(malformed.map(|text| malformed_set(text, known())));
+            .extend(malformed.map(|text| malformed_set(text, &named)));
         if self.errors.is_empty() {
             Ok(self.resolved)
         } else {
@@ -202,8 +202,8 @@ impl Reader {
 
 /// Returns the error for a text after `--set` that is not `KEY=VALUE`. Of the text, only a
 /// known key at its start is shown, because the rest could be a secret.
-fn malformed_set<'k>(text: &str, known: impl Iterator<Item = &'k KeyPath>) -> ConfigError {
-    let keys = known.map(ToString::to_string);
+fn malformed_set(text: &str, known: &[&KeyPath]) -> ConfigError {
+    let keys = known.iter().map(ToString::to_string);
     let key = keys
         .filter(|key| text.starts_with(key.as_str()))
         .max_by_key(String::len);

@@ -48,11 +48,9 @@ impl fmt::Display for ResolvedSetting {
 impl ResolvedSetting {
     /// Formats the setting for an error, with the value if it may be shown there.
     pub(super) fn in_error(&self) -> String {
-        match self.visibility {
-            Visibility::IfValid | Visibility::Secret if self.value.is_some() => {
-                self.key.to_string()
-            }
-            _ => self.to_string(),
+        match (&self.value, self.visibility) {
+            (Some(_), Visibility::IfValid | Visibility::Secret) => self.key.to_string(),
+            (None, _) | (_, Visibility::Public) => self.to_string(),
         }
     }
 

@@ -2,10 +2,11 @@
 //!
 //! For example, [`constrained`] over `S3Bucket::parse` reads `"kyc-images"`, and rejects
 //! `"no bucket"` with `must be 3 to 255 characters of A-Z a-z 0-9 . - _`. Errors show
-//! invalid names, and no other invalid text. A secret is never shown:
-//! `LIVEGATE_STORE__PASSWORD=hunter2` is written as `"********"`. That text is rejected as a
-//! value, so a printed configuration that is read back fails instead of authenticating with
-//! asterisks.
+//! invalid names, and no other invalid text.
+//!
+//! A secret is never shown: `LIVEGATE_STORE__PASSWORD=hunter2` is written as `"********"`.
+//! That text is rejected as a value, so a printed configuration that is read back fails
+//! instead of authenticating with asterisks.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
