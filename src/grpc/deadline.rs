@@ -86,7 +86,7 @@ impl CallerTimeout {
     /// digits, and the 5 % of the margin cover the rest.
     fn largest_excess(self) -> Duration {
         let mut digits = self.count;
-        while digits >= 1000 && digits % 10 == 0 {
+        while digits >= 1000 && digits.is_multiple_of(10) {
             digits /= 10;
         }
         let may_be_the_c_core = self.unit >= MILLISECOND && digits < 1000;
@@ -182,7 +182,7 @@ mod tests {
                 _ => continue,
             };
             let rounded = count.next_multiple_of(step);
-            if rounded % of_next != 0 {
+            if !rounded.is_multiple_of(of_next) {
                 return format!("{rounded}{symbol}");
             }
         }
