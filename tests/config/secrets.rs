@@ -10,7 +10,7 @@ const MARKER: &str = "hunter2marker";
 
 /// The keys of text whose invalid values errors show: names and addresses. A value of another
 /// key of text is hidden.
-const SHOWN: [&str; 19] = [
+const SHOWN: [&str; 20] = [
     "admin.listen",
     "auth.jwt.algorithms",
     "auth.mode",
@@ -23,6 +23,7 @@ const SHOWN: [&str; 19] = [
     "callers.web.prefixes",
     "callers.web.profiles",
     "grpc.listen",
+    "log.filter",
     "profiles.kyc.challenge_types",
     "profiles.kyc.kms_key_id",
     "profiles.kyc.s3_bucket",
