@@ -73,18 +73,33 @@ fn members(parent: &Value, names: &[&str]) -> Vec<String> {
     for name in names {
         let mut line = format!("{:<INDENT$}", words(name));
         let texts = flat(name, &parent[name]);
+        let last = texts.len().saturating_sub(1);
         for (at, text) in texts.iter().enumerate() {
-            let text = cut(text, WIDTH - INDENT - 1);
-            if at > 0 && line.chars().count() + text.chars().count() >= WIDTH {
-                lines.push(line.trim_end().to_owned());
-                line = " ".repeat(INDENT);
+            let end = if at < last { ", " } else { "" };
+            for piece in pieces(&format!("{}{end}", printable(text))) {
+                let is_first = line.chars().count() == INDENT;
+                if !is_first && line.chars().count() + piece.trim_end().chars().count() > WIDTH {
+                    lines.push(line.trim_end().to_owned());
+                    line = " ".repeat(INDENT);
+                }
+                line += &piece;
             }
-            line += &text;
-            line += if at + 1 < texts.len() { ", " } else { "" };
         }
         lines.extend((!texts.is_empty()).then_some(line));
     }
     lines
+}
+
+/// Returns the words of a text that is too long for one line, or the text.
+fn pieces(text: &str) -> Vec<String> {
+    let room = WIDTH - INDENT;
+    match text.trim_end().chars().count() > room {
+        true => text
+            .split_inclusive(' ')
+            .map(|word| cut(word, room))
+            .collect(),
+        false => vec![text.to_owned()],
+    }
 }
 
 /// Returns the texts of a value without its tables.
@@ -151,11 +166,39 @@ fn words(name: &str) -> String {
     }
 }
 
-/// Replaces the end of a text that is too long.
+/// Replaces the middle of a text that is too long: callers often differ at the end of their
+/// names, as in `system:serviceaccount:shop:payments`.
 fn cut(text: &str, width: usize) -> String {
-    let printed = printable(text);
-    match printed.chars().count() {
-        length if length <= width => printed,
-        _ => printed.chars().take(width - 1).chain(['…']).collect(),
+    let printed: Vec<char> = printable(text).chars().collect();
+    if printed.len() <= width {
+        return printed.iter().collect();
+    }
+    let start = (width - 1) / 3;
+    let end = printed.len() - (width - 1 - start);
+    let start = printed[..start].iter();
+    start.chain(&['…']).chain(&printed[end..]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_long_text_continues_on_the_next_lines() {
+        let error = "/etc/livegate/livegate.toml:50: callers.\"system:serviceaccount:payments:checkout\"\
+            .max_rate_per_second = -1.0: must be a number from 0.001 to 10000";
+        let status = json!({"config": {"errors": [error], "reloads": 3}});
+        let lines = members(&status, &["config"]);
+        assert!(
+            lines.iter().all(|line| line.chars().count() <= WIDTH),
+            "{lines:#?}"
+        );
+        let words = lines.join(" ");
+        let words: Vec<&str> = words.split_whitespace().collect();
+        let expected = ["0.001", "to", "10000,", "reloads", "3"];
+        assert!(words.ends_with(&expected), "{words:?}");
+        assert!(words.contains(&"-1.0:"), "{words:?}");
     }
 }
