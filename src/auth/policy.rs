@@ -3,10 +3,10 @@
 //!
 //! A request asks the [`CallerPermissions`] of its caller twice: for the method before its
 //! body is read, and for its fields once they are valid. They are a snapshot of the
-//! [`Policy`], so a reload between the two has no effect. A call that waits asks for the
-//! current ones again whenever a reload replaces the policy. This module knows no wire
-//! format, file or clock, and not how the caller was authenticated. A caller's own section
-//! applies, else the most specific glob pattern that matches its name, else the default.
+//! [`Policy`], so a reload between the two has no effect. A call that waits asks again for
+//! the method whenever a reload replaces the policy. This module knows no wire format, file
+//! or clock, and not how the caller was authenticated. A caller's own section applies, else
+//! the most specific glob pattern that matches its name, else the default.
 //!
 //! # Terms
 //!
@@ -106,20 +106,20 @@ impl CallerPermissions {
         self.authorizer.permissions(&self.caller)
     }
 
-    /// Awaits `step` while the caller's current permissions pass `check`. Dropping the future
-    /// drops `step`.
+    /// Awaits `step` while the caller may use the method of `operation` by the policy in
+    /// force. Dropping the future drops `step`.
     ///
     /// # Errors
-    /// If `check` fails, also while `step` waits, or if `step` fails.
+    /// If the method is not allowed, also while `step` waits, or if `step` fails.
     pub async fn while_allowed<T, E: From<NotAllowed>>(
         &self,
-        check: impl Fn(&Self) -> Result<(), NotAllowed>,
+        operation: Operation,
         step: impl Future<Output = Result<T, E>>,
     ) -> Result<T, E> {
         let mut policies = self.authorizer.policy.subscribe();
         let mut step = pin!(step);
         loop {
-            check(&self.current())?;
+            self.current().check(operation)?;
             tokio::select! {
                 // In this order: the result of a step comes after the check.
                 biased;

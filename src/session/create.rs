@@ -1,10 +1,10 @@
 //! Creates sessions: permissions, idempotency, and the loop of attempts.
 //!
 //! Requests outside a caller's permissions fail first and use no quota token. A repeated
-//! request, and one that waits, need the current permissions as well. A request id is bound
-//! to the requested settings, or to the name of the profile, so a repeat returns the same
-//! session even if the profile has changed. For one client request token, this process
-//! always sends the settings of the first attempt.
+//! request needs the current permissions as well, and one that waits needs that for the
+//! method. A request id is bound to the requested settings, or to the name of the profile, so
+//! a repeat returns the same session even if the profile has changed. For one client request
+//! token, this process always sends the settings of the first attempt.
 //!
 //! This module owns the order of these steps and the session's lifetime. It knows neither
 //! gRPC nor the AWS SDK.
@@ -25,7 +25,9 @@ use super::attempts::AttemptPolicy;
 use super::create_request::{CreateRequest, RequestIdRequirement};
 use super::{Ownership, Progress, SessionError, request_id_age};
 use crate::idempotency::{Claimed, Flight, Idempotency, IdempotencyError, Lease, RequestFlight};
-use crate::model::{ClientRequestToken, Clock, Deadline, SESSION_LIFE, SessionId};
+use crate::model::{
+    ClientRequestToken, Clock, Deadline, Operation, SESSION_LIFE, SessionId, SessionSettings,
+};
 use crate::result_token::ResultToken;
 use crate::upstream::LivenessApi;
 
@@ -101,10 +103,10 @@ impl<A: LivenessApi> Creator<A> {
         request: &CreateRequest,
         progress: &mut Progress,
     ) -> Result<Session, SessionError> {
-        request.settings()?;
+        let settings = request.permissions.settings(&request.requested)?;
         let (token, flight) = self.join(request)?;
-        let issued = self.find_or_issue(request, &token, &flight, progress);
-        match issued.await {
+        let call = (&token, &settings);
+        match self.find_or_issue(request, call, &flight, progress).await {
             Ok(id) => self.session(request, id, &flight, progress),
             Err(error) => Err(explain(error, request, &flight, progress)),
         }
@@ -131,18 +133,19 @@ impl<A: LivenessApi> Creator<A> {
     async fn find_or_issue(
         &self,
         request: &CreateRequest,
-        token: &ClientRequestToken,
+        call: (&ClientRequestToken, &SessionSettings),
         flight: &Flight,
         progress: &mut Progress,
     ) -> Result<SessionId, SessionError> {
+        let permissions = &request.permissions;
         let turn = timeout_at(request.deadline.instant(), flight.turn());
         let turn = turn.map_err(|_| SessionError::DeadlineExceeded);
-        let mut session = request.while_allowed(turn).await?;
+        let mut session = permissions.while_allowed(Operation::Create, turn).await?;
         if let Some(session) = *session {
             progress.replayed = true;
             return Ok(session);
         }
-        let issued = self.issue(request, token, flight, progress).await?;
+        let issued = self.issue(request, call, flight, progress).await?;
         *session = Some(issued);
         Ok(issued)
     }
@@ -152,27 +155,28 @@ impl<A: LivenessApi> Creator<A> {
     async fn issue(
         &self,
         request: &CreateRequest,
-        token: &ClientRequestToken,
+        (token, settings): (&ClientRequestToken, &SessionSettings),
         flight: &Flight,
         progress: &mut Progress,
     ) -> Result<SessionId, SessionError> {
-        let deadline = request.deadline;
+        let (permissions, deadline) = (&request.permissions, request.deadline);
         let mut attempts = self.attempts.attempts(&request.caller, deadline, progress);
         let mut lease = flight.lease();
         loop {
             let found = in_time(deadline, lease.find(|| self.clock().confirmed_now()));
-            if let Some(session) = request.while_allowed(found).await? {
+            let found = permissions.while_allowed(Operation::Create, found);
+            if let Some(session) = found.await? {
                 attempts.progress.replayed = true;
                 return Ok(session);
             }
             refuse_expired(flight)?;
-            let permit = request.while_allowed(attempts.acquire_permit()).await?;
-            let settings = request.settings()?;
+            let permit = attempts.acquire_permit();
+            let permit = permissions.while_allowed(Operation::Create, permit).await?;
             let claimed = in_time(deadline, self.claim(&mut lease, request)).await?;
             if claimed != Claimed::Acquired {
                 continue;
             }
-            let settings = flight.first_settings(&settings);
+            let settings = flight.first_settings(settings);
             match attempts
                 .send(permit, self.api.create(token, settings))
                 .await

@@ -1,10 +1,7 @@
 //! A request for a session, and whether it needs a request id.
 
-use super::SessionError;
-use crate::auth::policy::{CallerPermissions, NotAllowed};
-use crate::model::{
-    CallerId, Deadline, Operation, RequestId, RequestedSettings, SessionSettings, Subject,
-};
+use crate::auth::policy::CallerPermissions;
+use crate::model::{CallerId, Deadline, RequestId, RequestedSettings, Subject};
 
 /// A request for a session.
 #[derive(Clone, Debug)]
@@ -21,24 +18,6 @@ pub struct CreateRequest {
     pub deadline: Deadline,
     /// What the caller may send.
     pub permissions: CallerPermissions,
-}
-
-impl CreateRequest {
-    /// Returns the settings of the session, by the current permissions and profiles.
-    pub(super) fn settings(&self) -> Result<SessionSettings, NotAllowed> {
-        let permissions = self.permissions.current();
-        permissions.check(Operation::Create)?;
-        permissions.settings(&self.requested)
-    }
-
-    /// Awaits `step` while the caller may create the session.
-    pub(super) async fn while_allowed<T>(
-        &self,
-        step: impl Future<Output = Result<T, SessionError>>,
-    ) -> Result<T, SessionError> {
-        let check = |_: &CallerPermissions| self.settings().map(drop);
-        self.permissions.while_allowed(check, step).await
-    }
 }
 
 /// Whether creating a session needs a request id.

@@ -16,6 +16,7 @@ use super::{
     CheckMetrics, Ownership, Progress, ResultRequest, SessionError, SessionResult,
     TokenRequirement, Watch,
 };
+use crate::model::Operation;
 use crate::upstream::LivenessApi;
 
 /// The limits of watches, and the metrics of checks.
@@ -104,7 +105,8 @@ impl<A: LivenessApi> ResultReader<A> {
         let expires_at = self.ownership.check(request, self.token_requirement)?;
         let flight = self.source.join(&request.session, expires_at);
         let read = self.source.read(request, &flight, progress);
-        let answer = match request.while_allowed(read).await {
+        let read = request.permissions.while_allowed(Operation::Results, read);
+        let answer = match read.await {
             Err(SessionError::DeadlineExceeded) if progress.attempts > 0 => {
                 return Err(SessionError::DeadlineExceededUpstream);
             }

@@ -1,10 +1,8 @@
 //! A request for the result of a session, and what it receives.
 
-use super::{SessionError, Verdict};
+use super::Verdict;
 use crate::auth::policy::CallerPermissions;
-use crate::model::{
-    CallerId, Deadline, LivenessResult, MinimumConfidence, Operation, SessionId, Subject,
-};
+use crate::model::{CallerId, Deadline, LivenessResult, MinimumConfidence, SessionId, Subject};
 use crate::result_token::ResultToken;
 
 /// A request for the result of a session.
@@ -29,15 +27,6 @@ pub struct ResultRequest {
 }
 
 impl ResultRequest {
-    /// Awaits `step` while the caller may read results.
-    pub(super) async fn while_allowed<T>(
-        &self,
-        step: impl Future<Output = Result<T, SessionError>>,
-    ) -> Result<T, SessionError> {
-        let check = |current: &CallerPermissions| current.check(Operation::Results);
-        self.permissions.while_allowed(check, step).await
-    }
-
     /// Returns `result` with the verdict by the current minimum confidence.
     pub(super) fn judge(&self, result: LivenessResult) -> SessionResult {
         let permissions = self.permissions.current();

@@ -15,7 +15,7 @@ use super::result_flight::{LatestAnswer, ResultAnswer, ResultFlight};
 use super::result_source::POLL_TIMEOUT;
 use super::watch_limit::WatchPlace;
 use super::{CheckMetrics, Progress, ResultRequest, SessionError, SessionResult};
-use crate::model::{LivenessResult, SessionId, SessionStatus};
+use crate::model::{LivenessResult, Operation, SessionId, SessionStatus};
 use crate::single_flight::FlightGuard;
 
 /// The states of one session. Dropping it frees its place.
@@ -65,8 +65,9 @@ impl Watch {
     /// If the caller may not read results any more, AWS refuses to return the result, the
     /// deadline passes, or the process shuts down.
     pub async fn next(&mut self, progress: &mut Progress) -> Result<SessionResult, SessionError> {
-        let request = self.request.clone();
-        request.while_allowed(self.next_state(progress)).await
+        let permissions = self.request.permissions.clone();
+        let next = self.next_state(progress);
+        permissions.while_allowed(Operation::Results, next).await
     }
 
     async fn next_state(&mut self, progress: &mut Progress) -> Result<SessionResult, SessionError> {
