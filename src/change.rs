@@ -7,5 +7,5 @@
 mod condition;
 mod content_watch;
 
-pub use self::condition::Condition;
+pub use self::condition::{Condition, QUIET};
 pub use self::content_watch::ContentWatch;

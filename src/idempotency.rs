@@ -213,7 +213,7 @@ impl RecordStore {
     ) -> Result<RecordState, IdempotencyError> {
         let error = match found {
             Ok(state) => {
-                self.failing.end();
+                self.failing.end_if_quiet();
                 return Ok(state);
             }
             Err(error) if self.required => return Err(IdempotencyError::Unavailable(error)),

@@ -12,8 +12,8 @@
 //! A task reconnects: at once if the connection had lasted for at least a second, else
 //! with exponential backoff from 25 ms to 500 ms and [full jitter]. The files of the
 //! password, the CA and the client certificate are read for each connection, so they can be
-//! rotated. An outage is logged when it begins, when its cause changes, and when it ends:
-//! when a connection has lasted for a second.
+//! rotated. An outage is logged when it begins, once for each cause, and when it ends: when
+//! a connection has lasted for 11 s.
 //!
 //! ```text
 //! t=0.050  a call exceeds 50 ms: Slow; so do those after it
@@ -50,7 +50,7 @@ use self::connection::StoreConnection;
 pub use self::denied::with_missing_right;
 pub use self::metrics::{StoreCondition, StoreMetrics};
 pub use self::tls::StoreTls;
-use crate::change::Condition;
+use crate::change::{Condition, QUIET};
 
 const MIN_BACKOFF: Duration = Duration::from_millis(25);
 const MAX_BACKOFF: Duration = Duration::from_millis(500);
@@ -107,6 +107,16 @@ pub enum StoreError {
     /// The store returned an error, or the connection broke.
     #[error("store error: {0}")]
     Failed(String),
+}
+
+impl StoreError {
+    /// Returns the error without its duration, so that errors of one cause are equal.
+    pub(crate) fn cause(&self) -> Self {
+        match self {
+            Self::Slow(_) => Self::Slow(Duration::ZERO),
+            other => other.clone(),
+        }
+    }
 }
 
 /// The store. Clones share the connection.
@@ -212,9 +222,8 @@ async fn keep_connected(
                 publish.send_replace(Some(connection.clone()));
                 metrics.set_up(true);
                 if timeout(STABLE_AFTER, connection.lost()).await.is_err() {
-                    info!(store.url = settings.url, "connected to store");
-                    outage.end();
                     (backoff, message) = (Duration::ZERO, "connection to store lost");
+                    log_end(&outage, &connection, &settings).await;
                 }
                 let error = connection.lost().await;
                 publish.send_replace(None);
@@ -223,10 +232,24 @@ async fn keep_connected(
             }
             Err(error) => error,
         };
-        if outage.begin(error.clone()) {
+        if outage.begin(error.cause()) {
             warn!(store.url = settings.url, %error, "{message}");
         }
     }
+}
+
+/// Logs that the store is connected: after an outage once the connection has lasted, because
+/// a slow store is lost and connected again and again.
+async fn log_end(
+    outage: &Condition<StoreError>,
+    connection: &StoreConnection,
+    settings: &StoreSettings,
+) {
+    if outage.holds() && timeout(QUIET, connection.lost()).await.is_ok() {
+        return;
+    }
+    outage.end();
+    info!(store.url = settings.url, "connected to store");
 }
 
 /// Returns the error with its message cut, and with control characters escaped, because the
