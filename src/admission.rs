@@ -57,7 +57,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Notify, oneshot};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
+use tokio_util::sync::CancellationToken;
 
 use self::queue::Ticket;
 use self::scheduler::{Grant, LockedScheduler, Reply, Scheduler, SchedulerHandle};
@@ -71,6 +72,10 @@ pub use self::metrics::{AdmissionMetrics, AdmissionState};
 pub use self::queue::ArrivalKind;
 pub use self::refused::{AdmissionRefused, RefusalReason};
 pub use self::shared::SharedQuota;
+
+/// How long a replica that shuts down tries to leave the shared quota: longer than a short
+/// stall of the store.
+const LEAVE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The quota of one operation, and the longest wait for it.
 #[derive(Clone, Debug, PartialEq)]
@@ -111,6 +116,8 @@ pub struct AdmissionSettings {
 #[derive(Clone, Debug)]
 pub struct Admission {
     scheduler: SchedulerHandle,
+    /// Cancelled once this replica has left the quota that it shares, if it does.
+    left: CancellationToken,
 }
 
 impl Admission {
@@ -118,8 +125,11 @@ impl Admission {
     #[must_use]
     pub fn open(settings: AdmissionSettings) -> Self {
         let scheduler = Scheduler::new(settings, None, Instant::now());
+        let left = CancellationToken::new();
+        left.cancel();
         Self {
             scheduler: LockedScheduler::start(scheduler),
+            left,
         }
     }
 
@@ -131,8 +141,13 @@ impl Admission {
         let scheduler = Scheduler::new(settings, Some(reservations), Instant::now());
         let scheduler = LockedScheduler::start(scheduler);
         let reserver = Reserver::new(quota, demand_changed, Arc::downgrade(&scheduler));
-        tokio::spawn(reserver.run());
-        Self { scheduler }
+        let left = CancellationToken::new();
+        let leaving = left.clone().drop_guard();
+        tokio::spawn(async move {
+            reserver.run().await;
+            drop(leaving);
+        });
+        Self { scheduler, left }
     }
 
     /// Waits for a permit.
@@ -184,6 +199,16 @@ impl Admission {
     /// [`RefusalReason::Closed`]. This cannot be undone.
     pub fn close(&self) {
         self.scheduler.run(|s, _| s.close());
+    }
+
+    /// [Closes](Self::close) admission, and removes this replica from the quota that it
+    /// shares, so that the others use its share at once. Takes at most [`LEAVE_TIMEOUT`],
+    /// where the store is unavailable; the others then miss the replica for 5 s. If it is
+    /// dropped, the replica is removed while the process runs.
+    pub async fn leave(&self) {
+        self.close();
+        // A replica that is not removed is forgotten later.
+        let _ = timeout(LEAVE_TIMEOUT, self.left.cancelled()).await;
     }
 
     /// Returns the current state, or `None` once the scheduler has ended.

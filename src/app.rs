@@ -152,7 +152,7 @@ impl Livegate {
             () = auth.refresh_jwks() => Ok(()),
         };
         // After the handlers, each of which may write a line as it ends.
-        audit.flush().await;
+        tokio::join!(audit.flush(), reloadable.leave());
         info!("shutdown complete");
         ended
     }

@@ -24,6 +24,9 @@ pub struct AdmissionState {
     pub degraded: bool,
     /// Replicas that share the quota, as last reported by the store.
     pub replicas: u32,
+    /// The share of the rate that is left to other replicas, which have not returned since
+    /// the store was unavailable.
+    pub away: f64,
 }
 
 /// The name, the description and the value of each gauge.

@@ -222,8 +222,12 @@ impl Scheduler {
         }
     }
 
-    /// Takes the demand for the store, and what to report in an exchange of callers.
+    /// Takes the demand for the store, and what to report in an exchange of callers. A
+    /// closed scheduler has none.
     pub(super) fn demand(&mut self, exchange: bool, now: Instant) -> Option<Demand> {
+        if self.closed {
+            return None;
+        }
         let callers = &self.queue.callers;
         let (weight, report) = (callers.weight(now), exchange.then(|| callers.report(now)));
         self.tokens.demand(self.queue.len(), weight, report)

@@ -24,7 +24,8 @@
 //! store fails, each replica continues within 100 ms at 8.2 calls a second, from an
 //! empty bucket. When the store is back and empty, the shared bucket is empty too, and
 //! fills at the shares of the replicas that have returned, so no replica gets a second
-//! burst.
+//! burst. A replica that shut down before the outage, or was silent for 2 s, is not waited
+//! for.
 //!
 //! # Bounds
 //!
@@ -104,6 +105,9 @@ pub(super) struct SharedState {
     pub(super) factor: Option<(f64, Duration)>,
     /// Replicas that are present, including this one.
     pub(super) replicas: u32,
+    /// The share of the rate that is left to the replicas that have not returned since the
+    /// store was unavailable.
+    pub(super) away: f64,
 }
 
 /// The reservations of one replica.
@@ -230,6 +234,16 @@ impl SharedReservations {
         }
     }
 
+    /// Returns the part of `rate` that the shared bucket fills at.
+    pub(super) fn fill_rate(&self, rate: f64) -> f64 {
+        rate * (1.0 - self.state.away)
+    }
+
+    /// Wakes the task that reserves tokens, because the demand has ended.
+    pub(super) fn close(&self) {
+        self.changed.notify_one();
+    }
+
     /// Returns the share of the quota that the callers here can expect.
     pub(super) fn own_share(&self) -> f64 {
         let own = self.state.own_weight;
@@ -246,7 +260,7 @@ impl SharedReservations {
             return available;
         }
         let elapsed = now.saturating_duration_since(self.updated_at);
-        let level = self.state.level + rate * elapsed.as_secs_f64() + available;
+        let level = self.state.level + self.fill_rate(rate) * elapsed.as_secs_f64() + available;
         level.clamp(0.0, f64::from(burst.get()))
     }
 }

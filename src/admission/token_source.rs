@@ -220,6 +220,13 @@ impl TokenSource {
         }
     }
 
+    /// Ends the demand for the store.
+    pub(super) fn close(&self) {
+        if let Some(shared) = &self.shared {
+            shared.close();
+        }
+    }
+
     /// Takes the demand for the store, for `waiting` requests of callers with `weight`.
     pub(super) fn demand(
         &mut self,
@@ -237,7 +244,7 @@ impl TokenSource {
         match self.shared() {
             Some(shared) => Availability {
                 level: shared.level(now, self.rate(), self.quota.burst),
-                rate: self.rate() * shared.own_share(),
+                rate: shared.fill_rate(self.rate()) * shared.own_share(),
             },
             None => Availability {
                 level: self.bucket.level(now),
@@ -258,6 +265,7 @@ impl TokenSource {
             level,
             degraded: shared.is_some_and(|shared| shared.isolated_share.is_some()),
             replicas: shared.map_or(1, |shared| shared.state.replicas),
+            away: self.shared().map_or(0.0, |shared| shared.state.away),
         }
     }
 }

@@ -70,6 +70,7 @@ mod tests {
                 level: 0.0,
                 degraded: false,
                 replicas: 1,
+                away: 0.0,
             };
             let line = lowered.report("create", &state);
             assert_eq!(line.is_some(), expected, "{factor}: {line:?}");

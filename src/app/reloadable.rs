@@ -69,6 +69,14 @@ impl Reloadable {
         self.results_admission.close();
     }
 
+    /// Leaves the quotas that the replicas share, after the last call.
+    pub(super) async fn leave(&self) {
+        tokio::join!(
+            self.create_admission.leave(),
+            self.results_admission.leave()
+        );
+    }
+
     /// Updates `metrics` and `degradation` every second. Returns if an admission task has
     /// stopped, which only a bug can cause.
     pub(super) async fn watch(
@@ -121,11 +129,20 @@ fn authorizer(config: &Config) -> Authorizer {
 }
 
 fn degraded_line(operation: &str, state: &AdmissionState) -> String {
-    if !state.degraded {
-        return String::new();
-    }
     let rate = state.rate_per_second;
-    format!("{operation}: degraded: store unavailable, using local share of {rate:.2} calls/s\n")
+    if state.degraded {
+        format!(
+            "{operation}: degraded: store unavailable, using local share of {rate:.2} calls/s\n"
+        )
+    } else if state.away > 0.0 {
+        let away = state.away * 100.0;
+        format!(
+            "{operation}: degraded: replicas have not returned since the store was unavailable, \
+             leaving them {away:.0} % of the rate for at most 30 s, using {rate:.2} calls/s\n"
+        )
+    } else {
+        String::new()
+    }
 }
 
 fn admission_settings(config: &Config, operation: Operation) -> AdmissionSettings {

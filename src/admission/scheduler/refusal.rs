@@ -31,6 +31,7 @@ impl Scheduler {
     /// Refuses all waiting requests, and new ones from now on.
     pub(in crate::admission) fn close(&mut self) {
         self.closed = true;
+        self.tokens.close();
         while let Some((_, ticket)) = self.timeouts.pop_first() {
             if let Some(pending) = self.queue.remove(ticket) {
                 let _ = pending.reply.send(Err(AdmissionRefused::CLOSED));

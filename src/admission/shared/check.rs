@@ -1,12 +1,12 @@
-//! Runs the two scripts once, on a quota of its own.
+//! Runs the three scripts once, on a quota of its own.
 
-use super::reservation::{cut_factor, reserve};
+use super::reservation::{cut_factor, leave, reserve};
 use super::{Demand, SharedQuota};
 use crate::store::{StoreError, with_missing_right};
 
 impl SharedQuota {
-    /// Reports a replica to the quota and cuts its factor. The store deletes the quota ten
-    /// minutes later.
+    /// Reports a replica to the quota, cuts its factor and removes the replica. The store
+    /// deletes the quota ten minutes later.
     ///
     /// # Errors
     /// If the store fails, or does not permit a command; the error names it.
@@ -21,6 +21,8 @@ impl SharedQuota {
         let reported = reserve(self, "check", &demand, 0, None).await;
         reported.map_err(denied)?;
         let denied = |error| with_missing_right(error, include_str!("cut.lua"));
-        cut_factor(self, 1.0).await.map_err(denied)
+        cut_factor(self, 1.0).await.map_err(denied)?;
+        let denied = |error| with_missing_right(error, include_str!("leave.lua"));
+        leave(self, "check").await.map_err(denied)
     }
 }

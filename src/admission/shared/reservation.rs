@@ -1,4 +1,4 @@
-//! The two scripts of the store as functions, with their argument and reply formats.
+//! The three scripts of the store as functions, with their argument and reply formats.
 //!
 //! Calls are encoded in millionths and times in microseconds, as integers in text
 //! without exponent, because the script's numbers are doubles, exact up to 2^53.
@@ -28,6 +28,7 @@ pub(super) const FORMAT_VERSION: &str = "1";
 
 static RESERVE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("reserve.lua")));
 static CUT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("cut.lua")));
+static LEAVE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("leave.lua")));
 
 /// The reply of the shared bucket.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,22 +49,31 @@ pub(super) enum ReservationOutcome {
     Recorded,
 }
 
+/// The isolation that a replica returns from.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Isolation {
+    /// The number of replicas before it, or 0 if the replica starts.
+    pub(super) replicas: u32,
+    /// How long the replica had no reply.
+    pub(super) silent: Duration,
+}
+
 /// Reserves or refunds tokens, or only reports that the replica is present.
 ///
 /// `calls` above 0 are to reserve, and below 0 to refund. `returns_from` empties the bucket,
-/// because it does not know of the calls while isolated: it is the share of the rate that the
-/// replica used, or 0 if it starts.
+/// because it does not know of the calls while isolated.
 pub(super) async fn reserve(
     quota: &SharedQuota,
     replica: &str,
     demand: &Demand,
     calls: i64,
-    returns_from: Option<f64>,
+    returns_from: Option<Isolation>,
 ) -> Result<ReservationReply, StoreError> {
     let (rate, burst) = (demand.rate, f64::from(demand.burst));
     // The level from which calls need no turn.
     let no_contention = (rate * IDLE_SECONDS).min(burst / 2.0).max(burst.min(2.0));
-    let returns_from = returns_from.map(|one| integer(one * CALL_SCALE));
+    let silent = returns_from.map_or(Duration::ZERO, |isolation| isolation.silent);
+    let replicas = returns_from.map(|isolation| isolation.replicas.to_string());
     let report = demand.report.as_ref().map(CallerReport::to_json);
     let exchange = report.is_some();
     let mut script = RESERVE.key(key(quota));
@@ -75,14 +85,15 @@ pub(super) async fn reserve(
         .arg(calls.to_string())
         .arg(integer((demand.weight * WEIGHT_SCALE).max(1.0)))
         .arg(report.unwrap_or_default())
-        .arg(returns_from.unwrap_or_default())
-        .arg(integer(no_contention * CALL_SCALE));
+        .arg(replicas.unwrap_or_default())
+        .arg(integer(no_contention * CALL_SCALE))
+        .arg(silent.as_micros().to_string());
     let reply = quota.store.run("reserve", script).await?;
     Ok(parse(reply, demand, exchange))
 }
 
 /// The script's reply: outcome, wait, level, the others' weight, replicas, factor, for how
-/// long it was in use, busy and quiet callers.
+/// long it was in use, busy and quiet callers, the share of the rate at which it fills.
 type RawReply = (
     String,
     i64,
@@ -93,10 +104,11 @@ type RawReply = (
     u64,
     Vec<String>,
     Vec<String>,
+    i64,
 );
 
 fn parse(reply: RawReply, demand: &Demand, exchange: bool) -> ReservationReply {
-    let (outcome, wait, level, others_weight, replicas, factor, in_use, busy, quiet) = reply;
+    let (outcome, wait, level, others_weight, replicas, factor, in_use, busy, quiet, fills) = reply;
     let wait = Duration::from_micros(u64::try_from(wait).unwrap_or(0));
     let factor = factor.parse().ok();
     ReservationReply {
@@ -111,6 +123,7 @@ fn parse(reply: RawReply, demand: &Demand, exchange: bool) -> ReservationReply {
             level: level as f64 / CALL_SCALE,
             factor: factor.map(|factor| (factor, Duration::from_millis(in_use))),
             replicas,
+            away: 1.0 - fills as f64 / CALL_SCALE,
         },
         others: exchange.then(|| OtherReplicas::parse(replicas, &busy, &quiet)),
     }
@@ -123,6 +136,12 @@ pub(super) async fn cut_factor(quota: &SharedQuota, factor: f64) -> Result<(), S
         .arg(format!("{factor:.6}"))
         .arg(EPOCH.as_micros().to_string());
     quota.store.run("cut", script).await
+}
+
+/// Removes a replica that makes no more calls, so that the others use its share at once.
+pub(super) async fn leave(quota: &SharedQuota, replica: &str) -> Result<(), StoreError> {
+    let mut script = LEAVE.key(key(quota));
+    quota.store.run("leave", script.arg(replica)).await
 }
 
 fn key(quota: &SharedQuota) -> String {

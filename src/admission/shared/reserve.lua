@@ -5,12 +5,13 @@
 -- ARGV: 1 replica, 2 rate (micro-calls a second), 3 depth (micro-calls), 4 longest wait (us),
 --   5 calls (0: only report; below 0: refund), 6 weight of the replica, 7 its report to
 --   exchange, or '',
---   8 the share (millionths) that the replica used while isolated, from which it returns; '0' if it
---     starts, '' if it does neither, 9 the level (micro-calls) from which calls need no turn
+--   8 the number of replicas before the replica was isolated, if it returns; '0' if it starts, '' if it
+--     does neither, 9 the level (micro-calls) from which calls need no turn, 10 for how long it had no
+--     reply (us)
 -- Reply: 'slot' (reserved) | 'later' (retry) | 'noted', wait (us), level (micro-calls), weight of
 --   the other replicas with waiting callers, number of present replicas, factor, how long the quota
 --   was in use since it was cut to that (ms), the reports of the other replicas with waiting callers,
---   and those of the rest.
+--   and those of the rest, the share (millionths) of the rate at which the bucket fills.
 -- Fields: t time (us), d debt (micro-calls), f factor, F the time of that cut (us), u the time in use
 --   since then (us), U until when it is in use (us), b when the replicas began to return (us), e the
 --   share (millionths) that each of them used until then, and of each replica
@@ -19,8 +20,9 @@
 -- A replica that is late takes up to CREDIT of its turns at once.
 -- The bucket does not know of the calls of isolated replicas. When the first of them returns, the bucket
 -- is emptied. It then fills at the shares of those that have returned, because the others use theirs.
+-- A replica that was silent for ALIVE_WITHIN before the outage had stopped, and is not waited for.
 local MIN_HORIZON, CREDIT, BUSY_FOR, PRESENT_FOR, FORGET_AFTER = 20000, 100000, 100000, 5000000, 60000000
-local ACTIVE_FOR, RETURN_WITHIN = 600000, 30000000
+local ACTIVE_FOR, ALIVE_WITHIN, RETURN_WITHIN = 600000, 2000000, 30000000
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local id, rate, depth = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
@@ -66,12 +68,28 @@ debt = math.max(0, debt - math.floor((now - updated_at) * rate * returned() / 10
 for replica_id, r in pairs(replicas) do active = active or (replica_id ~= id and now - r.seen < ACTIVE_FOR) end
 if ARGV[8] ~= '' then
   debt = math.max(debt, depth)
-  if not active and tonumber(ARGV[8]) > 0 then
-    began, share = now, tonumber(ARGV[8])
+  local expected, last_reply = tonumber(ARGV[8]), now - tonumber(ARGV[10])
+  if not active and expected > 0 then
+    -- A store that was emptied has forgotten the replicas.
+    if own.seen > 0 then
+      expected = 1
+      for replica_id, r in pairs(replicas) do
+        if replica_id ~= id and r.seen >= last_reply - ALIVE_WITHIN then expected = expected + 1 end
+      end
+    end
+    -- After the same outage the replicas may return more than once.
+    local repeated = began >= last_reply and share > 0
+    share = math.min(repeated and share or 1000000, math.ceil(1000000 / expected))
+    began = now
     redis.call('HSET', KEYS[1], 'b', integer(began), 'e', integer(share))
   end
 end
 own.seen, own.weight = now, weight
+if share > 0 and share < 1000000 and returned() == 1 then
+  -- All have returned: if one of them shuts down, the others do not wait for it.
+  share = 1000000
+  redis.call('HSET', KEYS[1], 'e', integer(share))
+end
 rate = rate * returned()
 local others_weight, present, busy, quiet = 0, 0, {}, {}
 for replica_id, r in pairs(replicas) do
@@ -115,4 +133,4 @@ write_replica(id)
 redis.call('HSET', KEYS[1], 't', integer(now), 'd', integer(debt), 'u', integer(used), 'U', integer(used_until))
 if ARGV[7] ~= '' then redis.call('HSET', KEYS[1], 'c:' .. id, ARGV[7]) end
 redis.call('PEXPIRE', KEYS[1], 600000)
-return {outcome, math.ceil(wait), depth - debt, others_weight, present, fields.f or '', math.floor(used / 1000), busy, quiet}
+return {outcome, math.ceil(wait), depth - debt, others_weight, present, fields.f or '', math.floor(used / 1000), busy, quiet, math.floor(returned() * 1000000)}

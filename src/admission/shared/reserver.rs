@@ -9,6 +9,10 @@
 //! report. That report drains the shared bucket, which did not count the calls during the
 //! outage, and does not count those of the replicas that return later.
 //!
+//! A state that comes and goes is logged when it begins, once for each cause, and when it
+//! has been gone for 10 s. For example, every other reservation is slow for a minute: the
+//! scheduler is isolated 100 times, and the log has two lines.
+//!
 //! ```text
 //! requested -> [reserve] --slot---> reserved  (the scheduler requests again after use)
 //!                  |      \-later-> retry after at most 50 ms
@@ -22,8 +26,9 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tracing::{info, warn};
 
-use super::reservation::{self, ReservationOutcome};
+use super::reservation::{self, Isolation, ReservationOutcome};
 use super::{Demand, REPLICA_COUNT_TTL, SharedQuota};
+use crate::admission::LEAVE_TIMEOUT;
 use crate::admission::scheduler::{LockedScheduler, Scheduler};
 use crate::change::Condition;
 use crate::model::ClientRequestToken;
@@ -49,10 +54,13 @@ pub(in crate::admission) struct Reserver {
     exchange_at: Instant,
     /// When to repeat the request for tokens.
     retry_at: Option<Instant>,
-    heartbeat_at: Instant,
+    /// When the store replied last.
+    replied_at: Instant,
     replicas: u32,
     /// Whether the last call was slow.
     slow: bool,
+    /// The isolation, for the log.
+    outage: Condition<StoreError>,
 }
 
 /// The scheduler has ended.
@@ -65,6 +73,9 @@ impl Reserver {
         scheduler: Weak<LockedScheduler>,
     ) -> Self {
         let now = Instant::now();
+        let outage = Condition::default();
+        // The replica is isolated until the store replies for the first time.
+        let _ = outage.begin(StoreError::Down);
         Self {
             quota,
             changed,
@@ -72,22 +83,33 @@ impl Reserver {
             replica: ClientRequestToken::random().expose()[..11].to_owned(),
             exchange_at: now,
             retry_at: None,
-            heartbeat_at: now,
+            replied_at: now,
             replicas: 0,
             slow: false,
+            outage,
         }
     }
 
-    /// Runs until the scheduler ends.
+    /// Runs until the scheduler ends or is closed, and then leaves the quota.
     pub(in crate::admission) async fn run(mut self) {
-        // The replica is isolated until the store replies for the first time.
+        self.reserve_until_closed().await;
+        let (quota, replica) = (&self.quota, &self.replica);
+        let left = async {
+            while reservation::leave(quota, replica).await.is_err() {
+                sleep(RETRY_DELAY).await;
+            }
+        };
+        // The others forget a replica that cannot leave.
+        let _ = timeout(LEAVE_TIMEOUT, left).await;
+    }
+
+    async fn reserve_until_closed(&mut self) {
         let mut recovered = self.run_isolated(Instant::now()).await;
         while recovered.is_ok() {
             recovered = match self.run_shared().await {
                 Ok(SchedulerEnded) => return,
                 Err(error) => {
-                    let quota = &self.quota.name;
-                    warn!(quota, %error, "shared quota unavailable, using local share");
+                    self.log_isolated(&error);
                     self.run_isolated(Instant::now()).await
                 }
             };
@@ -97,10 +119,10 @@ impl Reserver {
     /// Serves the scheduler until the store becomes unavailable.
     async fn run_shared(&mut self) -> Result<SchedulerEnded, StoreError> {
         loop {
-            let retry_at = self.retry_at.unwrap_or(self.heartbeat_at);
+            let heartbeat_at = self.replied_at + HEARTBEAT;
             tokio::select! {
                 () = self.changed.notified() => {}
-                () = sleep_until(retry_at.min(self.heartbeat_at)) => {}
+                () = sleep_until(self.retry_at.unwrap_or(heartbeat_at).min(heartbeat_at)) => {}
             }
             let Some(demand) = self.demand(Instant::now() >= self.exchange_at) else {
                 return Ok(SchedulerEnded);
@@ -111,6 +133,10 @@ impl Reserver {
                     self.retry_at = Some(Instant::now());
                 }
                 served => served?,
+            }
+            if self.outage.end_if_quiet() {
+                let quota = &self.quota.name;
+                info!(quota, "shared quota available, using shared rate");
             }
         }
     }
@@ -143,7 +169,7 @@ impl Reserver {
                 let calls = demand.calls;
                 self.on_scheduler(|s, _| s.tokens.add_reserved(calls, now + wait));
             }
-        } else if now >= self.heartbeat_at {
+        } else if now >= self.replied_at + HEARTBEAT {
             self.call(demand, 0, None).await?;
         }
         if demand.calls == 0 {
@@ -156,12 +182,12 @@ impl Reserver {
         &mut self,
         demand: &Demand,
         calls: i64,
-        returns_from: Option<f64>,
+        returns_from: Option<Isolation>,
     ) -> Result<ReservationOutcome, StoreError> {
         let (quota, replica) = (&self.quota, &self.replica);
         let reply = reservation::reserve(quota, replica, demand, calls, returns_from).await?;
         self.slow = false;
-        self.heartbeat_at = Instant::now() + HEARTBEAT;
+        self.replied_at = Instant::now();
         self.replicas = reply.state.replicas;
         if demand.report.is_some() {
             self.exchange_at = Instant::now() + EXCHANGE_INTERVAL;
@@ -173,29 +199,34 @@ impl Reserver {
     /// Keeps the scheduler isolated until the store accepts a report again, or the
     /// scheduler ends.
     async fn run_isolated(&mut self, since: Instant) -> Result<(), SchedulerEnded> {
-        let failing = Condition::default();
         loop {
             let share = self.isolated_share(since, Instant::now());
             self.on_scheduler(|s, now| s.isolate(share, now));
             let connected = timeout(Duration::from_secs(1), self.quota.store.up()).await;
             let demand = self.demand(true).ok_or(SchedulerEnded)?;
-            if connected.is_ok() {
-                let used = if self.replicas == 0 { 0.0 } else { share };
-                let drained = self.call(&demand, 0, Some(used)).await;
-                let quota = &self.quota.name;
-                match drained {
-                    Ok(_) => {
-                        info!(quota, "shared quota available, using shared rate");
-                        return Ok(());
-                    }
-                    Err(error) if failing.begin(error.clone()) => {
-                        warn!(quota, %error, "shared quota still unavailable, using local share");
-                    }
-                    Err(_) => {}
-                }
+            let isolation = Isolation {
+                replicas: self.replicas,
+                silent: self.replied_at.elapsed(),
+            };
+            let returned = match connected {
+                Ok(()) => self.call(&demand, 0, Some(isolation)).await,
+                Err(_) => Err(StoreError::Down),
+            };
+            match returned {
+                Ok(_) => return Ok(()),
+                Err(error) => self.log_isolated(&error),
             }
             sleep(RETRY_DELAY).await;
         }
+    }
+
+    fn log_isolated(&self, error: &StoreError) {
+        if self.outage.begin(error.cause()) {
+            let quota = &self.quota.name;
+            warn!(quota, %error, "shared quota unavailable, using local share");
+        }
+        // The store logs itself that it is not connected.
+        let _ = self.outage.begin(StoreError::Down);
     }
 
     /// Returns the share of the rate to use at `now`, isolated since `since`.

@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
-use super::reservation::{self, ReservationOutcome, ReservationReply};
+use super::reservation::{self, Isolation, ReservationOutcome, ReservationReply};
 use super::{Demand, SharedQuota};
 use crate::store::test_server::RedisServer;
 
@@ -32,7 +32,7 @@ struct Request {
     replica: String,
     demand: Demand,
     calls: i64,
-    returns_from: Option<f64>,
+    returns_from: Option<Isolation>,
 }
 
 fn request(replica: &str, rate: f64, calls: i64) -> Request {

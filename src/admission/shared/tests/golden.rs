@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+use super::store_return::isolation;
 use super::*;
 use crate::admission::shared::reservation::FORMAT_VERSION;
 use crate::admission::shared::{CallerDigest, CallerReport, OtherReplicas};
@@ -41,7 +42,7 @@ fn with_report(replica: &str, calls: i64) -> Request {
 async fn write(server: &RedisServer) -> GoldenHash {
     let quota = quota(server).await;
     let mut returning = with_report("replica-b", 0);
-    returning.returns_from = Some(0.5);
+    returning.returns_from = Some(isolation(2, SECOND));
     send(&quota, returning).await;
     let cut = reservation::cut_factor(&quota, 0.9).await;
     cut.expect("the store replies");
