@@ -16,6 +16,8 @@ mod processes;
 mod proxy;
 #[path = "fleet/store_return.rs"]
 mod store_return;
+#[path = "fleet/store_stall.rs"]
+mod store_stall;
 #[path = "fleet/upgrade.rs"]
 mod upgrade;
 

@@ -81,6 +81,14 @@ impl Store {
         self.child.start_kill().expect("it runs");
     }
 
+    /// Makes it answer nothing for `time`.
+    pub(crate) async fn pause(&self, time: Duration) {
+        let (port, millis) = (self.port.to_string(), time.as_millis().to_string());
+        let pause = ["-p", &port, "CLIENT", "PAUSE", &millis, "ALL"];
+        let paused = Command::new("redis-cli").args(pause).output().await;
+        assert!(paused.expect("redis-cli is on the PATH").status.success());
+    }
+
     /// Restarts empty.
     pub(crate) async fn restart(&mut self) {
         let _ = self.child.wait().await;
