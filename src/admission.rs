@@ -202,9 +202,9 @@ impl Admission {
     }
 
     /// [Closes](Self::close) admission, and removes this replica from the quota that it
-    /// shares, so that the others use its share at once. Takes at most [`LEAVE_TIMEOUT`],
-    /// where the store is unavailable; the others then miss the replica for 5 s. If it is
-    /// dropped, the replica is removed while the process runs.
+    /// shares, so that the others use its share at once. It takes at most 1 s; if the store is
+    /// unavailable, the others forget the replica after 5 s. If the future is dropped, the
+    /// replica is removed while the process runs.
     pub async fn leave(&self) {
         self.close();
         // A replica that is not removed is forgotten later.

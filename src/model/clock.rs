@@ -98,7 +98,7 @@ impl Clock {
     }
 
     /// Returns the earliest time that it can be: [`Self::now`] if another clock confirms it.
-    /// Otherwise that time and the own clock may both be [`MAX_UNCONFIRMED_SKEW`] ahead.
+    /// Otherwise that time and the own clock may both be 5 min ahead.
     #[must_use]
     pub fn earliest_now(&self) -> SystemTime {
         let own = OwnTime::read();
