@@ -131,6 +131,26 @@ async fn the_status_has_the_state_of_all_parts_and_no_secret() {
 }
 
 #[tokio::test]
+async fn a_flood_of_unauthenticated_calls_is_one_entry_and_hides_no_other_error() {
+    let process = Process::start(at_once(), &[HEADER_MODE]).await;
+    process.inject("create:AccessDeniedException/400");
+    let denied = process.caller().named("payments").create().await;
+    for _ in 0..30 {
+        process.caller().create().await.unwrap_err();
+    }
+    let counted = |status: &Value| status["errors"][0]["count"] == 30;
+    let status = status_until(&process, counted).await;
+    let [flood, earlier] = &status["errors"].as_array().expect("a list")[..] else {
+        panic!("two entries: {}", status["errors"]);
+    };
+    assert_eq!(flood["reason"], "CALLER_NOT_AUTHENTICATED");
+    assert!(flood["caller"].is_null());
+    assert_eq!(earlier["call_id"], denied.unwrap_err().call_id.as_str());
+    assert_eq!(earlier["count"], 1);
+    process.shut_down().await;
+}
+
+#[tokio::test]
 async fn an_overload_by_a_hundred_callers_is_bounded_in_the_status() {
     let quota = [
         "quota.create.rate_per_second=2",
