@@ -166,9 +166,10 @@ def test_calls_over_the_concurrency_limit_are_refused_and_health_is_not(simulate
     for kind, flags, stream, _ in connection.frames(TIMEOUT_SECONDS):
         if kind == HEADERS and flags & END_STREAM:
             refused.add(stream)
-        if refused >= {5, 7, 9, 101}:
+        if len(refused) == 4:
             break
-    assert refused == {5, 7, 9, 101}, "101 is answered"
+    # Two of the calls have the places; the task of any of them can run first.
+    assert 101 in refused and refused < {1, 3, 5, 7, 9, 101}, refused
     connection.close()
     page = get(f"{server.admin}/metrics")[1]
     assert f'grpc_method="{SERVICE}/CreateSession",grpc_status="RESOURCE_EXHAUSTED"' in page
