@@ -1,4 +1,5 @@
-//! Reports that AWS's throttling has lowered the rate of a quota.
+//! Reports that throttling by AWS has lowered the rate of a quota, which lasts longer than the
+//! throttling itself.
 //!
 //! For example, another client starts to spend the quota, and the adaptive factor falls from
 //! 1 to 0.6 within seconds. The log has one line when it passes 0.9, and one when it is above
@@ -40,7 +41,7 @@ impl LoweredRate {
         let percent = factor * 100.0;
         let line = || {
             format!(
-                "{operation}: AWS throttles it, using {percent:.0} % of its rate, {rate:.2} calls/s\n"
+                "{operation}: lowered to {percent:.0} % since AWS throttled it, using {rate:.2} calls/s\n"
             )
         };
         self.0.then(line)

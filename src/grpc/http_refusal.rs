@@ -23,7 +23,7 @@ pub(super) fn refuse<B>(request: &Request<B>) -> Option<Response<Body>> {
 }
 
 /// Returns the HTTP status for `request`, if it is not gRPC.
-pub(super) fn refusal_status<B>(request: &Request<B>) -> Option<StatusCode> {
+fn refusal_status<B>(request: &Request<B>) -> Option<StatusCode> {
     if request.method() != Method::POST {
         Some(StatusCode::METHOD_NOT_ALLOWED)
     } else if !is_grpc(request.headers()) {

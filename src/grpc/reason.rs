@@ -104,8 +104,8 @@ reasons! {
     RequestIdExpired = "REQUEST_ID_EXPIRED", Caller;
     RequestIdConflict = "REQUEST_ID_CONFLICT", Caller;
     CallerQuotaExhausted = "CALLER_QUOTA_EXHAUSTED", Caller;
-    /// The limit applies before authentication. It is the callers' fault, so that a
-    /// caller that fills the limit cannot page the on-call engineer.
+    /// It is the callers' fault, so that callers that fill the limit cannot page the on-call
+    /// engineer.
     ConcurrencyLimitExceeded = "CONCURRENCY_LIMIT_EXCEEDED", Caller;
     WatchLimitExceeded = "WATCH_LIMIT_EXCEEDED", Caller;
     DeadlineExceeded = "DEADLINE_EXCEEDED", Caller;

@@ -142,6 +142,7 @@ mod tests {
     use std::time::Duration;
 
     use proptest::prelude::*;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, duplex};
 
     use super::*;
 
@@ -191,6 +192,24 @@ mod tests {
             budget.send(4 << 20);
             assert!(budget.receive(&frame(8, 4).repeat(512), now));
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_counts_the_frames_that_it_receives_and_the_bytes_that_it_sends() {
+        let (mut peer, server) = duplex(1 << 20);
+        let flooded = CancellationToken::new();
+        let mut io = limited(server, &TransportLimits::default(), flooded.clone());
+        let mut exchange = async |sent: usize, pings: Vec<u8>| {
+            io.write_all(&vec![0; sent]).await.unwrap();
+            peer.write_all(&pings).await.unwrap();
+            io.read_exact(&mut vec![0; pings.len()]).await.unwrap();
+            flooded.is_cancelled()
+        };
+        let pings = |number| frame(PING, 8).repeat(number);
+        assert!(!exchange(0, vec![0; PREFACE_BYTES]).await);
+        assert!(!exchange(0, pings(3000)).await);
+        assert!(!exchange(100 << 10, pings(100)).await);
+        assert!(exchange(0, pings(1)).await);
     }
 
     proptest! {

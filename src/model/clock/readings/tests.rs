@@ -1,3 +1,5 @@
+//! No wrong reading confirms a wrong time, and right ones heal every state.
+
 use proptest::prelude::*;
 
 use super::*;
